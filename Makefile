@@ -1,0 +1,65 @@
+# Fleetmark. `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+INSTALLED := node_modules/.package-lock.json
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
+
+$(INSTALLED): package.json package-lock.json */package.json
+	npm ci --no-progress
+	@touch $@
+
+.PHONY: install
+install: $(INSTALLED) ## Install the npm packages
+
+.PHONY: build
+build: $(INSTALLED) ## Build everything; then `npx fleetmark …` runs from here
+	@npx --no-install tsc --build
+
+.PHONY: start
+start: build ## Run the collector and an agent on this machine (fleetmark up)
+	@exec node cli/bin/fleetmark.js up $(ARGS)
+
+.PHONY: lint
+lint: $(INSTALLED) ## Check style and format
+	@npx --no-install biome check --error-on-warnings .
+
+.PHONY: format
+format: $(INSTALLED) ## Mend style and format
+	@npx --no-install biome check --write .
+
+.PHONY: types
+types: build ## Check the types of everything, tests included
+	@npx --no-install tsc --project test/tsconfig.json
+
+.PHONY: proto
+proto: $(INSTALLED) ## Generate code from proto/
+	@npx --no-install buf lint
+	@npx --no-install buf generate
+
+.PHONY: proto-check
+proto-check: $(INSTALLED) ## Check proto/ by lint, and that the generated code is up to date
+	@npx --no-install buf lint
+	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	npx --no-install buf generate --output "$$fresh"; \
+	diff --recursive --unified shared/src/gen "$$fresh/shared/src/gen" || { echo "shared/src/gen is not what proto/ generates: run make proto" >&2; exit 1; }
+
+.PHONY: proto-breaking
+proto-breaking: $(INSTALLED) ## Check that proto/ breaks no peer built from AGAINST (default: the commit before)
+	@npx --no-install buf breaking --against '.git#ref=$(or $(AGAINST),HEAD~1)'
+
+.PHONY: openapi
+openapi: build ## Write docs/openapi.json from the HTTP API
+	@npm run --silent openapi --workspace @fleetmark/collector
+
+.PHONY: test
+test: lint types proto-check ## Run every check and test
+	@npx --no-install vitest run
+
+.PHONY: clean
+clean: ## Remove what was built
+	@rm -rf */dist

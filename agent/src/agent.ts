@@ -1,0 +1,133 @@
+import { FleetmarkError } from "@fleetmark/shared/errors";
+import { destination, type Logger, pino } from "pino";
+import type { Bench } from "./bench.js";
+import type { AgentConfig } from "./config.js";
+import { createDelivery, type Delivery } from "./delivery/delivery.js";
+import { openGrpcLink } from "./delivery/grpc-link.js";
+import { readInventory } from "./probes/inventory.js";
+import { probes } from "./probes/registry.js";
+import { createTelemetry } from "./probes/telemetry.js";
+import { createQuietGate, type QuietGate } from "./quiet.js";
+import { type RunOutcome, type SuiteRun, startSuiteRun } from "./schedule.js";
+import { createSelfTelemetry } from "./self-telemetry.js";
+import { startTicker, type Ticker } from "./ticker.js";
+import { agentVersion } from "./version.js";
+import { waitAtMost } from "./wait-at-most.js";
+
+/** Seconds. The last two are shares of the two seconds in which the agent must stop. */
+const patience = { inventory: 5, interruptedRun: 0.8, acknowledgement: 0.9 } as const;
+
+const roots = { proc: "/proc", sys: "/sys" };
+
+/** An agent at work. */
+export interface Agent {
+  readonly host: string;
+  /** Resolves when the fate of all that the run on start gave is known; with undefined where none was asked for. */
+  readonly runFinished: Promise<RunOutcome | undefined>;
+  /** Stops within two seconds; a run under way is interrupted and kept. Returns the samples that the collector has not acknowledged. */
+  close(): Promise<{ unacked: number }>;
+}
+
+interface TelemetryParts {
+  readonly delivery: Delivery;
+  readonly gate: QuietGate;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+function startTelemetry(config: AgentConfig, { delivery, gate, logger, signal }: TelemetryParts): Ticker {
+  const { interval, probes: names } = config.telemetry;
+  const chosen = probes.filter((probe) => names.includes(probe.name));
+  const sampleHost = createTelemetry(chosen, roots, logger);
+  const sampleSelf = createSelfTelemetry(delivery.counts, delivery.outbox);
+  return startTicker(interval, async () => {
+    await gate.pass(interval);
+    if (signal.aborted) return;
+    const nowUs = Date.now() * 1000;
+    const points = await sampleHost(nowUs);
+    delivery.record([...points, ...sampleSelf(nowUs)]);
+  });
+}
+
+/** Returns what the host is made of as JSON. What cannot be found out is left out and logged. */
+async function describeHost(facts: object, signal: AbortSignal, logger: Logger): Promise<string> {
+  try {
+    return JSON.stringify({ ...(await readInventory(patience.inventory, signal)), facts });
+  } catch (thrown) {
+    if (!signal.aborted) logger.warn({ event: "inventory_failed", err: thrown });
+    return JSON.stringify({ facts });
+  }
+}
+
+function createLogger(level: string): Logger {
+  return pino({ level, base: undefined }, destination({ dest: 2, sync: true }));
+}
+
+/** Loaded when the agent starts, not with this module: who only reads the configuration's schema does without. */
+async function loadBench(): Promise<Bench> {
+  const name: string = "@fleetmark/bench";
+  return import(name);
+}
+
+/**
+ * Starts the agent: it samples the host, runs the suite on start if one is named, and delivers both to the collector, for as
+ * long as it takes the collector to be there.
+ * @throws FleetmarkError BENCHMARK_UNKNOWN
+ */
+export async function startAgent(config: AgentConfig, givenLogger?: Logger, givenBench?: Bench): Promise<Agent> {
+  const { host } = config;
+  const suite = config.run.on_start;
+  const logger = givenLogger ?? createLogger(config.log.level);
+  const bench = givenBench ?? (await loadBench());
+  if (suite !== "none" && bench.findSuite(suite) === undefined) {
+    throw new FleetmarkError("BENCHMARK_UNKNOWN", `run.on_start: there is no suite named ${JSON.stringify(suite)}`);
+  }
+  const facts = await bench.hostFacts();
+  const hardwareClass = bench.hardwareClass(facts);
+
+  const ending = new AbortController();
+  const { signal } = ending;
+  const gate = createQuietGate();
+  const delivery = createDelivery({
+    host,
+    maxBytes: config.buffer.max_bytes,
+    flushInterval: config.buffer.flush_interval,
+    logger,
+  });
+  const ticker = startTelemetry(config, { delivery, gate, logger, signal });
+  logger.info({ event: "agent_started", host, version: agentVersion, hardware_class: hardwareClass });
+
+  // The suite waits for the inventory, whose child process would disturb it.
+  const introduce = async (): Promise<SuiteRun | undefined> => {
+    const inventoryJson = await describeHost(facts, signal, logger);
+    if (signal.aborted) return undefined;
+    const introduction = { host, agentVersion, hardwareClass, inventoryJson };
+    const { address } = config.collector;
+    delivery.open((sender, counts) => openGrpcLink({ address, introduction, sender, counts, logger }));
+    if (suite === "none") return undefined;
+    return startSuiteRun({ suite, host, hardwareClass, signal, runSuite: bench.runSuite, delivery, gate, logger });
+  };
+  const suiteRun = introduce();
+  const runFinished = suiteRun.then((run) => run?.delivered);
+  // A failed run is logged where it fails; whether anyone waits for it is theirs to say.
+  runFinished.catch(() => {});
+
+  const stop = async (): Promise<{ unacked: number }> => {
+    ending.abort();
+    gate.set(false);
+    const recorded = suiteRun.then((run) => run?.recorded);
+    await waitAtMost(Promise.all([recorded, ticker.stop()]), patience.interruptedRun);
+    const left = await delivery.close(patience.acknowledgement);
+    logger.info({ event: "agent_stopped", unacked: left.unacked });
+    return left;
+  };
+  let stopped: Promise<{ unacked: number }> | undefined;
+  return {
+    host,
+    runFinished,
+    close() {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}

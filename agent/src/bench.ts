@@ -1,0 +1,18 @@
+import type { Result, Run } from "@fleetmark/shared/result";
+import type { RunProgress } from "./delivery/link.js";
+
+/** What the agent needs of the bench package, which executes every workload in a process of its own. */
+export interface Bench {
+  hostFacts(): object | Promise<object>;
+  hardwareClass(facts: object): string;
+  findSuite(name: string): unknown;
+  runSuite(options: {
+    readonly suite: string;
+    readonly host: string;
+    readonly hardwareClass: string;
+    readonly signal: AbortSignal;
+    onProgress(progress: RunProgress): void;
+    onResult(result: Result): void;
+    onQuiet(quiet: boolean): void;
+  }): Promise<{ readonly run: Run; readonly results: readonly Result[] }>;
+}

@@ -1,0 +1,43 @@
+import { hostname } from "node:os";
+import { listConfigKeys, loadConfig } from "@fleetmark/shared/config";
+import { expect, test } from "vitest";
+import { agentConfigSchema } from "./config.js";
+import { probeNames } from "./probes/registry.js";
+
+const load = (flags: Record<string, string>) => loadConfig(agentConfigSchema, { environment: {}, flags });
+
+test("needs no file", () => {
+  expect(load({})).toEqual({
+    host: hostname(),
+    collector: { address: { host: "127.0.0.1", port: 7420 } },
+    telemetry: { interval: 10, probes: probeNames },
+    run: { on_start: "none" },
+    buffer: { max_bytes: 64 * 2 ** 20, flush_interval: 1 },
+    log: { level: "info" },
+  });
+});
+
+test("takes one probe or several", () => {
+  expect(load({ "telemetry.probes": "cpu" }).telemetry.probes).toEqual(["cpu"]);
+  expect(load({ "telemetry.probes": "cpu,mem" }).telemetry.probes).toEqual(["cpu", "mem"]);
+});
+
+test.each([
+  ["host", "a\u0000b"],
+  ["collector.address", "nowhere"],
+  ["telemetry.interval", "1ms"],
+  ["telemetry.probes", "cpu,gpus"],
+  ["buffer.max_bytes", "1KiB"],
+  ["buffer.flush_interval", "never"],
+  ["log.level", "loud"],
+])("refuses %s = %j by name", (path, value) => {
+  expect(() => load({ [path]: value })).toThrow(path);
+});
+
+test("every key has a description and a default that is the same on every host", () => {
+  for (const key of listConfigKeys(agentConfigSchema)) {
+    expect(key.description).not.toBe("");
+    expect(key.default).toBeDefined();
+    expect(key.default).not.toContain(hostname());
+  }
+});

@@ -1,0 +1,106 @@
+import { type Address, formatAddress } from "@fleetmark/shared/config";
+import type { Logger } from "pino";
+import { chooseBackoff } from "./backoff.js";
+import type { DeliveryCounts } from "./counts.js";
+import { defaultTiming, openSession, type Session, type SessionEnd, type SessionTiming } from "./grpc-session.js";
+import type { Introduction, Link, RunProgress } from "./link.js";
+import type { Sender } from "./sender.js";
+
+/** A collector of another protocol version stays so until someone upgrades it: seconds between attempts. */
+const mismatchWait = 30;
+
+export interface GrpcLinkOptions {
+  readonly address: Address;
+  readonly introduction: Introduction;
+  readonly sender: Sender;
+  readonly counts: DeliveryCounts;
+  readonly logger: Logger;
+  readonly timing?: SessionTiming;
+}
+
+/** A wait that can be cut short. */
+interface Pause {
+  wait(seconds: number): Promise<void>;
+  end(): void;
+}
+
+function createPause(): Pause {
+  let wake = (): void => {};
+  return {
+    wait: (seconds) =>
+      new Promise((resolve) => {
+        const timer = setTimeout(resolve, seconds * 1000);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      }),
+    end: () => wake(),
+  };
+}
+
+/** Opens the gRPC link to a collector. It never gives up; what it meets is logged when it changes. */
+export function openGrpcLink(options: GrpcLinkOptions): Link {
+  const { counts } = options;
+  const logger = options.logger.child({ collector: formatAddress(options.address) });
+  const pause = createPause();
+  let session: Session | undefined;
+  let closed = false;
+  let attempt = 0;
+  let welcomes = 0;
+  let complaint = "";
+  let progress: RunProgress | undefined;
+
+  const noteEnd = (end: SessionEnd): void => {
+    const level = end.code === complaint ? "debug" : end.code === "COLLECTOR_UNREACHABLE" ? "warn" : "error";
+    complaint = end.code ?? "";
+    logger[level]({ event: "link_down", code: end.code, attempt }, end.message);
+  };
+
+  const runSession = (): Session => {
+    let violated = false;
+    return openSession({
+      ...options,
+      timing: options.timing ?? defaultTiming,
+      onWelcome(welcome) {
+        if (welcomes++ > 0) counts.reconnects++;
+        complaint = "";
+        logger.info({ event: "link_up", collector_version: welcome.collectorVersion, attempt });
+        if (progress !== undefined) session?.report(progress);
+      },
+      onViolation(message) {
+        counts.violations++;
+        logger[violated ? "debug" : "warn"]({ event: "frame_ignored", code: "PROTOCOL_VIOLATION" }, message);
+        violated = true;
+      },
+    });
+  };
+
+  const stayAttached = async (): Promise<void> => {
+    while (!closed) {
+      session = runSession();
+      const end = await session.ended;
+      if (closed) return;
+      if (end.fruitful) attempt = 0;
+      noteEnd(end);
+      const chance = Math.random();
+      await pause.wait(end.code === "PROTOCOL_MISMATCH" ? mismatchWait * (0.5 + chance) : chooseBackoff(attempt, chance));
+      attempt++;
+    }
+  };
+  const finished = stayAttached();
+
+  return {
+    wake: () => session?.pump(),
+    report(latest) {
+      progress = latest;
+      session?.report(latest);
+    },
+    async close() {
+      closed = true;
+      session?.close();
+      pause.end();
+      await finished;
+    },
+  };
+}

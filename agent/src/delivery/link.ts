@@ -1,0 +1,30 @@
+/** How far a run is: shown where people look, never stored. */
+export interface RunProgress {
+  readonly run: string;
+  readonly suite: string;
+  /** Benchmarks completed and in all. */
+  readonly completed: number;
+  readonly total: number;
+  /** The benchmark under way; empty when the run has ended. */
+  readonly benchmark: string;
+  readonly elapsedS: number;
+  readonly remainingS: number;
+}
+
+/** What introduces the agent to a collector. */
+export interface Introduction {
+  readonly host: string;
+  readonly agentVersion: string;
+  readonly hardwareClass: string;
+  /** A JSON object. */
+  readonly inventoryJson: string;
+}
+
+/** Carries the outbox to a collector, over whatever it is, for as long as it is open. It connects and reconnects by itself. */
+export interface Link {
+  /** Tells that the outbox has grown. */
+  wake(): void;
+  /** Sends progress; while the collector is away only the latest is kept for it. */
+  report(progress: RunProgress): void;
+  close(): Promise<void>;
+}

@@ -1,0 +1,126 @@
+import { create } from "@bufbuild/protobuf";
+import { type Ack, AckSchema } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
+import fc from "fast-check";
+import { pino } from "pino";
+import { expect, test } from "vitest";
+import { addCount, createCounts } from "./counts.js";
+import { createOutbox } from "./outbox.js";
+import { createSender, type Sender, windowLimits } from "./sender.js";
+
+const epochUs = 1_700_000_000_000_000;
+
+function setUp(maxBytes = 1e9) {
+  const counts = createCounts();
+  const outbox = createOutbox(maxBytes, (parcel, fate) => {
+    if (fate === "committed") counts.acked += parcel.samples;
+    else addCount(counts.dropped, fate, parcel.samples);
+  });
+  let sequence = 0;
+  const put = (size = 10): void => {
+    outbox.put({ sequence: ++sequence, priority: "telemetry", bytes: new Uint8Array(size), samples: 2 });
+    counts.recorded += 2;
+  };
+  return { counts, outbox, put, sender: createSender("h", epochUs, outbox, counts, pino({ level: "silent" })) };
+}
+
+const makeId = (sequence: number, host = "h") => ({ host, epochUs: BigInt(epochUs), sequence: BigInt(sequence) });
+
+function commit(...sequences: number[]): Ack {
+  return create(AckSchema, { committed: sequences.map((sequence) => makeId(sequence)) });
+}
+
+function drain(sender: Sender): number[] {
+  const taken: number[] = [];
+  for (let parcel = sender.take(); parcel !== undefined; parcel = sender.take()) taken.push(parcel.sequence);
+  return taken;
+}
+
+test("sends in order, within the window, and goes on as acknowledgements come", () => {
+  const { put, sender, counts } = setUp();
+  for (let i = 0; i < windowLimits.batches + 3; i++) put();
+  sender.begin(0);
+  expect(drain(sender).length).toBe(windowLimits.batches);
+  sender.settle(commit(1, 2));
+  expect(drain(sender)).toEqual([windowLimits.batches + 1, windowLimits.batches + 2]);
+  expect(counts.acked).toBe(4);
+});
+
+test("a batch larger than the window's bytes still goes, alone", () => {
+  const { put, sender } = setUp();
+  put(windowLimits.bytes + 1);
+  put();
+  sender.begin(0);
+  expect(drain(sender)).toEqual([1]);
+  sender.settle(commit(1));
+  expect(drain(sender)).toEqual([2]);
+});
+
+test("a new stream sends everything unacknowledged again and counts it as resent", () => {
+  const { put, sender, counts } = setUp();
+  for (let i = 0; i < 3; i++) put();
+  sender.begin(0);
+  drain(sender);
+  sender.settle(commit(2));
+  put();
+  sender.begin(0);
+  expect(drain(sender)).toEqual([1, 3, 4]);
+  expect([counts.sent, counts.resent]).toEqual([8, 4]);
+});
+
+test("drops what the collector rejects or cannot take, by code, and keeps foreign codes out of the tags", () => {
+  const { put, sender, counts, outbox } = setUp();
+  put(10);
+  put(500);
+  put(10);
+  sender.begin(100);
+  expect(drain(sender)).toEqual([1, 3]);
+  const rejected = [1, 3].map((sequence, i) => ({ id: makeId(sequence), code: ["BATCH_MALFORMED", "<b>"][i], message: "no" }));
+  sender.settle(create(AckSchema, { rejected }));
+  expect(Object.fromEntries(counts.dropped)).toEqual({ BATCH_TOO_LARGE: 2, BATCH_MALFORMED: 2, UNKNOWN: 2 });
+  expect(outbox.batches).toBe(0);
+});
+
+test("counts refused samples, and ignores acknowledgements of what it never sent", () => {
+  const { put, sender, counts, outbox } = setUp();
+  put();
+  put();
+  sender.begin(0);
+  sender.take();
+  const refused = [{ id: makeId(1), code: "TIME_AHEAD", samples: 1 }];
+  sender.settle(create(AckSchema, { committed: [makeId(1, "other"), makeId(2), makeId(0)], refused }));
+  expect(outbox.batches).toBe(2);
+  expect(counts.violations).toBe(3);
+  expect(Object.fromEntries(counts.refused)).toEqual({ TIME_AHEAD: 1 });
+});
+
+const stepArbitrary = fc.oneof(
+  fc.record({ step: fc.constant("put" as const), size: fc.integer({ min: 1, max: 300 }) }),
+  fc.record({ step: fc.constant("take" as const) }),
+  fc.record({ step: fc.constant("begin" as const) }),
+  fc.record({ step: fc.constant("commit" as const), sequence: fc.integer({ min: -1, max: 60 }) }),
+  fc.record({ step: fc.constant("reject" as const), sequence: fc.integer({ min: -1, max: 60 }) }),
+);
+
+test("every sample is acknowledged, dropped or waiting, whatever happens in whatever order", () => {
+  fc.assert(
+    fc.property(fc.array(stepArbitrary, { maxLength: 100 }), (steps) => {
+      const { put, sender, counts, outbox } = setUp(1000);
+      for (const step of steps) {
+        if (step.step === "put") put(step.size);
+        else if (step.step === "take") sender.take();
+        else if (step.step === "begin") sender.begin(250);
+        else if (step.step === "commit") sender.settle(commit(step.sequence));
+        else
+          sender.settle(create(AckSchema, { rejected: [{ id: makeId(step.sequence), code: "BATCH_MALFORMED", message: "" }] }));
+      }
+      const dropped = [...counts.dropped.values()].reduce((sum, samples) => sum + samples, 0);
+      expect(counts.acked + dropped + outbox.batches * 2).toBe(counts.recorded);
+      // Once the collector is in order again, nothing stays.
+      for (let round = 0; outbox.batches > 0 && round < 200; round++) {
+        sender.begin(0);
+        sender.settle(commit(...drain(sender)));
+      }
+      expect(outbox.batches).toBe(0);
+    }),
+  );
+});

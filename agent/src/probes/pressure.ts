@@ -1,0 +1,30 @@
+import { type Fields, type Probe, parseCount, readProc } from "./probe.js";
+
+const resources = ["cpu", "memory", "io"] as const;
+
+/**
+ * Reads a file of /proc/pressure (Documentation/accounting/psi.rst): Telegraf's pressure fields by type (some, full).
+ * Averages in percent of wall time, total in microseconds.
+ */
+export function parsePressure(text: string): Map<string, Fields> {
+  const types = new Map<string, Fields>();
+  for (const line of text.split("\n")) {
+    const match = /^(some|full) avg10=(\d{1,3}\.\d+) avg60=(\d{1,3}\.\d+) avg300=(\d{1,3}\.\d+) total=(\d+)$/.exec(line.trim());
+    const total = parseCount(match?.[5]);
+    if (match === null || total === undefined) continue;
+    types.set(match[1], { avg10: Number(match[2]), avg60: Number(match[3]), avg300: Number(match[4]), total });
+  }
+  return types;
+}
+
+export const pressureProbe: Probe<"pressure"> = {
+  name: "pressure",
+  create(roots) {
+    return (nowUs) =>
+      resources.flatMap((resource) =>
+        [...parsePressure(readProc(roots, "pressure", resource))].map(([type, fields]) => {
+          return { measurement: "pressure", tags: { resource, type }, timeUs: nowUs, fields };
+        }),
+      );
+  },
+};

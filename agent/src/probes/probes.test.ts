@@ -1,0 +1,239 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { checkSeries, type Point } from "@fleetmark/shared/series";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Probe, Roots } from "./probe.js";
+import { probes } from "./registry.js";
+
+// A host of two cores with one disk of two partitions, as the kernel writes it (Debian 12, Linux 6.1).
+const files: Readonly<Record<string, string>> = {
+  "proc/stat": `cpu  2000 100 500 7000 300 20 30 50 400 40
+cpu0 1000 50 250 3500 150 10 15 25 200 20
+cpu1 1000 50 250 3500 150 10 15 25 200 20
+intr 379976 0 0 25
+ctxt 1103756
+btime 1795491691
+softirq 177540 0 21699 4
+`,
+  "proc/meminfo": `MemTotal:       16000000 kB
+MemFree:         4000000 kB
+MemAvailable:   10000000 kB
+Buffers:         1000000 kB
+Cached:          5000000 kB
+Dirty:               656 kB
+Active(anon):       1536 kB
+SReclaimable:     500000 kB
+HugePages_Total:       3
+Hugepagesize:       2048 kB
+`,
+  "proc/diskstats": `   7       0 loop0 9 0 9 0 0 0 0 0 0 0 0 0 0 0 0 0 0
+ 259       0 nvme0n1 39057 8953 3449850 11097 10671 54978 4621496 10336 2 5728 22458 19926 54 1615720 1010 449 14
+ 259       1 nvme0n1p1 39000 8953 3449850 11097 10671 54978 4621496 10336 0 5728 22458
+   8       0 sda 10 1 80 5 20 2 160 6 0 11 12
+   8       1 sda1 10 1 80 5 20 2 160 6 0 11 12
+`,
+  "proc/net/dev": `Inter-|   Receive                                                |  Transmit
+ face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
+    lo:    3193      29    0    0    0     0          0         0     3193      29    0    0    0     0       0          0
+  eth0: 494878565   13792    1    2    0     0          0         0   982304    8161    3    4    0     0       0          0
+eth0:1:     100       2    0    0    0     0          0         0      200       3    0    0    0     0       0          0
+  eth1:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0
+`,
+  "proc/loadavg": "0.52 0.58 0.59 2/512 12345\n",
+  "proc/uptime": "35047.77 69000.12\n",
+  "proc/pressure/cpu":
+    "some avg10=1.53 avg60=0.87 avg300=0.73 total=1088168194\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n",
+  "proc/pressure/memory": "some avg10=0.00 avg60=0.00 avg300=0.00 total=12\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=10\n",
+  "proc/pressure/io":
+    "some avg10=0.00 avg60=0.10 avg300=0.02 total=3167642\nfull avg10=0.00 avg60=0.05 avg300=0.01 total=2740314\n",
+  "sys/class/net/lo/flags": "0x9\n",
+  "sys/class/net/eth0/flags": "0x1003\n",
+  "sys/class/net/eth1/flags": "0x1002\n",
+};
+
+let directory: string;
+let roots: Roots;
+
+function writeTree(tree: Readonly<Record<string, string>>): void {
+  for (const [path, text] of Object.entries(tree)) {
+    mkdirSync(dirname(join(directory, path)), { recursive: true });
+    writeFileSync(join(directory, path), text);
+  }
+}
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "fleetmark-probes-"));
+  roots = { proc: join(directory, "proc"), sys: join(directory, "sys") };
+  // statfs is asked for real, so the one mount is a real directory.
+  const mountinfo = `22 27 0:21 / /proc rw,relatime - proc proc rw
+27 1 254:0 / ${directory} ro,relatime shared:1 - ext4 /dev/vda rw,discard
+28 27 0:25 / /run rw,nosuid - tmpfs tmpfs rw,size=4k
+`;
+  writeTree({ ...files, "proc/self/mountinfo": mountinfo });
+});
+
+afterEach(() => rmSync(directory, { recursive: true }));
+
+function findProbe(name: string): Probe {
+  const probe = probes.find((candidate) => candidate.name === name);
+  if (probe === undefined) throw new Error(`no probe ${name}`);
+  return probe;
+}
+
+const roundFields = (point: Point): Record<string, number> =>
+  Object.fromEntries(Object.entries(point.fields).map(([field, value]) => [field, Math.round(Number(value) * 1e4) / 1e4]));
+
+async function sampleOnce(name: string): Promise<Point[]> {
+  return findProbe(name).create(roots)(1_000_000);
+}
+
+describe("on a host's files", () => {
+  test("cpu gives percent between two samples, guests' time taken off the users'", async () => {
+    const sample = findProbe("cpu").create(roots);
+    expect(await sample(1)).toEqual([]);
+    writeTree({
+      "proc/stat": `cpu  2050 110 520 7100 305 21 32 52 410 41
+cpu0 1050 60 270 3600 149 11 17 27 210 21
+cpu1 1000 50 250 3500 150 10 15 25 200 20
+`,
+    });
+    const points = await sample(10_000_001);
+    // cpu1 stood still, so it has no percentages.
+    expect(points.map(({ tags, timeUs }) => [tags.cpu, timeUs])).toEqual([
+      ["cpu-total", 10_000_001],
+      ["cpu0", 10_000_001],
+    ]);
+    const total = 50 + 10 + 20 + 100 + 5 + 1 + 2 + 2;
+    const percent = (ticks: number): number => Math.round((1e6 * ticks) / total) / 1e4;
+    expect(roundFields(points[0])).toEqual({
+      usage_user: percent(40),
+      usage_system: percent(20),
+      usage_idle: percent(100),
+      usage_nice: percent(9),
+      usage_iowait: percent(5),
+      usage_irq: percent(1),
+      usage_softirq: percent(2),
+      usage_steal: percent(2),
+      usage_guest: percent(10),
+      usage_guest_nice: percent(1),
+    });
+    // cpu0's iowait went back by one tick, which the kernel allows.
+    expect(points[1].fields.usage_iowait).toBe(0);
+  });
+
+  test("cpu gives nothing for an interval in which the counters began again", async () => {
+    const sample = findProbe("cpu").create(roots);
+    await sample(1);
+    writeTree({ "proc/stat": "cpu  1 1 1 1 1 1 1 1 1 1\ncpu0 1 1 1 1 1 1 1 1 1 1\n" });
+    expect(await sample(2)).toEqual([]);
+    writeTree({ "proc/stat": "cpu  1 1 1 2 1 1 1 1 1 1\n" });
+    expect((await sample(3)).map(({ fields }) => fields.usage_idle)).toEqual([100]);
+  });
+
+  test("mem", async () => {
+    const [{ measurement, tags, fields }] = await sampleOnce("mem");
+    const kB = 1024;
+    expect([measurement, tags]).toEqual(["mem", {}]);
+    expect(fields).toEqual({
+      total: 16_000_000 * kB,
+      free: 4_000_000 * kB,
+      available: 10_000_000 * kB,
+      available_percent: 62.5,
+      buffered: 1_000_000 * kB,
+      cached: 5_500_000 * kB,
+      used: 5_500_000 * kB,
+      used_percent: 34.375,
+      dirty: 656 * kB,
+      sreclaimable: 500_000 * kB,
+      huge_pages_total: 3,
+      huge_page_size: 2048 * kB,
+    });
+  });
+
+  test("disk measures file systems with space of their own", async () => {
+    const [point, ...others] = await sampleOnce("disk");
+    expect(others).toEqual([]);
+    expect(point.tags).toEqual({ path: directory, device: "vda", fstype: "ext4", mode: "ro" });
+    const { total, free, used, used_percent, inodes_total, inodes_free, inodes_used } = roundFields(point);
+    expect(total).toBeGreaterThan(0);
+    expect(used + free).toBeLessThanOrEqual(total);
+    expect(used_percent).toBeCloseTo((100 * used) / (used + free), 3);
+    expect(inodes_used + inodes_free).toBe(inodes_total);
+  });
+
+  test("diskio gives whole devices, sectors as bytes", async () => {
+    const points = await sampleOnce("diskio");
+    expect(points.map(({ tags }) => tags.name)).toEqual(["nvme0n1", "sda"]);
+    expect(points[0].fields).toEqual({
+      reads: 39_057,
+      merged_reads: 8953,
+      read_bytes: 3_449_850 * 512,
+      read_time: 11_097,
+      writes: 10_671,
+      merged_writes: 54_978,
+      write_bytes: 4_621_496 * 512,
+      write_time: 10_336,
+      iops_in_progress: 2,
+      io_time: 5728,
+      weighted_io_time: 22_458,
+    });
+  });
+
+  test("net gives interfaces that are up, without loopback", async () => {
+    const points = await sampleOnce("net");
+    expect(points.map(({ tags }) => tags.interface)).toEqual(["eth0", "eth0:1"]);
+    expect(points[0].fields).toEqual({
+      bytes_recv: 494_878_565,
+      packets_recv: 13_792,
+      err_in: 1,
+      drop_in: 2,
+      bytes_sent: 982_304,
+      packets_sent: 8161,
+      err_out: 3,
+      drop_out: 4,
+    });
+  });
+
+  test("system", async () => {
+    const [{ fields }] = await sampleOnce("system");
+    expect(fields).toEqual({ load1: 0.52, load5: 0.58, load15: 0.59, n_cpus: 2, uptime: 35_047 });
+  });
+
+  test("pressure", async () => {
+    const points = await sampleOnce("pressure");
+    expect(points.length).toBe(6);
+    expect(points[0]).toEqual({
+      measurement: "pressure",
+      tags: { resource: "cpu", type: "some" },
+      timeUs: 1_000_000,
+      fields: { avg10: 1.53, avg60: 0.87, avg300: 0.73, total: 1_088_168_194 },
+    });
+  });
+});
+
+test.each(["cpu", "mem", "disk", "system"])("%s says so when its file is not what the kernel documents", async (name) => {
+  for (const path of ["stat", "meminfo", "self/mountinfo", "loadavg"]) writeTree({ [`proc/${path}`]: "nonsense\n" });
+  await expect(sampleOnce(name)).rejects.toMatchObject({ code: "PROBE_FAILED" });
+});
+
+test.each(probes.map(({ name }) => name))("%s throws ENOENT on a host without its file", async (name) => {
+  rmSync(join(directory, "proc"), { recursive: true });
+  await expect(sampleOnce(name)).rejects.toMatchObject({ code: "ENOENT" });
+});
+
+test.each(probes.map(({ name }) => name))("%s gives points that can be stored on this very host", async (name) => {
+  const sample = findProbe(name).create({ proc: "/proc", sys: "/sys" });
+  await sample(1);
+  // The cpu probe has nothing to say until the kernel's clock has ticked.
+  let points = await sample(2);
+  for (let i = 0; name === "cpu" && points.length === 0 && i < 1e6; i++) points = await sample(2);
+  if (name !== "pressure" && name !== "net" && name !== "disk" && name !== "diskio") expect(points.length).toBeGreaterThan(0);
+  for (const { measurement, tags, fields } of points) {
+    for (const [field, value] of Object.entries(fields)) {
+      checkSeries({ measurement, tags, field });
+      expect(Number.isFinite(value)).toBe(true);
+      expect(value).toBeGreaterThanOrEqual(0);
+    }
+  }
+});

@@ -1,0 +1,241 @@
+import { createRandom, drawNormal } from "../environments/random.js";
+import { disposeAll, type Tensor, type TensorOps, type TensorRuntime, type Tensors } from "../runtimes/runtime.js";
+import { type AdamState, createAdamState, stepAdam } from "./adam.js";
+import { createLayers, forwardCritic, forwardPolicy, uploadLayers } from "./networks.js";
+import type { Batch } from "./replay-buffer.js";
+
+export interface Td3BcOptions {
+  readonly discount: number;
+  /** Soft update of the targets: target ← tau · network + (1 - tau) · target. */
+  readonly tau: number;
+  readonly learningRate: number;
+  /** Target policy smoothing: standard deviation of the noise, and where it is clipped. */
+  readonly targetNoise: number;
+  readonly targetNoiseClip: number;
+  /** Weight of the value term: lambda = alpha / mean |Q|. */
+  readonly alpha: number;
+  /** The actor and the targets are updated with every so many critic updates. */
+  readonly policyDelay: number;
+  /** Widths of the hidden layers of actor and critics. */
+  readonly hidden: readonly number[];
+}
+
+/**
+ * Hyperparameters of TD3+BC (Fujimoto & Gu 2021, "A Minimalist Approach to Offline Reinforcement Learning", table 2),
+ * which builds on TD3 (Fujimoto, van Hoof & Meger 2018). Actions lie in [-1, 1].
+ */
+export const td3BcDefaults: Td3BcOptions = {
+  discount: 0.99,
+  tau: 0.005,
+  learningRate: 3e-4,
+  targetNoise: 0.2,
+  targetNoiseClip: 0.5,
+  alpha: 2.5,
+  policyDelay: 2,
+  hidden: [256, 256],
+};
+
+/** Networks and optimisers. Critics are twins, the first one's parameters first; one Adam moves both, as in the reference. */
+export type Td3BcState = {
+  readonly actor: readonly Tensor[];
+  readonly critics: readonly Tensor[];
+  readonly actorTarget: readonly Tensor[];
+  readonly criticTargets: readonly Tensor[];
+  readonly actorFirst: readonly Tensor[];
+  readonly actorSecond: readonly Tensor[];
+  readonly actorPowers: readonly Tensor[];
+  readonly criticFirst: readonly Tensor[];
+  readonly criticSecond: readonly Tensor[];
+  readonly criticPowers: readonly Tensor[];
+};
+
+/** A batch on the device, in the order: observations, actions, rewards, nextObservations, continues, standard normal noise. */
+export type Td3BcInputs = Td3BcState & { readonly batch: readonly Tensor[] };
+
+const halve = (tensors: readonly Tensor[]): [readonly Tensor[], readonly Tensor[]] => [
+  tensors.slice(0, tensors.length / 2),
+  tensors.slice(tensors.length / 2),
+];
+
+/** Mean squared temporal-difference error of both critics, added (TD3, algorithm 1). */
+export function computeCriticLoss(
+  ops: TensorOps,
+  critics: readonly Tensor[],
+  inputs: Td3BcInputs,
+  options: Td3BcOptions,
+): Tensor {
+  const [observations, actions] = inputs.batch;
+  const target = computeTarget(ops, inputs, options);
+  const [loss1, loss2] = halve(critics).map((critic) =>
+    ops.mean(ops.square(ops.sub(forwardCritic(ops, critic, observations, actions), target))),
+  );
+  return ops.add(loss1, loss2);
+}
+
+/** reward + discount · continues · min over the target critics at the smoothed target action (TD3, equations 14 and 15). */
+function computeTarget(ops: TensorOps, inputs: Td3BcInputs, options: Td3BcOptions): Tensor {
+  const [, , rewards, nextObservations, continues, normal] = inputs.batch;
+  const noise = ops.clip(ops.mul(normal, options.targetNoise), -options.targetNoiseClip, options.targetNoiseClip);
+  const nextActions = ops.clip(ops.add(forwardPolicy(ops, inputs.actorTarget, nextObservations), noise), -1, 1);
+  const [value1, value2] = halve(inputs.criticTargets).map((critic) => forwardCritic(ops, critic, nextObservations, nextActions));
+  return ops.add(rewards, ops.mul(ops.mul(continues, ops.minimum(value1, value2)), options.discount));
+}
+
+/** -lambda · mean Q + mean (policy - action)^2 with lambda = alpha / mean |Q| held constant (TD3+BC, equations 4 and 5). */
+export function computeActorLoss(
+  ops: TensorOps,
+  actor: readonly Tensor[],
+  critic: readonly Tensor[],
+  inputs: Td3BcInputs,
+  alpha: number,
+): Tensor {
+  const [observations, actions] = inputs.batch;
+  const chosen = forwardPolicy(ops, actor, observations);
+  const values = forwardCritic(ops, critic, observations, chosen);
+  const scale = ops.stopGradient(ops.mean(ops.abs(values)));
+  const valueTerm = ops.div(ops.mul(ops.mean(values), -alpha), scale);
+  return ops.add(valueTerm, ops.mean(ops.square(ops.sub(chosen, actions))));
+}
+
+function track(ops: TensorOps, networks: readonly Tensor[], targets: readonly Tensor[], tau: number): Tensor[] {
+  return targets.map((target, i) => ops.add(ops.mul(networks[i], tau), ops.mul(target, 1 - tau)));
+}
+
+type CriticStep = Pick<Td3BcState, "critics" | "criticFirst" | "criticSecond" | "criticPowers"> & {
+  readonly losses: readonly Tensor[];
+};
+
+function updateCritics(ops: TensorOps, inputs: Td3BcInputs, options: Td3BcOptions): CriticStep {
+  const { value, gradients } = ops.valueAndGrad((critics) => computeCriticLoss(ops, critics, inputs, options), inputs.critics);
+  const before: AdamState = { first: inputs.criticFirst, second: inputs.criticSecond, powers: inputs.criticPowers };
+  const { parameters, state } = stepAdam(ops, inputs.critics, gradients, before, options.learningRate);
+  return {
+    critics: parameters,
+    criticFirst: state.first,
+    criticSecond: state.second,
+    criticPowers: state.powers,
+    losses: [value],
+  };
+}
+
+/** Critics, then the actor against the first of the new critics, then the targets. */
+function updateAll(ops: TensorOps, inputs: Td3BcInputs, options: Td3BcOptions): Td3BcState & CriticStep {
+  const step = updateCritics(ops, inputs, options);
+  const [critic] = halve(step.critics);
+  const { value, gradients } = ops.valueAndGrad(
+    (actor) => computeActorLoss(ops, actor, critic, inputs, options.alpha),
+    inputs.actor,
+  );
+  const before: AdamState = { first: inputs.actorFirst, second: inputs.actorSecond, powers: inputs.actorPowers };
+  const { parameters: actor, state } = stepAdam(ops, inputs.actor, gradients, before, options.learningRate);
+  return {
+    ...step,
+    actor,
+    actorFirst: state.first,
+    actorSecond: state.second,
+    actorPowers: state.powers,
+    actorTarget: track(ops, actor, inputs.actorTarget, options.tau),
+    criticTargets: track(ops, step.critics, inputs.criticTargets, options.tau),
+    losses: [...step.losses, value],
+  };
+}
+
+/** Draws the networks from the seed; the targets begin as copies. */
+function createState(
+  runtime: TensorRuntime,
+  observationLength: number,
+  actionLength: number,
+  hidden: readonly number[],
+  seed: number,
+): Td3BcState {
+  const random = createRandom(seed);
+  const actorLayers = createLayers([observationLength, ...hidden, actionLength], random);
+  const criticWidths = [observationLength + actionLength, ...hidden, 1];
+  const criticLayers = [...createLayers(criticWidths, random), ...createLayers(criticWidths, random)];
+  const actor = uploadLayers(runtime, actorLayers);
+  const critics = uploadLayers(runtime, criticLayers);
+  const ofActor = createAdamState(runtime, actor);
+  const ofCritics = createAdamState(runtime, critics);
+  return {
+    actor,
+    critics,
+    actorTarget: uploadLayers(runtime, actorLayers),
+    criticTargets: uploadLayers(runtime, criticLayers),
+    actorFirst: ofActor.first,
+    actorSecond: ofActor.second,
+    actorPowers: ofActor.powers,
+    criticFirst: ofCritics.first,
+    criticSecond: ofCritics.second,
+    criticPowers: ofCritics.powers,
+  };
+}
+
+export interface Td3Bc {
+  /** The present networks and optimisers; replaced by every update. */
+  readonly state: Td3BcState;
+  /**
+   * Learns from one batch: both critics, and with every `policyDelay`-th call the actor and the targets too.
+   * Returns the critics' loss, read back, so that the update is complete when it is known.
+   */
+  update(batch: Batch): number | Promise<number>;
+  dispose(): void;
+}
+
+/** Makes a learner whose networks and smoothing noise follow from the seed. */
+export function createTd3Bc(
+  runtime: TensorRuntime,
+  dimensions: { readonly observationLength: number; readonly actionLength: number },
+  seed: number,
+  options: Td3BcOptions = td3BcDefaults,
+): Td3Bc {
+  const { observationLength, actionLength } = dimensions;
+  const random = createRandom(seed + 1);
+  const runCritics = runtime.compile((inputs: Td3BcInputs) => updateCritics(runtime.ops, inputs, options));
+  const runAll = runtime.compile((inputs: Td3BcInputs) => updateAll(runtime.ops, inputs, options));
+  let state = createState(runtime, observationLength, actionLength, options.hidden, seed);
+  let noise = new Float32Array(0);
+  let updates = 0;
+
+  function uploadBatch(batch: Batch): Tensor[] {
+    const { size } = batch;
+    if (noise.length !== size * actionLength) noise = new Float32Array(size * actionLength);
+    for (let i = 0; i < noise.length; i++) noise[i] = drawNormal(random);
+    return [
+      runtime.createTensor(batch.observations, [size, observationLength]),
+      runtime.createTensor(batch.actions, [size, actionLength]),
+      runtime.createTensor(batch.rewards, [size, 1]),
+      runtime.createTensor(batch.nextObservations, [size, observationLength]),
+      runtime.createTensor(batch.continues, [size, 1]),
+      runtime.createTensor(noise, [size, actionLength]),
+    ];
+  }
+
+  function replaceState(changed: Tensors): void {
+    for (const name of Object.keys(changed)) runtime.dispose(state[name as keyof Td3BcState]);
+    state = { ...state, ...changed };
+  }
+
+  return {
+    get state() {
+      return state;
+    },
+    update(batch) {
+      const uploaded = uploadBatch(batch);
+      updates++;
+      const run = updates % options.policyDelay === 0 ? runAll : runCritics;
+      const { losses, ...changed } = run({ ...state, batch: uploaded });
+      runtime.dispose(uploaded);
+      replaceState(changed);
+      const read = runtime.read(losses[0]);
+      if (read instanceof Float32Array) {
+        runtime.dispose(losses);
+        return read[0];
+      }
+      return read.then((values) => {
+        runtime.dispose(losses);
+        return values[0];
+      });
+    },
+    dispose: () => disposeAll(runtime, state),
+  };
+}

@@ -1,0 +1,141 @@
+import type { Result } from "@fleetmark/shared/result";
+import type { Baseline, BaselineEntry } from "@fleetmark/shared/result-file";
+import type { MedianInterval } from "@fleetmark/shared/stats/bootstrap";
+import { compareIntervals, type MedianChange } from "@fleetmark/shared/stats/compare";
+import { normalQuantile } from "@fleetmark/shared/stats/distributions";
+
+export type Verdict = "improved" | "unchanged" | "regressed" | "inconclusive" | "not-steady";
+export type Severity = "none" | "low" | "medium" | "high";
+
+/** How one figure of a benchmark moved against a baseline. */
+export interface Comparison {
+  readonly name: string;
+  readonly metric: "throughput" | "overhead" | "memory";
+  readonly before: number;
+  readonly after: number;
+  /** after / before − 1 in percent; for an overhead the difference in percentage points. */
+  readonly change: number;
+  /** 99 % interval of the change; null where the files hold single figures. */
+  readonly low: number | null;
+  readonly high: number | null;
+  readonly verdict: Verdict;
+  readonly severity: Severity;
+}
+
+export interface ComparisonReport {
+  readonly comparisons: readonly Comparison[];
+  /** Benchmarks that only one side has. */
+  readonly added: readonly string[];
+  readonly missing: readonly string[];
+}
+
+/**
+ * A suite makes dozens of comparisons, so each is held to 99 %: results carry 95 % intervals, which are widened by the ratio of
+ * the normal quantiles.
+ */
+const widening = normalQuantile(0.995) / normalQuantile(0.975);
+
+/** Changes under this many percent are called nothing, whatever their interval: code layout alone moves times by as much. */
+const smallestChange = 2;
+/** Percent of throughput lost, percent of memory gained, and percentage points of overhead gained, for each severity. */
+const severeLoss = { medium: 10, high: 20 };
+const severeMemory = 20;
+
+function readInterval(result: Result): MedianInterval {
+  const { median, median_low, median_high } = result;
+  return { median, low: median - widening * (median - median_low), high: median + widening * (median_high - median) };
+}
+
+function exact(value: number): MedianInterval {
+  return { median: value, low: value, high: value };
+}
+
+/** @param towardsWorse 1 where more is worse, -1 where less is */
+function judge(change: number, low: number, high: number, towardsWorse: 1 | -1): Verdict {
+  const [mildest, worst] = towardsWorse === 1 ? [low, high] : [-high, -low];
+  const moved = Math.abs(change) >= smallestChange;
+  if (moved && mildest > 0) return "regressed";
+  if (moved && worst < 0) return "improved";
+  return worst < severeLoss.medium && mildest > -severeLoss.medium ? "unchanged" : "inconclusive";
+}
+
+function grade(verdict: Verdict, worsening: number): Severity {
+  if (verdict !== "regressed") return "none";
+  if (worsening > severeLoss.high) return "high";
+  return worsening > severeLoss.medium ? "medium" : "low";
+}
+
+/** Whether a result may be compared or kept as a baseline: its times settled. */
+export function isSteady(result: Result): boolean {
+  return result.steady_state !== "no_steady_state";
+}
+
+/** Times turn into throughput: half the time is twice the throughput, so the interval turns round too. */
+function compareThroughput(result: Result, entry: BaselineEntry): Comparison | undefined {
+  if (result.quantity !== "time" || entry.throughput === undefined || result.throughput <= 0) return undefined;
+  const perIteration = result.throughput * result.median;
+  const before = entry.result === undefined ? exact(perIteration / entry.throughput) : readInterval(entry.result);
+  const times = compareIntervals(before, readInterval(result), "relative");
+  const toChange = (timeChange: number): number => 100 * (1 / (1 + timeChange) - 1);
+  const [change, low, high] = [times.change, times.high, times.low].map(toChange);
+  const verdict = isSteady(result) ? judge(change, low, high, -1) : "not-steady";
+  const figures = { before: entry.throughput, after: result.throughput, change, low, high };
+  return { name: result.name, metric: "throughput", ...figures, verdict, severity: grade(verdict, -change) };
+}
+
+function compareOverhead(result: Result, entry: BaselineEntry): Comparison | undefined {
+  if (result.quantity !== "overhead" || entry.result === undefined) return undefined;
+  const moved: MedianChange = compareIntervals(readInterval(entry.result), readInterval(result), "absolute");
+  const verdict = isSteady(result) ? judge(moved.change, moved.low, moved.high, 1) : "not-steady";
+  return { name: result.name, metric: "overhead", ...moved, verdict, severity: grade(verdict, moved.change) };
+}
+
+/** Memory that a benchmark measures as its quantity has an interval; the peak of a process that was timed is a single figure. */
+function compareMemory(result: Result, entry: BaselineEntry): Comparison | undefined {
+  const isMeasured = result.quantity === "memory" && entry.result !== undefined;
+  if (!isMeasured && entry.memoryPeakMb <= 0) return undefined;
+  const moved = isMeasured
+    ? compareIntervals(readInterval(entry.result as Result), readInterval(result), "relative")
+    : compareIntervals(exact(entry.memoryPeakMb), exact(result.memory_peak_mb), "relative");
+  const change = 100 * moved.change;
+  const [low, high] = [100 * moved.low, 100 * moved.high];
+  const verdict = change > severeMemory && low > 0 ? "regressed" : change < -severeMemory && high < 0 ? "improved" : "unchanged";
+  const severity = verdict === "regressed" ? "medium" : "none";
+  const interval = isMeasured ? { low, high } : { low: null, high: null };
+  return {
+    name: result.name,
+    metric: "memory",
+    before: moved.before,
+    after: moved.after,
+    change,
+    ...interval,
+    verdict,
+    severity,
+  };
+}
+
+/**
+ * Compares results with a baseline, benchmark by benchmark of the same name: throughput, safety overhead, and memory.
+ * A regression is medium from 10 % of throughput lost and high from 20 %, medium from 20 % of memory gained, and called only where the
+ * interval excludes no change.
+ */
+export function compareWithBaseline(results: readonly Result[], baseline: Baseline): ComparisonReport {
+  const entries = new Map(baseline.entries.map((entry) => [entry.name, entry]));
+  const names = new Set(results.map((result) => result.name));
+  const comparisons = results.flatMap((result) => {
+    const entry = entries.get(result.name);
+    if (entry === undefined) return [];
+    const found = [compareThroughput(result, entry), compareOverhead(result, entry), compareMemory(result, entry)];
+    return found.filter((comparison) => comparison !== undefined);
+  });
+  return {
+    comparisons,
+    added: results.filter((result) => !entries.has(result.name)).map((result) => result.name),
+    missing: baseline.entries.filter((entry) => !names.has(entry.name)).map((entry) => entry.name),
+  };
+}
+
+/** Whether a comparison found something that should stop a release: a regression of medium or high severity. */
+export function isFailure(report: ComparisonReport): boolean {
+  return report.comparisons.some(({ severity }) => severity === "medium" || severity === "high");
+}

@@ -1,0 +1,69 @@
+import { constants } from "node:fs";
+import { access, readdir } from "node:fs/promises";
+import { release, totalmem, type } from "node:os";
+import { delimiter, join } from "node:path";
+import { hardwareClass, hostFacts, readContainerLimits, readGovernor, readText } from "./measure/host.js";
+import { runtimes } from "./runtimes/registry.js";
+import type { Availability } from "./runtimes/runtime.js";
+
+const gpuTools = ["nvidia-smi", "rocm-smi", "amd-smi", "vulkaninfo"] as const;
+
+/** What a host has and can run, and why not the rest. */
+export interface HostReport {
+  readonly system: string;
+  readonly node: string;
+  readonly cpu: { readonly model: string; readonly cores: number; readonly governor: string | null };
+  readonly memory_bytes: number;
+  readonly container: { readonly memory_bytes: number | null; readonly cpus: number | null };
+  readonly hw_class: string;
+  readonly gpus: readonly string[];
+  /** Where each GPU tool was found; null where it was not. */
+  readonly gpu_tools: Readonly<Record<string, string | null>>;
+  /** Devices that the kernel offers for GPU work. */
+  readonly gpu_devices: readonly string[];
+  readonly clock_source: string | null;
+  readonly runtimes: readonly ({ readonly name: string } & Availability)[];
+}
+
+async function findTool(name: string): Promise<string | null> {
+  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
+    if (folder === "") continue;
+    const path = join(folder, name);
+    const found = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (found) return path;
+  }
+  return null;
+}
+
+async function listGpuDevices(): Promise<string[]> {
+  const names = await Promise.all(["/dev", "/dev/dri"].map((folder) => readdir(folder).catch(() => [])));
+  const [dev, dri] = names;
+  return [
+    ...dev.filter((name) => /^(nvidia\d+|kfd)$/.test(name)).map((name) => `/dev/${name}`),
+    ...dri.map((name) => `/dev/dri/${name}`),
+  ].sort();
+}
+
+/** Looks at this host: hardware, limits, GPU tools, and each tensor runtime with the reason where it can't be used. */
+export async function examineHost(): Promise<HostReport> {
+  const facts = await hostFacts();
+  const limits = readContainerLimits();
+  const tools = await Promise.all(gpuTools.map(async (name) => [name, await findTool(name)] as const));
+  const reports = await Promise.all(runtimes.map(async (runtime) => ({ name: runtime.name, ...(await runtime.probe()) })));
+  return {
+    system: `${type()} ${release()}`,
+    node: process.versions.node,
+    cpu: { model: facts.cpuModel, cores: facts.cores, governor: readGovernor() ?? null },
+    memory_bytes: totalmem(),
+    container: { memory_bytes: limits.memoryBytes ?? null, cpus: limits.cpus ?? null },
+    hw_class: hardwareClass(facts),
+    gpus: facts.gpus,
+    gpu_tools: Object.fromEntries(tools),
+    gpu_devices: await listGpuDevices(),
+    clock_source: readText("/sys/devices/system/clocksource/clocksource0/current_clocksource") ?? null,
+    runtimes: reports,
+  };
+}

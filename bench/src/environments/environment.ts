@@ -1,0 +1,54 @@
+/** Gymnasium's semantics (Towers et al. 2024, "Gymnasium: A Standard Interface for Reinforcement Learning Environments"). */
+
+/** A box of real numbers, one interval per dimension, each with a name and a unit. */
+export interface BoxSpace {
+  readonly names: readonly string[];
+  readonly units: readonly string[];
+  readonly low: Float64Array;
+  readonly high: Float64Array;
+}
+
+/** What a step tells besides its outcome. Reused: read it before the next step. */
+export interface StepInfo {
+  /** Steps since the reset. */
+  steps: number;
+  /** How far soft constraints are exceeded, as a sum of fractions of their hard limits' distance; 0 inside or unchecked. */
+  cost: number;
+  /** The violated hard constraint's name, "" for none. Set in unchecked environments too when the plant's envelope is left. */
+  violation: string;
+  /** Whether the safety layer replaced the action of this step. */
+  intervened: boolean;
+}
+
+/** The outcome of a step. Reused: the same object and arrays are returned by every call. */
+export interface Transition {
+  readonly observation: Float64Array;
+  reward: number;
+  /** The plant left its envelope, or, checked, violated a hard constraint. */
+  terminated: boolean;
+  /** The episode reached its length. */
+  truncated: boolean;
+  readonly info: StepInfo;
+}
+
+export interface Environment {
+  readonly id: string;
+  readonly observationSpace: BoxSpace;
+  readonly actionSpace: BoxSpace;
+  /** Steps after which an episode is truncated. */
+  readonly maxSteps: number;
+  /** Begins an episode; equal seeds and equal actions give equal episodes. The result is reused. */
+  reset(seed: number): { readonly observation: Float64Array; readonly info: StepInfo };
+  /**
+   * Advances by one control interval. Actions outside the space are clipped to it, as actuators saturate. Allocates nothing.
+   * @throws FleetmarkError ACTION_INVALID for a wrong number of dimensions or a number that is not finite; the state is unchanged
+   */
+  step(action: Float64Array): Transition;
+  /** Writes the action of a simple controller that keeps the plant near its setpoint: behaviour data, and a base for residual policies. */
+  suggestAction(action: Float64Array): void;
+}
+
+export interface EnvironmentOptions {
+  /** Whether every step passes the safety layer (safety.ts): rate limits, predictive barrier check, state constraints. */
+  readonly checkConstraints: boolean;
+}

@@ -1,0 +1,8 @@
+/** The package's front door. Importing it loads no tensor library: those are loaded by the processes that measure them. */
+export { type Comparison, type ComparisonReport, compareWithBaseline, isFailure, isSteady } from "./comparison.js";
+export { examineHost, type HostReport } from "./doctor.js";
+export { nameBenchmark } from "./measure/build-result.js";
+export { fingerprint, type HostFacts, hardwareClass, hostFacts } from "./measure/host.js";
+export { runSuite, type SuiteOptions, type SuiteOutcome, type SuiteProgress } from "./measure/suite-run.js";
+export { findSuite, listBenchmarks, type Suite } from "./suites.js";
+export type { Benchmark } from "./workloads/workload.js";

@@ -1,0 +1,123 @@
+import type { SteadyState } from "@fleetmark/shared/result";
+import { bootstrapMedian, type MedianInterval } from "@fleetmark/shared/stats/bootstrap";
+import { median } from "@fleetmark/shared/stats/quantiles";
+import type { Benchmark } from "../workloads/workload.js";
+import { runInChild } from "./child.js";
+import { readClock } from "./clock.js";
+import { type CoreLoads, chooseCore, listPinnableCores, readCoreLoads } from "./cores.js";
+import { hadToWait, listDisturbances } from "./disturbance.js";
+import type { Job, ProcessRun } from "./process-run.js";
+import { meetsGoal, planNextRun, type RepetitionLimits, type RunPlan } from "./repetition.js";
+import { classifySteadyState } from "./steady-state.js";
+
+export interface MeasureOptions {
+  readonly taskModule: string;
+  readonly seed: number;
+  readonly budgetS: number;
+  /** Relative half width of the 95 % interval of the median at which measuring stops. */
+  readonly goal: number;
+  /** For one process run; default: a minute and three times the budget. */
+  readonly timeoutS?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onQuiet?: ((quiet: boolean) => void) | undefined;
+}
+
+/** A process run with its place in the benchmark. */
+export interface JudgedRun extends ProcessRun {
+  readonly verdict: SteadyState;
+  /** The samples from the steady state on; all where there is no steady state. */
+  readonly steady: Float64Array;
+  readonly disturbed: boolean;
+}
+
+/** All that was measured of one benchmark. */
+export interface Measurement {
+  readonly benchmark: Benchmark;
+  /** Those that count: undisturbed ones where there are enough, else all. */
+  readonly runs: readonly JudgedRun[];
+  readonly runsMade: number;
+  readonly interval: MedianInterval;
+  readonly conclusive: boolean;
+  readonly durationS: number;
+}
+
+/** Share of the first run's samples that must lie in undisturbed windows for the run to count as undisturbed. */
+const mostDisturbedWindows = 0.2;
+
+/** A task of many samples per process needs three runs to tell runs apart; one of a single sample needs five. */
+const manySamples: RepetitionLimits = { fewestRuns: 3, mostRuns: 20, fewestSamples: 20, mostSamples: 300 };
+const oneSample: RepetitionLimits = { fewestRuns: 5, mostRuns: 20, fewestSamples: 1, mostSamples: 1 };
+
+/** What the first process is assumed to cost beside its samples, before any was measured. */
+const assumedRunCostS = 0.3;
+
+export const unitOf = { repeat: "s", compare: "%", "first-call": "s", episode: "MB" } as const;
+
+let pinnable: readonly number[] | undefined;
+
+/**
+ * Measures a benchmark in fresh processes until the interval of its median is narrow enough or its budget is spent.
+ * @throws FleetmarkError as runInChild does
+ */
+export async function measureBenchmark(benchmark: Benchmark, options: MeasureOptions): Promise<Measurement> {
+  const started = readClock();
+  pinnable ??= listPinnableCores();
+  const made: JudgedRun[] = [];
+  const costs: number[] = [];
+  let loads: CoreLoads = readCoreLoads();
+  let plan: RunPlan | "stop" = {
+    samples: manySamples.mostSamples,
+    fewestSamples: manySamples.fewestSamples,
+    limitS: Math.max(0.1, options.budgetS / manySamples.fewestRuns - assumedRunCostS),
+  };
+  for (;;) {
+    const runStarted = readClock();
+    const now = readCoreLoads();
+    // Where others keep coming onto the core, the kernel's scheduler places the work better than we do.
+    const core = made.some((run) => run.pinned && hadToWait(run.exposure)) ? undefined : chooseCore(pinnable, loads, now);
+    loads = now;
+    const { taskModule, seed } = options;
+    const job: Job = { benchmark, taskModule, seed, ...plan, core, checkLeak: made.length === 0 };
+    const run = judgeRun(await runInChild(job, { ...options, timeoutS: options.timeoutS ?? 60 + 3 * options.budgetS }));
+    made.push(run);
+    costs.push(readClock() - runStarted - run.timedS);
+    const limits = run.kind === "repeat" || run.kind === "compare" ? manySamples : oneSample;
+    const counted = chooseRuns(made, limits.fewestRuns);
+    const interval = estimateInterval(counted, options.seed);
+    const goalMet = counted.length >= limits.fewestRuns && meetsGoal(interval, unitOf[run.kind], options.goal);
+    const clean = made.filter((each) => !each.disturbed);
+    plan = planNextRun(
+      {
+        runs: clean.map((each) => each.steady),
+        runsMade: made.length,
+        goalMet: goalMet && clean.length >= limits.fewestRuns,
+        runCostS: median(costs),
+        sampleCostS: run.timedS / run.samples.length,
+        remainingS: options.budgetS - (readClock() - started),
+      },
+      limits,
+    );
+    if (plan === "stop" || options.signal?.aborted) {
+      return { benchmark, runs: counted, runsMade: made.length, interval, conclusive: goalMet, durationS: readClock() - started };
+    }
+  }
+}
+
+function judgeRun(run: ProcessRun): JudgedRun {
+  const { verdict, start } = classifySteadyState(run.course);
+  const disturbed = listDisturbances(run.exposure).length > 0 || run.disturbedWindows > mostDisturbedWindows * run.windows;
+  return { ...run, verdict, steady: run.samples.slice(start), disturbed };
+}
+
+/** Returns the undisturbed runs if they are enough, else all: a disturbed figure that says so is better than none. */
+function chooseRuns(made: readonly JudgedRun[], enough: number): readonly JudgedRun[] {
+  const clean = made.filter((run) => !run.disturbed);
+  return clean.length >= enough ? clean : made;
+}
+
+function estimateInterval(runs: readonly JudgedRun[], seed: number): MedianInterval {
+  return bootstrapMedian(
+    runs.map((run) => run.steady),
+    { seed },
+  );
+}

@@ -1,0 +1,118 @@
+import { formatBenchmarkName, type Metadata, type Result } from "@fleetmark/shared/result";
+import { median } from "@fleetmark/shared/stats/quantiles";
+import { summarize } from "@fleetmark/shared/stats/summary";
+import type { Benchmark } from "../workloads/workload.js";
+import { type JudgedRun, type Measurement, unitOf } from "./benchmark-run.js";
+import { describeDisturbances } from "./disturbance.js";
+import { worstVerdict } from "./steady-state.js";
+
+/** Where a result belongs. */
+export interface ResultPlace {
+  readonly suite: string;
+  readonly run: string;
+  readonly host: string;
+  readonly hwClass: string;
+  readonly timeUs: number;
+}
+
+/** Returns the parameters as `key=value`, in their order, joined by commas. */
+export function formatParams(params: Benchmark["params"]): string {
+  return Object.entries(params)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(",");
+}
+
+export function nameBenchmark({ workload, params, runtime, device }: Benchmark): string {
+  return formatBenchmarkName(workload, formatParams(params), runtime, device);
+}
+
+const quantityOf = { repeat: "time", compare: "overhead", "first-call": "time", episode: "memory" } as const;
+
+function sum(runs: readonly JudgedRun[], read: (run: JudgedRun) => number): number {
+  return runs.reduce((total, run) => total + read(run), 0);
+}
+
+/** Returns numbers that the runs' own metadata agree on as they are, and medians of those that differ. */
+function mergeMetadata(runs: readonly JudgedRun[]): Metadata {
+  const merged: Metadata = {};
+  for (const [key, value] of Object.entries(runs[0].metadata)) {
+    const numbers = runs.map((run) => run.metadata[key]).filter((each) => typeof each === "number");
+    merged[key] = typeof value === "number" ? median(numbers) : value;
+  }
+  return merged;
+}
+
+function describeMemory(runs: readonly JudgedRun[]): Metadata {
+  const kinds = new Set(runs.flatMap((run) => Object.keys(run.memory.gc.kinds)));
+  const described: Metadata = {
+    gc_count: sum(runs, (run) => run.memory.gc.count),
+    gc_total_ms: sum(runs, (run) => run.memory.gc.totalMs),
+    gc_longest_ms: Math.max(...runs.map((run) => run.memory.gc.longestMs)),
+    heap_before_mb: median(runs.map((run) => run.memory.heapBeforeBytes)) / 1e6,
+    heap_after_gc_mb: median(runs.map((run) => run.memory.heapAfterBytes)) / 1e6,
+    external_mb: median(runs.map((run) => run.memory.externalBytes)) / 1e6,
+    array_buffers_mb: median(runs.map((run) => run.memory.arrayBufferBytes)) / 1e6,
+    bytes_per_iteration: sum(runs, (run) => run.memory.gc.allocatedBytes) / sum(runs, (run) => run.iterations),
+  };
+  for (const kind of [...kinds].sort()) {
+    const key = kind.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toLowerCase();
+    described[`gc_${key}_count`] = sum(runs, (run) => run.memory.gc.kinds[kind]?.count ?? 0);
+    described[`gc_${key}_longest_ms`] = Math.max(...runs.map((run) => run.memory.gc.kinds[kind]?.longestMs ?? 0));
+  }
+  const leak = runs.find((run) => run.memory.leak !== undefined)?.memory.leak;
+  if (leak === undefined) return described;
+  return {
+    ...described,
+    leak: leak.verdict,
+    leak_bytes_per_iteration: leak.slope,
+    leak_bytes_per_iteration_low: leak.low,
+    leak_bytes_per_iteration_high: leak.high,
+  };
+}
+
+/** Returns the result of a measurement: the statistics of the steady samples of the runs that count. */
+export function buildResult(measurement: Measurement, place: ResultPlace): Result {
+  const { benchmark, runs, interval } = measurement;
+  const { kind, processed, iterationsPerSample } = runs[0];
+  const repeated = kind === "repeat";
+  return {
+    name: nameBenchmark(benchmark),
+    category: benchmark.category,
+    duration: measurement.durationS,
+    memory_peak_mb: Math.max(...runs.map((run) => run.peakBytes)) / 1e6,
+    memory_current_mb: median(runs.map((run) => run.residentBytes)) / 1e6,
+    cpu_percent: (100 * sum(runs, (run) => run.cpuS)) / sum(runs, (run) => run.timedS),
+    iterations: sum(runs, (run) => run.iterations),
+    throughput: repeated && interval.median > 0 ? processed.perIteration / interval.median : 0,
+    metadata: {
+      ...mergeMetadata(runs),
+      ...describeMemory(runs),
+      process_runs_made: measurement.runsMade,
+      process_runs_disturbed: runs.filter((run) => run.disturbed).length,
+      process_runs_pinned: runs.filter((run) => run.pinned).length,
+      clock_resolution_ns: median(runs.map((run) => run.clock.resolutionS)) * 1e9,
+      clock_cost_ns: median(runs.map((run) => run.clock.costS)) * 1e9,
+      setup_s: median(runs.map((run) => run.setupS)),
+    },
+    benchmark: benchmark.workload,
+    params: formatParams(benchmark.params),
+    runtime: benchmark.runtime,
+    device: benchmark.device,
+    suite: place.suite,
+    run: place.run,
+    host: place.host,
+    hw_class: place.hwClass,
+    time_us: place.timeUs,
+    quantity: quantityOf[kind],
+    unit: unitOf[kind],
+    throughput_unit: repeated ? `${processed.unit}/s` : "",
+    process_runs: runs.length,
+    iterations_per_sample: iterationsPerSample,
+    steady_state: worstVerdict(runs.map((run) => run.verdict)),
+    conclusive: measurement.conclusive ? "yes" : "no",
+    disturbance: describeDisturbances(runs.filter((run) => run.disturbed).map((run) => run.exposure)),
+    ...summarize(runs.flatMap((run) => Array.from(run.steady))),
+    median_low: interval.low,
+    median_high: interval.high,
+  };
+}

@@ -1,0 +1,137 @@
+import { readdirSync } from "node:fs";
+import { readClock } from "./clock.js";
+import { readText } from "./host.js";
+
+/** Counters of the machine and of this process at one moment. A counter that this machine does not show is undefined. */
+export interface Snapshot {
+  readonly timeS: number;
+  /** CPU seconds that all processes of the machine took, and that the hypervisor took from it. */
+  readonly busyS: number | undefined;
+  readonly stealS: number | undefined;
+  /** CPU seconds that this process took. */
+  readonly ownS: number;
+  /** Seconds that the main thread was ready to run and had no core. */
+  readonly waitS: number | undefined;
+  /** Seconds in which some process of the machine stood still for want of memory. */
+  readonly memoryStallS: number | undefined;
+  readonly throttles: number | undefined;
+  readonly frequencyHz: number | undefined;
+  readonly load: number | undefined;
+}
+
+/** What happened around the measured work between two snapshots. Shares are of the time between, `others` is in cores. */
+export interface Exposure {
+  readonly wait: number;
+  readonly steal: number;
+  readonly others: number;
+  readonly memoryStall: number;
+  readonly throttles: number;
+  /** Share of its frequency that the core lost. */
+  readonly slowdown: number;
+}
+
+/** From where on each counts as a disturbance. */
+const limits: Exposure = { wait: 0.02, steal: 0.02, others: 0.25, memoryStall: 0.01, throttles: 1, slowdown: 0.1 };
+
+/** The kernel counts CPU time in /proc/stat in hundredths of a second on every architecture (USER_HZ, proc(5)). */
+const ticksPerSecond = 100;
+
+/** Reads busy and stolen CPU seconds off a line of /proc/stat: user nice system idle iowait irq softirq steal (proc(5)). */
+export function parseCpuLine(line: string): { busyS: number; stealS: number } | undefined {
+  const fields = line.trim().split(/\s+/).slice(1, 9).map(Number);
+  if (fields.length < 8 || fields.some((field) => !Number.isFinite(field))) return undefined;
+  const [user, nice, system, , , irq, softirq, steal] = fields;
+  return { busyS: (user + nice + system + irq + softirq) / ticksPerSecond, stealS: steal / ticksPerSecond };
+}
+
+/** Returns the number that the file's text matches, in the pattern's first group, times `scale`. */
+function readCounter(path: string, pattern: RegExp, scale: number): number | undefined {
+  const found = readText(path)?.match(pattern)?.[1];
+  return found === undefined ? undefined : Number(found) * scale;
+}
+
+/** Sums the thermal throttle events of all cores; undefined where the kernel counts none (virtual machines, other vendors). */
+function readThrottles(): number | undefined {
+  let names: string[];
+  try {
+    names = readdirSync("/sys/devices/system/cpu").filter((name) => /^cpu\d+$/.test(name));
+  } catch {
+    return undefined;
+  }
+  const counts = names.map((name) =>
+    readCounter(`/sys/devices/system/cpu/${name}/thermal_throttle/core_throttle_count`, /^(\d+)/, 1),
+  );
+  const known = counts.filter((count) => count !== undefined);
+  return known.length === 0 ? undefined : known.reduce((sum, count) => sum + count, 0);
+}
+
+/** Takes a snapshot, in some tenths of a millisecond. Missing files are fine. */
+export function takeSnapshot(core: number | undefined): Snapshot {
+  const cpu = parseCpuLine(readText("/proc/stat")?.split("\n", 1)[0] ?? "");
+  const usage = process.cpuUsage();
+  return {
+    timeS: readClock(),
+    busyS: cpu?.busyS,
+    stealS: cpu?.stealS,
+    ownS: (usage.user + usage.system) / 1e6,
+    waitS: readCounter("/proc/self/schedstat", /^\d+ (\d+)/, 1e-9),
+    memoryStallS: readCounter("/proc/pressure/memory", /some .*total=(\d+)/, 1e-6),
+    throttles: readThrottles(),
+    frequencyHz: readCounter(`/sys/devices/system/cpu/cpu${core ?? 0}/cpufreq/scaling_cur_freq`, /^(\d+)/, 1e3),
+    load: readCounter("/proc/loadavg", /^(\S+)/, 1),
+  };
+}
+
+/** Over a shorter time than this, in seconds, a tick of the kernel's accounting or one slice given to another would be a large share. */
+const shortestExposureS = 0.1;
+
+/** Compares two snapshots. What one of them lacks, or is too coarse to tell over so short a time, counts as nothing seen. */
+export function compareSnapshots(before: Snapshot, after: Snapshot): Exposure {
+  const elapsed = Math.max(after.timeS - before.timeS, 1e-9);
+  const grow = (key: keyof Snapshot): number => Math.max(0, (after[key] ?? 0) - (before[key] ?? after[key] ?? 0));
+  const share = (seconds: number): number => (elapsed < shortestExposureS ? 0 : seconds / elapsed);
+  const lost =
+    before.frequencyHz === undefined || after.frequencyHz === undefined ? 0 : 1 - after.frequencyHz / before.frequencyHz;
+  return {
+    wait: share(grow("waitS")),
+    steal: share(grow("stealS")),
+    others: before.busyS === undefined ? 0 : share(Math.max(0, grow("busyS") - grow("ownS"))),
+    memoryStall: share(grow("memoryStallS")),
+    throttles: grow("throttles"),
+    slowdown: Math.max(0, lost),
+  };
+}
+
+/** Returns the counters of an exposure that are past their limit. */
+export function listDisturbances(exposure: Exposure): (keyof Exposure)[] {
+  return (Object.keys(limits) as (keyof Exposure)[]).filter((key) => exposure[key] >= limits[key]);
+}
+
+/** Whether the main thread often stood ready without a core. */
+export function hadToWait(exposure: Exposure): boolean {
+  return exposure.wait >= limits.wait;
+}
+
+const phrases: Readonly<Record<keyof Exposure, (amount: number) => string>> = {
+  wait: (share) => `waited ${formatPercent(share)} of the time for a core`,
+  steal: (share) => `hypervisor took ${formatPercent(share)} of a core`,
+  others: (cores) => `other processes used ${cores.toFixed(1)} cores`,
+  memoryStall: (share) => `memory pressure for ${formatPercent(share)} of the time`,
+  throttles: (count) => `${count} thermal throttle events`,
+  slowdown: (share) => `core frequency fell by ${formatPercent(share)}`,
+};
+
+function formatPercent(share: number): string {
+  return `${Math.round(share * 100)} %`;
+}
+
+/** Says what disturbed a measurement, by the worst of each over its exposures; empty if nothing did. */
+export function describeDisturbances(exposures: readonly Exposure[]): string {
+  const keys = Object.keys(limits) as (keyof Exposure)[];
+  const worst = Object.fromEntries(
+    keys.map((key) => [key, Math.max(0, ...exposures.map((each) => each[key]))]),
+  ) as unknown as Exposure;
+  return listDisturbances(worst)
+    .map((key) => phrases[key](worst[key]))
+    .join("; ");
+}

@@ -1,0 +1,64 @@
+import type { SteadyState } from "@fleetmark/shared/result";
+import { findChangePoints, segmentLevels } from "@fleetmark/shared/stats/change-points";
+import { median } from "@fleetmark/shared/stats/quantiles";
+import { madToSigma, medianAbsoluteDeviation } from "@fleetmark/shared/stats/robust";
+
+/** Fewer samples than this say nothing about their course. */
+const fewestSamples = 20;
+
+/**
+ * Levels nearer to each other than this share are one to us. Barrett et al. take 1 ms on machines whose frequency they fixed;
+ * where it is free, it wanders by some percent within tenths of a second, which belongs into the interval and not the verdict.
+ */
+const equalShare = 0.05;
+
+/** The part at the end that must be at one level, as in Barrett et al.: 500 of 2000 iterations. */
+const tailShare = 0.25;
+
+export interface SteadyPart {
+  readonly verdict: SteadyState;
+  /** Index of the first sample of the steady part; 0 where there is none to separate. */
+  readonly start: number;
+}
+
+/**
+ * Classifies the course of one process run's iteration times by its levels between change points, after Barrett,
+ * Bolz-Tereick, Killick, Mount & Tratt, "Virtual Machine Warmup Blows Hot and Cold", OOPSLA 2017, § 4: levels within the
+ * last one's spread (here: its noise by MAD, or 5 %) are equivalent to it; the last quarter at one level is a steady state;
+ * one that is left by a faster level is a slowdown, else earlier levels are warm-up.
+ * @param times of the samples, in order, all positive
+ */
+export function classifySteadyState(times: ArrayLike<number>): SteadyPart {
+  const n = times.length;
+  if (n < fewestSamples) return { verdict: "unclassified", start: 0 };
+  const changes = findChangePoints(times, { shortest: Math.max(3, Math.ceil(n / 50)) });
+  const levels = segmentLevels(times, changes);
+  const starts = [0, ...changes];
+  const last = levels[levels.length - 1];
+  const tail = Float64Array.from(times).subarray(starts[starts.length - 1]);
+  const tolerance = Math.max(equalShare * last, madToSigma * medianAbsoluteDeviation(tail));
+  let first = levels.length - 1;
+  while (first > 0 && Math.abs(levels[first - 1] - last) <= tolerance) first--;
+  const start = starts[first];
+  if (start > n * (1 - tailShare) || isDrifting(times, start)) return { verdict: "no_steady_state", start: 0 };
+  if (first === 0) return { verdict: "flat", start: 0 };
+  const left = levels.slice(0, first);
+  return { verdict: left.some((level) => level < last - tolerance) ? "slowdown" : "warmup", start };
+}
+
+/** Whether the steady part's halves lie apart though each step between its levels was small: a slow drift. */
+function isDrifting(times: ArrayLike<number>, start: number): boolean {
+  const part = Float64Array.from(times).subarray(start);
+  const half = Math.floor(part.length / 2);
+  const [early, late] = [part.subarray(0, half), part.subarray(half)];
+  const [before, after] = [median(early), median(late)];
+  const noise = madToSigma * Math.min(medianAbsoluteDeviation(early), medianAbsoluteDeviation(late));
+  return Math.abs(after - before) > Math.max(equalShare * after, 3 * noise);
+}
+
+const severity: readonly SteadyState[] = ["flat", "warmup", "unclassified", "slowdown", "no_steady_state"];
+
+/** Returns the verdict that speaks for several process runs: the worst. */
+export function worstVerdict(verdicts: readonly SteadyState[]): SteadyState {
+  return verdicts.reduce((worst, verdict) => (severity.indexOf(verdict) > severity.indexOf(worst) ? verdict : worst), "flat");
+}

@@ -1,0 +1,28 @@
+import { FleetmarkError } from "@fleetmark/shared/errors";
+import { jaxJs } from "./jax-js.js";
+import type { Runtime, TensorRuntime } from "./runtime.js";
+import { tfjsNode, tfjsNodeGpu } from "./tfjs-node.js";
+import { tfjsWasm } from "./tfjs-wasm.js";
+import { webgpu } from "./webgpu.js";
+
+/** Every runtime: to add one, write its file and list it here. Importing this loads no tensor library. */
+export const runtimes: readonly Runtime[] = [jaxJs, tfjsWasm, tfjsNode, tfjsNodeGpu, webgpu];
+
+const loaded = new Map<string, Promise<TensorRuntime>>();
+
+/**
+ * Loads a runtime, once per process.
+ * @throws FleetmarkError BENCHMARK_UNKNOWN naming the runtimes that exist, RUNTIME_UNAVAILABLE where it can't be used
+ */
+export async function loadRuntime(name: string): Promise<TensorRuntime> {
+  const runtime = runtimes.find((candidate) => candidate.name === name);
+  if (runtime === undefined) {
+    throw new FleetmarkError(
+      "BENCHMARK_UNKNOWN",
+      `no runtime ${name}; there are ${runtimes.map((known) => known.name).join(", ")}`,
+    );
+  }
+  const promise = loaded.get(name) ?? runtime.load();
+  loaded.set(name, promise);
+  return promise;
+}

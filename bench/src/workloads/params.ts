@@ -1,0 +1,31 @@
+import { FleetmarkError } from "@fleetmark/shared/errors";
+import type { Params } from "./workload.js";
+
+/** @throws FleetmarkError BENCHMARK_UNKNOWN when the parameters are not exactly the names given */
+export function checkParamNames(workload: string, params: Params, names: readonly string[]): void {
+  const given = Object.keys(params);
+  if (given.length !== names.length || names.some((name) => !given.includes(name))) {
+    throw new FleetmarkError(
+      "BENCHMARK_UNKNOWN",
+      `${workload} takes the parameters ${names.join(", ")}, not ${given.join(", ") || "none"}`,
+    );
+  }
+}
+
+/** Reads a parameter that is one of a few words. @throws FleetmarkError BENCHMARK_UNKNOWN */
+export function readChoice<C extends string>(params: Params, name: string, choices: readonly C[]): C {
+  const choice = choices.find((candidate) => candidate === params[name]);
+  if (choice === undefined) {
+    throw new FleetmarkError("BENCHMARK_UNKNOWN", `the parameter ${name} is one of ${choices.join(", ")}, not ${params[name]}`);
+  }
+  return choice;
+}
+
+/** Reads a parameter that counts something: an integer of 1 to 10 million. @throws FleetmarkError BENCHMARK_UNKNOWN */
+export function readCount(params: Params, name: string): number {
+  const count = Number(params[name]);
+  if (!Number.isInteger(count) || count < 1 || count > 1e7) {
+    throw new FleetmarkError("BENCHMARK_UNKNOWN", `the parameter ${name} is an integer of 1 to 10 million, not ${params[name]}`);
+  }
+  return count;
+}

@@ -1,0 +1,43 @@
+import { FleetmarkError } from "@fleetmark/shared/errors";
+import { loadRuntime } from "../runtimes/registry.js";
+import { environmentStep } from "./environment-step.js";
+import { episodeMemory } from "./episode-memory.js";
+import { jitCompile } from "./jit-compile.js";
+import { policyForward } from "./policy-forward.js";
+import { safetyOverhead } from "./safety-overhead.js";
+import { td3BcUpdate } from "./td3-bc-update.js";
+import { tensorExecution } from "./tensor-execution.js";
+import type { Benchmark, Task, Workload } from "./workload.js";
+
+/** Every workload: to add one, write its file and list it here. Importing this loads no tensor library. */
+export const workloads: readonly Workload[] = [
+  environmentStep,
+  safetyOverhead,
+  policyForward,
+  td3BcUpdate,
+  jitCompile,
+  tensorExecution,
+  episodeMemory,
+];
+
+/** @throws FleetmarkError BENCHMARK_UNKNOWN naming the workloads that exist */
+export function findWorkload(name: string): Workload {
+  const workload = workloads.find((candidate) => candidate.name === name);
+  if (workload === undefined) {
+    throw new FleetmarkError(
+      "BENCHMARK_UNKNOWN",
+      `no workload ${name}; there are ${workloads.map((known) => known.name).join(", ")}`,
+    );
+  }
+  return workload;
+}
+
+/**
+ * Prepares a benchmark's task, its runtime loaded where it needs one.
+ * @throws FleetmarkError BENCHMARK_UNKNOWN for names and parameters that don't exist, RUNTIME_UNAVAILABLE
+ */
+export async function setupTask(benchmark: Benchmark, seed: number): Promise<Task> {
+  const workload = findWorkload(benchmark.workload);
+  const runtime = workload.needsRuntime ? await loadRuntime(benchmark.runtime) : undefined;
+  return workload.setup({ params: benchmark.params, seed, runtime });
+}

@@ -1,0 +1,25 @@
+import { createVectorProgram, describeKernel, vectorKernels } from "./kernels.js";
+import { checkParamNames, readChoice, readCount } from "./params.js";
+import { takeRuntime } from "./program.js";
+import type { Workload } from "./workload.js";
+
+/** Steady execution of a vector kernel, with the vector uploaded and the result read back. */
+export const tensorExecution: Workload = {
+  name: "tensor_execution",
+  category: "jax",
+  description: "Steady execution of a vector kernel, transfers included",
+  needsRuntime: true,
+  async setup(context) {
+    checkParamNames("tensor_execution", context.params, ["kernel", "size"]);
+    const kernel = readChoice(context.params, "kernel", vectorKernels);
+    const size = readCount(context.params, "size");
+    const { iterate, dispose } = createVectorProgram(takeRuntime(context), kernel, size, context.seed);
+    return {
+      kind: "repeat",
+      processed: { unit: "elements", perIteration: size },
+      metadata: { operation: describeKernel(kernel) },
+      iterate,
+      teardown: dispose,
+    };
+  },
+};

@@ -1,0 +1,77 @@
+import type { Category, Metadata } from "@fleetmark/shared/result";
+import type { TensorRuntime } from "../runtimes/runtime.js";
+
+/** Parameters of a benchmark, by name. */
+export type Params = Readonly<Record<string, string | number>>;
+
+/** What a workload is given to prepare itself. It never reads a clock and draws chance only from the seed. */
+export interface SetupContext {
+  readonly params: Params;
+  readonly seed: number;
+  /** The loaded tensor runtime; undefined for workloads that need none. */
+  readonly runtime: TensorRuntime | undefined;
+}
+
+/** Code whose speed is measured. One file each; `registry.ts` lists them. */
+export interface Workload {
+  readonly name: string;
+  readonly category: Category;
+  /** One sentence for `--list` and the documentation. */
+  readonly description: string;
+  /** Whether it executes tensor code and so is run once per runtime. */
+  readonly needsRuntime: boolean;
+  setup(context: SetupContext): Promise<Task>;
+}
+
+/** One iteration of work. It returns a number that depends on the work, which the engine consumes so that none is optimised away. */
+export type Iterate = (() => number) | (() => Promise<number>);
+
+/** What one iteration processes: the source of throughput. */
+export interface Processed {
+  readonly unit: "steps" | "transitions" | "passes" | "elements" | "bytes" | "calls";
+  readonly perIteration: number;
+}
+
+interface TaskBase {
+  readonly processed: Processed;
+  /** Facts about the work that belong in the result (sizes, model, device). */
+  readonly metadata?: Metadata;
+  teardown(): void;
+}
+
+/** Measured: the time of one iteration, over many. */
+export interface RepeatTask extends TaskBase {
+  readonly kind: "repeat";
+  readonly iterate: Iterate;
+}
+
+/** Measured: (candidate − baseline) / baseline in percent, the two interleaved in one process. */
+export interface CompareTask extends TaskBase {
+  readonly kind: "compare";
+  readonly baseline: Iterate;
+  readonly candidate: Iterate;
+}
+
+/** Measured: the first call of a fresh kernel minus its steady call, one fresh process per sample. */
+export interface FirstCallTask extends TaskBase {
+  readonly kind: "first-call";
+  readonly call: Iterate;
+}
+
+/** Measured: the memory that one episode takes, one fresh process per sample. */
+export interface EpisodeTask extends TaskBase {
+  readonly kind: "episode";
+  readonly episode: Iterate;
+}
+
+export type Task = RepeatTask | CompareTask | FirstCallTask | EpisodeTask;
+
+/** A workload with fixed parameters, on one runtime and device. */
+export interface Benchmark {
+  readonly workload: string;
+  readonly category: Category;
+  readonly params: Params;
+  /** A runtime's name; `js` where the workload needs none. */
+  readonly runtime: string;
+  readonly device: string;
+}

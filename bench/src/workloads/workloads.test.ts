@@ -1,0 +1,96 @@
+import { findKpi, kpis } from "@fleetmark/shared/kpis";
+import { describe, expect, test } from "vitest";
+import { findSuite, listBenchmarks, suites } from "../suites.js";
+import { setupTask, workloads } from "./registry.js";
+import type { Benchmark, Iterate } from "./workload.js";
+
+const quick = findSuite("quick")?.benchmarks ?? [];
+const format = ({ workload, params, runtime }: Benchmark): string => `${workload} ${JSON.stringify(params)} ${runtime}`;
+
+function toResult({ workload, category, params }: Benchmark) {
+  const text = Object.entries(params).map(([key, value]) => `${key}=${value}`);
+  return { benchmark: workload, category, params: text.join(",") };
+}
+
+/** Calls a task's code a few times and returns the values. */
+async function callThrice(iterate: Iterate): Promise<number[]> {
+  return [await iterate(), await iterate(), await iterate()];
+}
+
+async function runTask(benchmark: Benchmark, seed: number): Promise<number[]> {
+  const task = await setupTask(benchmark, seed);
+  const parts = {
+    repeat: () => [task.kind === "repeat" && task.iterate],
+    compare: () => (task.kind === "compare" ? [task.baseline, task.candidate] : []),
+    "first-call": () => [task.kind === "first-call" && task.call],
+    episode: () => [task.kind === "episode" && task.episode],
+  }[task.kind]();
+  const values = [];
+  for (const part of parts) if (part !== false) values.push(...(await callThrice(part)));
+  expect(task.processed.perIteration).toBeGreaterThan(0);
+  task.teardown();
+  return values;
+}
+
+describe("suites", () => {
+  test("quick feeds every KPI, and full holds all of quick", () => {
+    expect(kpis.filter((kpi) => !quick.some((benchmark) => findKpi(toResult(benchmark)) === kpi))).toEqual([]);
+    const all = listBenchmarks().map(format);
+    expect(quick.map(format).filter((name) => !all.includes(name))).toEqual([]);
+  });
+
+  test("name every benchmark once, and every workload occurs", () => {
+    for (const { benchmarks } of suites) expect(new Set(benchmarks.map(format)).size).toBe(benchmarks.length);
+    expect(new Set(listBenchmarks().map(({ workload }) => workload))).toEqual(new Set(workloads.map(({ name }) => name)));
+  });
+});
+
+describe("every benchmark of quick", () => {
+  test.each(quick.map((benchmark) => [format(benchmark), benchmark] as const))("%s does seeded work", async (_, benchmark) => {
+    const values = await runTask(benchmark, 7);
+    expect(values.length).toBeGreaterThanOrEqual(3);
+    expect(values.every(Number.isFinite)).toBe(true);
+    expect(await runTask(benchmark, 7)).toEqual(values);
+    expect(await runTask(benchmark, 8)).not.toEqual(values);
+  });
+});
+
+test("both sides of the safety comparison walk the same trajectory while nothing intervenes", async () => {
+  const task = await setupTask(
+    { workload: "safety_overhead", category: "safety", params: { loop: "policy" }, runtime: "js", device: "cpu" },
+    1,
+  );
+  if (task.kind !== "compare") throw new Error(task.kind);
+  for (let i = 0; i < 50; i++) expect(await task.candidate()).toBe(await task.baseline());
+});
+
+describe("bad input is refused", () => {
+  const benchmark = (workload: string, params: Benchmark["params"], runtime = "js"): Benchmark => ({
+    workload,
+    category: "rl",
+    params,
+    runtime,
+    device: "cpu",
+  });
+  test.each([
+    ["an unknown workload", benchmark("nothing", {}), "BENCHMARK_UNKNOWN"],
+    ["an unknown environment", benchmark("environment_step", { env: "Nothing-v0" }), "BENCHMARK_UNKNOWN"],
+    ["a missing parameter", benchmark("environment_step", {}), "BENCHMARK_UNKNOWN"],
+    ["a parameter too many", benchmark("safety_overhead", { loop: "bare", speed: 3 }), "BENCHMARK_UNKNOWN"],
+    ["a choice that isn't one", benchmark("safety_overhead", { loop: "open" }), "BENCHMARK_UNKNOWN"],
+    ["a batch of half a row", benchmark("policy_forward", { batch: 0.5 }, "tfjs-wasm"), "BENCHMARK_UNKNOWN"],
+    [
+      "a size past all memory",
+      benchmark("tensor_execution", { kernel: "sum_of_squares", size: 1e12 }, "tfjs-wasm"),
+      "BENCHMARK_UNKNOWN",
+    ],
+    ["an unknown runtime", benchmark("policy_forward", { batch: 1 }, "cray"), "BENCHMARK_UNKNOWN"],
+    [
+      "compiling where nothing compiles",
+      benchmark("jit_compile", { kernel: "sum_of_squares" }, "tfjs-wasm"),
+      "RUNTIME_UNAVAILABLE",
+    ],
+  ])("%s", async (_, wrong, code) => {
+    await expect(setupTask(wrong, 1)).rejects.toMatchObject({ code });
+  });
+});

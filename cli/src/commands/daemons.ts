@@ -1,0 +1,55 @@
+import { startAgent } from "@fleetmark/agent";
+import { startCollector } from "@fleetmark/collector";
+import type { Command } from "commander";
+import { addConfigFlags, readConfig } from "../config-flags.js";
+import { configSchemas } from "../config-schemas.js";
+import { runDaemon } from "../daemon.js";
+
+export function addCollectorCommand(program: Command): void {
+  const command = program
+    .command("collector")
+    .description("run the collector: take, store, judge and serve what the agents measure")
+    .option("-c, --config <file>", "YAML configuration")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  fleetmark collector
+  fleetmark collector --config collector.yaml --data-dir /var/lib/fleetmark
+  FLEETMARK_HTTP_LISTEN=127.0.0.1:8080 fleetmark collector`,
+    );
+  addConfigFlags(command, configSchemas.collector);
+  command.action(() =>
+    runDaemon(async () => {
+      const collector = await startCollector(readConfig(command, configSchemas.collector));
+      return {
+        ready: { grpc: collector.grpc, http: collector.http },
+        close: async () => {
+          await collector.close();
+          return {};
+        },
+      };
+    }),
+  );
+}
+
+export function addAgentCommand(program: Command): void {
+  const command = program
+    .command("agent")
+    .description("run the agent: measure this host and stream to a collector")
+    .option("-c, --config <file>", "YAML configuration")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  fleetmark agent --collector-address 127.0.0.1:7420
+  fleetmark agent --config agent.yaml --run-on-start quick`,
+    );
+  addConfigFlags(command, configSchemas.agent);
+  command.action(() =>
+    runDaemon(async () => {
+      const agent = await startAgent(readConfig(command, configSchemas.agent));
+      return { ready: { host: agent.host }, close: () => agent.close() };
+    }),
+  );
+}

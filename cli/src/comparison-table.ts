@@ -1,0 +1,45 @@
+import type { Comparison, ComparisonReport } from "@fleetmark/bench";
+import { formatNumber, formatTable } from "./table.js";
+import type { Colors } from "./terminal.js";
+
+function formatChange(comparison: Comparison, value: number): string {
+  const unit = comparison.metric === "overhead" ? " points" : " %";
+  return `${value > 0 ? "+" : ""}${value.toFixed(1)}${unit}`;
+}
+
+function paintVerdict({ verdict, severity }: Comparison, colour: Colors): string {
+  if (verdict === "regressed") return colour.red(severity === "low" ? verdict : `${verdict}, ${severity}`);
+  if (verdict === "improved") return colour.green(verdict);
+  return verdict === "unchanged" ? verdict : colour.yellow(verdict);
+}
+
+/** Lays out how each figure moved against the baseline: change, its 99 % interval, verdict and severity. */
+export function formatComparison(report: ComparisonReport, colour: Colors): string {
+  const rows = report.comparisons.map((comparison) => [
+    comparison.name,
+    comparison.metric,
+    formatNumber(comparison.before),
+    formatNumber(comparison.after),
+    formatChange(comparison, comparison.change),
+    comparison.low === null || comparison.high === null
+      ? "no interval"
+      : `${formatChange(comparison, comparison.low)} … ${formatChange(comparison, comparison.high)}`,
+    paintVerdict(comparison, colour),
+  ]);
+  const table = formatTable(
+    [
+      { title: "against the baseline", align: "left" },
+      { title: "metric", align: "left" },
+      { title: "before", align: "right" },
+      { title: "after", align: "right" },
+      { title: "change", align: "right" },
+      { title: "99 % interval", align: "right" },
+      { title: "verdict", align: "left" },
+    ],
+    rows,
+    colour.dim,
+  );
+  const added = report.added.map((name) => `\nnot in the baseline: ${name}`);
+  const missing = report.missing.map((name) => `\nonly in the baseline: ${name}`);
+  return [table, ...added, ...missing].join("");
+}

@@ -1,0 +1,43 @@
+import { type KpiReading, type KpiStatus, kpis } from "@fleetmark/shared/kpis";
+import { formatNumber, formatTable } from "./table.js";
+import type { Colors } from "./terminal.js";
+
+const words: Readonly<Record<KpiStatus, string>> = { ok: "ok", missed: "target missed", alert: "ALERT", missing: "not measured" };
+
+function paint(status: KpiStatus, text: string, colour: Colors): string {
+  if (status === "ok") return colour.green(text);
+  if (status === "missed") return colour.yellow(text);
+  return status === "alert" ? colour.bold(colour.red(text)) : colour.dim(text);
+}
+
+/** Lays out the KPIs of a host: value, 95 % interval, target, alert threshold, status, and the benchmark that speaks for it. */
+export function formatKpiTable(readings: readonly KpiReading[], colour: Colors): string {
+  const rows = readings.map((reading) => {
+    const kpi = kpis.find((each) => each.id === reading.kpi);
+    const [towardsTarget, towardsAlert] = kpi?.better === "higher" ? [">", "<"] : ["<", ">"];
+    const interval =
+      reading.low === null || reading.high === null ? "" : `${formatNumber(reading.low)} … ${formatNumber(reading.high)}`;
+    return [
+      kpi?.title ?? reading.kpi,
+      reading.value === null ? "–" : `${formatNumber(reading.value)} ${reading.unit}`,
+      interval,
+      `${towardsTarget} ${formatNumber(reading.target)}`,
+      `${towardsAlert} ${formatNumber(reading.alert)}`,
+      paint(reading.status, words[reading.status], colour),
+      colour.dim(reading.name ?? ""),
+    ];
+  });
+  return formatTable(
+    [
+      { title: "KPI", align: "left" },
+      { title: "value", align: "right" },
+      { title: "95 % interval", align: "right" },
+      { title: "target", align: "right" },
+      { title: "alert", align: "right" },
+      { title: "status", align: "left" },
+      { title: "measured by", align: "left" },
+    ],
+    rows,
+    colour.dim,
+  );
+}

@@ -1,0 +1,292 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { createServer, type Server } from "node:net";
+import { join } from "node:path";
+import { create } from "@bufbuild/protobuf";
+import { encodeBatch } from "@fleetmark/shared/batch";
+import { FleetmarkError } from "@fleetmark/shared/errors";
+import { AgentFrameSchema, ProgressSchema } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
+import { resultToPoint, runToPoint } from "@fleetmark/shared/result";
+import { formatAddress } from "@fleetmark/shared/units";
+import { encodeAgentFrame } from "@fleetmark/shared/wire";
+import { status } from "@grpc/grpc-js";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { type Collector, startCollector } from "./collector.js";
+import { collectorConfigSchema } from "./config.js";
+import { openStoreReadOnly } from "./store/duckdb.js";
+import { attachAgent, buildBatch, connectAgent, makeDirectory, makeHello, makeResult, makeRun } from "./test-support.js";
+
+const anyPort = { listen: "127.0.0.1:0" };
+
+async function start(directory = makeDirectory(), changes: Record<string, unknown> = {}): Promise<Collector> {
+  const input = { data_dir: directory, grpc: anyPort, http: anyPort, log: { level: "silent" }, ...changes };
+  const collector = await startCollector(collectorConfigSchema.parse(input));
+  onTestFinished(() => collector.close());
+  return collector;
+}
+
+const cpu = (value: number, timeUs = Date.now() * 1000) => ({
+  measurement: "cpu",
+  tags: { cpu: "cpu0" },
+  timeUs,
+  fields: { usage_user: value },
+});
+
+async function ask(collector: Collector, path: string) {
+  const response = await fetch(`http://${formatAddress(collector.http)}${path}`);
+  const text = await response.text();
+  return { status: response.status, text, json: text.startsWith("{") || text.startsWith("[") ? JSON.parse(text) : undefined };
+}
+
+async function readCounter(collector: Collector, name: string): Promise<number> {
+  const line = (await ask(collector, "/metrics")).text.split("\n").find((each) => each.startsWith(`fleetmark_${name} `));
+  return Number(line?.split(" ")[1]);
+}
+
+describe("the way of a batch", () => {
+  it("acknowledges what is stored, with the KPIs of its results, and answers for it", async () => {
+    const directory = makeDirectory();
+    const collector = await start(directory);
+    const agent = await attachAgent(collector.grpc);
+    const result = makeResult();
+    agent.sendBatch(encodeBatch(buildBatch(1, [cpu(1), cpu(Number.NaN), resultToPoint(result), runToPoint(makeRun())])));
+    const ack = await agent.nextAck();
+    expect(ack.committed).toMatchObject([{ host: "h1", epochUs: 1000n, sequence: 1n }]);
+    expect(ack.refused).toMatchObject([{ code: "VALUE_NOT_FINITE", samples: 1 }]);
+    expect((await ask(collector, "/api/v1/results?host=h1&run=run-1")).json).toEqual([result]);
+    const [kpis] = (await ask(collector, "/api/v1/kpis")).json;
+    expect(kpis).toMatchObject({ host: "h1", hw_class: "c1", run: null });
+    expect(kpis.kpis[1]).toMatchObject({ kpi: "policy_inference_time_ms", value: 0.05, status: "ok", run: "run-1" });
+    const history = (await ask(collector, "/api/v1/series?measurement=kpi&field=value&host=h1&tags=runtime=jax-js")).json;
+    expect(history.series).toMatchObject([{ tags: { kpi: "policy_inference_time_ms" }, points: [[expect.any(Number), 0.05]] }]);
+    await collector.close();
+    const stored = await openStoreReadOnly(directory);
+    onTestFinished(() => stored.close());
+    expect(await stored.latestResults({})).toEqual([result]);
+  });
+
+  it("acknowledges a repeated batch again without storing it again", async () => {
+    const collector = await start();
+    const agent = await attachAgent(collector.grpc);
+    const bytes = encodeBatch(buildBatch(1, [cpu(1)]));
+    for (let i = 0; i < 3; i++) {
+      agent.sendBatch(bytes);
+      expect((await agent.nextAck()).committed).toHaveLength(1);
+    }
+    expect(await readCounter(collector, "batches_repeated_total")).toBe(2);
+    const { json } = await ask(collector, "/api/v1/series?measurement=cpu&field=usage_user");
+    expect(json.series[0].points).toHaveLength(1);
+  });
+
+  it("lets an agent that has closed its side have its last acknowledgements", async () => {
+    const collector = await start();
+    const agent = await attachAgent(collector.grpc);
+    agent.sendBatch(encodeBatch(buildBatch(1, [cpu(1)])));
+    agent.call.end();
+    expect((await agent.nextAck()).committed).toHaveLength(1);
+    expect((await agent.ended).code).toBe(status.OK);
+  });
+
+  it("commits and acknowledges what it has taken in when it is stopped", async () => {
+    const collector = await start();
+    const agent = await attachAgent(collector.grpc);
+    for (let sequence = 1; sequence <= 50; sequence++) agent.sendBatch(encodeBatch(buildBatch(sequence, [cpu(sequence)])));
+    let acknowledged = (await agent.nextAck()).committed.length;
+    const closed = collector.close();
+    for (;;) {
+      const ack = await agent.nextAck().catch(() => undefined);
+      if (ack === undefined) break;
+      acknowledged += ack.committed.length;
+    }
+    await closed;
+    expect((await agent.ended).code).toBe(status.UNAVAILABLE);
+    expect(acknowledged).toBeGreaterThan(0);
+  });
+});
+
+describe("what comes from outside", () => {
+  /** A collector survives when it still takes a batch. */
+  async function expectAlive(collector: Collector): Promise<void> {
+    const agent = await attachAgent(collector.grpc, { host: "alive" });
+    agent.sendBatch(encodeBatch(buildBatch(1, [cpu(1)], "alive")));
+    expect((await agent.nextAck()).committed).toHaveLength(1);
+  }
+
+  it("ends a stream that speaks another version, naming both", async () => {
+    const collector = await start();
+    const agent = connectAgent(collector.grpc);
+    const hello = makeHello({ protocolVersion: 7 });
+    agent.call.write(encodeAgentFrame(create(AgentFrameSchema, { frame: { case: "hello", value: hello } })));
+    const ended = await agent.ended;
+    expect(ended).toMatchObject({ code: status.FAILED_PRECONDITION, details: expect.stringMatching(/version 7.*version 1/) });
+    expect(ended.metadata.get("fleetmark-code")).toEqual(["PROTOCOL_MISMATCH"]);
+    await expectAlive(collector);
+  });
+
+  it.each([
+    ["bytes that are no frame", Buffer.from([255, 255, 255])],
+    ["an empty frame", Buffer.alloc(0)],
+    ["a batch before Hello", encodeAgentFrame(create(AgentFrameSchema, { frame: { case: "batch", value: new Uint8Array(3) } }))],
+  ])("ends a stream that begins with %s, and counts it", async (_, frame) => {
+    const collector = await start();
+    const agent = connectAgent(collector.grpc);
+    agent.call.write(frame);
+    expect(await agent.ended).toMatchObject({ code: status.INVALID_ARGUMENT });
+    expect(await readCounter(collector, 'streams_refused_total{code="PROTOCOL_VIOLATION"}')).toBe(1);
+    await expectAlive(collector);
+  });
+
+  it.each([
+    ["an empty host", { host: "" }],
+    ["a host with a control character", { host: "a\nb" }],
+    ["an inventory that is no object", { inventoryJson: "[1]" }],
+    ["an endless inventory", { inventoryJson: JSON.stringify({ a: "x".repeat(70_000) }) }],
+  ])("ends a stream whose Hello has %s", async (_, changes) => {
+    const collector = await start();
+    const agent = connectAgent(collector.grpc);
+    agent.call.write(encodeAgentFrame(create(AgentFrameSchema, { frame: { case: "hello", value: makeHello(changes) } })));
+    expect(await agent.ended).toMatchObject({ code: status.INVALID_ARGUMENT });
+  });
+
+  it("rejects a 10 MB tag and a foreign batch, keeps them in quarantine, and goes on with the same stream", async () => {
+    const directory = makeDirectory();
+    const collector = await start(directory);
+    const agent = await attachAgent(collector.grpc);
+    const huge = encodeBatch(buildBatch(1, [{ ...cpu(1), tags: { cpu: "x".repeat(10_000_000) } }]));
+    agent.sendBatch(huge);
+    expect((await agent.nextAck()).rejected).toMatchObject([{ id: { sequence: 1n }, code: "BATCH_TOO_LARGE" }]);
+    agent.sendBatch(encodeBatch(buildBatch(2, [cpu(1)], "h2")));
+    expect((await agent.nextAck()).rejected).toMatchObject([{ id: { host: "h2", sequence: 2n }, code: "BATCH_FOREIGN" }]);
+    agent.sendBatch(encodeBatch(buildBatch(3, [cpu(1)])));
+    expect((await agent.nextAck()).committed).toMatchObject([{ sequence: 3n }]);
+    const kept = readdirSync(join(directory, "quarantine")).sort();
+    expect(kept.map((name) => name.split("-")[2])).toEqual(["BATCH_TOO_LARGE", "BATCH_FOREIGN"]);
+    expect(readFileSync(join(directory, "quarantine", kept[0])).equals(huge)).toBe(true);
+  });
+
+  it("ends the stream of a batch whose id cannot be read, and keeps the batch", async () => {
+    const directory = makeDirectory();
+    const collector = await start(directory);
+    const agent = await attachAgent(collector.grpc);
+    agent.sendBatch(Buffer.from("no batch"));
+    expect(await agent.ended).toMatchObject({ code: status.INVALID_ARGUMENT });
+    await expectAlive(collector);
+    expect(readdirSync(join(directory, "quarantine"))).toHaveLength(1);
+  });
+
+  it("lets the newer of two streams of one host win", async () => {
+    const collector = await start();
+    const elder = await attachAgent(collector.grpc);
+    const newer = await attachAgent(collector.grpc);
+    expect(await elder.ended).toMatchObject({ code: status.ABORTED, details: expect.stringContaining("h1") });
+    newer.sendBatch(encodeBatch(buildBatch(1, [cpu(1)])));
+    expect((await newer.nextAck()).committed).toHaveLength(1);
+    const [host] = (await ask(collector, "/api/v1/hosts")).json;
+    expect(host).toMatchObject({ host: "h1", attached: true, inventory: { cpu: "x" }, batches_received: 1 });
+  });
+
+  it("shows the progress of a run until it ends", async () => {
+    const collector = await start();
+    const agent = await attachAgent(collector.grpc);
+    const send = async (benchmark: string, sequence: number) => {
+      const progress = { run: "run-1", suite: "quick", completed: 1, total: 3, benchmark, elapsedS: 2, remainingS: 4 };
+      const frame = { case: "progress" as const, value: create(ProgressSchema, progress) };
+      agent.call.write(encodeAgentFrame(create(AgentFrameSchema, { frame })));
+      agent.sendBatch(encodeBatch(buildBatch(sequence, [cpu(1)])));
+      await agent.nextAck();
+      return (await ask(collector, "/api/v1/hosts")).json[0].progress;
+    };
+    const shown = { run: "run-1", suite: "quick", completed: 1, total: 3, benchmark: "x", elapsed_s: 2, remaining_s: 4 };
+    expect(await send("x", 1)).toEqual(shown);
+    expect(await send("", 2)).toBeNull();
+  });
+});
+
+describe("starting", () => {
+  async function occupy(): Promise<{ server: Server; listen: string }> {
+    const server = createServer();
+    await new Promise<void>((resolve) => {
+      server.listen(0, "127.0.0.1", resolve);
+    });
+    onTestFinished(() => void server.close());
+    return { server, listen: `127.0.0.1:${(server.address() as { port: number }).port}` };
+  }
+
+  it.each(["grpc", "http"])("names a taken port for %s, and leaves nothing open", async (which) => {
+    const directory = makeDirectory();
+    const { listen } = await occupy();
+    const failed = start(directory, { [which]: { listen } });
+    await expect(failed).rejects.toMatchObject({ code: "PORT_TAKEN", message: expect.stringContaining(listen) });
+    const collector = await start(directory);
+    expect((await ask(collector, "/readyz")).json).toEqual({ status: "ready" });
+  });
+
+  it("refuses to listen beyond this machine", () => {
+    const parsed = collectorConfigSchema.safeParse({ grpc: { listen: "0.0.0.0:7420" } });
+    expect(parsed.error?.issues).toMatchObject([{ path: ["grpc", "listen"], message: expect.stringContaining("TLS") }]);
+  });
+
+  it("is closed twice as once", async () => {
+    const collector = await start();
+    await Promise.all([collector.close(), collector.close()]);
+  });
+});
+
+describe("the HTTP API", () => {
+  it.each([
+    ["/api/v1/results?hots=h1", 400, "REQUEST_INVALID"],
+    ["/api/v1/results?category=none", 400, "REQUEST_INVALID"],
+    ["/api/v1/runs?limit=0", 400, "REQUEST_INVALID"],
+    ["/api/v1/series", 400, "REQUEST_INVALID"],
+    ["/api/v1/series?measurement=cpu&field=x&from=yesterday", 400, "REQUEST_INVALID"],
+    ["/api/v1/series?measurement=cpu&field=x&from=now&to=-1h", 400, "REQUEST_INVALID"],
+    ["/api/v1/series?measurement=cpu&field=x&from=-10d&bucket=1s", 400, "REQUEST_INVALID"],
+    ["/api/v1/series?measurement=cpu&field=x&bucket=0s", 400, "REQUEST_INVALID"],
+    ["/api/v1/series?measurement=cpu&field=x&tags=nothing", 400, "REQUEST_INVALID"],
+    ["/api/v1/series?measurement=cpu&field=x&aggregate=sum", 400, "REQUEST_INVALID"],
+    ["/api/v1/%ZZ", 400, "REQUEST_INVALID"],
+    ["/nowhere", 404, "ROUTE_UNKNOWN"],
+  ])("answers %s with %d %s", async (path, expected, code) => {
+    const collector = await start();
+    const { status: found, json } = await ask(collector, path);
+    expect([found, json.code]).toEqual([expected, code]);
+    expect(json.remedy).toBe(new FleetmarkError(code as "INTERNAL", "").remedy);
+  });
+
+  it("only reads", async () => {
+    const collector = await start();
+    const response = await fetch(`http://${formatAddress(collector.http)}/api/v1/runs`, { method: "POST", body: "{}" });
+    expect(response.status).toBe(404);
+  });
+
+  it("is documented as docs/openapi.json says, and every answer keeps to it", async () => {
+    const collector = await start();
+    const agent = await attachAgent(collector.grpc);
+    agent.sendBatch(encodeBatch(buildBatch(1, [cpu(1), resultToPoint(makeResult()), runToPoint(makeRun())])));
+    await agent.nextAck();
+    const { json: document } = await ask(collector, "/api/v1/openapi.json");
+    const checkedIn = JSON.parse(readFileSync(new URL("../../docs/openapi.json", import.meta.url), "utf8"));
+    expect(checkedIn, "run `npm run openapi -w @fleetmark/collector`").toEqual(document);
+    const queries: Record<string, string> = {
+      "/api/v1/series": "?measurement=cpu&field=usage_user&tags=cpu=cpu0&tags=host=h1&from=-1h&to=now&bucket=1m&aggregate=p95",
+    };
+    const ajv = new Ajv2020({ strict: false });
+    for (const [path, { get }] of Object.entries<{
+      get: { responses: Record<string, { content?: Record<string, { schema: object }> }> };
+    }>(document.paths)) {
+      for (const [query, code] of [
+        [queries[path] ?? "", 200],
+        ["?unknown=1", 400],
+      ] as const) {
+        if (path === "/metrics") continue;
+        const { status: found, json } = await ask(collector, path + query);
+        expect([path, found]).toEqual([path, code]);
+        const schema = get.responses[code].content?.["application/json"].schema;
+        expect(schema).toBeDefined();
+        const valid = ajv.validate(schema as object, json);
+        expect(valid, `${path}${query}: ${ajv.errorsText()}`).toBe(true);
+        if (code === 200 && path.startsWith("/api/v1/")) expect(JSON.stringify(json).length).toBeGreaterThan(50);
+      }
+    }
+  });
+});

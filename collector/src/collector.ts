@@ -1,0 +1,93 @@
+import type { Address } from "@fleetmark/shared/units";
+import { type Logger, pino } from "pino";
+import { readClockUs } from "./clock.js";
+import type { CollectorConfig } from "./config.js";
+import type { Fleet } from "./fleet.js";
+import { startHttpServer } from "./http/server.js";
+import { startGrpcIngest } from "./ingest/grpc.js";
+import { openQuarantine } from "./ingest/quarantine.js";
+import { createWriter } from "./ingest/writer.js";
+import { createMetrics } from "./metrics.js";
+import { openStore } from "./store/duckdb.js";
+import { collectorVersion } from "./version.js";
+
+/** A running collector. */
+export interface Collector {
+  /** Where agents attach and where the HTTP API is, with the real ports. */
+  readonly grpc: Address;
+  readonly http: Address;
+  /** Stops taking frames, commits and acknowledges what it has, and closes the store. Takes at most two seconds. */
+  close(): Promise<void>;
+}
+
+/** What the commit of the queue may take at the end; what is left was never acknowledged, and its agents send it again. */
+const flushWithinMs = 1000;
+
+function createLogger(level: CollectorConfig["log"]["level"]): Logger {
+  return pino({ level, base: undefined }, pino.destination({ fd: 2, sync: true }));
+}
+
+/** Names the collector's own batches: an epoch per start, as agents have. */
+function createOwnIds(): () => { epochUs: number; sequence: number } {
+  const epochUs = readClockUs();
+  let sequence = 0;
+  return () => ({ epochUs, sequence: ++sequence });
+}
+
+/** Undoes, newest first, what was started. */
+async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void> {
+  for (const close of closers.toReversed()) await close();
+}
+
+/**
+ * Starts a collector: the store, then the ingest, then the HTTP API. If one of them fails, those before it are closed again.
+ * @param logger takes the events; by default they go to standard error as JSON lines
+ * @throws FleetmarkError DATA_UNWRITABLE, DATA_LOCKED, DATA_NEWER, DATA_CORRUPT, STORE_FAILED, PORT_TAKEN, LISTEN_FAILED
+ */
+export async function startCollector(
+  config: CollectorConfig,
+  logger: Logger = createLogger(config.log.level),
+): Promise<Collector> {
+  const closers: (() => Promise<void>)[] = [];
+  try {
+    const metrics = createMetrics();
+    const fleet: Fleet = new Map();
+    const store = await openStore(config.data_dir);
+    closers.push(store.close);
+    const quarantine = await openQuarantine(config.data_dir, config.limits.quarantine_bytes);
+    metrics.quarantineBytes.set(quarantine.size());
+    const writer = createWriter(store, metrics, logger);
+    const shared = { limits: config.limits, writer, quarantine, fleet, metrics, logger };
+    const grpc = await startGrpcIngest(config.grpc.listen, {
+      ...shared,
+      streams: new Set(),
+      attached: new Map(),
+      nextOwnId: createOwnIds(),
+    });
+    closers.push(async () => {
+      grpc.stopReading();
+      await writer.close(flushWithinMs);
+      await grpc.close();
+    });
+    const http = await startHttpServer(config.http.listen, { store, fleet, metrics, logger, findFailure: writer.failure });
+    closers.push(http.close);
+    const listening = { grpc: grpc.address, http: http.address };
+    logger.info(
+      { event: "collector_started", version: collectorVersion, data_dir: config.data_dir, ...listening },
+      "the collector started",
+    );
+    return { ...listening, close: createClose(closers, logger) };
+  } catch (thrown) {
+    await closeAll(closers);
+    throw thrown;
+  }
+}
+
+/** Closing twice is closing once. */
+function createClose(closers: readonly (() => Promise<void>)[], logger: Logger): () => Promise<void> {
+  let closing: Promise<void> | undefined;
+  return () => {
+    closing ??= closeAll(closers).then(() => logger.info({ event: "collector_stopped" }, "the collector stopped"));
+    return closing;
+  };
+}

@@ -1,0 +1,53 @@
+import { categories } from "@fleetmark/shared/result";
+import { parseDuration } from "@fleetmark/shared/units";
+import { z } from "zod";
+import { aggregates } from "../store/store.js";
+import { parseMoment } from "./time-range.js";
+
+/** What the endpoints may be asked. Unknown parameters are errors: a misspelt filter must not answer with everything. */
+
+const host = z.string().min(1).describe("name of a host");
+const run = z.string().min(1).describe("id of a run");
+
+const momentPattern = "RFC 3339 (2026-01-31T12:00:00Z), relative to now (-1h), or now";
+
+const moment = z.string().refine((text) => parseMoment(text, 0) !== undefined, { message: `must be ${momentPattern}` });
+
+const tag = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*=/, "must be key=value");
+
+export const noQuery = z.strictObject({});
+
+export const runsQuery = z.strictObject({
+  host: host.optional(),
+  limit: z.coerce.number().int().min(1).max(1000).default(100).describe("the most runs that are answered"),
+});
+
+export const resultsQuery = z.strictObject({
+  host: host.optional(),
+  run: run.optional(),
+  suite: z.string().min(1).optional(),
+  category: z.enum(categories).optional(),
+  benchmark: z.string().min(1).describe("name of a workload").optional(),
+});
+
+export const kpisQuery = z.strictObject({ host: host.optional(), run: run.optional() });
+
+export const seriesQuery = z.strictObject({
+  measurement: z.string().min(1),
+  field: z.string().min(1),
+  host: host.optional(),
+  tags: z
+    .union([tag, z.array(tag)])
+    .default([])
+    .describe("key=value that the series carry; may be repeated"),
+  from: moment.default("-1h").describe(`start, inclusive: ${momentPattern}`),
+  to: moment.default("now").describe(`end, exclusive: ${momentPattern}`),
+  bucket: z
+    .string()
+    .refine((text) => (parseDuration(text) ?? 0) > 0, { message: "must be a duration such as 10s, 5m or 1h30m" })
+    .optional()
+    .describe("width of a bucket, such as 10s or 5m; by default a 300th of the range, at least 1s"),
+  aggregate: z.enum(aggregates).default("mean").describe("what becomes of the samples of one bucket"),
+});
+
+export const seriesNamesQuery = z.strictObject({ measurement: z.string().min(1).optional() });

@@ -1,0 +1,32 @@
+import { formatAddress } from "@fleetmark/shared/units";
+import { pino } from "pino";
+import { expect, it, onTestFinished } from "vitest";
+import { createMetrics } from "../metrics.js";
+import { openStore } from "../store/duckdb.js";
+import { makeDirectory } from "../test-support.js";
+import { startHttpServer } from "./server.js";
+
+it("tells that the store fails, and keeps the particulars to the log", async () => {
+  const store = await openStore(makeDirectory());
+  const lines: string[] = [];
+  const logger = pino({ level: "error" }, { write: (line: string) => lines.push(line) });
+  const findFailure = () => "cannot write /secret/place";
+  const parts = { store, fleet: new Map(), metrics: createMetrics(), logger, findFailure };
+  const server = await startHttpServer({ host: "127.0.0.1", port: 0 }, parts);
+  onTestFinished(() => server.close());
+  const url = `http://${formatAddress(server.address)}`;
+
+  const ready = await fetch(`${url}/readyz`);
+  expect([ready.status, await ready.json()]).toEqual([
+    503,
+    { status: "not_ready", reason: expect.not.stringContaining("secret") },
+  ]);
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+
+  await store.close();
+  const failed = await fetch(`${url}/api/v1/hosts`);
+  expect(failed.status).toBe(500);
+  expect(await failed.json()).toMatchObject({ code: "STORE_FAILED", message: expect.not.stringContaining("data file") });
+  expect(lines).toHaveLength(1);
+  expect(JSON.parse(lines[0])).toMatchObject({ event: "request_failed", url: "/api/v1/hosts" });
+});

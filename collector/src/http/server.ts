@@ -1,0 +1,128 @@
+import fastifySwagger from "@fastify/swagger";
+import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
+import type { Address } from "@fleetmark/shared/units";
+import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
+import type { Logger } from "pino";
+import type { Fleet } from "../fleet.js";
+import { explainListenFailure } from "../listen.js";
+import type { Metrics } from "../metrics.js";
+import type { StoreReader } from "../store/store.js";
+import { collectorVersion } from "../version.js";
+import { healthAnswer, notReadyAnswer, readyAnswer } from "./answers.js";
+import { addApi } from "./api.js";
+import { noQuery } from "./queries.js";
+import { addRoute } from "./route.js";
+
+/** What the HTTP server shows. */
+export interface HttpParts {
+  readonly store: StoreReader;
+  readonly fleet: Fleet;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** Why the collector cannot commit at the moment, if so. */
+  readonly findFailure: () => string | undefined;
+}
+
+export interface HttpServer {
+  readonly address: Address;
+  close(): Promise<void>;
+}
+
+function sendError(reply: FastifyReply, status: number, error: FleetmarkError): void {
+  void reply.code(status).send({ code: error.code, message: error.message, remedy: error.remedy });
+}
+
+/** Errors that the caller can mend are told in full, all others only to the log. */
+function addErrorHandlers(app: FastifyInstance, logger: Logger): void {
+  app.setErrorHandler((thrown, request, reply) => {
+    const status = (thrown as { statusCode?: number }).statusCode ?? 500;
+    if (thrown instanceof FleetmarkError && thrown.code === "REQUEST_INVALID") {
+      sendError(reply, 400, thrown);
+    } else if (status >= 400 && status < 500) {
+      sendError(reply, status, new FleetmarkError("REQUEST_INVALID", errorMessage(thrown)));
+    } else {
+      logger.error({ event: "request_failed", url: request.url, err: thrown }, "a request failed");
+      const failed = thrown instanceof FleetmarkError && thrown.code === "STORE_FAILED";
+      sendError(
+        reply,
+        500,
+        new FleetmarkError(failed ? "STORE_FAILED" : "INTERNAL", "the collector could not answer; its log says why"),
+      );
+    }
+  });
+  app.setNotFoundHandler((request, reply) => {
+    sendError(
+      reply,
+      404,
+      new FleetmarkError("ROUTE_UNKNOWN", `there is no ${request.method} ${request.url.split("?")[0].slice(0, 200)}`),
+    );
+  });
+}
+
+function addHealth(app: FastifyInstance, parts: HttpParts): void {
+  addRoute(app, {
+    path: "/healthz",
+    summary: "Whether the process is alive",
+    query: noQuery,
+    answers: { 200: healthAnswer },
+    answer: async () => ({ status: "ok" }),
+  });
+  addRoute(app, {
+    path: "/readyz",
+    summary: "Whether batches can be committed",
+    query: noQuery,
+    answers: { 200: readyAnswer, 503: notReadyAnswer },
+    answer: async (_, reply) => {
+      if (parts.findFailure() === undefined) return { status: "ready" };
+      reply.code(503);
+      return { status: "not_ready", reason: "the store refuses writes; the log says why" };
+    },
+  });
+  const text = { 200: { type: "string", description: "Prometheus text format" } };
+  app.get("/metrics", { schema: { summary: "What the collector counts of itself", response: text } }, async (_, reply) => {
+    void reply.type(parts.metrics.registry.contentType);
+    return parts.metrics.registry.metrics();
+  });
+}
+
+async function createApp(parts: HttpParts): Promise<FastifyInstance> {
+  const app = Fastify({
+    forceCloseConnections: true,
+    frameworkErrors: (error, _, reply) =>
+      sendError(reply, error.statusCode ?? 400, new FleetmarkError("REQUEST_INVALID", error.message)),
+  });
+  // Queries are checked by the zod schemas from which the documentation is made (see addRoute).
+  app.setValidatorCompiler(() => () => true);
+  await app.register(fastifySwagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: {
+        title: "Fleetmark collector",
+        version: collectorVersion,
+        description: "What the hosts of a fleet measured. All endpoints are read-only.",
+      },
+    },
+  });
+  addErrorHandlers(app, parts.logger);
+  addHealth(app, parts);
+  addApi(app, parts.store, parts.fleet);
+  app.get("/api/v1/openapi.json", { schema: { hide: true } }, async () => app.swagger());
+  return app;
+}
+
+/**
+ * Starts the HTTP server. Port 0 takes a free one.
+ * @throws FleetmarkError PORT_TAKEN, LISTEN_FAILED
+ */
+export async function startHttpServer(listen: Address, parts: HttpParts): Promise<HttpServer> {
+  const app = await createApp(parts);
+  try {
+    await app.listen({ host: listen.host, port: listen.port });
+  } catch (thrown) {
+    await app.close();
+    throw explainListenFailure("HTTP", listen, thrown);
+  }
+  const bound = app.server.address();
+  const port = typeof bound === "object" && bound !== null ? bound.port : listen.port;
+  return { address: { host: listen.host, port }, close: () => app.close() };
+}

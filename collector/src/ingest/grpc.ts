@@ -1,0 +1,76 @@
+import { FleetmarkError } from "@fleetmark/shared/errors";
+import { type Address, formatAddress } from "@fleetmark/shared/units";
+import { fleetService } from "@fleetmark/shared/wire";
+import { logVerbosity, Server, ServerCredentials, setLogVerbosity, status } from "@grpc/grpc-js";
+import type { IngestLimits } from "../config.js";
+import { explainListenFailure } from "../listen.js";
+import { openSession } from "./session.js";
+import { type AgentCall, endStream, type IngestParts } from "./stream.js";
+
+/** The gRPC port where agents attach. */
+export interface GrpcIngest {
+  readonly address: Address;
+  /** Takes no new stream and looks at no further frame. */
+  stopReading(): void;
+  /** Ends every stream as UNAVAILABLE, and the server. */
+  close(): Promise<void>;
+}
+
+/** How much larger than the largest batch a frame may be: then the batch can still be rejected by its id, and its agent goes on. */
+const frameAllowance = 4;
+/** What a clean end of the streams may take, before the connections are cut. */
+const shutdownWithinMs = 250;
+
+function createServer(limits: IngestLimits): Server {
+  return new Server({
+    "grpc.max_receive_message_length": limits.max_batch_bytes * frameAllowance,
+    "grpc.keepalive_time_ms": 30_000,
+    "grpc.keepalive_timeout_ms": 10_000,
+  });
+}
+
+function bind(server: Server, address: Address): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(formatAddress(address), ServerCredentials.createInsecure(), (error, port) => {
+      if (error === null) {
+        resolve(port);
+        return;
+      }
+      reject(explainListenFailure("gRPC", address, error));
+    });
+  });
+}
+
+/**
+ * Starts the gRPC server. Port 0 takes a free one.
+ * @throws FleetmarkError PORT_TAKEN, LISTEN_FAILED
+ */
+export async function startGrpcIngest(listen: Address, parts: IngestParts): Promise<GrpcIngest> {
+  // The library would print to standard error, among the events, what its callbacks report as well.
+  setLogVerbosity(logVerbosity.NONE);
+  const server = createServer(parts.limits);
+  let accepting = true;
+  const unavailable = (): FleetmarkError => new FleetmarkError("COLLECTOR_UNREACHABLE", "the collector is stopping");
+  server.addService(fleetService, {
+    attach: (call: AgentCall) => {
+      if (accepting) openSession(call, parts);
+      else call.emit("error", { code: status.UNAVAILABLE, details: unavailable().message });
+    },
+  });
+  const port = await bind(server, listen);
+  return {
+    address: { host: listen.host, port },
+    stopReading: () => {
+      accepting = false;
+      for (const stream of parts.streams) stream.reading = false;
+    },
+    close: async () => {
+      for (const stream of parts.streams) endStream(stream, status.UNAVAILABLE, unavailable());
+      const cut = setTimeout(() => server.forceShutdown(), shutdownWithinMs);
+      await new Promise<void>((resolve) => {
+        server.tryShutdown(() => resolve());
+      });
+      clearTimeout(cut);
+    },
+  };
+}

@@ -1,0 +1,72 @@
+import { type Batch, BatchBuilder } from "@fleetmark/shared/batch";
+import { FleetmarkError } from "@fleetmark/shared/errors";
+import type { Hello, Progress } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
+import { checkSeries, seriesLimits } from "@fleetmark/shared/series";
+import { protocolVersion } from "@fleetmark/shared/wire";
+import type { AgentHello, RunProgress } from "../fleet.js";
+
+function violate(message: string): never {
+  throw new FleetmarkError("PROTOCOL_VIOLATION", message);
+}
+
+function checkText(what: string, text: string, limit: number): void {
+  if (text.length > limit) violate(`${what} of ${text.length} characters (the limit is ${limit})`);
+}
+
+function isJsonObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Checks how an agent introduces itself.
+ * @throws FleetmarkError PROTOCOL_MISMATCH, PROTOCOL_VIOLATION, SERIES_INVALID when the host's name cannot be a tag
+ */
+export function checkHello(hello: Hello): AgentHello {
+  if (hello.protocolVersion !== protocolVersion) {
+    throw new FleetmarkError(
+      "PROTOCOL_MISMATCH",
+      `the agent speaks protocol version ${hello.protocolVersion}, this collector speaks version ${protocolVersion}`,
+    );
+  }
+  if (hello.host === "" || hello.host.length > 255) violate(`a host name of ${hello.host.length} characters`);
+  checkSeries({ measurement: "agent", field: "version", tags: { host: hello.host } });
+  checkText("an agent version", hello.agentVersion, 128);
+  checkText("a hardware class", hello.hardwareClass, seriesLimits.tagValueLength);
+  checkText("an inventory", hello.inventoryJson, seriesLimits.textLength);
+  if (!isJsonObject(hello.inventoryJson)) violate("an inventory that is no JSON object");
+  return { host: hello.host, version: hello.agentVersion, hwClass: hello.hardwareClass, inventoryJson: hello.inventoryJson };
+}
+
+/**
+ * Checks an agent's word on its run. A run that has ended has no progress.
+ * @throws FleetmarkError PROTOCOL_VIOLATION
+ */
+export function checkProgress(progress: Progress): RunProgress | undefined {
+  const { run, suite, completed, total, benchmark, elapsedS, remainingS } = progress;
+  for (const text of [run, suite, benchmark]) checkText("a name in a progress", text, seriesLimits.tagValueLength);
+  if (!Number.isFinite(elapsedS) || !Number.isFinite(remainingS)) violate("a progress whose times are not finite");
+  if (completed > total) violate(`a progress with ${completed} of ${total} benchmarks completed`);
+  if (benchmark === "") return undefined;
+  return { run, suite, completed, total, benchmark, elapsed_s: elapsedS, remaining_s: remainingS };
+}
+
+/** Makes the batch that stores a Hello. The empty host in its id is one that no agent can have. */
+export function buildAgentBatch(
+  hello: AgentHello,
+  nowUs: number,
+  id: { readonly epochUs: number; readonly sequence: number },
+): Batch {
+  const builder = new BatchBuilder();
+  builder.add({
+    measurement: "agent",
+    tags: { host: hello.host },
+    timeUs: nowUs,
+    fields: { version: hello.version, hardware_class: hello.hwClass, inventory: hello.inventoryJson },
+  });
+  return builder.build({ host: "", ...id });
+}

@@ -1,0 +1,31 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { makeDirectory } from "../test-support.js";
+import { openQuarantine } from "./quarantine.js";
+
+const id = { host: "../../h 1", epochUs: 1000, sequence: 1 };
+
+describe("the quarantine", () => {
+  it("keeps batches as they came, under names that stay in its directory", async () => {
+    const directory = makeDirectory();
+    const quarantine = await openQuarantine(directory, 1000);
+    await quarantine.keep(Buffer.from("bytes"), "BATCH_MALFORMED", id, 5);
+    const names = readdirSync(join(directory, "quarantine"));
+    expect(names).toEqual(["5-000001-BATCH_MALFORMED-______h_1.batch"]);
+    expect(readFileSync(join(directory, "quarantine", names[0]), "utf8")).toBe("bytes");
+  });
+
+  it("never passes its bound, not even over a restart, and drops the oldest first", async () => {
+    const directory = makeDirectory();
+    const first = await openQuarantine(directory, 100);
+    await Promise.all([1, 2, 3].map((time) => first.keep(Buffer.alloc(40), "BATCH_MALFORMED", id, time)));
+    expect(first.size()).toBe(80);
+    writeFileSync(join(directory, "quarantine", "9.batch.growing"), "torn");
+    const second = await openQuarantine(directory, 100);
+    await second.keep(Buffer.alloc(41), "SERIES_INVALID", id, 4);
+    await second.keep(Buffer.alloc(101), "SERIES_INVALID", id, 5);
+    expect(second.size()).toBe(81);
+    expect(readdirSync(join(directory, "quarantine")).map((name) => name[0])).toEqual(["3", "4"]);
+  });
+});

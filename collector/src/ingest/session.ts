@@ -1,0 +1,98 @@
+import { FleetmarkError } from "@fleetmark/shared/errors";
+import type { Hello } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
+import { decodeAgentFrame, protocolVersion } from "@fleetmark/shared/wire";
+import { status } from "@grpc/grpc-js";
+import { readClockUs } from "../clock.js";
+import { attachHost, type HostState } from "../fleet.js";
+import { collectorVersion } from "../version.js";
+import { buildAgentBatch, checkHello, checkProgress } from "./hello.js";
+import { takeBatch } from "./intake.js";
+import {
+  type AgentCall,
+  type AgentStream,
+  createStream,
+  endStream,
+  endWhenDone,
+  holdWhileCrowded,
+  type IngestParts,
+  leaveStream,
+  refuseStream,
+  sendFrame,
+} from "./stream.js";
+
+/** An agent that has not said Hello by then is none. */
+const helloWithinMs = 10_000;
+
+/**
+ * Ends the stream that a host has already: the newer one wins. Almost always it is the same agent, whose former connection broke
+ * without a word. Two agents under one name displace each other by turns, which their status and the log show.
+ */
+function displaceElder(stream: AgentStream, host: string): void {
+  const { attached, logger } = stream.parts;
+  const elder = attached.get(host);
+  attached.set(host, stream);
+  if (elder === undefined) return;
+  logger.warn({ event: "agent_displaced", host }, "a newer stream of the same host displaced an agent");
+  endStream(elder, status.ABORTED, new FleetmarkError("BATCH_FOREIGN", `another agent has attached as host ${host}`));
+}
+
+function attach(stream: AgentStream, message: Hello): void {
+  const { parts, call } = stream;
+  if (stream.host !== undefined) throw new FleetmarkError("PROTOCOL_VIOLATION", "a second Hello");
+  const hello = checkHello(message);
+  const nowUs = readClockUs();
+  displaceElder(stream, hello.host);
+  stream.host = attachHost(parts.fleet, hello, nowUs);
+  parts.metrics.agentsAttached.set(parts.attached.size);
+  parts.logger.info(
+    { event: "agent_attached", host: hello.host, version: hello.version, peer: call.getPeer() },
+    "an agent attached",
+  );
+  parts.writer.enqueue(buildAgentBatch(hello, nowUs, parts.nextOwnId()), hello.inventoryJson.length);
+  const welcome = { protocolVersion, collectorVersion, maxBatchBytes: parts.limits.max_batch_bytes };
+  sendFrame(stream, { case: "welcome", value: welcome });
+}
+
+function requireHost(stream: AgentStream): HostState {
+  if (stream.host === undefined) throw new FleetmarkError("PROTOCOL_VIOLATION", "the first frame is no Hello");
+  return stream.host;
+}
+
+function takeFrame(stream: AgentStream, bytes: Buffer): void {
+  const { frame } = decodeAgentFrame(bytes);
+  if (frame.case === "hello") {
+    attach(stream, frame.value);
+    return;
+  }
+  const host = requireHost(stream);
+  host.lastSeenUs = readClockUs();
+  if (frame.case === "batch") takeBatch(stream, host, frame.value);
+  else if (frame.case === "progress") host.progress = checkProgress(frame.value);
+}
+
+/** Serves one agent's stream until either end closes it. No frame, whatever it holds, ends more than its own stream. */
+export function openSession(call: AgentCall, parts: IngestParts): void {
+  const stream = createStream(call, parts);
+  const helloTimer = setTimeout(() => {
+    if (stream.host !== undefined) return;
+    refuseStream(stream, new FleetmarkError("PROTOCOL_VIOLATION", `no Hello came within ${helloWithinMs / 1000} s`));
+  }, helloWithinMs);
+  const leave = (): void => {
+    clearTimeout(helloTimer);
+    leaveStream(stream);
+  };
+  call.on("data", (bytes: Buffer) => {
+    if (!stream.reading) return;
+    try {
+      takeFrame(stream, bytes);
+      void holdWhileCrowded(stream);
+    } catch (thrown) {
+      refuseStream(stream, thrown);
+    }
+  });
+  call.on("end", () => {
+    stream.agentDone = true;
+    endWhenDone(stream);
+  });
+  for (const event of ["cancelled", "close", "error"]) call.on(event, leave);
+}

@@ -1,0 +1,144 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { type ErrorCode, FleetmarkError } from "@fleetmark/shared/errors";
+import { CollectorFrameSchema } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
+import { encodeCollectorFrame } from "@fleetmark/shared/wire";
+import { Metadata, type ServerDuplexStream, status } from "@grpc/grpc-js";
+import type { Logger } from "pino";
+import type { IngestLimits } from "../config.js";
+import { detachHost, type Fleet, type HostState } from "../fleet.js";
+import type { Metrics } from "../metrics.js";
+import { type AckOutbox, createAckOutbox } from "./ack-outbox.js";
+import type { Quarantine } from "./quarantine.js";
+import type { Writer } from "./writer.js";
+
+export type AgentCall = ServerDuplexStream<Buffer, Buffer>;
+
+/** What every stream works with. */
+export interface IngestParts {
+  readonly limits: IngestLimits;
+  readonly writer: Writer;
+  readonly quarantine: Quarantine;
+  readonly fleet: Fleet;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** Every open stream, and of each attached host its own. */
+  readonly streams: Set<AgentStream>;
+  readonly attached: Map<string, AgentStream>;
+  /** Names the next batch of the collector's own. */
+  readonly nextOwnId: () => { readonly epochUs: number; readonly sequence: number };
+}
+
+/** One agent's stream, until either end closes it. */
+export interface AgentStream {
+  readonly call: AgentCall;
+  readonly parts: IngestParts;
+  readonly outbox: AckOutbox;
+  /** Set by Hello. */
+  host: HostState | undefined;
+  /** False once no further frame is to be looked at. */
+  reading: boolean;
+  open: boolean;
+  /** Whether the agent has closed its side. */
+  agentDone: boolean;
+  /** Batches that were taken in and not yet acknowledged. */
+  outstanding: number;
+  held: boolean;
+}
+
+/** Acknowledgement frames that may wait for an agent which does not read them; beyond it the collector stops reading from that agent. */
+const unreadFrames = 256;
+
+export function createStream(call: AgentCall, parts: IngestParts): AgentStream {
+  const outbox = createAckOutbox((value) => {
+    sendFrame(stream, { case: "ack", value });
+    endWhenDone(stream);
+  });
+  const stream: AgentStream = {
+    call,
+    parts,
+    outbox,
+    host: undefined,
+    reading: true,
+    open: true,
+    agentDone: false,
+    outstanding: 0,
+    held: false,
+  };
+  parts.streams.add(stream);
+  return stream;
+}
+
+export function sendFrame(stream: AgentStream, frame: MessageInitShape<typeof CollectorFrameSchema>["frame"]): void {
+  if (stream.open) stream.call.write(encodeCollectorFrame(create(CollectorFrameSchema, { frame })));
+}
+
+/** An agent that has closed its side gets the acknowledgements it still waits for, then an orderly end. */
+export function endWhenDone(stream: AgentStream): void {
+  if (stream.open && stream.agentDone && stream.outstanding === 0) stream.call.end();
+}
+
+/** Forgets a stream that has ended, however it did. */
+export function leaveStream(stream: AgentStream): void {
+  const { host, parts } = stream;
+  stream.open = stream.reading = false;
+  parts.streams.delete(stream);
+  if (host === undefined || parts.attached.get(host.hello.host) !== stream) return;
+  parts.attached.delete(host.hello.host);
+  detachHost(host);
+  parts.metrics.agentsAttached.set(parts.attached.size);
+  parts.logger.info({ event: "agent_detached", host: host.hello.host }, "an agent detached");
+}
+
+/** Ends a stream with a status that the agent can act on; the error's code travels as metadata `fleetmark-code`. */
+export function endStream(stream: AgentStream, code: status, error: FleetmarkError): void {
+  if (!stream.open) return;
+  stream.outbox.flush();
+  leaveStream(stream);
+  const metadata = new Metadata();
+  metadata.set("fleetmark-code", error.code);
+  stream.call.emit("error", { code, details: error.message, metadata });
+  // What the agent has sent meanwhile is read and forgotten, so that its side of the stream can end too.
+  stream.call.resume();
+}
+
+function toFleetmarkError(thrown: unknown, logger: Logger): FleetmarkError {
+  if (thrown instanceof FleetmarkError) return thrown;
+  logger.error({ event: "stream_failed", err: thrown }, "the collector failed on a frame");
+  return new FleetmarkError("INTERNAL", "the collector failed on this frame; its log says more", { cause: thrown });
+}
+
+function chooseStatus(code: ErrorCode): status {
+  if (code === "INTERNAL") return status.INTERNAL;
+  return code === "PROTOCOL_MISMATCH" ? status.FAILED_PRECONDITION : status.INVALID_ARGUMENT;
+}
+
+/** Ends a stream whose agent does not keep to the protocol, and counts it. */
+export function refuseStream(stream: AgentStream, thrown: unknown): void {
+  const { metrics, logger } = stream.parts;
+  const error = toFleetmarkError(thrown, logger);
+  metrics.streamsRefused.inc({ code: error.code });
+  const who = { host: stream.host?.hello.host, peer: stream.call.getPeer() };
+  logger.warn({ event: "stream_refused", ...who, code: error.code, error: error.message }, "a stream was refused");
+  endStream(stream, chooseStatus(error.code), error);
+}
+
+/** Resolves when the agent has read what was sent, or is gone. */
+function waitForReader(call: AgentCall): Promise<void> {
+  return new Promise((resolve) => {
+    for (const event of ["drain", "cancelled", "close", "error"]) call.once(event, resolve);
+  });
+}
+
+/** Stops reading while the store is behind or the agent leaves its acknowledgements unread. */
+export async function holdWhileCrowded(stream: AgentStream): Promise<void> {
+  if (stream.held) return;
+  stream.held = true;
+  while (stream.open) {
+    const room = stream.parts.writer.waitForRoom();
+    if (room === undefined && stream.call.writableLength < unreadFrames) break;
+    stream.call.pause();
+    await (room ?? waitForReader(stream.call));
+  }
+  stream.held = false;
+  if (stream.open && stream.call.isPaused()) stream.call.resume();
+}

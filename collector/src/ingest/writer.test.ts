@@ -1,0 +1,95 @@
+import { once } from "node:events";
+import { FleetmarkError } from "@fleetmark/shared/errors";
+import { pino } from "pino";
+import { describe, expect, it } from "vitest";
+import { createMetrics } from "../metrics.js";
+import { openStore } from "../store/duckdb.js";
+import type { Store } from "../store/store.js";
+import { buildBatch, makeDirectory } from "../test-support.js";
+import { createWriter } from "./writer.js";
+
+const logger = pino({ level: "silent" });
+const cpu = (value: number) => ({
+  measurement: "cpu",
+  tags: {},
+  timeUs: 1_700_000_000_000_000 + value,
+  fields: { usage_user: value },
+});
+
+async function countRows(store: Store): Promise<number> {
+  const query = { measurement: "cpu", field: "usage_user", tags: {}, fromUs: 0, toUs: 2e15, bucketUs: 1, maxPoints: 1e6 };
+  return (await store.history({ ...query, aggregate: "max" })).flatMap(({ points }) => points).length;
+}
+
+describe("the writer", () => {
+  it("acknowledges only what is stored, and tries a failing store until it takes the batch", async () => {
+    const store = await openStore(makeDirectory());
+    let failures = 2;
+    const flaky: Store = {
+      ...store,
+      write: async (batches, receivedUs) => {
+        if (failures-- > 0) throw new FleetmarkError("STORE_FAILED", "no space left");
+        return store.write(batches, receivedUs);
+      },
+    };
+    const metrics = createMetrics();
+    const writer = createWriter(flaky, metrics, logger);
+    const seen = await new Promise<{ rows: Promise<number>; failure: string | undefined }>((resolve) => {
+      writer.enqueue(buildBatch(1, [cpu(1)]), 100, () => resolve({ rows: countRows(store), failure: writer.failure() }));
+    });
+    expect(await seen.rows).toBe(1);
+    expect((await metrics.storeFailures.get()).values[0].value).toBe(2);
+    await writer.close(1000);
+    expect(writer.failure()).toBeUndefined();
+    await store.close();
+  });
+
+  it("gathers what waits into one transaction, in order, and asks for a pause while it is full", async () => {
+    const store = await openStore(makeDirectory());
+    const groups: number[][] = [];
+    const recording: Store = {
+      ...store,
+      write: (batches, receivedUs) => {
+        groups.push(batches.map(({ id }) => id.sequence));
+        return store.write(batches, receivedUs);
+      },
+    };
+    const metrics = createMetrics();
+    const writer = createWriter(recording, metrics, logger);
+    expect(writer.waitForRoom()).toBeUndefined();
+    for (let sequence = 1; sequence <= 40; sequence++) writer.enqueue(buildBatch(sequence, [cpu(sequence)]), 2 ** 20);
+    writer.enqueue(buildBatch(40, [cpu(40)]), 2 ** 20);
+    const room = writer.waitForRoom();
+    expect(room).toBeDefined();
+    await room;
+    await writer.close(5000);
+    expect(groups.map((group) => group.length)).toEqual([1, 40]);
+    expect(groups.flat()).toEqual([...Array.from({ length: 40 }, (_, i) => i + 1), 40]);
+    expect((await metrics.batchesRepeated.get()).values[0].value).toBe(1);
+    expect(await countRows(store)).toBe(40);
+    await store.close();
+  });
+
+  it("gives up a store that keeps failing when it is closed, without an acknowledgement", async () => {
+    const store = await openStore(makeDirectory());
+    const failed = new EventTarget();
+    const broken: Store = {
+      ...store,
+      write: async () => {
+        failed.dispatchEvent(new Event("failed"));
+        throw new FleetmarkError("STORE_FAILED", "no space left");
+      },
+    };
+    const writer = createWriter(broken, createMetrics(), logger);
+    let acknowledged = false;
+    const attempted = once(failed, "failed");
+    writer.enqueue(buildBatch(1, [cpu(1)]), 100, () => {
+      acknowledged = true;
+    });
+    await attempted;
+    await writer.close(10);
+    expect(writer.failure()).toBe("no space left");
+    expect(acknowledged).toBe(false);
+    await store.close();
+  });
+});

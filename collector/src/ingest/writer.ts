@@ -1,0 +1,168 @@
+import { type Batch, countSamples } from "@fleetmark/shared/batch";
+import { errorMessage } from "@fleetmark/shared/errors";
+import type { Logger } from "pino";
+import { readClockUs } from "../clock.js";
+import type { Metrics } from "../metrics.js";
+import type { Store } from "../store/store.js";
+
+/** Gathers what arrives while the store commits into the next transaction: group commit. */
+export interface Writer {
+  /** Queues a batch; `onCommitted` is called once it is durable, and never if that does not come to pass. */
+  enqueue(batch: Batch, encodedBytes: number, onCommitted?: () => void): void;
+  /** Resolves at once while there is room, else when there is room again. */
+  waitForRoom(): Promise<void> | undefined;
+  /** The message of the failure that the writer is trying to overcome. */
+  failure(): string | undefined;
+  /** Commits what is queued, for at most so long, and ends. What is not committed then was never acknowledged. */
+  close(withinMs: number): Promise<void>;
+}
+
+interface Queued {
+  readonly batch: Batch;
+  readonly samples: number;
+  readonly weight: number;
+  readonly onCommitted: (() => void) | undefined;
+}
+
+/** Encoded bytes in the queue at which the streams are asked to pause; decoded they take about five times as much. */
+const queueBytes = 32 * 2 ** 20;
+/** What a queued batch weighs over its encoded bytes. */
+const batchOverheadBytes = 1024;
+/** The most samples that one transaction takes: laying them into rows holds up the event loop for some 20 ms. */
+const groupSamples = 50_000;
+const firstRetryMs = 100;
+const lastRetryMs = 10_000;
+
+/** Returns the newest time among the samples of a batch, or undefined when it has none. */
+function findNewestUs(batch: Batch): number | undefined {
+  let newest: number | undefined;
+  for (const times of [batch.numbers.timeUs, batch.texts.timeUs]) {
+    for (const time of times) if (newest === undefined || time > newest) newest = time;
+  }
+  return newest;
+}
+
+export function createWriter(store: Store, metrics: Metrics, logger: Logger): Writer {
+  let queue: Queued[] = [];
+  let queuedBytes = 0;
+  let running: Promise<void> | undefined;
+  let failure: string | undefined;
+  let stopped = false;
+  let wake = (): void => {};
+  let room: PromiseWithRoom | undefined;
+
+  const isFull = (): boolean => queuedBytes >= queueBytes;
+
+  const takeGroup = (): Queued[] => {
+    let samples = 0;
+    const next = queue.findIndex((queued) => {
+      samples += queued.samples;
+      return samples > groupSamples;
+    });
+    return queue.slice(0, next === -1 ? queue.length : Math.max(1, next));
+  };
+
+  const removeGroup = (group: readonly Queued[]): void => {
+    queue = queue.slice(group.length);
+    for (const { weight } of group) queuedBytes -= weight;
+    metrics.queueBatches.set(queue.length);
+    if (room !== undefined && !isFull()) {
+      room.resolve();
+      room = undefined;
+    }
+  };
+
+  const commitGroup = async (group: readonly Queued[]): Promise<void> => {
+    const started = performance.now();
+    const stored = new Set(
+      await store.write(
+        group.map(({ batch }) => batch),
+        readClockUs(),
+      ),
+    );
+    metrics.commitSeconds.observe((performance.now() - started) / 1e3);
+    const nowUs = readClockUs();
+    for (const { batch, samples, onCommitted } of group) {
+      if (stored.has(batch)) {
+        metrics.samplesCommitted.inc(samples);
+        metrics.batchesCommitted.inc();
+        const newestUs = findNewestUs(batch);
+        if (newestUs !== undefined) metrics.endToEndSeconds.observe(Math.max(0, nowUs - newestUs) / 1e6);
+      } else {
+        metrics.batchesRepeated.inc();
+      }
+      onCommitted?.();
+    }
+  };
+
+  const pause = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      wake = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+
+  const run = async (): Promise<void> => {
+    let retryMs = firstRetryMs;
+    while (queue.length > 0 && !stopped) {
+      const group = takeGroup();
+      try {
+        await commitGroup(group);
+        if (failure !== undefined) logger.info({ event: "store_recovered" }, "the store takes writes again");
+        failure = undefined;
+        retryMs = firstRetryMs;
+        removeGroup(group);
+      } catch (thrown) {
+        failure = errorMessage(thrown);
+        metrics.storeFailures.inc();
+        logger.error(
+          { event: "store_failed", error: failure, retry_ms: retryMs, queued_batches: queue.length },
+          "the store refused a write",
+        );
+        // Half of it is chance, so that collectors that share a disk do not knock together.
+        if (!stopped) await pause(retryMs * (0.5 + Math.random() / 2));
+        retryMs = Math.min(lastRetryMs, retryMs * 2);
+      }
+    }
+    running = undefined;
+  };
+
+  return {
+    enqueue: (batch, encodedBytes, onCommitted) => {
+      const weight = encodedBytes + batchOverheadBytes;
+      queue.push({ batch, samples: countSamples(batch), weight, onCommitted });
+      queuedBytes += weight;
+      metrics.queueBatches.set(queue.length);
+      running ??= run();
+    },
+    waitForRoom: () => {
+      if (!isFull()) return undefined;
+      room ??= createRoom();
+      return room.promise;
+    },
+    failure: () => failure,
+    close: async (withinMs) => {
+      const deadline = setTimeout(() => {
+        stopped = true;
+        wake();
+      }, withinMs);
+      await running;
+      clearTimeout(deadline);
+    },
+  };
+}
+
+interface PromiseWithRoom {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+}
+
+function createRoom(): PromiseWithRoom {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}

@@ -1,0 +1,115 @@
+import { existsSync, mkdirSync, realpathSync, renameSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
+import { DuckDBInstance } from "@duckdb/node-api";
+import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
+import { checkSchema, createSchema } from "./schema.js";
+
+export const dataFileName = "fleetmark.duckdb";
+
+/**
+ * Extensions are never loaded from outside, and SQL reaches no other file. The collector shares its host with what it helps to measure,
+ * so the engine gets two threads and 1 GB. A write-ahead log past 16 MB is folded into the file, which takes milliseconds.
+ */
+const options = {
+  threads: "2",
+  memory_limit: "1GB",
+  checkpoint_threshold: "16MB",
+  autoinstall_known_extensions: "false",
+  autoload_known_extensions: "false",
+  enable_external_access: "false",
+};
+
+/**
+ * Files that this process has open. The engine's lock keeps other processes out, not this one: POSIX record locks belong to a
+ * process, and closing a second handle would even release the first one's (fcntl(2), "Advisory record locking").
+ */
+const openFiles = new Set<string>();
+
+/** An open data file. */
+export interface DataFile {
+  readonly instance: DuckDBInstance;
+  readonly path: string;
+  close(): void;
+}
+
+/** Says in the catalogue's terms why a data file could not be opened or loaded. */
+export function explainOpenFailure(path: string, thrown: unknown): FleetmarkError {
+  const message = errorMessage(thrown);
+  const because = { cause: thrown };
+  if (/could not set lock/i.test(message)) {
+    const pid = /PID (\d+)/.exec(message)?.[1];
+    const holder = pid === undefined ? "another process" : `another process (PID ${pid})`;
+    return new FleetmarkError("DATA_LOCKED", `${path} is held by ${holder}`, because);
+  }
+  if (/database file with version number|newer version of duckdb/i.test(message)) {
+    return new FleetmarkError("DATA_NEWER", `${path} was written by a newer storage engine`, because);
+  }
+  if (/permission denied|read-only file system|not a directory|no such file|is a directory|no space left/i.test(message)) {
+    return new FleetmarkError("DATA_UNWRITABLE", `cannot open ${path}: ${message}`, because);
+  }
+  if (/not a valid duckdb|corrupt|checksum|serializ|INTERNAL|replaying WAL/i.test(message)) {
+    return new FleetmarkError("DATA_CORRUPT", `${path} is damaged or no data file: ${message}`, because);
+  }
+  return new FleetmarkError("STORE_FAILED", `cannot open ${path}: ${message}`, because);
+}
+
+function prepareDirectory(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true });
+  } catch (cause) {
+    throw new FleetmarkError("DATA_UNWRITABLE", `cannot make the directory ${dataDir}: ${errorMessage(cause)}`, { cause });
+  }
+}
+
+/** Makes the file beside its place and moves it there whole, so that no crash leaves half a file behind. */
+async function createFile(path: string): Promise<void> {
+  const growing = `${path}.creating-${process.pid}`;
+  rmSync(growing, { force: true });
+  const instance = await DuckDBInstance.create(growing, options);
+  try {
+    await createSchema(instance);
+  } finally {
+    instance.closeSync();
+  }
+  renameSync(growing, path);
+}
+
+async function openInstance(path: string, readOnly: boolean): Promise<DuckDBInstance> {
+  try {
+    if (!existsSync(path)) await createFile(path);
+    return await DuckDBInstance.create(path, readOnly ? { ...options, access_mode: "READ_ONLY" } : options);
+  } catch (thrown) {
+    throw explainOpenFailure(path, thrown);
+  }
+}
+
+/**
+ * Opens the data file of a directory; a missing one is made, unless it is opened read-only.
+ * @throws FleetmarkError DATA_UNWRITABLE, DATA_LOCKED, DATA_NEWER, DATA_CORRUPT, DATA_MISSING (read-only), STORE_FAILED
+ */
+export async function openDataFile(dataDir: string, mode: { readonly readOnly: boolean }): Promise<DataFile> {
+  const missing = !existsSync(join(dataDir, dataFileName));
+  if (mode.readOnly && missing) throw new FleetmarkError("DATA_MISSING", `there is no data file in ${dataDir}`);
+  if (!mode.readOnly) prepareDirectory(dataDir);
+  const path = join(realpathSync(dataDir), dataFileName);
+  if (openFiles.has(path))
+    throw new FleetmarkError("DATA_LOCKED", `${path} is held by this process (PID ${process.pid}) already`);
+  openFiles.add(path);
+  try {
+    const instance = await openInstance(path, mode.readOnly);
+    const close = (): void => {
+      instance.closeSync();
+      openFiles.delete(path);
+    };
+    try {
+      await checkSchema(instance, basename(path));
+    } catch (thrown) {
+      instance.closeSync();
+      throw thrown instanceof FleetmarkError ? thrown : explainOpenFailure(path, thrown);
+    }
+    return { instance, path, close };
+  } catch (thrown) {
+    openFiles.delete(path);
+    throw thrown;
+  }
+}

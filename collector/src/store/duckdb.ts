@@ -1,0 +1,204 @@
+import type { DuckDBConnection } from "@duckdb/node-api";
+import type { Batch } from "@fleetmark/shared/batch";
+import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
+import { pointToResult, pointToRun, type Result } from "@fleetmark/shared/result";
+import type { Point, Series } from "@fleetmark/shared/series";
+import { commitBatches, rememberRange, type StoredBatches, type WriterState } from "./commit.js";
+import { type DataFile, explainOpenFailure, openDataFile } from "./data-file.js";
+import { type Moment, readHistory, readLatestMoments, readMomentsOfText, readNewestMoments, readPoints } from "./reads.js";
+import { addStoredSeries, createSeriesIndex, findSeries, numberSeries, type SeriesIndex } from "./series-index.js";
+import type { HostRecord, ResultFilter, Store, StoreReader } from "./store.js";
+
+/** Asks on a connection of its own, which sees what was committed when each statement began. */
+type Query = <T>(ask: (connection: DuckDBConnection) => Promise<T>) => Promise<T>;
+
+function storeFailed(thrown: unknown): FleetmarkError {
+  return thrown instanceof FleetmarkError ? thrown : new FleetmarkError("STORE_FAILED", errorMessage(thrown), { cause: thrown });
+}
+
+async function loadIndex(connection: DuckDBConnection): Promise<SeriesIndex> {
+  const index = createSeriesIndex();
+  const rows = (await connection.runAndReadAll("SELECT id, measurement, field, tags FROM series ORDER BY id")).getRowsJS();
+  for (const [id, measurement, field, tags] of rows) {
+    const series = { measurement: measurement as string, field: field as string, tags: JSON.parse(tags as string) };
+    addStoredSeries(index, numberSeries(id as number, series));
+  }
+  return index;
+}
+
+/** Loads the ids of all stored batches as ranges: consecutive sequences differ from their row number by the same amount. */
+async function loadStoredBatches(connection: DuckDBConnection): Promise<StoredBatches> {
+  const stored: StoredBatches = new Map();
+  const rows = await connection.runAndReadAll(
+    `SELECT host, epoch_us, min(sequence) AS first, max(sequence)
+     FROM (SELECT *, sequence - row_number() OVER (PARTITION BY host, epoch_us ORDER BY sequence) AS island FROM batches)
+     GROUP BY host, epoch_us, island ORDER BY host, epoch_us, first`,
+  );
+  for (const [host, epoch, first, last] of rows.getRowsJS()) {
+    rememberRange(stored, host as string, Number(epoch), [Number(first), Number(last)]);
+  }
+  return stored;
+}
+
+/** Keeps the points that read back. Ingest lets only whole records in, so others come from a file of another version: they are passed over. */
+function readRecords<R>(points: readonly Point[], read: (point: Point) => R): R[] {
+  return points.flatMap((point) => {
+    try {
+      return [read(point)];
+    } catch {
+      return [];
+    }
+  });
+}
+
+async function readLatestResults(connection: DuckDBConnection, index: SeriesIndex, filter: ResultFilter): Promise<Result[]> {
+  const { host, suite, category, benchmark } = filter;
+  const series = findSeries(index, "benchmark", "median", { host, suite, category, benchmark });
+  const latest = new Map<string, Moment>();
+  for (const moment of await readLatestMoments(connection, index, "numbers", series)) {
+    const { suite: _, hw_class: __, ...identity } = JSON.parse(moment.tagsText);
+    const key = JSON.stringify(identity);
+    if ((latest.get(key)?.timeUs ?? -1) < moment.timeUs) latest.set(key, moment);
+  }
+  return readRecords(await readPoints(connection, index, "benchmark", [...latest.values()]), pointToResult);
+}
+
+async function readHosts(connection: DuckDBConnection, index: SeriesIndex): Promise<HostRecord[]> {
+  const moments = await readLatestMoments(connection, index, "texts", findSeries(index, "agent", "version", {}));
+  const seen = (await connection.runAndReadAll("SELECT host, max(received_us) FROM batches GROUP BY host")).getRowsJS();
+  const lastSeen = new Map(seen.map(([host, timeUs]) => [host as string, Number(timeUs)]));
+  const points = await readPoints(connection, index, "agent", moments);
+  return points
+    .map(({ tags, fields, timeUs }) => ({
+      host: tags.host,
+      version: String(fields.version),
+      hw_class: String(fields.hardware_class),
+      inventory: JSON.parse(String(fields.inventory)),
+      last_seen_us: Math.max(timeUs, lastSeen.get(tags.host) ?? 0),
+    }))
+    .sort((a, b) => (a.host < b.host ? -1 : 1));
+}
+
+function createReader(query: Query, index: () => SeriesIndex, close: () => Promise<void>): StoreReader {
+  return {
+    history: (history) => query((connection) => readHistory(connection, index(), history)),
+    latestResults: (filter) => query((connection) => readLatestResults(connection, index(), filter)),
+    resultsOfRun: (run) =>
+      query(async (connection) => {
+        const moments = await readMomentsOfText(connection, index(), findSeries(index(), "benchmark", "run", {}), run);
+        return readRecords(await readPoints(connection, index(), "benchmark", moments), pointToResult);
+      }),
+    runs: ({ host, limit }) =>
+      query(async (connection) => {
+        const moments = await readNewestMoments(connection, index(), findSeries(index(), "run", "state", { host }), limit);
+        return readRecords(await readPoints(connection, index(), "run", moments), pointToRun);
+      }),
+    hosts: () => query((connection) => readHosts(connection, index())),
+    listSeries: async (measurement): Promise<Series[]> => {
+      const { byMeasurement } = index();
+      const series = measurement === undefined ? [...byMeasurement.values()].flat() : (byMeasurement.get(measurement) ?? []);
+      return series.map(({ measurement, field, tags }) => ({ measurement, field, tags }));
+    },
+    close,
+  };
+}
+
+function createQuery(file: () => DataFile): Query {
+  return async (ask) => {
+    try {
+      const connection = await file().instance.connect();
+      try {
+        return await ask(connection);
+      } finally {
+        connection.closeSync();
+      }
+    } catch (thrown) {
+      throw storeFailed(thrown);
+    }
+  };
+}
+
+interface OpenFile {
+  readonly file: DataFile;
+  readonly connection: DuckDBConnection;
+  readonly state: WriterState;
+}
+
+/** Connects to a file just opened and loads what is kept of it in memory; the file is closed if it turns out to be damaged. */
+async function loadFile<T>(file: DataFile, load: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+  try {
+    return await load(await file.instance.connect());
+  } catch (thrown) {
+    file.close();
+    throw explainOpenFailure(file.path, thrown);
+  }
+}
+
+async function openForWriting(dataDir: string): Promise<OpenFile> {
+  const file = await openDataFile(dataDir, { readOnly: false });
+  return loadFile(file, async (connection) => {
+    return { file, connection, state: { index: await loadIndex(connection), stored: await loadStoredBatches(connection) } };
+  });
+}
+
+/** After a failure in the midst of a checkpoint the engine refuses everything until the file is opened anew. */
+function isInvalidated(thrown: unknown): boolean {
+  return /FATAL|database has been invalidated/i.test(errorMessage(thrown));
+}
+
+/**
+ * Opens the store of a data directory for its only writer.
+ * @throws FleetmarkError DATA_UNWRITABLE, DATA_LOCKED, DATA_NEWER, DATA_CORRUPT, STORE_FAILED
+ */
+export async function openStore(dataDir: string): Promise<Store> {
+  let open: OpenFile | undefined = await openForWriting(dataDir);
+
+  const requireOpen = (): OpenFile => {
+    if (open === undefined)
+      throw new FleetmarkError("STORE_FAILED", "the data file failed and waits to be opened anew by the next write");
+    return open;
+  };
+  const closeFile = (): void => {
+    open?.connection.closeSync();
+    open?.file.close();
+    open = undefined;
+  };
+  const write = async (batches: readonly Batch[], receivedUs: number): Promise<Batch[]> => {
+    try {
+      open ??= await openForWriting(dataDir);
+      return await commitBatches(open.connection, open.state, batches, receivedUs);
+    } catch (thrown) {
+      if (isInvalidated(thrown)) closeFile();
+      throw storeFailed(thrown);
+    }
+  };
+  const close = async (): Promise<void> => {
+    // What a failed checkpoint leaves in the log is replayed at the next opening.
+    await open?.connection.run("CHECKPOINT").catch(() => {});
+    closeFile();
+  };
+  const reader = createReader(
+    createQuery(() => requireOpen().file),
+    () => requireOpen().state.index,
+    close,
+  );
+  return { ...reader, write };
+}
+
+/**
+ * Opens what a collector has stored, while none runs.
+ * @throws FleetmarkError DATA_MISSING, DATA_LOCKED, DATA_NEWER, DATA_CORRUPT, STORE_FAILED
+ */
+export async function openStoreReadOnly(dataDir: string): Promise<StoreReader> {
+  const file = await openDataFile(dataDir, { readOnly: true });
+  const { connection, index } = await loadFile(file, async (connection) => ({ connection, index: await loadIndex(connection) }));
+  const close = async (): Promise<void> => {
+    connection.closeSync();
+    file.close();
+  };
+  return createReader(
+    createQuery(() => file),
+    () => index,
+    close,
+  );
+}

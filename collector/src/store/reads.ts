@@ -1,0 +1,151 @@
+import { BIGINT, type DuckDBConnection, DuckDBListType, DuckDBListValue, type DuckDBValue, INTEGER } from "@duckdb/node-api";
+import { FleetmarkError } from "@fleetmark/shared/errors";
+import type { Point } from "@fleetmark/shared/series";
+import { findSeries, type SeriesIndex, type StoredSeries } from "./series-index.js";
+import type { Aggregate, HistoryQuery, SeriesHistory } from "./store.js";
+
+/** A moment of a point: the tags of its series and its time. */
+export interface Moment {
+  readonly tagsText: string;
+  readonly timeUs: number;
+}
+
+const aggregateSql: Readonly<Record<Aggregate, string>> = {
+  mean: "avg(value)",
+  min: "min(value)",
+  max: "max(value)",
+  last: "arg_max(value, time_us)",
+  p50: "quantile_cont(value, 0.5)",
+  p95: "quantile_cont(value, 0.95)",
+  count: "CAST(count(*) AS DOUBLE)",
+};
+
+const listTypes = { ids: new DuckDBListType(INTEGER), times: new DuckDBListType(BIGINT) };
+
+/** Runs a query whose parameters are numbers, texts, and the lists `ids` and `times`. */
+async function readRows(connection: DuckDBConnection, sql: string, values: Record<string, DuckDBValue>): Promise<unknown[][]> {
+  const types = Object.fromEntries(Object.entries(listTypes).filter(([name]) => name in values));
+  return (await connection.runAndReadAll(sql, values, types)).getRowsJS();
+}
+
+function listIds(series: readonly StoredSeries[]): DuckDBListValue {
+  return new DuckDBListValue(series.map(({ id }) => id));
+}
+
+/** Reads the history of every series that the query names, in the order of their ids. */
+export async function readHistory(
+  connection: DuckDBConnection,
+  index: SeriesIndex,
+  query: HistoryQuery,
+): Promise<SeriesHistory[]> {
+  const series = findSeries(index, query.measurement, query.field, query.tags);
+  if (series.length === 0) return [];
+  const rows = await readRows(
+    connection,
+    `SELECT series_id, (time_us // $bucket) * $bucket AS bucket_us, ${aggregateSql[query.aggregate]}
+     FROM numbers
+     WHERE series_id IN (SELECT unnest($ids)) AND time_us >= $from AND time_us < $to
+     GROUP BY series_id, bucket_us ORDER BY series_id, bucket_us LIMIT $limit`,
+    {
+      ids: listIds(series),
+      bucket: BigInt(query.bucketUs),
+      from: BigInt(query.fromUs),
+      to: BigInt(query.toUs),
+      limit: BigInt(query.maxPoints + 1),
+    },
+  );
+  if (rows.length > query.maxPoints) {
+    throw new FleetmarkError(
+      "REQUEST_INVALID",
+      `the answer holds over ${query.maxPoints} points; ask for fewer series or wider buckets`,
+    );
+  }
+  const histories = new Map<number, SeriesHistory>();
+  for (const [id, timeUs, value] of rows) {
+    const stored = index.byId.get(id as number) as StoredSeries;
+    const history = histories.get(stored.id) ?? { tags: stored.tags, points: [] };
+    history.points.push([Number(timeUs), value as number]);
+    histories.set(stored.id, history);
+  }
+  return [...histories.values()];
+}
+
+function toMoments(index: SeriesIndex, rows: readonly unknown[][]): Moment[] {
+  return rows.map(([id, timeUs]) => ({
+    tagsText: (index.byId.get(id as number) as StoredSeries).tagsText,
+    timeUs: Number(timeUs),
+  }));
+}
+
+/** Returns the latest moment of each of the series; of all tables, the one that holds the field's samples is named. */
+export async function readLatestMoments(
+  connection: DuckDBConnection,
+  index: SeriesIndex,
+  table: "numbers" | "texts",
+  series: readonly StoredSeries[],
+): Promise<Moment[]> {
+  if (series.length === 0) return [];
+  const sql = `SELECT series_id, max(time_us) FROM ${table} WHERE series_id IN (SELECT unnest($ids)) GROUP BY series_id`;
+  return toMoments(index, await readRows(connection, sql, { ids: listIds(series) }));
+}
+
+/** Returns the moments at which one of the series held the text. */
+export async function readMomentsOfText(
+  connection: DuckDBConnection,
+  index: SeriesIndex,
+  series: readonly StoredSeries[],
+  text: string,
+): Promise<Moment[]> {
+  if (series.length === 0) return [];
+  const sql = "SELECT DISTINCT series_id, time_us FROM texts WHERE series_id IN (SELECT unnest($ids)) AND value = $text";
+  return toMoments(index, await readRows(connection, sql, { ids: listIds(series), text }));
+}
+
+/** Returns the newest moments of the series, the newest first. */
+export async function readNewestMoments(
+  connection: DuckDBConnection,
+  index: SeriesIndex,
+  series: readonly StoredSeries[],
+  limit: number,
+): Promise<Moment[]> {
+  if (series.length === 0) return [];
+  const sql = `SELECT DISTINCT series_id, time_us FROM texts WHERE series_id IN (SELECT unnest($ids))
+    ORDER BY time_us DESC, series_id LIMIT $limit`;
+  return toMoments(index, await readRows(connection, sql, { ids: listIds(series), limit: BigInt(limit) }));
+}
+
+/** Reads points whole, newest first: all fields of a measurement that share tags and time. */
+export async function readPoints(
+  connection: DuckDBConnection,
+  index: SeriesIndex,
+  measurement: string,
+  moments: readonly Moment[],
+): Promise<Point[]> {
+  if (moments.length === 0) return [];
+  const idsOfTags = new Map<string, number[]>();
+  for (const { tagsText } of moments) idsOfTags.set(tagsText, []);
+  for (const { tagsText, id } of index.byMeasurement.get(measurement) ?? []) idsOfTags.get(tagsText)?.push(id);
+  const wanted = moments.flatMap(({ tagsText, timeUs }) => (idsOfTags.get(tagsText) as number[]).map((id) => ({ id, timeUs })));
+  const values = {
+    ids: new DuckDBListValue(wanted.map(({ id }) => id)),
+    times: new DuckDBListValue(wanted.map(({ timeUs }) => BigInt(timeUs))),
+  };
+  const points = new Map<string, Point & { readonly fields: Record<string, number | string> }>();
+  for (const table of ["numbers", "texts"]) {
+    const rows = await readRows(
+      connection,
+      `SELECT series_id, time_us, value
+       FROM ${table} JOIN (SELECT unnest($ids) AS series_id, unnest($times) AS time_us) USING (series_id, time_us)`,
+      values,
+    );
+    for (const [id, time, value] of rows) {
+      const { tags, tagsText, field } = index.byId.get(id as number) as StoredSeries;
+      const timeUs = Number(time);
+      const key = `${timeUs} ${tagsText}`;
+      const point = points.get(key) ?? { measurement, tags, timeUs, fields: {} };
+      point.fields[field] = value as number | string;
+      points.set(key, point);
+    }
+  }
+  return [...points.values()].sort((a, b) => b.timeUs - a.timeUs);
+}

@@ -1,0 +1,68 @@
+import type { Batch } from "@fleetmark/shared/batch";
+import type { Result, Run } from "@fleetmark/shared/result";
+import type { Series } from "@fleetmark/shared/series";
+
+export const aggregates = ["mean", "min", "max", "last", "p50", "p95", "count"] as const;
+export type Aggregate = (typeof aggregates)[number];
+
+/** What a history is asked for: one field of one measurement, of every series that carries the tags. */
+export interface HistoryQuery {
+  readonly measurement: string;
+  readonly field: string;
+  readonly tags: Readonly<Record<string, string>>;
+  /** Microseconds since the Unix epoch; from inclusive, to exclusive. */
+  readonly fromUs: number;
+  readonly toUs: number;
+  readonly bucketUs: number;
+  readonly aggregate: Aggregate;
+  /** The most points that the answer may hold, over all its series. */
+  readonly maxPoints: number;
+}
+
+/** The history of one series: the start of each bucket that holds samples, and the aggregate of its samples. */
+export interface SeriesHistory {
+  readonly tags: Readonly<Record<string, string>>;
+  readonly points: (readonly [timeUs: number, value: number])[];
+}
+
+export interface ResultFilter {
+  readonly host?: string;
+  readonly suite?: string;
+  readonly category?: string;
+  readonly benchmark?: string;
+}
+
+/** A host as its agent last introduced it. */
+export interface HostRecord {
+  readonly host: string;
+  readonly version: string;
+  readonly hw_class: string;
+  readonly inventory: Readonly<Record<string, unknown>>;
+  /** When anything of it was last stored, microseconds since the Unix epoch. */
+  readonly last_seen_us: number;
+}
+
+/** What can be asked of what was stored. Every question throws FleetmarkError STORE_FAILED when the engine fails. */
+export interface StoreReader {
+  /** @throws FleetmarkError REQUEST_INVALID when the answer would hold more than maxPoints */
+  history(query: HistoryQuery): Promise<SeriesHistory[]>;
+  /** The latest result of each benchmark, runtime and device on each host, of whichever suite. */
+  latestResults(filter: ResultFilter): Promise<Result[]>;
+  resultsOfRun(run: string): Promise<Result[]>;
+  /** Runs that have ended, the newest first. */
+  runs(filter: { readonly host?: string; readonly limit: number }): Promise<Run[]>;
+  hosts(): Promise<HostRecord[]>;
+  /** Every series of a measurement, or of all. */
+  listSeries(measurement?: string): Promise<Series[]>;
+  close(): Promise<void>;
+}
+
+export interface Store extends StoreReader {
+  /**
+   * Commits the batches in one transaction: all of them are durable when it resolves, none when it throws.
+   * A batch whose id is stored already, or comes twice in the group, changes nothing.
+   * @returns the batches that were new
+   * @throws FleetmarkError STORE_FAILED
+   */
+  write(batches: readonly Batch[], receivedUs: number): Promise<Batch[]>;
+}

@@ -1,0 +1,213 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { errorMessage, FleetmarkError } from "./errors.js";
+import { BatchSchema, type Batch as WireBatch } from "./gen/fleetmark/v1/fleet_pb.js";
+import { checkSeries, type Point, type Series, seriesKey, seriesLimits } from "./series.js";
+
+/** Names a batch for ever: a resend keeps it, and a store that has it already changes nothing. */
+export interface BatchId {
+  readonly host: string;
+  /** When the agent process began, microseconds since the Unix epoch. */
+  readonly epochUs: number;
+  /** 1, 2, 3 … within an epoch. */
+  readonly sequence: number;
+}
+
+/** Columns of equal length: sample i belongs to `batch.series[series[i]]` and was taken at `timeUs[i]`. */
+export interface Columns<V> {
+  readonly series: number[];
+  readonly timeUs: number[];
+  readonly values: V[];
+}
+
+/** A group of samples that is delivered, stored and acknowledged as one. Decoded, its series carry the tag `host`. */
+export interface Batch {
+  readonly id: BatchId;
+  readonly series: Series[];
+  readonly numbers: Columns<number>;
+  readonly texts: Columns<string>;
+}
+
+/** The largest step between neighbouring samples that the wire's 32-bit microsecond deltas hold: 35 minutes. */
+export const maxStepUs = 2 ** 31 - 1;
+
+/** Returns a text that names the batch in maps and logs. */
+export function batchKey(id: BatchId): string {
+  return `${id.host}/${id.epochUs}/${id.sequence}`;
+}
+
+/** Returns how many samples the batch holds. */
+export function countSamples(batch: Batch): number {
+  return batch.numbers.series.length + batch.texts.series.length;
+}
+
+/** Collects points into the series dictionary and columns of a batch. */
+export class BatchBuilder {
+  readonly #index = new Map<string, number>();
+  readonly #series: Series[] = [];
+  readonly #numbers: Columns<number> = { series: [], timeUs: [], values: [] };
+  readonly #texts: Columns<string> = { series: [], timeUs: [], values: [] };
+
+  get samples(): number {
+    return this.#numbers.series.length + this.#texts.series.length;
+  }
+
+  /** Whether a sample of this time can join: its step from the samples before must fit the wire's 32 bits. */
+  accepts(timeUs: number): boolean {
+    const times = [this.#numbers.timeUs, this.#texts.timeUs].filter((column) => column.length > 0);
+    return times.every((column) => {
+      return Math.abs(timeUs - column[0]) <= maxStepUs && Math.abs(timeUs - column[column.length - 1]) <= maxStepUs;
+    });
+  }
+
+  add(point: Point): void {
+    for (const [field, value] of Object.entries(point.fields)) {
+      const columns: Columns<number | string> = typeof value === "number" ? this.#numbers : this.#texts;
+      columns.series.push(this.#indexOf({ measurement: point.measurement, tags: point.tags, field }));
+      columns.timeUs.push(point.timeUs);
+      columns.values.push(value);
+    }
+  }
+
+  build(id: BatchId): Batch {
+    return { id, series: this.#series, numbers: this.#numbers, texts: this.#texts };
+  }
+
+  #indexOf(series: Series): number {
+    const key = seriesKey(series);
+    let index = this.#index.get(key);
+    if (index === undefined) {
+      index = this.#series.length;
+      this.#series.push(series);
+      this.#index.set(key, index);
+    }
+    return index;
+  }
+}
+
+function encodeSteps(times: number[], base: number): number[] {
+  let before = base;
+  return times.map((time) => {
+    const step = time - before;
+    if (!Number.isSafeInteger(time) || Math.abs(step) > maxStepUs) {
+      throw new FleetmarkError("BATCH_MALFORMED", `time ${time} µs is too far from the sample before it to share a batch`);
+    }
+    before = time;
+    return step;
+  });
+}
+
+/**
+ * Encodes a batch as the protobuf message fleetmark.v1.Batch. The tag `host` is not sent.
+ * @throws FleetmarkError BATCH_MALFORMED when neighbouring samples are over 35 minutes apart
+ */
+export function encodeBatch(batch: Batch): Uint8Array {
+  const base = batch.numbers.timeUs[0] ?? batch.texts.timeUs[0] ?? 0;
+  return toBinary(
+    BatchSchema,
+    create(BatchSchema, {
+      id: { host: batch.id.host, epochUs: BigInt(batch.id.epochUs), sequence: BigInt(batch.id.sequence) },
+      series: batch.series.map((series) => ({
+        measurement: series.measurement,
+        field: series.field,
+        tags: Object.entries(series.tags).flatMap(([key, value]) => (key === "host" || value === "" ? [] : [{ key, value }])),
+      })),
+      baseTimeUs: BigInt(base),
+      numbers: {
+        seriesIndex: batch.numbers.series,
+        timeDeltaUs: encodeSteps(batch.numbers.timeUs, base),
+        value: batch.numbers.values,
+      },
+      texts: {
+        seriesIndex: batch.texts.series,
+        timeDeltaUs: encodeSteps(batch.texts.timeUs, base),
+        text: batch.texts.values,
+      },
+    }),
+  );
+}
+
+function malformed(message: string, cause?: unknown): never {
+  throw new FleetmarkError("BATCH_MALFORMED", message, { cause });
+}
+
+function toSafeNumber(what: string, value: bigint): number {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number)) malformed(`${what} ${value} is out of range`);
+  return number;
+}
+
+/**
+ * Decodes the id of a message, checked.
+ * @throws FleetmarkError BATCH_MALFORMED
+ */
+export function decodeBatchId(id: { host: string; epochUs: bigint; sequence: bigint } | undefined): BatchId {
+  if (id === undefined) malformed("a batch without an id");
+  if (id.host === "" || id.host.length > 255) malformed(`a host name of ${id.host.length} characters`);
+  const epochUs = toSafeNumber("epoch", id.epochUs);
+  const sequence = toSafeNumber("sequence", id.sequence);
+  if (epochUs < 0 || sequence < 1) malformed(`a batch id with epoch ${epochUs} and sequence ${sequence}`);
+  return { host: id.host, epochUs, sequence };
+}
+
+function decodeSeries(wire: WireBatch, host: string): Series[] {
+  return wire.series.map((entry) => {
+    const tags: Record<string, string> = Object.create(null);
+    tags.host = host;
+    for (const { key, value } of entry.tags) {
+      if (key in tags)
+        malformed(`tag ${JSON.stringify(key.slice(0, 64))} of ${entry.measurement.slice(0, 64)} is given twice or reserved`);
+      tags[key] = value;
+    }
+    const series = { measurement: entry.measurement, tags, field: entry.field };
+    checkSeries(series);
+    return series;
+  });
+}
+
+interface WireColumns {
+  readonly seriesIndex: number[];
+  readonly timeDeltaUs: number[];
+}
+
+function decodeColumns<V>(what: string, wire: WireColumns, values: V[], seriesCount: number, base: number): Columns<V> {
+  const { seriesIndex, timeDeltaUs } = wire;
+  if (seriesIndex.length !== timeDeltaUs.length || seriesIndex.length !== values.length) {
+    malformed(`columns of ${what} differ in length: ${seriesIndex.length}, ${timeDeltaUs.length}, ${values.length}`);
+  }
+  const timeUs = new Array<number>(timeDeltaUs.length);
+  let time = base;
+  for (let i = 0; i < timeDeltaUs.length; i++) {
+    time += timeDeltaUs[i];
+    timeUs[i] = time;
+    if (seriesIndex[i] >= seriesCount) malformed(`sample ${i} of ${what} names series ${seriesIndex[i]} of ${seriesCount}`);
+  }
+  if (!Number.isSafeInteger(time)) malformed(`times of ${what} are out of range`);
+  return { series: seriesIndex, timeUs, values };
+}
+
+/**
+ * Decodes and checks a batch. Every series gets the tag `host` from the batch's id.
+ * Values are not judged here: a NaN or a time far ahead costs its sample, not the batch.
+ * @throws FleetmarkError BATCH_MALFORMED or SERIES_INVALID; never anything else, whatever the bytes are
+ */
+export function decodeBatch(bytes: Uint8Array): Batch {
+  let wire: WireBatch;
+  try {
+    wire = fromBinary(BatchSchema, bytes);
+  } catch (cause) {
+    malformed(`not a Batch message: ${errorMessage(cause)}`, cause);
+  }
+  const id = decodeBatchId(wire.id);
+  const series = decodeSeries(wire, id.host);
+  const base = toSafeNumber("base time", wire.baseTimeUs);
+  const numbers = wire.numbers ?? { seriesIndex: [], timeDeltaUs: [], value: [] };
+  const texts = wire.texts ?? { seriesIndex: [], timeDeltaUs: [], text: [] };
+  const tooLong = texts.text.find((text) => text.length > seriesLimits.textLength);
+  if (tooLong !== undefined) malformed(`a text of ${tooLong.length} characters (the limit is ${seriesLimits.textLength})`);
+  return {
+    id,
+    series,
+    numbers: decodeColumns("numbers", numbers, numbers.value, series.length, base),
+    texts: decodeColumns("texts", texts, texts.text, series.length, base),
+  };
+}

@@ -1,0 +1,110 @@
+/** The catalogue of everything that can go wrong and be told to a person: a stable code, what happened, what to do. */
+
+/** 0 done, 1 a regression or a breached alert threshold was found, 2 bad usage or configuration, 3 the work could not be done. */
+export type ExitCode = 0 | 1 | 2 | 3;
+
+interface CatalogueEntry {
+  readonly exit: 2 | 3;
+  /** What a person can do about it, in one sentence. */
+  readonly remedy: string;
+}
+
+const catalogue = {
+  USAGE: { exit: 2, remedy: "See --help for the options and examples." },
+  CONFIG_UNREADABLE: { exit: 2, remedy: "Check that the file exists, is readable, and is valid YAML." },
+  CONFIG_INVALID: {
+    exit: 2,
+    remedy: "Correct the key named above; `fleetmark config schema` prints every key with its type and default.",
+  },
+  ENVIRONMENT_INVALID: { exit: 2, remedy: "Correct or unset the variable named above." },
+  DATA_UNWRITABLE: { exit: 3, remedy: "Choose a writable directory with --data, or correct its permissions." },
+  DATA_LOCKED: { exit: 3, remedy: "Stop the other process, or choose another directory with --data." },
+  DATA_NEWER: { exit: 3, remedy: "Upgrade Fleetmark, or choose another directory with --data; the file was left as it is." },
+  DATA_CORRUPT: {
+    exit: 3,
+    remedy: "Restore the file from a backup, or move it away so that a new one is made; it was left as it is.",
+  },
+  DATA_MISSING: { exit: 3, remedy: "Run `fleetmark up` first, or name the right directory with --data." },
+  STORE_FAILED: {
+    exit: 3,
+    remedy: "Look at the store's own message above; batches stay with the agents until a write succeeds.",
+  },
+  PORT_TAKEN: { exit: 3, remedy: "Stop the process that listens there, or choose another address." },
+  LISTEN_FAILED: { exit: 3, remedy: "Choose an address of this machine and a port that you may listen on." },
+  COLLECTOR_UNREACHABLE: { exit: 3, remedy: "Start the collector, or correct its address." },
+  COLLECTOR_FAILED: { exit: 3, remedy: "Look at the collector's log for the cause." },
+  PROTOCOL_MISMATCH: { exit: 3, remedy: "Run agents and collectors of the same major version." },
+  PROTOCOL_VIOLATION: {
+    exit: 3,
+    remedy: "Check what connects to the collector's gRPC port: it does not speak Fleetmark's protocol.",
+  },
+  BATCH_MALFORMED: { exit: 3, remedy: "The batch is kept in quarantine; check the version of the agent that sent it." },
+  BATCH_TOO_LARGE: {
+    exit: 3,
+    remedy: "The batch is kept in quarantine; make the agent's batches smaller than the collector's limit.",
+  },
+  BATCH_FOREIGN: { exit: 3, remedy: "An agent may send only as the host of its Hello; check for two agents with one name." },
+  SERIES_INVALID: { exit: 3, remedy: "Names and tags must keep to the limits that docs/architecture.md lists." },
+  RECORD_INVALID: {
+    exit: 3,
+    remedy: "A result or run lacks a field or holds a wrong one; run agents and collectors of the same version.",
+  },
+  VALUE_NOT_FINITE: { exit: 3, remedy: "Only finite numbers can be stored; check the source of the value." },
+  TIME_AHEAD: { exit: 3, remedy: "Check the clock of the host that sent it." },
+  TIME_BEHIND: { exit: 3, remedy: "Check the clock of the host that sent it." },
+  BUFFER_FULL: {
+    exit: 3,
+    remedy: "The collector was away for longer than the agent's buffer lasts; enlarge the buffer or restore the collector.",
+  },
+  BENCHMARK_UNKNOWN: { exit: 2, remedy: "`fleetmark bench --list` shows the benchmarks and suites that exist." },
+  BENCHMARK_FAILED: { exit: 3, remedy: "Look at the message of the benchmark's process above." },
+  ACTION_INVALID: { exit: 3, remedy: "Check the policy: an action is one finite number per dimension of the action space." },
+  RUNTIME_UNAVAILABLE: { exit: 3, remedy: "`fleetmark doctor` says what each runtime lacks on this host." },
+  RESULT_FILE_INVALID: { exit: 2, remedy: "Name a result file that `fleetmark bench` or the Python benchmark suite wrote." },
+  PROBE_FAILED: {
+    exit: 3,
+    remedy: "Look at the message above; leave the probe out of telemetry.probes if this host cannot offer it.",
+  },
+  PROBE_UNAVAILABLE: {
+    exit: 3,
+    remedy: "This host does not offer what the probe reads; leave it out of telemetry.probes to silence this.",
+  },
+  REQUEST_INVALID: { exit: 2, remedy: "Correct the parameter named above; /api/v1/openapi.json describes every endpoint." },
+  ROUTE_UNKNOWN: { exit: 2, remedy: "See /api/v1/openapi.json for the endpoints; all of them are read with GET." },
+  INTERNAL: { exit: 3, remedy: "This is a defect of Fleetmark: please report it with the message above." },
+} as const satisfies Record<string, CatalogueEntry>;
+
+export type ErrorCode = keyof typeof catalogue;
+
+/** Every code of the catalogue with its exit code and remedy, for documentation. */
+export const errorCatalogue: Readonly<Record<ErrorCode, CatalogueEntry>> = catalogue;
+
+/** An error that a person is meant to read: `message` says what happened, `remedy` what to do. */
+export class FleetmarkError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = "FleetmarkError";
+    this.code = code;
+  }
+
+  get remedy(): string {
+    return catalogue[this.code].remedy;
+  }
+
+  get exitCode(): ExitCode {
+    return catalogue[this.code].exit;
+  }
+}
+
+/** Returns the message of anything that was thrown. */
+export function errorMessage(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** Returns the system error code (`EADDRINUSE`, `ENOENT` …) of anything that was thrown, if it carries one. */
+export function systemErrorCode(thrown: unknown): string | undefined {
+  const code = thrown instanceof Error ? (thrown as NodeJS.ErrnoException).code : undefined;
+  return typeof code === "string" ? code : undefined;
+}

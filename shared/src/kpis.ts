@@ -1,0 +1,208 @@
+import type { Category, Result } from "./result.js";
+import type { Point } from "./series.js";
+
+/** ok: on the good side of the target; missed: past the target, short of the alert threshold; alert: past it; missing: not measured. */
+export type KpiStatus = "ok" | "missed" | "alert" | "missing";
+
+/** One key performance indicator. This catalogue is the single source for the CLI, the judge, dashboards and alert rules. */
+export interface Kpi {
+  readonly id: string;
+  readonly title: string;
+  readonly unit: "ms" | "%" | "MB" | "s" | "steps/s";
+  readonly better: "lower" | "higher";
+  readonly target: number;
+  readonly alert: number;
+  readonly description: string;
+  /** Which results feed it. */
+  readonly category: Category;
+  readonly benchmark: string;
+  readonly params?: string;
+  /** What of the result is read, and the factor from the result's unit to the KPI's. */
+  readonly read: "median" | "throughput";
+  readonly scale: number;
+  /** Which result speaks for the host where several feed the KPI. */
+  readonly speaks: "worst" | "best";
+}
+
+export const kpis: readonly Kpi[] = [
+  {
+    id: "environment_step_time_ms",
+    title: "Environment step time",
+    unit: "ms",
+    better: "lower",
+    target: 1,
+    alert: 5,
+    description: "Median time of one step with constraint checking; the worst environment of the suite",
+    category: "environment",
+    benchmark: "environment_step",
+    read: "median",
+    scale: 1e3,
+    speaks: "worst",
+  },
+  {
+    id: "policy_inference_time_ms",
+    title: "Policy forward pass",
+    unit: "ms",
+    better: "lower",
+    target: 0.1,
+    alert: 1,
+    description: "Median time of one policy forward pass at batch 1 on the host's best runtime",
+    category: "rl",
+    benchmark: "policy_forward",
+    params: "batch=1",
+    read: "median",
+    scale: 1e3,
+    speaks: "best",
+  },
+  {
+    id: "safety_validation_overhead_percent",
+    title: "Safety validation overhead",
+    unit: "%",
+    better: "lower",
+    target: 10,
+    alert: 25,
+    description: "(checked − unchecked) / unchecked over interleaved episodes with a policy in the loop",
+    category: "safety",
+    benchmark: "safety_overhead",
+    params: "loop=policy",
+    read: "median",
+    scale: 1,
+    speaks: "worst",
+  },
+  {
+    id: "memory_usage_per_episode_mb",
+    title: "Peak memory per episode",
+    unit: "MB",
+    better: "lower",
+    target: 100,
+    alert: 500,
+    description: "Peak resident memory of the isolated process during a 1000-step episode, minus its resident memory before",
+    category: "memory",
+    benchmark: "episode_memory",
+    read: "median",
+    scale: 1,
+    speaks: "worst",
+  },
+  {
+    id: "compilation_time_s",
+    title: "JIT compilation time",
+    unit: "s",
+    better: "lower",
+    target: 5,
+    alert: 30,
+    description: "First call minus steady call of the suite's slowest kernel, each in a fresh process",
+    category: "jax",
+    benchmark: "jit_compile",
+    read: "median",
+    scale: 1,
+    speaks: "worst",
+  },
+  {
+    id: "training_throughput_steps_per_sec",
+    title: "Training throughput",
+    unit: "steps/s",
+    better: "higher",
+    target: 1000,
+    alert: 100,
+    description: "Transitions processed per second by TD3+BC updates at batch 256, on the host's best runtime",
+    category: "rl",
+    benchmark: "td3_bc_update",
+    params: "batch=256",
+    read: "throughput",
+    scale: 1,
+    speaks: "best",
+  },
+];
+
+/** A KPI as measured on one host. `value`, `low` and `high` are null where nothing was measured. */
+export interface KpiReading {
+  readonly kpi: string;
+  readonly value: number | null;
+  readonly unit: Kpi["unit"];
+  /** 95 % interval of the value. */
+  readonly low: number | null;
+  readonly high: number | null;
+  readonly target: number;
+  readonly alert: number;
+  readonly status: KpiStatus;
+  /** The result that speaks for the host. */
+  readonly name: string | null;
+  readonly run: string | null;
+  readonly time_us: number | null;
+}
+
+/** Tells on which side of the target and the alert threshold a value lies. Values on the line are not past it. */
+export function judgeKpi(kpi: Kpi, value: number): Exclude<KpiStatus, "missing"> {
+  const sign = kpi.better === "lower" ? 1 : -1;
+  if (sign * (value - kpi.alert) > 0) return "alert";
+  return sign * (value - kpi.target) >= 0 ? "missed" : "ok";
+}
+
+/** Returns the KPI that a result feeds, if any. */
+export function findKpi(result: Pick<Result, "category" | "benchmark" | "params">): Kpi | undefined {
+  return kpis.find(
+    (kpi) =>
+      kpi.category === result.category &&
+      kpi.benchmark === result.benchmark &&
+      (kpi.params === undefined || result.params.split(",").includes(kpi.params)),
+  );
+}
+
+/** Reads a KPI off a result that feeds it. The interval of a throughput is the inverted interval of the time. */
+export function readKpi(kpi: Kpi, result: Result): KpiReading {
+  const ofMedian = (bound: number): number =>
+    kpi.read === "median" ? bound * kpi.scale : (result.throughput * kpi.scale * result.median) / bound;
+  const bounds = [ofMedian(result.median_low), ofMedian(result.median_high)].sort((a, b) => a - b);
+  const value = ofMedian(result.median);
+  return {
+    kpi: kpi.id,
+    value,
+    unit: kpi.unit,
+    low: bounds[0],
+    high: bounds[1],
+    target: kpi.target,
+    alert: kpi.alert,
+    status: judgeKpi(kpi, value),
+    name: result.name,
+    run: result.run,
+    time_us: result.time_us,
+  };
+}
+
+/** Folds results of one host into all KPIs of the catalogue, in its order; those that nothing feeds are `missing`. */
+export function readKpis(results: readonly Result[]): KpiReading[] {
+  return kpis.map((kpi) => {
+    const readings = results.filter((result) => findKpi(result) === kpi).map((result) => readKpi(kpi, result));
+    const towardsSpeaker = (kpi.better === "lower") === (kpi.speaks === "worst") ? 1 : -1;
+    const ordered = readings.sort((a, b) => towardsSpeaker * ((b.value as number) - (a.value as number)));
+    return (
+      ordered[0] ?? {
+        kpi: kpi.id,
+        value: null,
+        unit: kpi.unit,
+        low: null,
+        high: null,
+        target: kpi.target,
+        alert: kpi.alert,
+        status: "missing",
+        name: null,
+        run: null,
+        time_us: null,
+      }
+    );
+  });
+}
+
+/** The point of measurement `kpi` that a result gives, if it feeds one: what dashboards and alert rules read. */
+export function kpiPoint(result: Result): Point | undefined {
+  const kpi = findKpi(result);
+  if (kpi === undefined) return undefined;
+  const { value, low, high, target, alert, status } = readKpi(kpi, result);
+  const { host, hw_class, suite, benchmark, runtime, device, params } = result;
+  return {
+    measurement: "kpi",
+    tags: { kpi: kpi.id, host, hw_class, suite, benchmark, runtime, device, params },
+    timeUs: result.time_us,
+    fields: { value: value as number, low: low as number, high: high as number, target, alert, status, run: result.run },
+  };
+}

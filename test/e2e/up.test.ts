@@ -1,0 +1,138 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { openStoreReadOnly } from "@fleetmark/collector";
+import { type KpiReading, kpis } from "@fleetmark/shared/kpis";
+import { type Result, type Run, resultSchema } from "@fleetmark/shared/result";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Ended, listDescendants, makeFolder, runProgram, startProgram } from "../testbed/program.js";
+
+const freePorts = ["--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"];
+
+interface Outcome {
+  readonly host: string;
+  readonly run: Run;
+  readonly kpis: KpiReading[];
+  readonly results: Result[];
+}
+
+describe("fleetmark up --once --json", () => {
+  const folder = makeFolder();
+  let ended: Ended;
+  let outcome: Outcome;
+
+  beforeAll(async () => {
+    ended = await runProgram(["up", "--once", "--json", "--data", folder.path, ...freePorts], {
+      environment: { FLEETMARK_TELEMETRY_INTERVAL: "2s" },
+    });
+    outcome = JSON.parse(ended.stdout);
+  }, 180_000);
+  afterAll(folder.remove);
+
+  it("measures all six KPIs, and its exit code says whether one breaches its alert threshold", () => {
+    expect(outcome.kpis.map((reading) => reading.kpi)).toEqual(kpis.map((kpi) => kpi.id));
+    for (const reading of outcome.kpis)
+      expect(reading, ended.stderr).toMatchObject({ value: expect.any(Number), name: expect.any(String) });
+    expect(ended.code).toBe(outcome.kpis.some((reading) => reading.status === "alert") ? 1 : 0);
+  });
+
+  it("gives a whole result for every benchmark of the suite", () => {
+    expect(outcome.run).toMatchObject({ suite: "quick", state: "finished", failures: [] });
+    expect(outcome.results).toHaveLength(outcome.run.total);
+    for (const result of outcome.results) {
+      expect(() => resultSchema.parse(result)).not.toThrow();
+      expect(result.n).toBeGreaterThan(0);
+      expect(result.median_low).toBeLessThanOrEqual(result.median);
+      expect(result.median_high).toBeGreaterThanOrEqual(result.median);
+    }
+  });
+
+  it("shows progress on stderr alone", () => {
+    expect(ended.stderr).toMatch(/benchmark 1 of \d+ .*elapsed .*remaining /);
+  });
+
+  it("leaves results that `fleetmark results` reads from the data directory", async () => {
+    const read = await runProgram(["results", "--data", folder.path, "--json"]);
+    expect(read.code).toBe(0);
+    const byName = (a: Result, b: Result): number => a.name.localeCompare(b.name);
+    expect(JSON.parse(read.stdout).sort(byName)).toEqual(outcome.results.sort(byName));
+    const table = await runProgram(["results", "--data", folder.path, "--category", "environment"]);
+    expect(table.stdout).toMatch(/environment_step\{env=ChemicalReactor-v0\}/);
+    expect(table.stdout).not.toMatch(/policy_forward|\p{Cc}\[/u);
+  });
+
+  it("leaves host telemetry under Telegraf's names", async () => {
+    const store = await openStoreReadOnly(folder.path);
+    try {
+      for (const [measurement, field] of [
+        ["cpu", "usage_user"],
+        ["mem", "used_percent"],
+        ["disk", "used_percent"],
+        ["net", "bytes_recv"],
+        ["system", "load1"],
+      ]) {
+        const until = Date.now() * 1000;
+        const query = {
+          measurement,
+          field,
+          tags: {},
+          fromUs: until - 3.6e9,
+          toUs: until,
+          bucketUs: 3.6e9,
+          aggregate: "max",
+          maxPoints: 10_000,
+        } as const;
+        expect(await store.history(query), `${measurement}.${field}`).not.toHaveLength(0);
+      }
+    } finally {
+      await store.close();
+    }
+  });
+});
+
+describe("fleetmark up, interrupted", () => {
+  it("stops cleanly at Ctrl-C in the middle of the suite, and keeps what was measured", async () => {
+    const folder = makeFolder();
+    const up = startProgram(["up", "--data", folder.path, ...freePorts]);
+    await up.waitFor(/benchmark 3 of/);
+    const family = await listDescendants(up.process.pid as number);
+    expect(family.length).toBeGreaterThanOrEqual(2);
+    up.process.kill("SIGINT");
+    expect(await up.ended).toMatchObject({ code: 0 });
+    for (const pid of family) expect(() => process.kill(pid, 0), `process ${pid} was left behind`).toThrow();
+    const read = await runProgram(["results", "--data", folder.path, "--json"]);
+    expect(JSON.parse(read.stdout).length).toBeGreaterThanOrEqual(2);
+    folder.remove();
+  }, 90_000);
+
+  it("starts a collector that was killed again, and loses nothing of the run", async () => {
+    const folder = makeFolder();
+    const up = startProgram(["up", "--once", "--json", "--data", folder.path, ...freePorts]);
+    await up.waitFor(/benchmark 4 of/);
+    const [collector] = await listDescendants(up.process.pid as number);
+    process.kill(collector, "SIGKILL");
+    const ended = await up.ended;
+    expect(ended.stderr).toMatch(/the collector ended \(SIGKILL\); starting it again/);
+    const { run, results } = JSON.parse(ended.stdout) as Outcome;
+    expect(results).toHaveLength(run.total);
+    folder.remove();
+  }, 180_000);
+
+  it("takes its daemons with it when it is killed itself", async () => {
+    const folder = makeFolder();
+    const up = startProgram(["up", "--suite", "none", "--data", folder.path, ...freePorts]);
+    await up.waitFor(/collector: gRPC on/);
+    const family = await listDescendants(up.process.pid as number);
+    up.process.kill("SIGKILL");
+    const deadline = Date.now() + 15_000;
+    const isAlive = (pid: number): boolean => {
+      try {
+        process.kill(pid, 0);
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    while (family.some(isAlive) && Date.now() < deadline) await delay(50);
+    expect(family.filter(isAlive)).toEqual([]);
+    folder.remove();
+  });
+});
