@@ -146,7 +146,16 @@ function explainIssue(
     );
     return `${file}: unknown key ${unknown}${nearest === undefined ? "" : `; did you mean ${nearest}?`}`;
   }
-  return `${origins.get(path) ?? file}: ${path === "" ? "" : `${path}: `}${issue.message}`;
+  return `${findOrigin(issue.path, origins) ?? file}: ${path === "" ? "" : `${path}: `}${issue.message}`;
+}
+
+/** Returns what set the key at the path, or the list that holds it. */
+function findOrigin(path: readonly PropertyKey[], origins: ReadonlyMap<string, string>): string | undefined {
+  for (let length = path.length; length > 0; length--) {
+    const origin = origins.get(path.slice(0, length).join("."));
+    if (origin !== undefined) return origin;
+  }
+  return undefined;
 }
 
 /**

@@ -51,7 +51,13 @@ describe("a collector killed again and again", () => {
     const logger = pino({ level: process.env.ORACLE_LOG ?? "silent" });
     const delivery = createDelivery({ host: "oracle", maxBytes: 2 ** 26, flushInterval: 0.02, logger });
     delivery.open((sender, counts) =>
-      openGrpcLink({ address, introduction: { host: "oracle", hardwareClass: "test", inventory: {} }, sender, counts, logger }),
+      openGrpcLink({
+        address,
+        introduction: { host: "oracle", agentVersion: "0", hardwareClass: "test", inventoryJson: "{}" },
+        sender,
+        counts,
+        logger,
+      }),
     );
 
     const epochUs = Date.now() * 1000;

@@ -188,7 +188,8 @@ describe.each(names)("on %s", (name) => {
       return read(runtime, parameters[0])[0];
     };
     // t = 1: both corrected moments are those of the gradient, so the step is 0.1 × sign: 1 - 0.1.
-    expect(step(0.5)).toBeCloseTo(0.9, 6);
+    // In float32 1 - 0.999 keeps five digits, which leaves the step as many.
+    expect(step(0.5)).toBeCloseTo(0.9, 5);
     // t = 2: m = 0.02 / 0.19 = 0.1052632, v = 0.00031225 / 0.001999 = 0.1562031, step 0.1 × 0.1052632 / 0.3952254.
     expect(step(-0.25)).toBeCloseTo(0.9 - 0.0266337, 5);
     disposeAll(runtime, { parameters, ...state });

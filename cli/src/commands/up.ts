@@ -64,12 +64,14 @@ async function bringUp(command: Command, options: UpOptions): Promise<number> {
   const progress = createProgressLine();
   const startedUs = Date.now() * 1000;
   const pair = await startPair(config, options.suite, progress);
+  const following = new AbortController();
   try {
     const lost = Promise.race([pair.collector.lost, pair.agent.lost]);
-    return await Promise.race([interrupted, lost, showRun(pair, options, startedUs, progress, interrupted)]).then((ending) =>
-      ending === "interrupted" ? 0 : ending,
-    );
+    const shown = showRun(pair, options, startedUs, progress, interrupted, following.signal);
+    const ending = await Promise.race([interrupted, lost, shown]);
+    return ending === "interrupted" ? 0 : ending;
   } finally {
+    following.abort();
     progress.clear();
     await pair.agent.stop();
     await pair.collector.stop();
@@ -107,24 +109,30 @@ async function showRun(
   startedUs: number,
   progress: ProgressLine,
   interrupted: Promise<"interrupted">,
+  following: AbortSignal,
 ): Promise<number | "interrupted"> {
   const http = pair.collector.facts.http;
   process.stderr.write(`collector: gRPC on ${formatAddress(pair.collector.facts.grpc)}, HTTP on http://${formatAddress(http)}\n`);
   if (options.suite === "none") return interrupted;
-  const outcome = await awaitOutcome(http, pair.agent.facts.host, startedUs, progress);
+  const outcome = await awaitOutcome(http, pair.agent.facts.host, startedUs, progress, following);
+  if (outcome === undefined) return interrupted;
   progress.clear();
   if (options.json) process.stdout.write(`${JSON.stringify(outcome, null, 2)}\n`);
   else process.stdout.write(formatOutcome(outcome));
   if (options.once) return chooseExitCode(outcome);
-  process.stderr.write(
-    `\nWatching this host every ${"10 s"}; the HTTP API is at http://${formatAddress(http)}/api/v1/kpis. Ctrl-C stops.\n`,
-  );
+  process.stderr.write(`\nWatching this host; the HTTP API is at http://${formatAddress(http)}/api/v1/kpis. Ctrl-C stops.\n`);
   return interrupted;
 }
 
-/** Follows the host's run until the collector has committed its end, then reads what it gave. */
-async function awaitOutcome(http: Address, host: string, startedUs: number, progress: ProgressLine): Promise<Outcome> {
-  for (;;) {
+/** Follows the host's run until the collector has committed its end, then reads what it gave; undefined if stopped before. */
+async function awaitOutcome(
+  http: Address,
+  host: string,
+  startedUs: number,
+  progress: ProgressLine,
+  following: AbortSignal,
+): Promise<Outcome | undefined> {
+  while (!following.aborted) {
     const ended = await askPatiently(() => askCollector(http, "runs", { host, limit: "1" }));
     const run = ended?.find((each) => each.started_us >= startedUs);
     if (run !== undefined) {
@@ -136,13 +144,14 @@ async function awaitOutcome(http: Address, host: string, startedUs: number, prog
     }
     const hosts = await askPatiently(() => askCollector(http, "hosts"));
     const now = hosts?.find((each) => each.host === host)?.progress;
-    if (now) {
+    if (now && !following.aborted) {
       const { completed, total, benchmark, elapsed_s, remaining_s } = now;
       const time = `elapsed ${formatDuration(elapsed_s)}, remaining ${formatDuration(remaining_s)}`;
       progress.show(`${completed}${benchmark}`, `benchmark ${Math.min(completed + 1, total)} of ${total}  ${benchmark}  ${time}`);
     }
     await delay(pollMs);
   }
+  return undefined;
 }
 
 /** Asks, and returns undefined where nothing answers: a collector that died is being started again. */
