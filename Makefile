@@ -60,6 +60,23 @@ openapi: build ## Write docs/openapi.json from the HTTP API
 test: lint types proto-check ## Run every check and test
 	@npx --no-install vitest run
 
+.PHONY: bench-false-calls
+bench-false-calls: build ## Measure how often equal builds are called different (PAIRS=20; half an hour)
+	@node bench/dist/proofs/false-calls.js $(PAIRS)
+
+.PHONY: bench-found-slowdowns
+bench-found-slowdowns: build ## Measure how often a slowdown of 5 % is found (PAIRS=20; a quarter of an hour)
+	@node bench/dist/proofs/found-slowdowns.js $(PAIRS)
+
+.PHONY: bench-engine
+bench-engine: build ## Measure what the measuring engine itself costs
+	@node bench/dist/proofs/engine-cost.js
+
+.PHONY: schema
+schema: build ## Write docs/result-file.schema.json from the code
+	@node cli/bin/fleetmark.js bench --schema > docs/result-file.schema.json
+	@npx --no-install biome format --write docs/result-file.schema.json
+
 .PHONY: clean
 clean: ## Remove what was built
 	@rm -rf */dist

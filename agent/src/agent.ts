@@ -65,8 +65,7 @@ function createLogger(level: string): Logger {
 
 /** Loaded when the agent starts, not with this module: who only reads the configuration's schema does without. */
 async function loadBench(): Promise<Bench> {
-  const name: string = "@fleetmark/bench";
-  return import(name);
+  return import("@fleetmark/bench");
 }
 
 /**

@@ -27,6 +27,8 @@ export interface ComparisonReport {
   /** Benchmarks that only one side has. */
   readonly added: readonly string[];
   readonly missing: readonly string[];
+  /** The hardware classes, where the baseline is of another: times can't be compared then. */
+  readonly otherHardware: { readonly before: string; readonly after: string } | null;
 }
 
 /**
@@ -41,9 +43,20 @@ const smallestChange = 2;
 const severeLoss = { medium: 10, high: 20 };
 const severeMemory = 20;
 
+/**
+ * How far off a median may be whose measuring was disturbed, beside its interval: whatever else ran took part of the core, the
+ * caches and the memory's bandwidth, for both sides of the comparison unlike. Only what is far beyond that is called.
+ */
+const disturbedReach = 0.5;
+
 function readInterval(result: Result): MedianInterval {
   const { median, median_low, median_high } = result;
-  return { median, low: median - widening * (median - median_low), high: median + widening * (median_high - median) };
+  const reach = result.disturbance === "" ? 0 : disturbedReach * Math.abs(median);
+  return {
+    median,
+    low: median - widening * (median - median_low) - reach,
+    high: median + widening * (median_high - median) + reach,
+  };
 }
 
 function exact(value: number): MedianInterval {
@@ -122,17 +135,25 @@ function compareMemory(result: Result, entry: BaselineEntry): Comparison | undef
 export function compareWithBaseline(results: readonly Result[], baseline: Baseline): ComparisonReport {
   const entries = new Map(baseline.entries.map((entry) => [entry.name, entry]));
   const names = new Set(results.map((result) => result.name));
+  const [before, after] = [baseline.run?.hw_class, results[0]?.hw_class];
+  const otherHardware = before === undefined || after === undefined || before === after ? null : { before, after };
   const comparisons = results.flatMap((result) => {
     const entry = entries.get(result.name);
     if (entry === undefined) return [];
     const found = [compareThroughput(result, entry), compareOverhead(result, entry), compareMemory(result, entry)];
-    return found.filter((comparison) => comparison !== undefined);
+    return found.filter((comparison) => comparison !== undefined).map((each) => (otherHardware === null ? each : doubt(each)));
   });
   return {
     comparisons,
     added: results.filter((result) => !entries.has(result.name)).map((result) => result.name),
     missing: baseline.entries.filter((entry) => !names.has(entry.name)).map((entry) => entry.name),
+    otherHardware,
   };
+}
+
+/** A time or an overhead says nothing against one of other hardware; memory does. */
+function doubt(comparison: Comparison): Comparison {
+  return comparison.metric === "memory" ? comparison : { ...comparison, verdict: "inconclusive", severity: "none" };
 }
 
 /** Whether a comparison found something that should stop a release: a regression of medium or high severity. */

@@ -1,5 +1,5 @@
+import { formatNumber, formatTable } from "@fleetmark/bench";
 import { type KpiReading, type KpiStatus, kpis } from "@fleetmark/shared/kpis";
-import { formatNumber, formatTable } from "./table.js";
 import type { Colors } from "./terminal.js";
 
 const words: Readonly<Record<KpiStatus, string>> = { ok: "ok", missed: "target missed", alert: "ALERT", missing: "not measured" };

@@ -6,6 +6,7 @@ import { runInChild } from "./child.js";
 import { readClock } from "./clock.js";
 import { type CoreLoads, chooseCore, listPinnableCores, readCoreLoads } from "./cores.js";
 import { hadToWait, listDisturbances } from "./disturbance.js";
+import type { LeakVerdict } from "./memory.js";
 import type { Job, ProcessRun } from "./process-run.js";
 import { meetsGoal, planNextRun, type RepetitionLimits, type RunPlan } from "./repetition.js";
 import { classifySteadyState } from "./steady-state.js";
@@ -39,6 +40,8 @@ export interface Measurement {
   readonly interval: MedianInterval;
   readonly conclusive: boolean;
   readonly durationS: number;
+  /** Of the one run that looked for a leak, be it disturbed or not: a heap grows no faster for it. */
+  readonly leak: LeakVerdict | undefined;
 }
 
 /** Share of the first run's samples that must lie in undisturbed windows for the run to count as undisturbed. */
@@ -98,12 +101,15 @@ export async function measureBenchmark(benchmark: Benchmark, options: MeasureOpt
       limits,
     );
     if (plan === "stop" || options.signal?.aborted) {
-      return { benchmark, runs: counted, runsMade: made.length, interval, conclusive: goalMet, durationS: readClock() - started };
+      const leak = made.find((each) => each.memory.leak !== undefined)?.memory.leak;
+      const durationS = readClock() - started;
+      return { benchmark, runs: counted, runsMade: made.length, interval, conclusive: goalMet, durationS, leak };
     }
   }
 }
 
-function judgeRun(run: ProcessRun): JudgedRun {
+/** Judges a process run by its course and by what disturbed it. */
+export function judgeRun(run: ProcessRun): JudgedRun {
   const { verdict, start } = classifySteadyState(run.course);
   const disturbed = listDisturbances(run.exposure).length > 0 || run.disturbedWindows > mostDisturbedWindows * run.windows;
   return { ...run, verdict, steady: run.samples.slice(start), disturbed };
@@ -115,7 +121,8 @@ function chooseRuns(made: readonly JudgedRun[], enough: number): readonly Judged
   return clean.length >= enough ? clean : made;
 }
 
-function estimateInterval(runs: readonly JudgedRun[], seed: number): MedianInterval {
+/** Estimates the 95 % interval of the median from the steady samples of some runs. */
+export function estimateInterval(runs: readonly JudgedRun[], seed: number): MedianInterval {
   return bootstrapMedian(
     runs.map((run) => run.steady),
     { seed },

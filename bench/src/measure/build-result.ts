@@ -4,6 +4,7 @@ import { summarize } from "@fleetmark/shared/stats/summary";
 import type { Benchmark } from "../workloads/workload.js";
 import { type JudgedRun, type Measurement, unitOf } from "./benchmark-run.js";
 import { describeDisturbances } from "./disturbance.js";
+import type { LeakVerdict } from "./memory.js";
 import { worstVerdict } from "./steady-state.js";
 
 /** Where a result belongs. */
@@ -42,7 +43,7 @@ function mergeMetadata(runs: readonly JudgedRun[]): Metadata {
   return merged;
 }
 
-function describeMemory(runs: readonly JudgedRun[]): Metadata {
+function describeMemory(runs: readonly JudgedRun[], leak: LeakVerdict | undefined): Metadata {
   const kinds = new Set(runs.flatMap((run) => Object.keys(run.memory.gc.kinds)));
   const described: Metadata = {
     gc_count: sum(runs, (run) => run.memory.gc.count),
@@ -59,7 +60,6 @@ function describeMemory(runs: readonly JudgedRun[]): Metadata {
     described[`gc_${key}_count`] = sum(runs, (run) => run.memory.gc.kinds[kind]?.count ?? 0);
     described[`gc_${key}_longest_ms`] = Math.max(...runs.map((run) => run.memory.gc.kinds[kind]?.longestMs ?? 0));
   }
-  const leak = runs.find((run) => run.memory.leak !== undefined)?.memory.leak;
   if (leak === undefined) return described;
   return {
     ...described,
@@ -86,7 +86,7 @@ export function buildResult(measurement: Measurement, place: ResultPlace): Resul
     throughput: repeated && interval.median > 0 ? processed.perIteration / interval.median : 0,
     metadata: {
       ...mergeMetadata(runs),
-      ...describeMemory(runs),
+      ...describeMemory(runs, measurement.leak),
       process_runs_made: measurement.runsMade,
       process_runs_disturbed: runs.filter((run) => run.disturbed).length,
       process_runs_pinned: runs.filter((run) => run.pinned).length,

@@ -2,11 +2,9 @@
 import { spawnSync } from "node:child_process";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { Benchmark, Task } from "../workloads/workload.js";
-import { measureClock, readClock } from "./clock.js";
-import { measureTask } from "./measure-task.js";
-import { collectGarbage, readResident } from "./memory.js";
+import { readClock } from "./clock.js";
+import { measureProcess } from "./measure-process.js";
 import type { FromChild, Job, ProcessRun, ToChild } from "./process-run.js";
-import { sink } from "./sample.js";
 
 type SetupTask = (benchmark: Benchmark, seed: number) => Promise<Task>;
 
@@ -39,35 +37,7 @@ async function runJob(job: Job): Promise<ProcessRun> {
   const task = await setupTask(job.benchmark, job.seed);
   const setupS = readClock() - started;
   const pinned = pinMainThread(job.core);
-  const clock = measureClock();
-  const heapBeforeBytes = process.memoryUsage().heapUsed;
-  await send({ type: "timing", active: true });
-  const measured = await measureTask(task, job, clock);
-  await send({ type: "timing", active: false });
-  const resident = readResident();
-  collectGarbage();
-  const after = process.memoryUsage();
-  const { gc, leak, metadata, ...rest } = measured;
-  const run: ProcessRun = {
-    ...rest,
-    kind: task.kind,
-    processed: task.processed,
-    metadata: { ...task.metadata, ...metadata },
-    setupS,
-    clock,
-    peakBytes: resident.peak,
-    residentBytes: resident.now,
-    memory: {
-      gc,
-      heapBeforeBytes,
-      heapAfterBytes: after.heapUsed,
-      externalBytes: after.external,
-      arrayBufferBytes: after.arrayBuffers,
-      leak,
-    },
-    pinned,
-    checksum: sink[0],
-  };
+  const run = await measureProcess(task, job, { setupS, pinned, onTiming: (active) => send({ type: "timing", active }) });
   task.teardown();
   return run;
 }

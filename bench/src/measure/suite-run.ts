@@ -62,7 +62,7 @@ function requireSuite(name: string): Suite {
 }
 
 /** Returns an id that sorts by time: `20260131T235959-1a2b3c`. */
-function createRunId(): string {
+export function createRunId(): string {
   const time = new Date().toISOString().replace(/[-:]|\.\d+Z/g, "");
   return `${time}-${Math.floor(Math.random() * 16 ** 6)
     .toString(16)

@@ -1,27 +1,29 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   type Benchmark,
+  buildResultFile,
   type ComparisonReport,
   compareWithBaseline,
   findSuite,
+  formatComparison,
+  formatResultsTable,
   isFailure,
   isSteady,
+  makeResultFolder,
   nameBenchmark,
+  readBaseline,
   runSuite,
   type Suite,
   type SuiteOutcome,
+  writeResultFile,
 } from "@fleetmark/bench";
-import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
+import { FleetmarkError } from "@fleetmark/shared/errors";
 import { categories } from "@fleetmark/shared/result";
-import { parseBaseline, type ResultFile, resultFileJsonSchema } from "@fleetmark/shared/result-file";
+import { type ResultFile, resultFileJsonSchema } from "@fleetmark/shared/result-file";
 import { formatDuration, parseDuration } from "@fleetmark/shared/units";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { formatComparison } from "../comparison-table.js";
 import { matchGlob } from "../glob.js";
-import { formatResultsTable } from "../results-table.js";
 import { chooseColours, createProgressLine } from "../terminal.js";
-import { version } from "../version.js";
 
 interface BenchOptions {
   readonly suite: string;
@@ -105,13 +107,13 @@ async function bench(options: BenchOptions): Promise<number> {
   const suite = selectBenchmarks(options);
   const baselinePath = options.baseline ?? join(options.outputDir, defaultBaseline);
   // Read before hours are spent on what can't be compared.
-  const baseline = options.compareBaseline ? parseBaseline(await readText(baselinePath), baselinePath) : undefined;
-  await makeFolder(options.outputDir);
+  const baseline = options.compareBaseline ? await readBaseline(baselinePath) : undefined;
 
+  await makeResultFolder(options.outputDir);
   const outcome = await runWithProgress(suite, options.budget);
-  const file: ResultFile = { format: "fleetmark-results/1", fleetmark_version: version, ...outcome };
+  const file = buildResultFile(outcome);
   const path = join(options.outputDir, `results-${outcome.run.run}.json`);
-  await writeWhole(path, file);
+  await writeResultFile(path, file);
   const report = baseline === undefined ? undefined : compareWithBaseline(outcome.results, baseline);
 
   if (options.json)
@@ -160,35 +162,9 @@ function formatOutcome({ run, results }: SuiteOutcome, report: ComparisonReport 
 /** A result whose times did not settle never enters a baseline. */
 async function saveBaseline(path: string, file: ResultFile): Promise<void> {
   const steady = file.results.filter(isSteady);
-  await writeWhole(path, { ...file, results: steady });
+  await writeResultFile(path, { ...file, results: steady });
   const left = file.results.length - steady.length;
   process.stderr.write(
     `baseline of ${steady.length} results in ${path}${left === 0 ? "" : `; ${left} that were not steady are left out`}\n`,
   );
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (cause) {
-    throw new FleetmarkError("RESULT_FILE_INVALID", `${path}: ${errorMessage(cause)}`, { cause });
-  }
-}
-
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true });
-  } catch (cause) {
-    throw new FleetmarkError("DATA_UNWRITABLE", `${path}: ${errorMessage(cause)}`, { cause });
-  }
-}
-
-/** Writes a file under another name first, so that no reader and no crash ever meets half of it. */
-async function writeWhole(path: string, content: object): Promise<void> {
-  try {
-    await writeFile(`${path}.part`, `${JSON.stringify(content, null, 2)}\n`);
-    await rename(`${path}.part`, path);
-  } catch (cause) {
-    throw new FleetmarkError("DATA_UNWRITABLE", `${path}: ${errorMessage(cause)}`, { cause });
-  }
 }

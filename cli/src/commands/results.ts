@@ -1,3 +1,4 @@
+import { formatResultsTable } from "@fleetmark/bench";
 import { openStoreReadOnly } from "@fleetmark/collector";
 import { type Address, formatAddress } from "@fleetmark/shared/config";
 import { FleetmarkError } from "@fleetmark/shared/errors";
@@ -5,7 +6,6 @@ import type { Result } from "@fleetmark/shared/result";
 import { parseAddress } from "@fleetmark/shared/units";
 import { type Command, InvalidArgumentError } from "commander";
 import { askCollector } from "../collector-api.js";
-import { formatResultsTable } from "../results-table.js";
 import { chooseColours } from "../terminal.js";
 
 interface ResultsOptions {

@@ -1,20 +1,20 @@
-import type { Comparison, ComparisonReport } from "@fleetmark/bench";
+import type { Comparison, ComparisonReport } from "../comparison.js";
+import type { Colours } from "./colours.js";
 import { formatNumber, formatTable } from "./table.js";
-import type { Colors } from "./terminal.js";
 
 function formatChange(comparison: Comparison, value: number): string {
   const unit = comparison.metric === "overhead" ? " points" : " %";
   return `${value > 0 ? "+" : ""}${value.toFixed(1)}${unit}`;
 }
 
-function paintVerdict({ verdict, severity }: Comparison, colour: Colors): string {
+function paintVerdict({ verdict, severity }: Comparison, colour: Colours): string {
   if (verdict === "regressed") return colour.red(severity === "low" ? verdict : `${verdict}, ${severity}`);
   if (verdict === "improved") return colour.green(verdict);
   return verdict === "unchanged" ? verdict : colour.yellow(verdict);
 }
 
 /** Lays out how each figure moved against the baseline: change, its 99 % interval, verdict and severity. */
-export function formatComparison(report: ComparisonReport, colour: Colors): string {
+export function formatComparison(report: ComparisonReport, colour: Colours): string {
   const rows = report.comparisons.map((comparison) => [
     comparison.name,
     comparison.metric,
@@ -41,5 +41,9 @@ export function formatComparison(report: ComparisonReport, colour: Colors): stri
   );
   const added = report.added.map((name) => `\nnot in the baseline: ${name}`);
   const missing = report.missing.map((name) => `\nonly in the baseline: ${name}`);
-  return [table, ...added, ...missing].join("");
+  const doubt =
+    report.otherHardware === null
+      ? ""
+      : `${colour.yellow(`The baseline is of other hardware (${report.otherHardware.before}, now ${report.otherHardware.after}): only memory is judged.`)}\n`;
+  return [doubt, table, ...added, ...missing].join("");
 }

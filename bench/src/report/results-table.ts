@@ -1,13 +1,13 @@
 import type { Result } from "@fleetmark/shared/result";
+import type { Colours } from "./colours.js";
 import { formatNumber, formatSeconds, formatTable } from "./table.js";
-import type { Colors } from "./terminal.js";
 
 function formatQuantity(result: Result, value: number): string {
   return result.unit === "s" ? formatSeconds(value) : `${formatNumber(value)} ${result.unit}`;
 }
 
 /** Lays out results by category: median, its 95 % interval relative to it, p99, samples, throughput and verdicts. */
-export function formatResultsTable(results: readonly Result[], colour: Colors): string {
+export function formatResultsTable(results: readonly Result[], colour: Colours): string {
   const ordered = [...results].sort((a, b) => a.category.localeCompare(b.category) || a.name.localeCompare(b.name));
   const rows = ordered.map((result) => [
     result.category,

@@ -1,0 +1,78 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { resultFileSchema } from "@fleetmark/shared/result-file";
+import { afterAll, describe, expect, it } from "vitest";
+import { Benchmarker } from "./benchmarker.js";
+
+const folder = mkdtempSync(join(tmpdir(), "fleetmark-test-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function spin(rounds: number): number {
+  let x = 1;
+  for (let i = 0; i < rounds; i++) x = (x * 1.000001 + i) % 1000;
+  return x;
+}
+
+describe("Benchmarker", () => {
+  it("measures functions, whatever they return, and awaits promises", async () => {
+    const benchmarker = new Benchmarker();
+    const plain = await benchmarker.benchmarkFunction(() => spin(20_000), { name: "spin", iterations: 50, rounds: 20_000 });
+    expect(plain).toMatchObject({ name: "spin", category: "external", unit: "s", metadata: { rounds: 20_000 } });
+    expect(plain.median).toBeGreaterThan(1e-6);
+    const texts = await benchmarker.benchmarkFunction(() => "x".repeat(10), { name: "text", category: "memory", iterations: 30 });
+    expect(texts.category).toBe("memory");
+    const waiting = await benchmarker.benchmarkFunction(() => delay(2), { name: "wait", iterations: 20, warmup: 2 });
+    expect(waiting.median).toBeGreaterThan(1e-3);
+    expect(waiting.n).toBeLessThanOrEqual(20);
+    expect(benchmarker.results).toEqual([plain, texts, waiting]);
+  });
+
+  it("saves, summarises and compares what it measured", async () => {
+    const path = join(folder, "deep", "results.json");
+    const before = new Benchmarker({ host: "here" });
+    await before.benchmarkFunction(() => spin(20_000), { name: "work", iterations: 50 });
+    await before.saveResults(path);
+    expect(resultFileSchema.parse(JSON.parse(readFileSync(path, "utf8"))).run).toMatchObject({ host: "here", completed: 1 });
+
+    const after = new Benchmarker({ host: "here" });
+    await after.benchmarkFunction(() => spin(60_000), { name: "work", iterations: 50 });
+    const printed: string[] = [];
+    const report = await after.compareWithBaseline(path, (text) => printed.push(text));
+    after.printSummary((text) => printed.push(text));
+    const throughput = report.comparisons.find(({ metric }) => metric === "throughput");
+    expect(throughput?.change).toBeLessThan(-40);
+    expect(printed[0]).toMatch(/work +throughput/);
+    expect(printed[1]).toMatch(/external +work/);
+  });
+
+  it("runs a suite beside functions", async () => {
+    const benchmarker = new Benchmarker();
+    const benchmarks = [
+      { workload: "spin", category: "external", params: { rounds: 2000 }, runtime: "js", device: "cpu" },
+    ] as const;
+    const taskModule = new URL("./measure/fixtures/tasks.mjs", import.meta.url).href;
+    const { run } = await benchmarker.runAll({ suite: { name: "own", description: "", benchmarks }, taskModule, budgetS: 2 });
+    expect(run.completed).toBe(1);
+    expect(benchmarker.results).toHaveLength(1);
+  });
+
+  it("passes on what a function throws, and refuses options that make no sense", async () => {
+    const benchmarker = new Benchmarker();
+    const fail = () => {
+      throw new Error("on fire");
+    };
+    await expect(benchmarker.benchmarkFunction(fail, { name: "x" })).rejects.toThrow("on fire");
+    for (const options of [
+      { name: "" },
+      { name: "x", iterations: 0 },
+      { name: "x", iterations: 1.5 },
+      { name: "x", warmup: -1 },
+      { name: "x", budgetS: Number.NaN },
+    ]) {
+      await expect(benchmarker.benchmarkFunction(() => 1, options)).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+    }
+    expect(benchmarker.results).toEqual([]);
+  });
+});

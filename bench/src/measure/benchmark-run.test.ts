@@ -1,0 +1,132 @@
+import { existsSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import type { Benchmark, Params } from "../workloads/workload.js";
+import { type MeasureOptions, measureBenchmark } from "./benchmark-run.js";
+import { buildResult } from "./build-result.js";
+import { runSuite } from "./suite-run.js";
+
+const taskModule = new URL("./fixtures/tasks.mjs", import.meta.url).href;
+const place = { suite: "test", run: "r", host: "h", hwClass: "c", timeUs: 1 };
+
+function describeWork(workload: string, params: Params = {}): Benchmark {
+  return { workload, category: "external", params, runtime: "js", device: "cpu" };
+}
+
+async function measure(workload: string, params: Params = {}, options: Partial<MeasureOptions> = {}) {
+  const settings = { taskModule, seed: 1, budgetS: 2, goal: 0.02, ...options };
+  return buildResult(await measureBenchmark(describeWork(workload, params), settings), place);
+}
+
+/** Pids of this process's children. */
+async function listChildren(): Promise<string[]> {
+  const { readFile } = await import("node:fs/promises");
+  const children = await readFile(`/proc/self/task/${process.pid}/children`, "utf8").catch(() => "");
+  return children.split(" ").filter(Boolean);
+}
+
+describe("work of known behaviour", () => {
+  it("takes as much longer as there is more of it, in several processes", async () => {
+    const short = await measure("spin", { rounds: 2000 });
+    const long = await measure("spin", { rounds: 20_000 });
+    expect(long.median / short.median).toBeGreaterThan(5);
+    expect(long.median / short.median).toBeLessThan(20);
+    for (const result of [short, long]) {
+      expect(result.process_runs).toBeGreaterThanOrEqual(2);
+      expect(result.iterations_per_sample * result.median).toBeGreaterThan(2e-4);
+      expect(result.throughput).toBeCloseTo(1 / result.median, 5);
+      expect(result.median_low).toBeLessThanOrEqual(result.median);
+      expect(result.median_high).toBeGreaterThanOrEqual(result.median);
+    }
+  }, 60_000);
+
+  it("awaits what returns a promise", async () => {
+    const result = await measure("awaited", { rounds: 20_000 });
+    expect(result.median).toBeGreaterThan(1e-6);
+    expect(result.n).toBeGreaterThan(20);
+  });
+
+  it("finds a leak, and none where there is none", async () => {
+    expect((await measure("leak")).metadata.leak).toBe("yes");
+    expect((await measure("spin", { rounds: 2000 })).metadata.leak).toBe("no");
+  }, 60_000);
+
+  it("counts what an iteration allocates", async () => {
+    const { bytes_per_iteration: bytes } = (await measure("allocate", { bytes: 80_000 })).metadata;
+    expect(Number(bytes)).toBeGreaterThan(79_000);
+    expect(Number(bytes)).toBeLessThan(120_000);
+  });
+
+  it("compares two pieces of work side by side", async () => {
+    const result = await measure("compare", { rounds: 20_000, more: 10_000 });
+    expect(result).toMatchObject({ unit: "%", quantity: "overhead", throughput: 0 });
+    expect(result.median).toBeGreaterThan(30);
+    expect(result.median).toBeLessThan(70);
+  });
+
+  it("takes one sample a process of a first call and of an episode's memory", async () => {
+    const first = await measure("first-call", { first: 20_000_000, steady: 1000 });
+    expect(first.n).toBe(first.process_runs);
+    expect(first.median).toBeGreaterThan(0.01);
+    const episode = await measure("episode", { megabytes: 50 });
+    expect(episode).toMatchObject({ unit: "MB", quantity: "memory" });
+    expect(episode.median).toBeGreaterThan(45);
+    expect(episode.median).toBeLessThan(60);
+  }, 60_000);
+});
+
+describe("work that fails", () => {
+  it.each([
+    ["throws", {}, /the reactor is on fire/],
+    ["crash", {}, /killed by SIGABRT.*about to abort/s],
+    ["hang", { timeoutS: 1.5 }, /took longer than 1.5 s/],
+  ])("%s: says so and leaves no process", async (workload, options, message) => {
+    await expect(measure(workload, {}, options)).rejects.toMatchObject({
+      code: "BENCHMARK_FAILED",
+      message: expect.stringMatching(message),
+    });
+    expect(await listChildren()).toEqual([]);
+  });
+
+  it("becomes an entry of the run's failures, and the others are measured", async () => {
+    const suite = {
+      name: "mixed",
+      description: "",
+      benchmarks: [describeWork("throws"), describeWork("spin", { rounds: 2000 })],
+    };
+    const { run, results } = await runSuite({ suite, taskModule, budgetS: 3 });
+    expect(run).toMatchObject({ state: "finished", total: 2, completed: 1 });
+    expect(run.failures).toEqual([{ name: "throws js/cpu", error: expect.stringContaining("on fire") }]);
+    expect(results.map((result) => result.name)).toEqual(["spin{rounds=2000} js/cpu"]);
+  });
+});
+
+describe("an abort", () => {
+  it("ends the process under way and keeps what was measured", async () => {
+    const abort = new AbortController();
+    const suite = { name: "two", description: "", benchmarks: [describeWork("spin", { rounds: 2000 }), describeWork("hang")] };
+    const { run, results } = await runSuite({
+      suite,
+      taskModule,
+      budgetS: 4,
+      signal: abort.signal,
+      onResult: () => setTimeout(() => abort.abort(), 300),
+    });
+    expect(run).toMatchObject({ state: "interrupted", total: 2, completed: 1, failures: [] });
+    expect(results).toHaveLength(1);
+    expect(await listChildren()).toEqual([]);
+  });
+});
+
+describe("quiet", () => {
+  it("is asked for while timed parts run, and given back", async () => {
+    const told: boolean[] = [];
+    await measure("spin", { rounds: 2000 }, { onQuiet: (quiet) => told.push(quiet) });
+    expect(told.length).toBeGreaterThanOrEqual(4);
+    expect(told.every((quiet, i) => quiet === (i % 2 === 0))).toBe(true);
+    expect(told.at(-1)).toBe(false);
+  });
+});
+
+it("the tests' child program is built", () => {
+  expect(existsSync(new URL("../../dist/measure/child-main.js", import.meta.url))).toBe(true);
+});

@@ -1,0 +1,46 @@
+import type { Task } from "../workloads/workload.js";
+import { measureClock } from "./clock.js";
+import { measureTask } from "./measure-task.js";
+import { collectGarbage, readResident } from "./memory.js";
+import type { Job, ProcessRun } from "./process-run.js";
+import { sink } from "./sample.js";
+
+/** What the caller knows of this process, and how it is told of the timed part. */
+export interface ProcessFacts {
+  readonly setupS: number;
+  readonly pinned: boolean;
+  /** Told before the timed part begins and after it ended. */
+  readonly onTiming?: (active: boolean) => Promise<void>;
+}
+
+/** Measures a task in this process, and this process with it. */
+export async function measureProcess(task: Task, job: Job, { setupS, pinned, onTiming }: ProcessFacts): Promise<ProcessRun> {
+  const clock = measureClock();
+  const heapBeforeBytes = process.memoryUsage().heapUsed;
+  await onTiming?.(true);
+  const { gc, leak, metadata, ...measured } = await measureTask(task, job, clock);
+  await onTiming?.(false);
+  const resident = readResident();
+  collectGarbage();
+  const after = process.memoryUsage();
+  return {
+    ...measured,
+    kind: task.kind,
+    processed: task.processed,
+    metadata: { ...task.metadata, ...metadata },
+    setupS,
+    clock,
+    peakBytes: resident.peak,
+    residentBytes: resident.now,
+    memory: {
+      gc,
+      heapBeforeBytes,
+      heapAfterBytes: after.heapUsed,
+      externalBytes: after.external,
+      arrayBufferBytes: after.arrayBuffers,
+      leak,
+    },
+    pinned,
+    checksum: sink[0],
+  };
+}

@@ -1,0 +1,102 @@
+import { createRandom } from "@fleetmark/shared/stats/random";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { classifySteadyState, worstVerdict } from "./steady-state.js";
+
+/** Times around levels, each level for so many samples, with relative noise of a share. */
+function makeTimes(levels: readonly (readonly [level: number, count: number])[], noise: number, seed = 1): number[] {
+  const random = createRandom(seed);
+  return levels.flatMap(([level, count]) => Array.from({ length: count }, () => level * (1 + noise * (random() - 0.5))));
+}
+
+describe("classifySteadyState", () => {
+  it("calls one level flat, and keeps all of it", () => {
+    expect(classifySteadyState(makeTimes([[1, 300]], 0.05))).toEqual({ verdict: "flat", start: 0 });
+  });
+
+  it("finds where warm-up ends", () => {
+    const { verdict, start } = classifySteadyState(
+      makeTimes(
+        [
+          [3, 60],
+          [1, 240],
+        ],
+        0.05,
+      ),
+    );
+    expect(verdict).toBe("warmup");
+    expect(Math.abs(start - 60)).toBeLessThanOrEqual(3);
+  });
+
+  it("calls it a slowdown when a faster level was left", () => {
+    const { verdict, start } = classifySteadyState(
+      makeTimes(
+        [
+          [1, 100],
+          [1.5, 200],
+        ],
+        0.05,
+      ),
+    );
+    expect(verdict).toBe("slowdown");
+    expect(Math.abs(start - 100)).toBeLessThanOrEqual(3);
+  });
+
+  it("finds no steady state where the level changes near the end", () => {
+    expect(
+      classifySteadyState(
+        makeTimes(
+          [
+            [1, 270],
+            [2, 30],
+          ],
+          0.05,
+        ),
+      ).verdict,
+    ).toBe("no_steady_state");
+  });
+
+  it("finds no steady state in a drift whose steps are small", () => {
+    const drift = Array.from({ length: 300 }, (_, i) => 1 + i / 300);
+    expect(classifySteadyState(drift).verdict).toBe("no_steady_state");
+  });
+
+  it("says nothing of few samples", () => {
+    expect(classifySteadyState([1, 1, 1])).toEqual({ verdict: "unclassified", start: 0 });
+  });
+
+  it("is not misled by single outliers", () => {
+    const times = makeTimes([[1, 300]], 0.05);
+    for (const i of [20, 111, 222, 280]) times[i] = 20;
+    expect(classifySteadyState(times).verdict).toBe("flat");
+  });
+
+  it("gives the same verdict in any unit, and a start within the samples", () => {
+    const levels = fc.array(fc.tuple(fc.double({ min: 0.5, max: 4, noNaN: true }), fc.integer({ min: 1, max: 120 })), {
+      minLength: 1,
+      maxLength: 4,
+    });
+    fc.assert(
+      fc.property(levels, fc.integer(), fc.constantFrom(2 ** -20, 2 ** -10, 2 ** 10), (chosen, seed, unit) => {
+        const times = makeTimes(chosen, 0.1, seed);
+        const found = classifySteadyState(times);
+        expect(found.start).toBeGreaterThanOrEqual(0);
+        expect(found.start).toBeLessThan(times.length);
+        expect(classifySteadyState(times.map((time) => time * unit))).toEqual(found);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("seldom calls noise of one level anything but flat", () => {
+    const verdicts = Array.from({ length: 100 }, (_, seed) => classifySteadyState(makeTimes([[1, 300]], 0.3, seed)).verdict);
+    expect(verdicts.filter((verdict) => verdict !== "flat").length).toBeLessThanOrEqual(5);
+  });
+});
+
+describe("worstVerdict", () => {
+  it("speaks for several runs by the worst", () => {
+    expect(worstVerdict(["flat", "warmup", "flat"])).toBe("warmup");
+    expect(worstVerdict(["slowdown", "no_steady_state", "unclassified"])).toBe("no_steady_state");
+  });
+});
