@@ -3,8 +3,7 @@ import { access, readdir } from "node:fs/promises";
 import { release, totalmem, type } from "node:os";
 import { delimiter, join } from "node:path";
 import { hardwareClass, hostFacts, readContainerLimits, readGovernor, readText } from "./measure/host.js";
-import { runtimes } from "./runtimes/registry.js";
-import type { Availability } from "./runtimes/runtime.js";
+import { probeRuntimes, type RuntimeReport } from "./runtimes/registry.js";
 
 const gpuTools = ["nvidia-smi", "rocm-smi", "amd-smi", "vulkaninfo"] as const;
 
@@ -22,7 +21,7 @@ export interface HostReport {
   /** Devices that the kernel offers for GPU work. */
   readonly gpu_devices: readonly string[];
   readonly clock_source: string | null;
-  readonly runtimes: readonly ({ readonly name: string } & Availability)[];
+  readonly runtimes: readonly RuntimeReport[];
 }
 
 async function findTool(name: string): Promise<string | null> {
@@ -52,7 +51,6 @@ export async function examineHost(): Promise<HostReport> {
   const facts = await hostFacts();
   const limits = readContainerLimits();
   const tools = await Promise.all(gpuTools.map(async (name) => [name, await findTool(name)] as const));
-  const reports = await Promise.all(runtimes.map(async (runtime) => ({ name: runtime.name, ...(await runtime.probe()) })));
   return {
     system: `${type()} ${release()}`,
     node: process.versions.node,
@@ -64,6 +62,6 @@ export async function examineHost(): Promise<HostReport> {
     gpu_tools: Object.fromEntries(tools),
     gpu_devices: await listGpuDevices(),
     clock_source: readText("/sys/devices/system/clocksource/clocksource0/current_clocksource") ?? null,
-    runtimes: reports,
+    runtimes: await probeRuntimes(),
   };
 }

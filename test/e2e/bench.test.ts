@@ -91,6 +91,7 @@ describe("fleetmark bench", () => {
   it.each([
     [["--suite", "enormous"], 2, /BENCHMARK_UNKNOWN.*quick and full/s],
     [["--filter", "nothing*"], 2, /BENCHMARK_UNKNOWN/],
+    [["--runtime", "tfjs-node-gpu"], 3, /RUNTIME_UNAVAILABLE.*tfjs-node-gpu: not installed/s],
     [["--categories", "jux"], 2, /jax, environment/],
     [["--budget", "soon"], 2, /90s, 5m/],
     [["--compare-baseline", "--baseline", "/nonexistent.json"], 2, /RESULT_FILE_INVALID.*nonexistent/s],

@@ -1,12 +1,19 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { jaxJs } from "./jax-js.js";
-import type { Runtime, TensorRuntime } from "./runtime.js";
+import type { Availability, Runtime, TensorRuntime } from "./runtime.js";
 import { tfjsNode, tfjsNodeGpu } from "./tfjs-node.js";
 import { tfjsWasm } from "./tfjs-wasm.js";
 import { webgpu } from "./webgpu.js";
 
 /** Every runtime: to add one, write its file and list it here. Importing this loads no tensor library. */
 export const runtimes: readonly Runtime[] = [jaxJs, tfjsWasm, tfjsNode, tfjsNodeGpu, webgpu];
+
+export type RuntimeReport = { readonly name: string } & Availability;
+
+/** Says of every runtime whether this host can use it, and if not, why. */
+export function probeRuntimes(): Promise<RuntimeReport[]> {
+  return Promise.all(runtimes.map(async (runtime) => ({ name: runtime.name, ...(await runtime.probe()) })));
+}
 
 const loaded = new Map<string, Promise<TensorRuntime>>();
 

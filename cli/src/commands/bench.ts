@@ -11,6 +11,7 @@ import {
   isSteady,
   makeResultFolder,
   nameBenchmark,
+  probeRuntimes,
   readBaseline,
   runSuite,
   type Suite,
@@ -103,8 +104,26 @@ function selectBenchmarks(options: BenchOptions): Suite {
   return { ...suite, benchmarks };
 }
 
+/**
+ * Leaves out what this host has no runtime for, and says so; a runtime that was asked for by name must be there.
+ * @throws FleetmarkError RUNTIME_UNAVAILABLE when nothing is left
+ */
+async function leaveOutUnavailable(suite: Suite, asked: string | undefined): Promise<Suite> {
+  const benchmarks = [...suite.benchmarks];
+  for (const report of await probeRuntimes()) {
+    const count = suite.benchmarks.filter((each) => each.runtime === report.name).length;
+    if (report.available || count === 0) continue;
+    const what = `${count} benchmarks on ${report.name}: ${report.reason}`;
+    if (asked === report.name) throw new FleetmarkError("RUNTIME_UNAVAILABLE", what);
+    process.stderr.write(`left out: ${what}\n`);
+    benchmarks.splice(0, benchmarks.length, ...benchmarks.filter((each) => each.runtime !== report.name));
+  }
+  if (benchmarks.length === 0) throw new FleetmarkError("RUNTIME_UNAVAILABLE", "no benchmark is left that this host can run");
+  return { ...suite, benchmarks };
+}
+
 async function bench(options: BenchOptions): Promise<number> {
-  const suite = selectBenchmarks(options);
+  const suite = await leaveOutUnavailable(selectBenchmarks(options), options.runtime);
   const baselinePath = options.baseline ?? join(options.outputDir, defaultBaseline);
   // Read before hours are spent on what can't be compared.
   const baseline = options.compareBaseline ? await readBaseline(baselinePath) : undefined;
