@@ -56,8 +56,15 @@ proto-breaking: $(INSTALLED) ## Check that proto/ breaks no peer built from AGAI
 openapi: build ## Write docs/openapi.json from the HTTP API
 	@npm run --silent openapi --workspace @fleetmark/collector
 
+# Servers that tests start, from Debian's packages: what this machine lacks is unpacked here, and nothing is installed on it.
+SERVER_PACKAGES := influxdb:influxd victoria-metrics:victoria-metrics
+
+.PHONY: servers
+servers: ## Unpack the servers that tests start and this machine lacks
+	@test/testbed/fetch-servers.sh .servers $(SERVER_PACKAGES)
+
 .PHONY: test
-test: lint types proto-check ## Run every check and test
+test: lint types proto-check servers ## Run every check and test
 	@npx --no-install vitest run
 
 .PHONY: bench-false-calls

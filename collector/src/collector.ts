@@ -1,3 +1,4 @@
+import { errorMessage } from "@fleetmark/shared/errors";
 import type { Address } from "@fleetmark/shared/units";
 import { type Logger, pino } from "pino";
 import { readClockUs } from "./clock.js";
@@ -5,10 +6,11 @@ import type { CollectorConfig } from "./config.js";
 import type { Fleet } from "./fleet.js";
 import { startHttpServer } from "./http/server.js";
 import { startGrpcIngest } from "./ingest/grpc.js";
-import { openQuarantine } from "./ingest/quarantine.js";
+import { openQuarantine, type Quarantine } from "./ingest/quarantine.js";
 import { createWriter } from "./ingest/writer.js";
-import { createMetrics } from "./metrics.js";
-import { openStore } from "./store/duckdb.js";
+import { createMetrics, type Metrics } from "./metrics.js";
+import type { RefuseLine } from "./store/influx/influx.js";
+import { openConfiguredStore } from "./store/open.js";
 import { collectorVersion } from "./version.js";
 
 /** A running collector. */
@@ -19,6 +21,9 @@ export interface Collector {
   /** Stops taking frames, commits and acknowledges what it has, and closes the store. Takes at most two seconds. */
   close(): Promise<void>;
 }
+
+/** How much of a refused line goes into the log. */
+const shownLine = 200;
 
 /** What the commit of the queue may take at the end; what is left was never acknowledged, and its agents send it again. */
 const flushWithinMs = 1000;
@@ -32,6 +37,24 @@ function createOwnIds(): () => { epochUs: number; sequence: number } {
   const epochUs = readClockUs();
   let sequence = 0;
   return () => ({ epochUs, sequence: ++sequence });
+}
+
+/** Keeps and counts what the store will never take. */
+function createLineRefuser(quarantine: Quarantine, metrics: Metrics, logger: Logger): RefuseLine {
+  return async (line, reason) => {
+    metrics.samplesRefused.inc({ code: "STORE_REFUSED" });
+    logger.warn(
+      { event: "line_refused", reason, line: line.slice(0, shownLine) },
+      "the store refuses a line for good; it is kept in quarantine",
+    );
+    try {
+      await quarantine.keep(Buffer.from(`${line}\n`), "STORE_REFUSED", undefined, readClockUs());
+      metrics.quarantineBytes.set(quarantine.size());
+    } catch (thrown) {
+      metrics.quarantineFailures.inc();
+      logger.error({ event: "quarantine_failed", error: errorMessage(thrown) }, "a refused line could not be kept");
+    }
+  };
 }
 
 /** Undoes, newest first, what was started. */
@@ -52,9 +75,9 @@ export async function startCollector(
   try {
     const metrics = createMetrics();
     const fleet: Fleet = new Map();
-    const store = await openStore(config.data_dir);
-    closers.push(store.close);
     const quarantine = await openQuarantine(config.data_dir, config.limits.quarantine_bytes);
+    const store = await openConfiguredStore(config.store, config.data_dir, createLineRefuser(quarantine, metrics, logger));
+    closers.push(store.close);
     metrics.quarantineBytes.set(quarantine.size());
     const writer = createWriter(store, metrics, logger);
     const shared = { limits: config.limits, writer, quarantine, fleet, metrics, logger };

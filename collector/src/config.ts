@@ -17,6 +17,38 @@ const limitsSchema = z.strictObject({
   quarantine_bytes: byteSizeSchema.describe("size of the quarantine; the oldest batches leave it first").prefault("64MiB"),
 });
 
+function isSafeUrl(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === "https:" || /^(localhost|127\..*|\[::1\])$/.test(hostname);
+}
+
+/** Where what agents measure is kept. */
+const storeSchema = z
+  .strictObject({
+    kind: z.enum(["duckdb", "influxdb"]).describe("duckdb: a file in data_dir; influxdb: a server").default("duckdb"),
+    url: z
+      .url({ protocol: /^https?$/, message: "must be a URL such as http://127.0.0.1:8086" })
+      .describe("influxdb: address of the server")
+      .optional(),
+    database: z.string().min(1).describe("influxdb: the database (1.x) or bucket (2.x, 3.x)").default("fleetmark"),
+    org: z.string().describe("influxdb: the organisation (2.x, 3.x); empty for 1.x").default(""),
+    token_file: z
+      .string()
+      .min(1)
+      .describe("influxdb: file that holds the API token (2.x, 3.x) or user:password (1.x); without one none is sent")
+      .optional(),
+    timeout: durationSchema.describe("influxdb: after which a request has failed").prefault("10s"),
+    insecure: z.stringbool().or(z.boolean()).describe("influxdb: allow http:// to another machine").default(false),
+  })
+  .refine(({ kind, url }) => kind !== "influxdb" || url !== undefined, {
+    path: ["url"],
+    message: "is needed for influxdb, such as http://127.0.0.1:8086",
+  })
+  .refine(({ url, insecure }) => url === undefined || insecure || isSafeUrl(url), {
+    path: ["url"],
+    message: "sends what is measured, and the token, in the clear to another machine: use https://, or set store.insecure",
+  });
+
 /** The configuration of a collector. */
 export const collectorConfigSchema = z.strictObject({
   data_dir: z.string().min(1).describe("directory of the data file and the quarantine").default("./fleetmark-data"),
@@ -39,7 +71,9 @@ export const collectorConfigSchema = z.strictObject({
     })
     .prefault({}),
   limits: limitsSchema.prefault({}),
+  store: storeSchema.prefault({}),
 });
 
 export type CollectorConfig = z.infer<typeof collectorConfigSchema>;
+export type StoreConfig = CollectorConfig["store"];
 export type IngestLimits = CollectorConfig["limits"];

@@ -29,6 +29,10 @@ const catalogue = {
     exit: 3,
     remedy: "Look at the store's own message above; batches stay with the agents until a write succeeds.",
   },
+  STORE_REFUSED: {
+    exit: 3,
+    remedy: "The line is kept in quarantine; mend what the store says of it, such as another writer's field of the same name.",
+  },
   PORT_TAKEN: { exit: 3, remedy: "Stop the process that listens there, or choose another address." },
   LISTEN_FAILED: { exit: 3, remedy: "Choose an address of this machine and a port that you may listen on." },
   COLLECTOR_UNREACHABLE: { exit: 3, remedy: "Start the collector, or correct its address." },

@@ -60,6 +60,10 @@ export function checkSeries(series: Series): void {
     if (controlCharacter.test(value)) {
       throw new FleetmarkError("SERIES_INVALID", `tag ${key} of ${series.measurement} holds a control character`);
     }
+    // InfluxDB's line protocol has no way to write it: the backslash would escape what follows the value.
+    if (value.endsWith("\\")) {
+      throw new FleetmarkError("SERIES_INVALID", `tag ${key} of ${series.measurement} ends with a backslash`);
+    }
   }
 }
 

@@ -115,7 +115,7 @@ describe("history", () => {
         (series) => series.points,
       );
     };
-    const whole = { mean: 3, min: 1, max: 5, last: 3, p50: 3, p95: 4.8, count: 5 };
+    const whole = { mean: 3, min: 1, max: 5, last: 3, p50: 3, p95: 5, count: 5 };
     for (const [aggregate, value] of Object.entries(whole)) {
       const [[timeUs, found], ...rest] = await ask(aggregate as Aggregate, 100e6);
       expect([timeUs, rest]).toEqual([startUs - (startUs % 100e6), []]);

@@ -2,10 +2,11 @@ import type { DuckDBConnection } from "@duckdb/node-api";
 import type { Batch } from "@fleetmark/shared/batch";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { pointToResult, pointToRun, type Result } from "@fleetmark/shared/result";
-import type { Point, Series } from "@fleetmark/shared/series";
+import type { Series } from "@fleetmark/shared/series";
 import { commitBatches, rememberRange, type StoredBatches, type WriterState } from "./commit.js";
 import { type DataFile, explainOpenFailure, openDataFile } from "./data-file.js";
 import { type Moment, readHistory, readLatestMoments, readMomentsOfText, readNewestMoments, readPoints } from "./reads.js";
+import { readRecords } from "./records.js";
 import { addStoredSeries, createSeriesIndex, findSeries, numberSeries, type SeriesIndex } from "./series-index.js";
 import type { HostRecord, ResultFilter, Store, StoreReader } from "./store.js";
 
@@ -38,17 +39,6 @@ async function loadStoredBatches(connection: DuckDBConnection): Promise<StoredBa
     rememberRange(stored, host as string, Number(epoch), [Number(first), Number(last)]);
   }
   return stored;
-}
-
-/** Keeps the points that read back. Ingest lets only whole records in, so others come from a file of another version: they are passed over. */
-function readRecords<R>(points: readonly Point[], read: (point: Point) => R): R[] {
-  return points.flatMap((point) => {
-    try {
-      return [read(point)];
-    } catch {
-      return [];
-    }
-  });
 }
 
 async function readLatestResults(connection: DuckDBConnection, index: SeriesIndex, filter: ResultFilter): Promise<Result[]> {

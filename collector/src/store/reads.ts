@@ -16,7 +16,8 @@ const aggregateSql: Readonly<Record<Aggregate, string>> = {
   max: "max(value)",
   last: "arg_max(value, time_us)",
   p50: "quantile_cont(value, 0.5)",
-  p95: "quantile_cont(value, 0.95)",
+  // Nearest rank, as InfluxQL's percentile() counts it, so that both stores answer alike.
+  p95: "list_sort(list(value))[greatest(1, CAST(floor(count(*) * 0.95 + 0.5) AS INTEGER))]",
   count: "CAST(count(*) AS DOUBLE)",
 };
 

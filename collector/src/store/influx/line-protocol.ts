@@ -1,0 +1,61 @@
+import type { Batch } from "@fleetmark/shared/batch";
+import type { Series } from "@fleetmark/shared/series";
+
+/**
+ * InfluxDB's line protocol: `measurement,tag=value field=1.5,text="x" 1700000000000000`, times in microseconds. Names need no escaping:
+ * they are letters, digits and _. Numbers are floats always, so that no writer's habit can make a field's type conflict.
+ */
+
+/** Writes a tag's value: commas, equals signs and spaces are escaped, a backslash stands for itself. */
+function formatTagValue(value: string): string {
+  return value.replace(/[,= ]/g, "\\$&");
+}
+
+function formatHead({ measurement, tags }: Series): string {
+  const keys = Object.keys(tags).filter((key) => tags[key] !== "");
+  return [measurement, ...keys.sort().map((key) => `${key}=${formatTagValue(tags[key])}`)].join(",");
+}
+
+function formatNumberField(value: number): string {
+  return Object.is(value, -0) ? "-0" : String(value);
+}
+
+function formatTextField(value: string): string {
+  return `"${value.replace(/["\\]/g, "\\$&")}"`;
+}
+
+/** Returns one line for each moment of each measurement and tag set of the batches, in the order of their first samples. */
+export function formatLines(batches: readonly Batch[]): string[] {
+  const lines = new Map<string, string>();
+  for (const { series, numbers, texts } of batches) {
+    const heads = series.map(formatHead);
+    const add = (index: number, timeUs: number, value: string): void => {
+      const key = `${timeUs} ${heads[index]}`;
+      const field = `${series[index].field}=${value}`;
+      const before = lines.get(key);
+      lines.set(key, before === undefined ? `${heads[index]} ${field}` : `${before},${field}`);
+    };
+    numbers.series.forEach((index, i) => {
+      add(index, numbers.timeUs[i], formatNumberField(numbers.values[i]));
+    });
+    texts.series.forEach((index, i) => {
+      add(index, texts.timeUs[i], formatTextField(texts.values[i]));
+    });
+  }
+  return Array.from(lines, ([key, line]) => `${line} ${key.slice(0, key.indexOf(" "))}`);
+}
+
+/** Reads a series key as `SHOW SERIES` gives it: the head of a line. */
+export function parseHead(key: string): { measurement: string; tags: Record<string, string> } {
+  const parts: string[] = [""];
+  for (let i = 0; i < key.length; i++) {
+    if (key[i] === "\\" && i + 1 < key.length && ",= ".includes(key[i + 1])) parts[parts.length - 1] += key[++i];
+    else if (key[i] === ",") parts.push("");
+    // A bare equals sign ends a tag's key; those of values are escaped.
+    else if (key[i] === "=" && parts.length % 2 === 0) parts.push("");
+    else parts[parts.length - 1] += key[i];
+  }
+  const tags: Record<string, string> = {};
+  for (let i = 1; i + 1 < parts.length; i += 2) tags[parts[i]] = parts[i + 1];
+  return { measurement: parts[0], tags };
+}

@@ -1,0 +1,80 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { type Address, formatAddress } from "@fleetmark/shared/config";
+import { pino } from "pino";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createDelivery } from "../../agent/src/delivery/delivery.js";
+import { openGrpcLink } from "../../agent/src/delivery/grpc-link.js";
+import { makeFolder, type Program, startDaemon } from "../testbed/program.js";
+import { askInflux, findServer, type Server, startInflux } from "../testbed/servers.js";
+
+const kills = 4;
+
+describe.skipIf(findServer("influxd") === undefined)("a collector on InfluxDB, which is killed again and again", () => {
+  const folder = makeFolder();
+  let influx: Server;
+  let collector: Program & { facts: { grpc: Address; http: Address } };
+
+  beforeAll(async () => {
+    influx = await startInflux();
+    await askInflux(influx.url, "CREATE DATABASE fleetmark");
+    const config = join(folder.path, "collector.yaml");
+    writeFileSync(config, JSON.stringify({ data_dir: folder.path, store: { kind: "influxdb", url: influx.url } }));
+    const args = ["collector", "--config", config, "--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"];
+    collector = await startDaemon(args, { environment: { FLEETMARK_LOG_LEVEL: "silent" } });
+  });
+  afterAll(async () => {
+    collector?.process.kill("SIGTERM");
+    await collector?.ended;
+    await influx?.remove();
+    folder.remove();
+  });
+
+  it("loses nothing that was acknowledged, says that it waits, and goes on", async () => {
+    const logger = pino({ level: "silent" });
+    const delivery = createDelivery({ host: "oracle", maxBytes: 2 ** 26, flushInterval: 0.02, logger });
+    delivery.open((sender, counts) =>
+      openGrpcLink({
+        address: collector.facts.grpc,
+        introduction: { host: "oracle", agentVersion: "0", hardwareClass: "test", inventoryJson: "{}" },
+        ...{ sender, counts, logger },
+      }),
+    );
+    const http = `http://${formatAddress(collector.facts.http)}`;
+    const epochUs = Date.now() * 1000 - 1e9;
+    let produced = 0;
+    const acked = new Set<number>();
+    const fates: Promise<unknown>[] = [];
+    let producing = true;
+    const produce = async (): Promise<void> => {
+      while (producing) {
+        const number = produced++;
+        const point = { measurement: "oracle", tags: {}, timeUs: epochUs + number, fields: { number } };
+        fates.push(delivery.recordResult(point).then((fate) => fate === "committed" && acked.add(number)));
+        await delay(3);
+      }
+    };
+    const production = produce();
+    for (let kill = 0; kill < kills; kill++) {
+      const before = acked.size;
+      while (acked.size < before + 20) await delay(5);
+      await influx.kill();
+      await delay(100);
+      while ((await fetch(`${http}/readyz`)).ok) await delay(20);
+      await influx.restart();
+      while (!(await fetch(`${http}/readyz`)).ok) await delay(20);
+    }
+    producing = false;
+    await production;
+    const { unacked } = await delivery.close(60);
+    await Promise.all(fates);
+    const answer = (await askInflux(influx.url, "SELECT number FROM oracle")) as {
+      results: { series: { values: [number, number][] }[] }[];
+    };
+    const stored = answer.results[0].series[0].values.map(([, number]) => number);
+    console.log(JSON.stringify({ kills, produced, acked: acked.size, stored: stored.length, unacked }));
+    expect([unacked, acked.size]).toEqual([0, produced]);
+    expect(stored).toEqual(Array.from({ length: produced }, (_, i) => i));
+  }, 120_000);
+});

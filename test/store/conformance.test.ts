@@ -1,0 +1,297 @@
+import { resultToPoint, runToPoint } from "@fleetmark/shared/result";
+import type { Point } from "@fleetmark/shared/series";
+import fc from "fast-check";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { openStore } from "../../collector/src/store/duckdb.js";
+import { openInfluxStore } from "../../collector/src/store/influx/influx.js";
+import type { Aggregate, SeriesHistory, Store } from "../../collector/src/store/store.js";
+import { buildBatch, makeResult, makeRun } from "../../collector/src/test-support.js";
+import { makeFolder } from "../testbed/program.js";
+import { askInflux, findServer, type Server, startInflux } from "../testbed/servers.js";
+
+/** What every store must do alike. */
+
+interface Bed {
+  /** An empty store. */
+  open(): Promise<Store>;
+  remove(): Promise<void>;
+}
+
+async function makeDuckBed(): Promise<Bed> {
+  const folder = makeFolder();
+  let count = 0;
+  return { open: () => openStore(`${folder.path}/${++count}`), remove: async () => folder.remove() };
+}
+
+async function makeInfluxBed(): Promise<Bed> {
+  const server: Server = await startInflux();
+  let count = 0;
+  const open = async (): Promise<Store> => {
+    const database = `fleetmark_${++count}`;
+    await askInflux(server.url, `CREATE DATABASE ${database}`);
+    const target = { url: server.url, database, org: "", token: "", timeoutMs: 10_000 };
+    return openInfluxStore(target, async (line, reason) => {
+      throw new Error(`the server refused ${line}: ${reason}`);
+    });
+  };
+  return { open, remove: server.remove };
+}
+
+const startUs = 1_700_000_000_000_000;
+
+function cpu(value: number, timeUs: number, tags = {}): Point {
+  return { measurement: "cpu", tags, timeUs, fields: { usage_user: value } };
+}
+
+const everything = {
+  measurement: "cpu",
+  field: "usage_user",
+  tags: {},
+  fromUs: startUs - 1e9,
+  toUs: startUs + 1e9,
+  bucketUs: 1,
+  maxPoints: 1e6,
+  aggregate: "last",
+} as const;
+
+/** Histories in the order of their tags: a store may give them in any. */
+function sortHistories(histories: readonly SeriesHistory[]): SeriesHistory[] {
+  return [...histories].sort((a, b) => (JSON.stringify(a.tags) < JSON.stringify(b.tags) ? -1 : 1));
+}
+
+const beds = [
+  { name: "DuckDB", make: makeDuckBed, missing: false },
+  { name: "InfluxDB 1.x", make: makeInfluxBed, missing: findServer("influxd") === undefined },
+];
+
+describe.each(beds)("$name", ({ make, missing }) => {
+  describe.skipIf(missing)("as a store", () => {
+    let bed: Bed;
+    let store: Store;
+
+    beforeAll(async () => {
+      bed = await make();
+    });
+    afterAll(() => bed?.remove());
+    beforeEach(async () => {
+      store = await bed.open();
+      return () => store.close();
+    });
+
+    it("answers nothing of nothing", async () => {
+      expect(await store.history(everything)).toEqual([]);
+      expect(await store.latestResults({})).toEqual([]);
+      expect(await store.resultsOfRun("none")).toEqual([]);
+      expect(await store.runs({ limit: 10 })).toEqual([]);
+      expect(await store.hosts()).toEqual([]);
+      expect(await store.listSeries()).toEqual([]);
+    });
+
+    it("changes nothing for a batch that comes again", async () => {
+      const batch = buildBatch(1, [cpu(1, startUs)]);
+      expect(await store.write([batch, batch], startUs)).toEqual([batch]);
+      expect(await store.write([batch], startUs)).toEqual([]);
+      const next = buildBatch(2, [cpu(2, startUs + 1)]);
+      expect(await store.write([batch, next], startUs)).toEqual([next]);
+      expect((await store.history(everything))[0].points).toEqual([
+        [startUs, 1],
+        [startUs + 1, 2],
+      ]);
+    });
+
+    it("puts samples that come late or out of order where they belong", async () => {
+      await store.write([buildBatch(1, [cpu(3, startUs + 3e6), cpu(1, startUs + 1e6)])], startUs);
+      await store.write([buildBatch(2, [cpu(2, startUs + 2e6), cpu(0, startUs - 5e8)])], startUs + 9e6);
+      expect((await store.history(everything))[0].points).toEqual([
+        [startUs - 5e8, 0],
+        [startUs + 1e6, 1],
+        [startUs + 2e6, 2],
+        [startUs + 3e6, 3],
+      ]);
+    });
+
+    it("aggregates by bucket, range and tags", async () => {
+      const points = [5, 1, 4, 2, 3].map((value, i) => cpu(value, startUs + i * 1e6, { cpu: "cpu0" }));
+      await store.write([buildBatch(1, [...points, cpu(100, startUs, { cpu: "cpu1" })])], startUs);
+      const ask = async (aggregate: Aggregate, bucketUs: number, toUs = startUs + 5e6) =>
+        (await store.history({ ...everything, tags: { cpu: "cpu0", host: "h1" }, fromUs: startUs, toUs, bucketUs, aggregate }))[0]
+          .points;
+      const whole = { mean: 3, min: 1, max: 5, last: 3, p50: 3, p95: 5, count: 5 };
+      for (const [aggregate, value] of Object.entries(whole)) {
+        expect(await ask(aggregate as Aggregate, 100e6), aggregate).toEqual([[startUs - (startUs % 100e6), value]]);
+      }
+      expect(await ask("max", 2e6)).toEqual([
+        [startUs, 5],
+        [startUs + 2e6, 4],
+        [startUs + 4e6, 3],
+      ]);
+      expect(await ask("p50", 2e6)).toEqual([
+        [startUs, 3],
+        [startUs + 2e6, 3],
+        [startUs + 4e6, 3],
+      ]);
+      expect(await ask("min", 2e6, startUs + 1e6)).toEqual([[startUs, 5]]);
+      expect(sortHistories(await store.history({ ...everything, aggregate: "max" })).map(({ tags }) => tags)).toEqual([
+        { cpu: "cpu0", host: "h1" },
+        { cpu: "cpu1", host: "h1" },
+      ]);
+    });
+
+    it("takes the same 95th percentile of any samples", async () => {
+      let sequence = 0;
+      await fc.assert(
+        fc.asyncProperty(fc.array(fc.integer({ min: -1000, max: 1000 }), { minLength: 1, maxLength: 50 }), async (values) => {
+          const tags = { cpu: `c${++sequence}` };
+          await store.write(
+            [
+              buildBatch(
+                sequence,
+                values.map((value, i) => cpu(value, startUs + i, tags)),
+              ),
+            ],
+            startUs,
+          );
+          const query = { ...everything, tags, aggregate: "p95", bucketUs: 1e12, fromUs: 1, toUs: 2e15 } as const;
+          const sorted = [...values].sort((a, b) => a - b);
+          const [[, found]] = (await store.history(query))[0].points;
+          expect(found).toBe(sorted[Math.max(0, Math.floor(values.length * 0.95 + 0.5) - 1)]);
+        }),
+        { numRuns: 15 },
+      );
+    });
+
+    it("refuses an answer of too many points", async () => {
+      await store.write([buildBatch(1, [cpu(1, startUs), cpu(2, startUs + 1), cpu(3, startUs + 2)])], startUs);
+      await expect(store.history({ ...everything, maxPoints: 2 })).rejects.toMatchObject({ code: "REQUEST_INVALID" });
+      expect((await store.history({ ...everything, maxPoints: 3 }))[0].points).toHaveLength(3);
+    });
+
+    it("keeps tags of every awkward character, to filter by too", async () => {
+      const awkward = [
+        "a b",
+        "a,b",
+        "a=b",
+        'a"b',
+        "a'b",
+        "a\\b",
+        "a\\,b",
+        "a\\\\b",
+        "a\\ b",
+        "é 日本 🙂",
+        "#",
+        "'); DROP SERIES",
+        "$x",
+        "%",
+      ];
+      await store.write(
+        [
+          buildBatch(
+            1,
+            awkward.map((cpuName, i) => cpu(i, startUs, { cpu: cpuName })),
+          ),
+        ],
+        startUs,
+      );
+      for (const [i, name] of awkward.entries()) {
+        const found = await store.history({ ...everything, tags: { cpu: name } });
+        expect(found, name).toEqual([{ tags: { cpu: name, host: "h1" }, points: [[startUs, i]] }]);
+      }
+      expect((await store.listSeries("cpu")).map(({ tags }) => tags.cpu).sort()).toEqual([...awkward].sort());
+    });
+
+    it("keeps any tag and number exactly", async () => {
+      let sequence = 0;
+      const tag = fc
+        .string({ unit: "grapheme", minLength: 1, maxLength: 40 })
+        .filter((text) => !/\p{Cc}/u.test(text) && !text.endsWith("\\"));
+      const number = fc.double({ noNaN: true, noDefaultInfinity: true });
+      await fc.assert(
+        fc.asyncProperty(tag, number, async (name, value) => {
+          const timeUs = startUs + ++sequence;
+          await store.write([buildBatch(sequence, [cpu(value, timeUs, { cpu: name })])], startUs);
+          const [history] = await store.history({ ...everything, tags: { cpu: name }, fromUs: timeUs, toUs: timeUs + 1 });
+          expect(history).toEqual({ tags: { cpu: name, host: "h1" }, points: [[timeUs, value]] });
+        }),
+        {
+          numRuns: 40,
+          examples: [
+            ["x", 1e308],
+            ["x", -0],
+            ["x", 5e-324],
+            ["x", 0.1],
+          ],
+        },
+      );
+    });
+
+    it("keeps every text of a result exactly", async () => {
+      let sequence = 0;
+      const text = fc.string({ unit: "grapheme", maxLength: 50 });
+      await fc.assert(
+        fc.asyncProperty(text, async (note) => {
+          const result = makeResult({
+            run: `run '${++sequence}'`,
+            disturbance: note,
+            metadata: { note },
+            time_us: startUs + sequence,
+          });
+          await store.write([buildBatch(sequence, [resultToPoint(result)])], startUs);
+          expect(await store.resultsOfRun(result.run)).toEqual([result]);
+        }),
+        { numRuns: 25, examples: [['a "quoted"\nline \\ end\\']] },
+      );
+    });
+
+    it("answers the latest result of each benchmark, of whichever suite and hardware class", async () => {
+      const older = makeResult({ time_us: startUs, suite: "full", hw_class: "c0", run: "run-0" });
+      const newer = makeResult({ time_us: startUs + 1 });
+      const other = makeResult({ time_us: startUs + 2, runtime: "tfjs-wasm" });
+      await store.write([buildBatch(1, [older, other, newer].map(resultToPoint))], startUs);
+      const foreign = makeResult({ time_us: startUs, host: "h2", category: "jax", benchmark: "jit_compile" });
+      await store.write([buildBatch(1, [resultToPoint(foreign)], "h2")], startUs);
+      expect(await store.latestResults({ host: "h1" })).toEqual([other, newer]);
+      expect(await store.latestResults({ suite: "full" })).toEqual([older]);
+      expect(await store.latestResults({ category: "jax", benchmark: "jit_compile" })).toEqual([foreign]);
+      expect(await store.resultsOfRun("run-0")).toEqual([older]);
+    });
+
+    it("answers runs, the newest first, and no more than asked for", async () => {
+      const runs = [1, 2, 3].map((i) =>
+        makeRun({ run: `run-${i}`, time_us: startUs + i, started_us: startUs, suite: i === 3 ? "full" : "quick" }),
+      );
+      await store.write([buildBatch(1, runs.map(runToPoint))], startUs);
+      expect(await store.runs({ host: "h1", limit: 2 })).toEqual([runs[2], runs[1]]);
+      expect(await store.runs({ limit: 10 })).toEqual([runs[2], runs[1], runs[0]]);
+      expect(await store.runs({ host: "h2", limit: 2 })).toEqual([]);
+    });
+
+    it("answers hosts as they last introduced themselves, and when they were last heard of", async () => {
+      const agent = (version: string, timeUs: number): Point => ({
+        measurement: "agent",
+        tags: {},
+        timeUs,
+        fields: { version, hardware_class: "c1", inventory: '{"cpu":"x"}' },
+      });
+      await store.write([buildBatch(1, [agent("2", startUs + 1), agent("1", startUs)])], startUs + 7);
+      await store.write([buildBatch(1, [agent("3", startUs)], "a2")], startUs + 3);
+      expect(await store.hosts()).toEqual([
+        { host: "a2", version: "3", hw_class: "c1", inventory: { cpu: "x" }, last_seen_us: startUs + 3 },
+        { host: "h1", version: "2", hw_class: "c1", inventory: { cpu: "x" }, last_seen_us: startUs + 7 },
+      ]);
+      expect((await store.listSeries("agent")).length).toBe(6);
+    });
+
+    it("takes a group of many agents' batches at once", async () => {
+      const batches = Array.from({ length: 40 }, (_, host) =>
+        buildBatch(
+          1,
+          Array.from({ length: 300 }, (_, i) => cpu(i, startUs + i * 1000)),
+          `h${host}`,
+        ),
+      );
+      expect(await store.write(batches, startUs)).toHaveLength(40);
+      const counts = await store.history({ ...everything, aggregate: "count", bucketUs: 1e12, fromUs: 1, toUs: 2e15 });
+      expect(counts.map(({ points }) => points[0][1])).toEqual(batches.map(() => 300));
+    });
+  });
+});

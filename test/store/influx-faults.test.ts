@@ -1,0 +1,268 @@
+import { createServer, type RequestListener } from "node:http";
+import { createServer as createTcpServer } from "node:net";
+import type { Batch } from "@fleetmark/shared/batch";
+import type { Point } from "@fleetmark/shared/series";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { openInfluxStore } from "../../collector/src/store/influx/influx.js";
+import type { Store } from "../../collector/src/store/store.js";
+import { buildBatch } from "../../collector/src/test-support.js";
+import { askInflux, findServer, type Server, startInflux, startVictoriaMetrics } from "../testbed/servers.js";
+
+const startUs = 1_700_000_000_000_000;
+
+function cpu(value: number, offsetUs = 0): Point {
+  return { measurement: "cpu", tags: {}, timeUs: startUs + offsetUs, fields: { usage_user: value } };
+}
+
+interface Opened {
+  readonly store: Store;
+  /** Lines that the server will never take, with its reasons. */
+  readonly refused: { line: string; reason: string }[];
+}
+
+function open(url: string, { database = "fleetmark", org = "", token = "", timeoutMs = 5000 } = {}): Opened {
+  const refused: Opened["refused"] = [];
+  const store = openInfluxStore({ url, database, org, token, timeoutMs }, async (line, reason) => {
+    refused.push({ line, reason });
+  });
+  onTestFinished(() => store.close());
+  return { store, refused };
+}
+
+async function countStored(store: Store): Promise<number> {
+  const query = {
+    measurement: "cpu",
+    field: "usage_user",
+    tags: {},
+    fromUs: 1,
+    toUs: 2e15,
+    bucketUs: 1e12,
+    maxPoints: 1e6,
+  } as const;
+  const histories = await store.history({ ...query, aggregate: "count" });
+  return histories.flatMap(({ points }) => points).reduce((sum, [, count]) => sum + count, 0);
+}
+
+const failure = (message: RegExp) => ({ code: "STORE_FAILED", message: expect.stringMatching(message) });
+
+describe.skipIf(findServer("influxd") === undefined)("a real InfluxDB 1.x", () => {
+  let server: Server;
+  beforeAll(async () => {
+    server = await startInflux();
+  });
+  afterAll(() => server?.remove());
+
+  it("without the database: says which is missing, and stores what was held as soon as it is there", async () => {
+    const { store, refused } = open(server.url, { database: "late" });
+    const batch = buildBatch(1, [cpu(1)]);
+    await expect(store.write([batch], startUs)).rejects.toMatchObject(failure(/404.*create it, or correct store\.database/));
+    await expect(store.latestResults({})).rejects.toMatchObject({ code: "STORE_FAILED" });
+    await askInflux(server.url, "CREATE DATABASE late");
+    expect(await store.write([batch], startUs)).toEqual([batch]);
+    expect(await countStored(store)).toBe(1);
+    expect(refused).toEqual([]);
+  });
+
+  it("with a field of another type left by another writer: the bad lines alone are refused", async () => {
+    await askInflux(server.url, "CREATE DATABASE conflict");
+    await fetch(`${server.url}/write?db=conflict`, { method: "POST", body: 'cpu,host=h1 usage_idle="none" 1700000000000000000' });
+    const { store, refused } = open(server.url, { database: "conflict" });
+    const points: Point[] = Array.from({ length: 300 }, (_, i) => cpu(i, i));
+    for (const i of [7, 150, 299]) points[i] = { ...points[i], fields: { usage_idle: i } };
+    const batch = buildBatch(1, points);
+    expect(await store.write([batch], startUs)).toEqual([batch]);
+    expect(await countStored(store)).toBe(297);
+    expect(refused.map(({ line }) => line)).toEqual([7, 150, 299].map((i) => `cpu,host=h1 usage_idle=${i} ${startUs + i}`));
+    expect(refused[0].reason).toMatch(/conflict/);
+  });
+
+  it("with a retention that the points are too old for: they are refused, and the others stored", async () => {
+    await askInflux(server.url, 'CREATE DATABASE brief WITH DURATION 1h REPLICATION 1 NAME "brief"');
+    const { store, refused } = open(server.url, { database: "brief" });
+    const nowUs = Date.now() * 1000;
+    const batch = buildBatch(1, [
+      { ...cpu(1), timeUs: nowUs },
+      { ...cpu(2), timeUs: nowUs - 7.2e9 },
+    ]);
+    expect(await store.write([batch], nowUs)).toEqual([batch]);
+    expect(await countStored(store)).toBe(1);
+    expect(refused).toHaveLength(1);
+    expect(refused[0].reason).toMatch(/retention policy/);
+  });
+
+  it("killed and started again: what was committed is there, and a batch that was not is taken when it comes again", async () => {
+    await askInflux(server.url, "CREATE DATABASE killed");
+    const { store } = open(server.url, { database: "killed" });
+    await store.write([buildBatch(1, [cpu(1)])], startUs);
+    await server.kill();
+    const next = buildBatch(2, [cpu(2, 1)]);
+    await expect(store.write([next], startUs)).rejects.toMatchObject(failure(/ECONN|hang up/));
+    await server.restart();
+    expect(await store.write([next], startUs)).toEqual([next]);
+    expect(await countStored(store)).toBe(2);
+  });
+});
+
+describe.skipIf(findServer("influxd") === undefined)("an InfluxDB 1.x that asks who one is", () => {
+  let server: Server;
+  beforeAll(async () => {
+    server = await startInflux({ auth: true });
+    await askInflux(server.url, "CREATE USER root WITH PASSWORD 'r' WITH ALL PRIVILEGES");
+    for (const influxql of [
+      "CREATE DATABASE fleetmark",
+      "CREATE USER writer WITH PASSWORD 'w'",
+      "GRANT ALL ON fleetmark TO writer",
+      "CREATE USER reader WITH PASSWORD 'r'",
+      "GRANT READ ON fleetmark TO reader",
+    ])
+      await askInflux(server.url, influxql, "root:r");
+  });
+  afterAll(() => server?.remove());
+
+  it("takes the right token, and says what is wrong with another", async () => {
+    const batch = buildBatch(1, [cpu(1)]);
+    const right = open(server.url, { token: "writer:w" }).store;
+    expect(await right.write([batch], startUs)).toEqual([batch]);
+    expect(await countStored(right)).toBe(1);
+    for (const token of ["writer:wrong", ""]) {
+      const { store, refused } = open(server.url, { token });
+      await expect(store.write([batch], startUs)).rejects.toMatchObject(failure(/401.*store\.token_file/));
+      expect(refused).toEqual([]);
+    }
+    const reader = open(server.url, { token: "reader:r" }).store;
+    await expect(reader.write([batch], startUs)).rejects.toMatchObject(failure(/403.*read and write permission/));
+    await reader.write([batch], startUs).catch((thrown: Error) => expect(thrown.message).not.toContain("reader:r"));
+  });
+});
+
+describe.skipIf(findServer("victoria-metrics") === undefined)("a real VictoriaMetrics on /api/v2/write", () => {
+  it("takes what the store writes, by the path of InfluxDB 2.x", async () => {
+    const server = await startVictoriaMetrics();
+    onTestFinished(() => server.remove());
+    const { store } = open(server.url, { org: "o", token: "t" });
+    const nowUs = Date.now() * 1000;
+    const points = Array.from({ length: 50 }, (_, i) => ({ ...cpu(i), timeUs: nowUs - (i + 10) * 1e6 }));
+    await store.write([buildBatch(1, points)], nowUs);
+    await fetch(`${server.url}/internal/force_flush`);
+    const exported = await (await fetch(`${server.url}/api/v1/export?match[]=cpu_usage_user`)).text();
+    const { metric, values } = JSON.parse(exported.split("\n")[0]) as { metric: Record<string, string>; values: number[] };
+    expect(metric).toMatchObject({ host: "h1" });
+    expect([...values].sort((a, b) => a - b)).toEqual(points.map((_, i) => i));
+  });
+});
+
+describe("the answers of the write API, by its published table", () => {
+  /** A server that answers as told; `asked` holds what it was asked. */
+  async function answer(
+    listener: RequestListener,
+  ): Promise<{ url: string; asked: { url: string; body: string; token: string | undefined }[] }> {
+    const asked: { url: string; body: string; token: string | undefined }[] = [];
+    const server = createServer((request, response) => {
+      let body = "";
+      request.setEncoding("utf8").on("data", (text: string) => {
+        body += text;
+      });
+      request.on("end", () => {
+        asked.push({ url: request.url ?? "", body, token: request.headers.authorization });
+        listener(request, response);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    return { url: `http://127.0.0.1:${(server.address() as { port: number }).port}`, asked };
+  }
+
+  const batch = (): Batch => buildBatch(1, [cpu(1), cpu(2, 1)]);
+
+  it("204 commits: org, bucket, precision and token are where they belong", async () => {
+    const { url, asked } = await answer((_, response) => response.writeHead(204).end());
+    const { store } = open(url, { org: "my org", database: "b&b", token: "secret" });
+    expect(await store.write([batch()], startUs)).toHaveLength(1);
+    expect(new URL(asked[0].url, url).pathname).toBe("/api/v2/write");
+    expect(Object.fromEntries(new URL(asked[0].url, url).searchParams)).toEqual({
+      org: "my org",
+      bucket: "b&b",
+      precision: "us",
+    });
+    expect(asked[0].token).toBe("Token secret");
+    expect(asked[0].body.split("\n").slice(0, 2)).toEqual([
+      `cpu,host=h1 usage_user=1 ${startUs}`,
+      `cpu,host=h1 usage_user=2 ${startUs + 1}`,
+    ]);
+  });
+
+  it.each([
+    [401, '{"code":"unauthorized","message":"unauthorized access"}', /401 \(unauthorized access\).*store\.token_file/],
+    [403, '{"code":"forbidden","message":"insufficient permissions"}', /403.*read and write permission/],
+    [
+      404,
+      '{"code":"not found","message":"bucket \\"fleetmark\\" not found"}',
+      /404.*no bucket "fleetmark" in the organisation "o"/,
+    ],
+    [429, '{"code":"too many requests","message":"slow down"}', /429 \(slow down\)/],
+    [500, '{"code":"internal error","message":"disk"}', /500 \(disk\)/],
+    [503, "<html><body>Bad gateway</body></html>", /503 \(<html>/],
+  ])("%d holds everything back, and says so", async (status, body, message) => {
+    const { url, asked } = await answer((_, response) => response.writeHead(status).end(body));
+    const { store, refused } = open(url, { org: "o", token: "t" });
+    await expect(store.write([batch()], startUs)).rejects.toMatchObject(failure(message));
+    expect([asked.length, refused]).toEqual([1, []]);
+  });
+
+  it("413 makes the blocks smaller until they fit", async () => {
+    const { url, asked } = await answer((_, response) =>
+      response.writeHead((asked.at(-1)?.body.split("\n").length ?? 0) > 2 ? 413 : 204).end(),
+    );
+    const { store, refused } = open(url, { org: "o" });
+    const points = Array.from({ length: 20 }, (_, i) => cpu(i, i));
+    expect(await store.write([buildBatch(1, points)], startUs)).toHaveLength(1);
+    const taken = asked.filter(({ body }) => body.split("\n").length <= 2).flatMap(({ body }) => body.split("\n"));
+    expect(taken).toHaveLength(21);
+    expect(refused).toEqual([]);
+  });
+
+  it.each([400, 422])("%d refuses the lines at fault alone", async (status) => {
+    const { url, asked } = await answer((_, response) => {
+      const isBad = asked.at(-1)?.body.includes("usage_user=13 ") === true;
+      response.writeHead(isBad ? status : 204).end(isBad ? '{"code":"invalid","message":"partial write: line 14"}' : undefined);
+    });
+    const { store, refused } = open(url, { org: "o" });
+    expect(
+      await store.write(
+        [
+          buildBatch(
+            1,
+            Array.from({ length: 20 }, (_, i) => cpu(i, i)),
+          ),
+        ],
+        startUs,
+      ),
+    ).toHaveLength(1);
+    expect(refused).toEqual([{ line: `cpu,host=h1 usage_user=13 ${startUs + 13}`, reason: "partial write: line 14" }]);
+    const committed = asked.filter(({ body }) => !body.includes("usage_user=13 ")).flatMap(({ body }) => body.split("\n"));
+    expect(new Set(committed).size).toBe(20);
+  });
+
+  it("no answer, or half of one, is a failure after the timeout", async () => {
+    const silent = await answer(() => undefined);
+    await expect(open(silent.url, { timeoutMs: 300 }).store.write([batch()], startUs)).rejects.toMatchObject(failure(/time/i));
+    const tcp = createTcpServer((socket) => {
+      socket.on("error", () => undefined);
+      socket.once("data", () => socket.end("HTTP/1.1 204 No Con"));
+    });
+    await new Promise<void>((resolve) => tcp.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void tcp.close());
+    const url = `http://127.0.0.1:${(tcp.address() as { port: number }).port}`;
+    await expect(open(url, { timeoutMs: 2000 }).store.write([batch()], startUs)).rejects.toMatchObject({ code: "STORE_FAILED" });
+  });
+
+  it("a query answered with HTML or with other JSON is a failure", async () => {
+    const page = await answer((_, response) => response.writeHead(200).end("<html>login</html>"));
+    await expect(open(page.url).store.hosts()).rejects.toMatchObject(failure(/not JSON/));
+    const other = await answer((_, response) => response.writeHead(200).end('{"results":[{"series":[{"columns":5}]}]}'));
+    await expect(open(other.url).store.hosts()).rejects.toMatchObject(failure(/something else/));
+  });
+});

@@ -1,0 +1,135 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { accessSync, constants, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { delimiter, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { makeFolder } from "./program.js";
+
+/** Where `make servers` unpacks what the machine itself does not have. */
+const unpacked = fileURLToPath(new URL("../../.servers/usr/bin", import.meta.url));
+
+/** Finds a server's program; undefined where it is not installed. */
+export function findServer(name: string): string | undefined {
+  for (const folder of [...(process.env.PATH ?? "").split(delimiter), unpacked]) {
+    const path = join(folder, name);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // Not here.
+    }
+  }
+  return undefined;
+}
+
+/** Returns a port that was free a moment ago. */
+export function findFreePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer().once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+/** A real server in a folder of its own. */
+export interface Server {
+  readonly url: string;
+  /** Ends it as a crash would. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port and folder. */
+  restart(): Promise<void>;
+  /** Ends it and takes its folder away. */
+  remove(): Promise<void>;
+}
+
+interface Recipe {
+  readonly program: string;
+  readonly args: (folder: string, port: number) => string[];
+  readonly environment: (folder: string, port: number, otherPort: number) => Record<string, string>;
+  /** Path that answers with success once the server serves. */
+  readonly health: string;
+}
+
+const startWithinMs = 30_000;
+
+async function startServer(recipe: Recipe): Promise<Server> {
+  const path = findServer(recipe.program);
+  if (path === undefined) throw new Error(`${recipe.program} is not installed`);
+  const folder = makeFolder();
+  const [port, otherPort] = [await findFreePort(), await findFreePort()];
+  const url = `http://127.0.0.1:${port}`;
+  let child: ChildProcess | undefined;
+  const start = async (): Promise<void> => {
+    const environment = { ...process.env, ...recipe.environment(folder.path, port, otherPort) };
+    child = spawn(path, recipe.args(folder.path, port), { env: environment, stdio: "ignore" });
+    const deadline = Date.now() + startWithinMs;
+    while (
+      !(await fetch(url + recipe.health).then(
+        (answer) => answer.ok,
+        () => false,
+      ))
+    ) {
+      if (child.exitCode !== null || Date.now() > deadline) throw new Error(`${recipe.program} did not start`);
+      await delay(50);
+    }
+  };
+  const kill = async (): Promise<void> => {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child?.once("exit", resolve));
+    child.kill("SIGKILL");
+    await ended;
+  };
+  await start();
+  return {
+    url,
+    kill,
+    restart: start,
+    remove: async () => {
+      await kill();
+      rmSync(folder.path, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Starts InfluxDB 1.x. */
+export function startInflux({ auth = false } = {}): Promise<Server> {
+  return startServer({
+    program: "influxd",
+    args: () => ["run"],
+    environment: (folder, port, otherPort) => ({
+      INFLUXDB_META_DIR: join(folder, "meta"),
+      INFLUXDB_DATA_DIR: join(folder, "data"),
+      INFLUXDB_DATA_WAL_DIR: join(folder, "wal"),
+      INFLUXDB_HTTP_BIND_ADDRESS: `127.0.0.1:${port}`,
+      INFLUXDB_BIND_ADDRESS: `127.0.0.1:${otherPort}`,
+      INFLUXDB_HTTP_AUTH_ENABLED: String(auth),
+      INFLUXDB_REPORTING_DISABLED: "true",
+      INFLUXDB_MONITOR_STORE_ENABLED: "false",
+    }),
+    health: "/ping",
+  });
+}
+
+/** Starts VictoriaMetrics, which takes InfluxDB's /api/v2/write. */
+export function startVictoriaMetrics(): Promise<Server> {
+  return startServer({
+    program: "victoria-metrics",
+    args: (folder, port) => [`-storageDataPath=${folder}`, `-httpListenAddr=127.0.0.1:${port}`, "-retentionPeriod=100y"],
+    environment: () => ({}),
+    health: "/health",
+  });
+}
+
+/** Asks a server of InfluxDB 1.x something as its administrator, such as to create a database. */
+export async function askInflux(url: string, influxql: string, user = ""): Promise<unknown> {
+  const headers: Record<string, string> = user === "" ? {} : { authorization: `Basic ${Buffer.from(user).toString("base64")}` };
+  const answer = await fetch(`${url}/query?db=fleetmark&epoch=u`, {
+    method: "POST",
+    body: new URLSearchParams({ q: influxql }),
+    headers,
+  });
+  return answer.json();
+}
