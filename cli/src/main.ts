@@ -5,6 +5,7 @@ import { addConfigCommand } from "./commands/config.js";
 import { addAgentCommand, addCollectorCommand } from "./commands/daemons.js";
 import { addDoctorCommand } from "./commands/doctor.js";
 import { addResultsCommand } from "./commands/results.js";
+import { addStoreCommand } from "./commands/store.js";
 import { addUpCommand } from "./commands/up.js";
 import { reportFailure } from "./failure.js";
 import { version } from "./version.js";
@@ -33,6 +34,7 @@ addResultsCommand(program);
 addDoctorCommand(program);
 addAgentCommand(program);
 addCollectorCommand(program);
+addStoreCommand(program);
 addConfigCommand(program);
 
 function copyExitOverride(command: Command): void {
