@@ -212,6 +212,11 @@ describe("the answers of the write API, by its published table", () => {
     expect([asked.length, refused]).toEqual([1, []]);
   });
 
+  it.each([429, 503])("%d with Retry-After asks for that pause", async (status) => {
+    const { url } = await answer((_, response) => response.writeHead(status, { "retry-after": "3" }).end());
+    await expect(open(url, { org: "o" }).store.write([batch()], startUs)).rejects.toMatchObject({ retryAfterMs: 3000 });
+  });
+
   it("413 makes the blocks smaller until they fit", async () => {
     const { url, asked } = await answer((_, response) =>
       response.writeHead((asked.at(-1)?.body.split("\n").length ?? 0) > 2 ? 413 : 204).end(),

@@ -4,7 +4,7 @@ import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { createMetrics } from "../metrics.js";
 import { openStore } from "../store/duckdb.js";
-import type { Store } from "../store/store.js";
+import { type Store, StoreBusy } from "../store/store.js";
 import { buildBatch, makeDirectory } from "../test-support.js";
 import { createWriter } from "./writer.js";
 
@@ -41,6 +41,25 @@ describe("the writer", () => {
     expect((await metrics.storeFailures.get()).values[0].value).toBe(2);
     await writer.close(1000);
     expect(writer.failure()).toBeUndefined();
+    await store.close();
+  });
+
+  it("does not try a store again before the time that it asked for", async () => {
+    const store = await openStore(makeDirectory());
+    const tries: number[] = [];
+    const busy: Store = {
+      ...store,
+      write: async (batches, receivedUs) => {
+        tries.push(performance.now());
+        if (tries.length === 1) throw new StoreBusy("slow down", 700);
+        return store.write(batches, receivedUs);
+      },
+    };
+    const writer = createWriter(busy, createMetrics(), logger);
+    await new Promise<void>((resolve) => writer.enqueue(buildBatch(1, [cpu(1)]), 100, resolve));
+    // A timer may fire a millisecond early.
+    expect(tries[1] - tries[0]).toBeGreaterThan(695);
+    await writer.close(1000);
     await store.close();
   });
 

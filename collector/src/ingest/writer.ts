@@ -3,7 +3,7 @@ import { errorMessage } from "@fleetmark/shared/errors";
 import type { Logger } from "pino";
 import { readClockUs } from "../clock.js";
 import type { Metrics } from "../metrics.js";
-import type { Store } from "../store/store.js";
+import { type Store, StoreBusy } from "../store/store.js";
 
 /** Gathers what arrives while the store commits into the next transaction: group commit. */
 export interface Writer {
@@ -32,6 +32,8 @@ const batchOverheadBytes = 1024;
 const groupSamples = 50_000;
 const firstRetryMs = 100;
 const lastRetryMs = 10_000;
+/** A store that asks for a longer pause than this is tried all the same. */
+const longestAskedMs = 300_000;
 
 /** Returns the newest time among the samples of a batch, or undefined when it has none. */
 function findNewestUs(batch: Batch): number | undefined {
@@ -116,13 +118,14 @@ export function createWriter(store: Store, metrics: Metrics, logger: Logger): Wr
         removeGroup(group);
       } catch (thrown) {
         failure = errorMessage(thrown);
+        const waitMs = Math.max(retryMs, thrown instanceof StoreBusy ? Math.min(thrown.retryAfterMs, longestAskedMs) : 0);
         metrics.storeFailures.inc();
         logger.error(
-          { event: "store_failed", error: failure, retry_ms: retryMs, queued_batches: queue.length },
+          { event: "store_failed", error: failure, retry_ms: waitMs, queued_batches: queue.length },
           "the store refused a write",
         );
-        // Half of it is chance, so that collectors that share a disk do not knock together.
-        if (!stopped) await pause(retryMs * (0.5 + Math.random() / 2));
+        // Half as much again is chance, so that collectors that share a store do not knock together.
+        if (!stopped) await pause(waitMs * (1 + Math.random() / 2));
         retryMs = Math.min(lastRetryMs, retryMs * 2);
       }
     }

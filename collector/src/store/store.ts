@@ -1,4 +1,5 @@
 import type { Batch } from "@fleetmark/shared/batch";
+import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { Result, Run } from "@fleetmark/shared/result";
 import type { Series } from "@fleetmark/shared/series";
 
@@ -40,6 +41,16 @@ export interface HostRecord {
   readonly inventory: Readonly<Record<string, unknown>>;
   /** When anything of it was last stored, microseconds since the Unix epoch. */
   readonly last_seen_us: number;
+}
+
+/** A store that asks not to be tried again before some time has passed. */
+export class StoreBusy extends FleetmarkError {
+  readonly retryAfterMs: number;
+
+  constructor(message: string, retryAfterMs: number, options?: { cause?: unknown }) {
+    super("STORE_FAILED", message, options);
+    this.retryAfterMs = retryAfterMs;
+  }
 }
 
 /** What can be asked of what was stored. Every question throws FleetmarkError STORE_FAILED when the engine fails. */

@@ -1,6 +1,7 @@
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { HttpError, InfluxDB, setLogger, type WriteApi } from "@influxdata/influxdb-client";
 import { z } from "zod";
+import { StoreBusy } from "../store.js";
 
 /** An InfluxDB server and where on it the data lies. */
 export interface InfluxTarget {
@@ -79,16 +80,25 @@ function fail(target: InfluxTarget, what: string, cause?: unknown): FleetmarkErr
   return new FleetmarkError("STORE_FAILED", `InfluxDB at ${target.url}: ${what}`, { cause });
 }
 
+/**
+ * Milliseconds that a server asks for, by seconds or a date (RFC 9110, § 10.2.3); 0 without a wish. The client's own reading takes the
+ * seconds for milliseconds.
+ */
+function readRetryAfter({ headers }: HttpError): number {
+  const text = String(headers?.["retry-after"] ?? "");
+  if (/^\d+$/.test(text)) return Number(text) * 1e3;
+  return Math.max(0, (Date.parse(text) || 0) - Date.now());
+}
+
 function explainFailure(target: InfluxTarget, thrown: unknown): FleetmarkError {
   if (thrown instanceof FleetmarkError) return thrown;
   if (!(thrown instanceof HttpError)) return fail(target, errorMessage(thrown), thrown);
   const remedy = explainStatus(thrown.statusCode, target);
   const said = readMessage(thrown.body);
-  return fail(
-    target,
-    `answered ${thrown.statusCode}${said === "" ? "" : ` (${said})`}${remedy === undefined ? "" : `; ${remedy}`}`,
-    thrown,
-  );
+  const what = `answered ${thrown.statusCode}${said === "" ? "" : ` (${said})`}${remedy === undefined ? "" : `; ${remedy}`}`;
+  const retryAfterMs = readRetryAfter(thrown);
+  if (retryAfterMs > 0) return new StoreBusy(`InfluxDB at ${target.url}: ${what}`, retryAfterMs, { cause: thrown });
+  return fail(target, what, thrown);
 }
 
 function isLocal(url: string): boolean {
