@@ -84,11 +84,14 @@ export class Benchmarker {
       },
       { setupS: readClock() - started, pinned: false },
     );
-    const runs = [judgeRun(run)];
+    const judged = judgeRun(run);
+    const runs = [judged];
     const interval = estimateInterval(runs, this.#options.seed ?? 1);
     const conclusive = meetsGoal(interval, "s", this.#options.goal ?? 0.02);
     const durationS = readClock() - started;
-    const measurement = { benchmark, runs, runsMade: 1, interval, conclusive, durationS, leak: run.memory.leak };
+    const { verdict } = judged;
+    const counts = { runsMade: 1, runsNotSteady: verdict === "no_steady_state" ? 1 : 0 };
+    const measurement = { benchmark, runs, verdict, ...counts, interval, conclusive, durationS, leak: run.memory.leak };
     const place = {
       suite: "functions",
       run: this.#run,

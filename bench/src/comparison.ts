@@ -1,6 +1,6 @@
 import type { Result } from "@fleetmark/shared/result";
 import type { Baseline, BaselineEntry } from "@fleetmark/shared/result-file";
-import type { MedianInterval } from "@fleetmark/shared/stats/bootstrap";
+import { type MedianInterval, scaleBy } from "@fleetmark/shared/stats/bootstrap";
 import { compareIntervals, type MedianChange } from "@fleetmark/shared/stats/compare";
 import { normalQuantile } from "@fleetmark/shared/stats/distributions";
 
@@ -51,12 +51,10 @@ const disturbedReach = 0.5;
 
 function readInterval(result: Result): MedianInterval {
   const { median, median_low, median_high } = result;
+  const { project, restore } = scaleBy(result.quantity !== "overhead" && median_low > 0 ? "relative" : "absolute");
+  const widen = (bound: number): number => restore(project(median) + widening * (project(bound) - project(median)));
   const reach = result.disturbance === "" ? 0 : disturbedReach * Math.abs(median);
-  return {
-    median,
-    low: median - widening * (median - median_low) - reach,
-    high: median + widening * (median_high - median) + reach,
-  };
+  return { median, low: widen(median_low) - reach, high: widen(median_high) + reach };
 }
 
 function exact(value: number): MedianInterval {

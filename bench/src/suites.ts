@@ -23,6 +23,7 @@ const tensorRuntimes = [
 const plainRuntime = { runtime: "js", device: "cpu" } as const;
 const [jaxJs, tfjsWasm] = tensorRuntimes;
 const sizes = [100, 1000, 10_000, 100_000];
+const quickSizes = [1000, 100_000];
 
 function describe(workload: string, params: Params, { runtime, device }: { runtime: string; device: string }): Benchmark {
   return { workload, category: findWorkload(workload).category, params, runtime, device };
@@ -37,8 +38,8 @@ const memoryBenchmarks: readonly Benchmark[] = plants.map(({ id }) =>
   describe("episode_memory", { env: id, steps: 1000 }, plainRuntime),
 );
 
-const listExecutions = (on: (typeof tensorRuntimes)[number]): Benchmark[] =>
-  vectorKernels.flatMap((kernel) => sizes.map((size) => describe("tensor_execution", { kernel, size }, on)));
+const listExecutions = (on: (typeof tensorRuntimes)[number], chosen = sizes): Benchmark[] =>
+  vectorKernels.flatMap((kernel) => chosen.map((size) => describe("tensor_execution", { kernel, size }, on)));
 
 const listTensorBenchmarks = (on: (typeof tensorRuntimes)[number]): Benchmark[] => [
   describe("policy_forward", { batch: 1 }, on),
@@ -56,7 +57,7 @@ const quick: Suite = {
     ...[jaxJs, tfjsWasm].flatMap((on) => [1, 256].map((batch) => describe("policy_forward", { batch }, on))),
     describe("td3_bc_update", { batch: 256 }, jaxJs),
     ...["sum_of_squares", "sin_cos_chain", "td3_bc_update"].map((kernel) => describe("jit_compile", { kernel }, jaxJs)),
-    ...listExecutions(jaxJs),
+    ...listExecutions(jaxJs, quickSizes),
     ...memoryBenchmarks,
   ],
 };

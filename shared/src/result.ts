@@ -63,7 +63,7 @@ export const resultSchema = z.object({
   throughput_unit: z.string(),
   process_runs: count.describe("fresh processes that contributed samples"),
   iterations_per_sample: count,
-  steady_state: z.enum(steadyStates).describe("the worst verdict among the process runs"),
+  steady_state: z.enum(steadyStates).describe("the worst verdict among the process runs that count"),
   conclusive: z.enum(["yes", "no"]).describe("whether the interval of the median met its goal within the time budget"),
   disturbance: z.string().describe("what disturbed the measurement; empty if nothing was seen"),
   ...statisticsShape,

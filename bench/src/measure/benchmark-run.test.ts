@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
+import type { SteadyState } from "@fleetmark/shared/result";
 import { describe, expect, it } from "vitest";
 import type { Benchmark, Params } from "../workloads/workload.js";
-import { type MeasureOptions, measureBenchmark } from "./benchmark-run.js";
+import { chooseRuns, type MeasureOptions, measureBenchmark } from "./benchmark-run.js";
 import { buildResult } from "./build-result.js";
 import { runSuite } from "./suite-run.js";
 
@@ -72,6 +73,25 @@ describe("work of known behaviour", () => {
     expect(episode.median).toBeGreaterThan(45);
     expect(episode.median).toBeLessThan(60);
   }, 60_000);
+});
+
+describe("chooseRuns", () => {
+  type Sketch = { verdict: SteadyState; disturbed: boolean };
+  const flat: Sketch = { verdict: "flat", disturbed: false };
+  const warm: Sketch = { verdict: "warmup", disturbed: false };
+  const unsettled: Sketch = { verdict: "no_steady_state", disturbed: false };
+  const disturbed: Sketch = { verdict: "flat", disturbed: true };
+
+  it.each([
+    ["the worst verdict of runs that all settled", [flat, warm, flat], [flat, warm, flat], "warmup"],
+    ["without the few that did not settle", [flat, unsettled, warm], [flat, warm], "warmup"],
+    ["all where half did not settle", [flat, unsettled, warm, unsettled], [flat, unsettled, warm, unsettled], "no_steady_state"],
+    ["undisturbed ones where there are enough", [flat, disturbed, flat, flat], [flat, flat, flat], "flat"],
+    ["disturbed ones too where there are not", [flat, disturbed, flat], [flat, disturbed, flat], "flat"],
+    ["a single one", [unsettled], [unsettled], "no_steady_state"],
+  ] as const)("takes %s", (_, made, counted, verdict) => {
+    expect(chooseRuns(made, 3)).toEqual({ counted, verdict });
+  });
 });
 
 describe("work that fails", () => {

@@ -9,7 +9,7 @@ import { hadToWait, listDisturbances } from "./disturbance.js";
 import type { LeakVerdict } from "./memory.js";
 import type { Job, ProcessRun } from "./process-run.js";
 import { meetsGoal, planNextRun, type RepetitionLimits, type RunPlan } from "./repetition.js";
-import { classifySteadyState } from "./steady-state.js";
+import { classifySteadyState, worstVerdict } from "./steady-state.js";
 
 export interface MeasureOptions {
   readonly taskModule: string;
@@ -34,8 +34,11 @@ export interface JudgedRun extends ProcessRun {
 /** All that was measured of one benchmark. */
 export interface Measurement {
   readonly benchmark: Benchmark;
-  /** Those that count: undisturbed ones where there are enough, else all. */
+  /** Those that count. */
   readonly runs: readonly JudgedRun[];
+  readonly verdict: SteadyState;
+  /** Runs made whose times did not settle. */
+  readonly runsNotSteady: number;
   readonly runsMade: number;
   readonly interval: MedianInterval;
   readonly conclusive: boolean;
@@ -48,11 +51,12 @@ export interface Measurement {
 const mostDisturbedWindows = 0.2;
 
 /** A task of many samples per process needs three runs to tell runs apart; one of a single sample needs five. */
-const manySamples: RepetitionLimits = { fewestRuns: 3, mostRuns: 20, fewestSamples: 20, mostSamples: 300 };
+const manySamples: RepetitionLimits = { fewestRuns: 3, mostRuns: 20, fewestSamples: 20, mostSamples: 1000 };
 const oneSample: RepetitionLimits = { fewestRuns: 5, mostRuns: 20, fewestSamples: 1, mostSamples: 1 };
 
-/** What the first process is assumed to cost beside its samples, before any was measured. */
-const assumedRunCostS = 0.3;
+/** What the first process is assumed to cost beside its samples, before any was measured, and how many runs are planned for. */
+const assumedRunCostS = 0.4;
+const plannedRuns = 4;
 
 export const unitOf = { repeat: "s", compare: "%", "first-call": "s", episode: "MB" } as const;
 
@@ -71,7 +75,7 @@ export async function measureBenchmark(benchmark: Benchmark, options: MeasureOpt
   let plan: RunPlan | "stop" = {
     samples: manySamples.mostSamples,
     fewestSamples: manySamples.fewestSamples,
-    limitS: Math.max(0.1, options.budgetS / manySamples.fewestRuns - assumedRunCostS),
+    limitS: Math.max(0.1, options.budgetS / plannedRuns - assumedRunCostS),
   };
   for (;;) {
     const runStarted = readClock();
@@ -85,13 +89,14 @@ export async function measureBenchmark(benchmark: Benchmark, options: MeasureOpt
     made.push(run);
     costs.push(readClock() - runStarted - run.timedS);
     const limits = run.kind === "repeat" || run.kind === "compare" ? manySamples : oneSample;
-    const counted = chooseRuns(made, limits.fewestRuns);
+    const { counted, verdict } = chooseRuns(made, limits.fewestRuns);
     const interval = estimateInterval(counted, options.seed);
     const goalMet = counted.length >= limits.fewestRuns && meetsGoal(interval, unitOf[run.kind], options.goal);
-    const clean = made.filter((each) => !each.disturbed);
+    const clean = made.filter((each) => !each.disturbed && isSettled(each));
     plan = planNextRun(
       {
         runs: clean.map((each) => each.steady),
+        warmupSamples: Math.max(0, ...clean.map((each) => each.samples.length - each.steady.length)),
         runsMade: made.length,
         goalMet: goalMet && clean.length >= limits.fewestRuns,
         runCostS: median(costs),
@@ -103,7 +108,9 @@ export async function measureBenchmark(benchmark: Benchmark, options: MeasureOpt
     if (plan === "stop" || options.signal?.aborted) {
       const leak = made.find((each) => each.memory.leak !== undefined)?.memory.leak;
       const durationS = readClock() - started;
-      return { benchmark, runs: counted, runsMade: made.length, interval, conclusive: goalMet, durationS, leak };
+      const runsNotSteady = made.filter((each) => !isSettled(each)).length;
+      const facts = { runsMade: made.length, runsNotSteady, durationS, leak };
+      return { benchmark, runs: counted, verdict, interval, conclusive: goalMet, ...facts };
     }
   }
 }
@@ -115,16 +122,32 @@ export function judgeRun(run: ProcessRun): JudgedRun {
   return { ...run, verdict, steady: run.samples.slice(start), disturbed };
 }
 
-/** Returns the undisturbed runs if they are enough, else all: a disturbed figure that says so is better than none. */
-function chooseRuns(made: readonly JudgedRun[], enough: number): readonly JudgedRun[] {
-  const clean = made.filter((run) => !run.disturbed);
-  return clean.length >= enough ? clean : made;
+function isSettled({ verdict }: Pick<JudgedRun, "verdict">): boolean {
+  return verdict !== "no_steady_state";
 }
 
-/** Estimates the 95 % interval of the median from the steady samples of some runs. */
+/** Two runs tell by how much runs differ, if badly: their interval is six times as wide as that of many. */
+const fewestSettled = 2;
+
+/**
+ * Chooses the runs that count: the undisturbed ones if they are enough, else all, since a disturbed figure that says so is better
+ * than none; and of these the ones that settled, if they are most. One run in which something moved then does not speak for the
+ * work; where half of them did not settle, the work itself has no steady state, and says so.
+ */
+export function chooseRuns<R extends Pick<JudgedRun, "verdict" | "disturbed">>(
+  made: readonly R[],
+  enough: number,
+): { counted: readonly R[]; verdict: SteadyState } {
+  const clean = made.filter((run) => !run.disturbed);
+  const pool = clean.length >= enough ? clean : made;
+  const settled = pool.filter(isSettled);
+  const counted = settled.length >= fewestSettled && 2 * settled.length > pool.length ? settled : pool;
+  return { counted, verdict: worstVerdict(counted.map((run) => run.verdict)) };
+}
+
+/** Estimates the 95 % interval of the median from the steady samples of some runs: as a factor where they are positive amounts. */
 export function estimateInterval(runs: readonly JudgedRun[], seed: number): MedianInterval {
-  return bootstrapMedian(
-    runs.map((run) => run.steady),
-    { seed },
-  );
+  const samples = runs.map((run) => run.steady);
+  const isPositive = unitOf[runs[0].kind] !== "%" && samples.every((run) => run.every((sample) => sample > 0));
+  return bootstrapMedian(samples, { seed, scale: isPositive ? "relative" : "absolute" });
 }

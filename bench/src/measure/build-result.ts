@@ -5,7 +5,6 @@ import type { Benchmark } from "../workloads/workload.js";
 import { type JudgedRun, type Measurement, unitOf } from "./benchmark-run.js";
 import { describeDisturbances } from "./disturbance.js";
 import type { LeakVerdict } from "./memory.js";
-import { worstVerdict } from "./steady-state.js";
 
 /** Where a result belongs. */
 export interface ResultPlace {
@@ -88,6 +87,7 @@ export function buildResult(measurement: Measurement, place: ResultPlace): Resul
       ...mergeMetadata(runs),
       ...describeMemory(runs, measurement.leak),
       process_runs_made: measurement.runsMade,
+      process_runs_not_steady: measurement.runsNotSteady,
       process_runs_disturbed: runs.filter((run) => run.disturbed).length,
       process_runs_pinned: runs.filter((run) => run.pinned).length,
       clock_resolution_ns: median(runs.map((run) => run.clock.resolutionS)) * 1e9,
@@ -108,7 +108,7 @@ export function buildResult(measurement: Measurement, place: ResultPlace): Resul
     throughput_unit: repeated ? `${processed.unit}/s` : "",
     process_runs: runs.length,
     iterations_per_sample: iterationsPerSample,
-    steady_state: worstVerdict(runs.map((run) => run.verdict)),
+    steady_state: measurement.verdict,
     conclusive: measurement.conclusive ? "yes" : "no",
     disturbance: describeDisturbances(runs.filter((run) => run.disturbed).map((run) => run.exposure)),
     ...summarize(runs.flatMap((run) => Array.from(run.steady))),

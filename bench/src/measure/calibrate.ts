@@ -11,7 +11,7 @@ const shortestSampleS = 5e-4;
 const settledShare = 0.1;
 
 /** Code that runs for less than this many seconds may be waiting to be compiled, and its pace settle too early. */
-const shortestTrialS = 0.02;
+const shortestTrialS = 0.05;
 
 export interface Calibration {
   readonly iterationsPerSample: number;

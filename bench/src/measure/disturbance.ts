@@ -8,8 +8,9 @@ export interface Snapshot {
   /** CPU seconds that all processes of the machine took, and that the hypervisor took from it. */
   readonly busyS: number | undefined;
   readonly stealS: number | undefined;
-  /** CPU seconds that this process took. */
+  /** CPU seconds that this process took, and its main thread alone. */
   readonly ownS: number;
+  readonly mainS: number | undefined;
   /** Seconds that the main thread was ready to run and had no core. */
   readonly waitS: number | undefined;
   /** Seconds in which some process of the machine stood still for want of memory. */
@@ -21,6 +22,7 @@ export interface Snapshot {
 
 /** What happened around the measured work between two snapshots. Shares are of the time between, `others` is in cores. */
 export interface Exposure {
+  /** The main thread stood ready without a core, for longer than the process's own other threads can have held it. */
   readonly wait: number;
   readonly steal: number;
   readonly others: number;
@@ -74,6 +76,7 @@ export function takeSnapshot(core: number | undefined): Snapshot {
     busyS: cpu?.busyS,
     stealS: cpu?.stealS,
     ownS: (usage.user + usage.system) / 1e6,
+    mainS: readCounter("/proc/self/schedstat", /^(\d+)/, 1e-9),
     waitS: readCounter("/proc/self/schedstat", /^\d+ (\d+)/, 1e-9),
     memoryStallS: readCounter("/proc/pressure/memory", /some .*total=(\d+)/, 1e-6),
     throttles: readThrottles(),
@@ -93,7 +96,7 @@ export function compareSnapshots(before: Snapshot, after: Snapshot): Exposure {
   const lost =
     before.frequencyHz === undefined || after.frequencyHz === undefined ? 0 : 1 - after.frequencyHz / before.frequencyHz;
   return {
-    wait: share(grow("waitS")),
+    wait: share(Math.max(0, grow("waitS") - (before.mainS === undefined ? 0 : Math.max(0, grow("ownS") - grow("mainS"))))),
     steal: share(grow("stealS")),
     others: before.busyS === undefined ? 0 : share(Math.max(0, grow("busyS") - grow("ownS"))),
     memoryStall: share(grow("memoryStallS")),

@@ -83,6 +83,7 @@ describe("disturbance", () => {
     busyS: 0,
     stealS: 0,
     ownS: 0,
+    mainS: 0,
     waitS: 0,
     memoryStallS: 0,
     throttles: 0,
@@ -90,7 +91,7 @@ describe("disturbance", () => {
   };
 
   it("sees nothing where this process alone was busy", () => {
-    const after = { ...before, timeS: 1, busyS: 1, ownS: 1 };
+    const after = { ...before, timeS: 1, busyS: 1, ownS: 1, mainS: 1 };
     expect(listDisturbances(compareSnapshots(before, after))).toEqual([]);
     expect(describeDisturbances([compareSnapshots(before, after)])).toBe("");
   });
@@ -103,9 +104,15 @@ describe("disturbance", () => {
     [{ throttles: 3 }, "throttles", "3 thermal throttle events"],
     [{ frequencyHz: 1e9 }, "slowdown", "core frequency fell by 50 %"],
   ] as const)("sees %o as %s", (seen, key, phrase) => {
-    const exposure = compareSnapshots(before, { ...before, timeS: 1, busyS: 1, ownS: 1, ...seen });
+    const exposure = compareSnapshots(before, { ...before, timeS: 1, busyS: 1, ownS: 1, mainS: 1, ...seen });
     expect(listDisturbances(exposure)).toEqual([key]);
     expect(describeDisturbances([exposure])).toBe(phrase);
+  });
+
+  it("does not mind waiting for threads of its own, such as a compiler's on the same core", () => {
+    const busy = { ...before, timeS: 1, busyS: 1, ownS: 1, mainS: 0.6 };
+    expect(listDisturbances(compareSnapshots(before, { ...busy, waitS: 0.4 }))).toEqual([]);
+    expect(listDisturbances(compareSnapshots(before, { ...busy, waitS: 0.5 }))).toEqual(["wait"]);
   });
 
   it("counts what a machine does not show as nothing seen", () => {
@@ -113,6 +120,7 @@ describe("disturbance", () => {
       ...before,
       busyS: undefined,
       stealS: undefined,
+      mainS: undefined,
       waitS: undefined,
       memoryStallS: undefined,
       throttles: undefined,

@@ -53,6 +53,7 @@ describe("planNextRun", () => {
   const limits = { fewestRuns: 3, mostRuns: 20, fewestSamples: 20, mostSamples: 300 };
   const state = {
     runs: makeRuns(3, 50, 0.5, 1),
+    warmupSamples: 0,
     runsMade: 3,
     goalMet: false,
     runCostS: 0.3,
@@ -64,6 +65,12 @@ describe("planNextRun", () => {
     expect(planNextRun({ ...state, goalMet: true }, limits)).toBe("stop");
     expect(planNextRun({ ...state, runsMade: 20 }, limits)).toBe("stop");
     expect(planNextRun({ ...state, remainingS: 0.1 }, limits)).toBe("stop");
+  });
+
+  it("lets a run go on for longer than it warms up", () => {
+    const plan = planNextRun({ ...state, warmupSamples: 60 }, limits);
+    expect(plan).toMatchObject({ fewestSamples: 120 });
+    expect((plan as { samples: number }).samples).toBeGreaterThanOrEqual(120);
   });
 
   it("makes two runs whatever they cost, and the fewest even when the first met the goal", () => {
@@ -79,9 +86,10 @@ describe("planNextRun", () => {
         fc.double({ min: 1e-6, max: 1, noNaN: true }),
         fc.double({ min: 0, max: 1000, noNaN: true }),
         fc.integer(),
-        (runsMade, runCostS, sampleCostS, remainingS, seed) => {
+        fc.integer({ min: 0, max: 500 }),
+        (runsMade, runCostS, sampleCostS, remainingS, seed, warmupSamples) => {
           const runs = makeRuns(runsMade, 30, 0.3, 1, seed);
-          const plan = planNextRun({ runs, runsMade, goalMet: false, runCostS, sampleCostS, remainingS }, limits);
+          const plan = planNextRun({ runs, warmupSamples, runsMade, goalMet: false, runCostS, sampleCostS, remainingS }, limits);
           if (plan === "stop") return;
           expect(plan.samples).toBeGreaterThanOrEqual(limits.fewestSamples);
           expect(plan.samples).toBeLessThanOrEqual(limits.mostSamples);

@@ -52,8 +52,10 @@ export function meetsGoal({ median, low, high }: MedianInterval, unit: "s" | "%"
 }
 
 export interface RepetitionState {
-  /** Steady samples of each undisturbed run. */
+  /** Steady samples of each undisturbed run that settled. */
   readonly runs: readonly ArrayLike<number>[];
+  /** Samples that the longest warm-up among them took. */
+  readonly warmupSamples: number;
   /** Runs made in all, disturbed ones included. */
   readonly runsMade: number;
   readonly goalMet: boolean;
@@ -78,14 +80,15 @@ export interface RunPlan {
 
 /** Plans the next process run, or says to stop: the goal is met, or no whole run fits into the budget any more. */
 export function planNextRun(state: RepetitionState, limits: RepetitionLimits): RunPlan | "stop" {
-  const { runs, runCostS, sampleCostS, remainingS } = state;
+  const { runs, warmupSamples, runCostS, sampleCostS, remainingS } = state;
   const missing = limits.fewestRuns - runs.length;
   if ((state.goalMet && missing <= 0) || state.runsMade >= limits.mostRuns) return "stop";
-  const least = Math.min(limits.fewestSamples, limits.mostSamples);
+  // A run must go on for as long again as it warms up, else its samples are warm-up only.
+  const least = Math.min(Math.max(limits.fewestSamples, 2 * warmupSamples), limits.mostSamples);
   // Two runs are made whatever they cost: one run says nothing about the next.
   if (state.runsMade >= 2 && remainingS < runCostS + least * sampleCostS) return "stop";
   const affordable = Math.floor((remainingS / Math.max(1, missing) - runCostS) / sampleCostS);
   const wanted = runs.length < 2 ? limits.mostSamples : chooseSamplesPerRun(estimateVariances(runs), runCostS, sampleCostS);
-  const samples = Math.max(least, Math.min(wanted, affordable, limits.mostSamples));
+  const samples = Math.max(least, Math.min(wanted + warmupSamples, affordable, limits.mostSamples));
   return { samples, fewestSamples: least, limitS: Math.max(1.5 * samples * sampleCostS, 0.05) };
 }

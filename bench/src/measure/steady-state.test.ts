@@ -61,6 +61,26 @@ describe("classifySteadyState", () => {
     expect(classifySteadyState(drift).verdict).toBe("no_steady_state");
   });
 
+  it("counts a short excursion from a level and back to it, or at the very end, as noise", () => {
+    const back: [number, number][] = [
+      [1, 200],
+      [1.5, 20],
+      [1, 80],
+    ];
+    expect(classifySteadyState(makeTimes(back, 0.05))).toEqual({ verdict: "flat", start: 0 });
+    const ending: [number, number][] = [
+      [1, 280],
+      [1.5, 20],
+    ];
+    expect(classifySteadyState(makeTimes(ending, 0.05))).toEqual({ verdict: "flat", start: 0 });
+    const long: [number, number][] = [
+      [1, 200],
+      [1.5, 60],
+      [1, 40],
+    ];
+    expect(classifySteadyState(makeTimes(long, 0.05)).verdict).toBe("no_steady_state");
+  });
+
   it("says nothing of few samples", () => {
     expect(classifySteadyState([1, 1, 1])).toEqual({ verdict: "unclassified", start: 0 });
   });

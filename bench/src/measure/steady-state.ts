@@ -15,6 +15,12 @@ const equalShare = 0.05;
 /** The part at the end that must be at one level, as in Barrett et al.: 500 of 2000 iterations. */
 const tailShare = 0.25;
 
+/**
+ * A level that is left again within this share of the samples is an excursion: a long collection, or another program for some
+ * milliseconds. It belongs into the spread; where it is the end, nobody can say what would have come after.
+ */
+const excursionShare = 0.1;
+
 export interface SteadyPart {
   readonly verdict: SteadyState;
   /** Index of the first sample of the steady part; 0 where there is none to separate. */
@@ -31,7 +37,7 @@ export interface SteadyPart {
 export function classifySteadyState(times: ArrayLike<number>): SteadyPart {
   const n = times.length;
   if (n < fewestSamples) return { verdict: "unclassified", start: 0 };
-  const changes = findChangePoints(times, { shortest: Math.max(3, Math.ceil(n / 50)) });
+  const changes = dropExcursions(times, findChangePoints(times, { shortest: Math.max(3, Math.ceil(n / 50)) }));
   const levels = segmentLevels(times, changes);
   const starts = [0, ...changes];
   const last = levels[levels.length - 1];
@@ -44,6 +50,18 @@ export function classifySteadyState(times: ArrayLike<number>): SteadyPart {
   if (first === 0) return { verdict: "flat", start: 0 };
   const left = levels.slice(0, first);
   return { verdict: left.some((level) => level < last - tolerance) ? "slowdown" : "warmup", start };
+}
+
+/** Leaves out the changes around excursions from a level and back to it. Warm-up at the beginning is none. */
+function dropExcursions(times: ArrayLike<number>, changes: readonly number[]): readonly number[] {
+  const levels = segmentLevels(times, changes);
+  const found = changes.findIndex((start, i) => {
+    const [before, after] = [levels[i], levels[i + 2] ?? levels[i]];
+    const isShort = (changes[i + 1] ?? times.length) - start < excursionShare * times.length;
+    return isShort && Math.abs(after - before) <= equalShare * before;
+  });
+  if (found === -1) return changes;
+  return dropExcursions(times, [...changes.slice(0, found), ...changes.slice(found + 2)]);
 }
 
 /** Whether the steady part's halves lie apart though each step between its levels was small: a slow drift. */

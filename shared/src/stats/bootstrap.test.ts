@@ -29,6 +29,29 @@ test("the interval holds the median, is reproducible and moves with the samples"
   );
 });
 
+test("on the relative scale an interval of positive samples stays over zero, and moves with their unit", () => {
+  const positive = fc.array(fc.array(fc.double({ min: 1e-6, max: 1e3, noNaN: true }), { minLength: 1, maxLength: 20 }), {
+    minLength: 1,
+    maxLength: 5,
+  });
+  fc.assert(
+    fc.property(positive, fc.integer({ min: 1, max: 1000 }), (samples, seed) => {
+      const options = { seed, resamples: 100, scale: "relative" } as const;
+      const interval = bootstrapMedian(samples, options);
+      expect(interval.low).toBeGreaterThan(0);
+      expect(interval.low).toBeLessThanOrEqual(interval.median);
+      expect(interval.high).toBeGreaterThanOrEqual(interval.median);
+      const inMilli = bootstrapMedian(
+        samples.map((run) => run.map((value) => 1024 * value)),
+        options,
+      );
+      expect(inMilli.high / interval.high).toBeCloseTo(1024, 6);
+    }),
+    { numRuns: 50 },
+  );
+  expect(() => bootstrapMedian([[1, 0]], { seed: 1, scale: "relative" })).toThrow(RangeError);
+});
+
 test("a resampled median is one of the samples or between two", () => {
   const medians = resampleMedians([[1, 2, 3], [10]], createRandom(1), 200);
   expect([...medians].every((value) => value >= 1 && value <= 10)).toBe(true);

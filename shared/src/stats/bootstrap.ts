@@ -20,6 +20,15 @@ export interface BootstrapOptions {
   readonly resamples?: number;
 }
 
+/** `relative`: as a factor, by logarithms, for positive quantities such as times. `absolute`: as a difference, for any. */
+export type Scale = "relative" | "absolute";
+
+/** Returns how numbers are taken to the scale on which their deviations are symmetric, and back. */
+export function scaleBy(scale: Scale): { project: (value: number) => number; restore: (value: number) => number } {
+  if (scale === "relative") return { project: Math.log, restore: Math.exp };
+  return { project: (value) => value, restore: (value) => value };
+}
+
 /**
  * Returns how many neighbouring samples are drawn together: 1 for independent ones, else the length that is best for the
  * mean of an AR(1) process, (2ρ / (1 − ρ²))^⅔ n^⅓ (Politis & White, "Automatic Block-Length Selection for the Dependent
@@ -99,19 +108,24 @@ export function widenForFewRuns(runs: number, confidence: number): number {
 }
 
 /**
- * Returns the median of all samples with a bootstrap interval (percentiles, widened for the number of runs). A single
- * run gives the spread within that run only. Reproducible by its seed.
- * @throws RangeError when there are no samples
+ * Returns the median of all samples with a bootstrap interval (percentiles, widened for the number of runs on the scale
+ * asked for, by default the absolute one; on the relative one it never reaches zero). A single run gives the spread within that
+ * run only. Reproducible by its seed.
+ * @throws RangeError when there are no samples, or the relative scale is asked for numbers that are not positive
  */
-export function bootstrapMedian(runs: SampleRuns, options: BootstrapOptions): MedianInterval {
-  const confidence = options.confidence ?? 0.95;
+export function bootstrapMedian(runs: SampleRuns, options: BootstrapOptions & { readonly scale?: Scale }): MedianInterval {
+  const { confidence = 0.95, scale = "absolute" } = options;
   const filled = runs.filter((run) => run.length > 0);
-  const centre = median(filled.flatMap((run) => Array.from(run)));
+  const pool = filled.flatMap((run) => Array.from(run));
+  if (scale === "relative" && pool.some((value) => value <= 0)) throw new RangeError("the relative scale needs positive samples");
+  const { project, restore } = scaleBy(scale);
+  const centre = median(pool);
   const medians = sortNumbers(resampleMedians(filled, createRandom(options.seed), options.resamples ?? 1000));
   const factor = widenForFewRuns(filled.length, confidence);
+  const reach = (tail: number): number => factor * (project(quantile(medians, tail)) - project(centre));
   return {
     median: centre,
-    low: centre - factor * Math.max(0, centre - quantile(medians, (1 - confidence) / 2)),
-    high: centre + factor * Math.max(0, quantile(medians, (1 + confidence) / 2) - centre),
+    low: Math.min(centre, restore(project(centre) + reach((1 - confidence) / 2))),
+    high: Math.max(centre, restore(project(centre) + reach((1 + confidence) / 2))),
   };
 }

@@ -1,13 +1,17 @@
-import { type BootstrapOptions, type MedianInterval, resampleMedians, type SampleRuns } from "./bootstrap.js";
+import {
+  type BootstrapOptions,
+  type MedianInterval,
+  resampleMedians,
+  type SampleRuns,
+  type Scale,
+  scaleBy,
+} from "./bootstrap.js";
 import { normalQuantile, studentQuantile } from "./distributions.js";
 import { median, quantile, sortNumbers } from "./quantiles.js";
 import { createRandom } from "./random.js";
 import { variance } from "./summary.js";
 
-/** `relative`: after / before − 1, for positive quantities such as times. `absolute`: after − before, for any. */
-export type Scale = "relative" | "absolute";
-
-/** How the median moved from before to after, on the scale asked for. */
+/** How the median moved from before to after: after / before − 1 on the relative scale, after − before on the absolute one. */
 export interface MedianChange {
   readonly before: number;
   readonly after: number;
@@ -52,7 +56,7 @@ export function compareSamples(
   const { confidence = 0.95, resamples = 1000, scale } = options;
   const smallest = Math.min(...[...before, ...after].map((run) => sortNumbers(run)[0] ?? Number.POSITIVE_INFINITY));
   if (scale === "relative" && smallest <= 0) throw new RangeError("a relative change needs positive samples");
-  const project = scale === "relative" ? Math.log : (value: number) => value;
+  const { project } = scaleBy(scale);
   const restore = scale === "relative" ? Math.expm1 : (value: number) => value;
   const random = createRandom(options.seed);
   const a = resampleSide(before, random, resamples, project);
@@ -82,7 +86,7 @@ export function compareIntervals(before: MedianInterval, after: MedianInterval, 
     throw new RangeError("a relative change needs positive medians");
   }
   // A widened interval of a positive quantity may reach below zero: its logarithm is then as far below as above.
-  const project = scale === "relative" ? Math.log : (value: number) => value;
+  const { project } = scaleBy(scale);
   const restore = scale === "relative" ? Math.expm1 : (value: number) => value;
   const reach = ({ median: centre, low, high }: MedianInterval): { down: number; up: number } => {
     const up = project(high) - project(centre);
