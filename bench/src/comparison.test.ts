@@ -1,6 +1,5 @@
-import type { Result } from "@fleetmark/shared/result";
-import type { Baseline } from "@fleetmark/shared/result-file";
-import { parseBaseline } from "@fleetmark/shared/result-file";
+import type { Result, Run } from "@fleetmark/shared/result";
+import { parseBaseline, toBaseline } from "@fleetmark/shared/result-file";
 import { describe, expect, it } from "vitest";
 import { compareWithBaseline, isFailure, isSteady } from "./comparison.js";
 
@@ -52,19 +51,8 @@ function makeResult(median: number, reach: number, more: Partial<Result> = {}): 
   };
 }
 
-function makeBaseline(...results: Result[]): Baseline {
-  const entries = results.map((result) => ({
-    name: result.name,
-    category: result.category,
-    throughput: result.throughput > 0 ? result.throughput : undefined,
-    memoryPeakMb: result.memory_peak_mb,
-    result,
-  }));
-  return { entries, run: undefined };
-}
-
 const compareTimes = (before: Result, after: Result) =>
-  compareWithBaseline([after], makeBaseline(before)).comparisons.find(({ metric }) => metric === "throughput");
+  compareWithBaseline([after], toBaseline([before])).comparisons.find(({ metric }) => metric === "throughput");
 
 describe("throughput", () => {
   it.each([
@@ -104,7 +92,7 @@ describe("memory", () => {
   const compareMemory = (before: number, after: number) =>
     compareWithBaseline(
       [makeResult(1, 0.01, { memory_peak_mb: after })],
-      makeBaseline(makeResult(1, 0.01, { memory_peak_mb: before })),
+      toBaseline([makeResult(1, 0.01, { memory_peak_mb: before })]),
     ).comparisons.find(({ metric }) => metric === "memory");
 
   it("is a medium regression from 20 % more", () => {
@@ -117,14 +105,14 @@ describe("memory", () => {
 describe("a report", () => {
   it("fails on medium and high alone", () => {
     const judge = (factor: number) =>
-      isFailure(compareWithBaseline([makeResult(factor, 0.005)], makeBaseline(makeResult(1, 0.005))));
+      isFailure(compareWithBaseline([makeResult(factor, 0.005)], toBaseline([makeResult(1, 0.005)])));
     expect([1, 1.05, 1.15, 1.5].map(judge)).toEqual([false, false, true, true]);
   });
 
   it("names what only one side has", () => {
     const report = compareWithBaseline(
       [makeResult(1, 0.01, { name: "new" })],
-      makeBaseline(makeResult(1, 0.01, { name: "old" })),
+      toBaseline([makeResult(1, 0.01, { name: "old" })]),
     );
     expect(report).toEqual({ comparisons: [], added: ["new"], missing: ["old"], otherHardware: null });
   });
@@ -146,8 +134,8 @@ describe("a report", () => {
   });
 
   it("judges no time against other hardware", () => {
-    const run = { hw_class: "another" } as Baseline["run"];
-    const report = compareWithBaseline([makeResult(2, 0.01)], { ...makeBaseline(makeResult(1, 0.01)), run });
+    const run = { hw_class: "another" } as Run;
+    const report = compareWithBaseline([makeResult(2, 0.01)], toBaseline([makeResult(1, 0.01)], run));
     expect(report.otherHardware).toEqual({ before: "another", after: "c" });
     expect(report.comparisons.find(({ metric }) => metric === "throughput")).toMatchObject({ verdict: "inconclusive" });
     expect(isFailure(report)).toBe(false);

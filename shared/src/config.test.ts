@@ -1,8 +1,8 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import {
   addressSchema,
@@ -28,8 +28,12 @@ const schema = z.strictObject({
   buffer: z.strictObject({ size: byteSizeSchema.prefault("1MiB").describe("how much") }).prefault({}),
 });
 
+const folder = mkdtempSync(join(tmpdir(), "fleetmark-config-"));
+let written = 0;
+afterAll(() => rmSync(folder, { recursive: true }));
+
 function write(text: string): string {
-  const file = join(mkdtempSync(join(tmpdir(), "fleetmark-config-")), "agent.yaml");
+  const file = join(folder, `agent-${++written}.yaml`);
   writeFileSync(file, text);
   return file;
 }

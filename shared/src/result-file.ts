@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { errorMessage, FleetmarkError } from "./errors.js";
-import { categories, type Result, type Run, resultSchema, runSchema } from "./result.js";
+import { type Result, type Run, resultSchema, runSchema } from "./result.js";
 
 /** What `fleetmark bench` writes and compares with: a run and its results. */
 export const resultFileSchema = z.object({
@@ -53,6 +53,11 @@ function toEntry(result: z.infer<typeof plainResultSchema> | Result, whole: Resu
   };
 }
 
+/** Returns whole results as what others are compared with. */
+export function toBaseline(results: readonly Result[], run?: Run): Baseline {
+  return { entries: results.map((result) => toEntry(result, result)), run };
+}
+
 function explain(error: z.ZodError): string {
   return error.issues
     .slice(0, 3)
@@ -75,7 +80,7 @@ export function parseBaseline(text: string, name: string): Baseline {
   if (isOurs) {
     const file = resultFileSchema.safeParse(parsed);
     if (!file.success) throw new FleetmarkError("RESULT_FILE_INVALID", `${name}: ${explain(file.error)}`, { cause: file.error });
-    return { entries: file.data.results.map((result) => toEntry(result, result)), run: file.data.run };
+    return toBaseline(file.data.results, file.data.run);
   }
   const file = plainFileSchema.safeParse(parsed);
   if (!file.success) throw new FleetmarkError("RESULT_FILE_INVALID", `${name}: ${explain(file.error)}`, { cause: file.error });
@@ -85,9 +90,4 @@ export function parseBaseline(text: string, name: string): Baseline {
 /** Returns the JSON Schema of a result file. */
 export function resultFileJsonSchema(): Record<string, unknown> {
   return z.toJSONSchema(resultFileSchema);
-}
-
-/** Whether a text is one of the categories. */
-export function isCategory(text: string): text is (typeof categories)[number] {
-  return (categories as readonly string[]).includes(text);
 }

@@ -1,5 +1,6 @@
 import type { Result } from "@fleetmark/shared/result";
-import { type Comparison, compareWithBaseline } from "../comparison.js";
+import { toBaseline } from "@fleetmark/shared/result-file";
+import { type Comparison, compareWithBaseline, isSteady } from "../comparison.js";
 import { hardwareClass, hostFacts } from "../measure/host.js";
 import { runSuite } from "../measure/suite-run.js";
 import type { Suite } from "../suites.js";
@@ -31,15 +32,8 @@ async function measure(suite: Suite, seed: number, taskModule: string | undefine
 export async function comparePair(suite: Suite, seed: number, budgetS: number, slowed?: string): Promise<PairOutcome> {
   const before = await measure(suite, seed, undefined, budgetS);
   const after = await measure(suite, seed, slowed, budgetS);
-  const steady = before.filter((result) => result.steady_state !== "no_steady_state");
-  const entries = steady.map((result) => ({
-    name: result.name,
-    category: result.category,
-    throughput: result.throughput > 0 ? result.throughput : undefined,
-    memoryPeakMb: result.memory_peak_mb,
-    result,
-  }));
-  return { results: [...before, ...after], comparisons: compareWithBaseline(after, { entries, run: undefined }).comparisons };
+  const baseline = toBaseline(before.filter(isSteady));
+  return { results: [...before, ...after], comparisons: compareWithBaseline(after, baseline).comparisons };
 }
 
 export interface PairOutcome {

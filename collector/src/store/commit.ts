@@ -8,13 +8,10 @@ import {
   INTEGER,
   VARCHAR,
 } from "@duckdb/node-api";
-import type { Batch, BatchId, Columns } from "@fleetmark/shared/batch";
+import type { Batch, Columns } from "@fleetmark/shared/batch";
 import { seriesKey } from "@fleetmark/shared/series";
-import { addSequence, hasSequence, type SequenceRanges } from "./sequence-ranges.js";
 import { addStoredSeries, numberSeries, type SeriesIndex, type StoredSeries } from "./series-index.js";
-
-/** Batches that are stored, by host and epoch. */
-export type StoredBatches = Map<string, SequenceRanges>;
+import { rememberBatch, type StoredBatches, selectNew } from "./stored-batches.js";
 
 /** What the only writer of a data file knows of it. It changes only after a commit. */
 export interface WriterState {
@@ -24,36 +21,6 @@ export interface WriterState {
 
 /** The most rows that one chunk of the engine holds. */
 const chunkRows = 2048;
-
-function epochKey(id: BatchId): string {
-  return `${id.epochUs} ${id.host}`;
-}
-
-function selectNew(stored: StoredBatches, batches: readonly Batch[]): Batch[] {
-  const inGroup = new Set<string>();
-  return batches.filter(({ id }) => {
-    const key = `${id.sequence} ${epochKey(id)}`;
-    if (inGroup.has(key) || hasSequence(stored.get(epochKey(id)) ?? [], id.sequence)) return false;
-    inGroup.add(key);
-    return true;
-  });
-}
-
-/** Records a batch id as stored. */
-export function rememberBatch(stored: StoredBatches, id: BatchId): void {
-  const key = epochKey(id);
-  const ranges = stored.get(key) ?? [];
-  addSequence(ranges, id.sequence);
-  stored.set(key, ranges);
-}
-
-/** Records stored sequences as the data file lists them: ranges in rising order. */
-export function rememberRange(stored: StoredBatches, host: string, epochUs: number, range: [number, number]): void {
-  const key = epochKey({ host, epochUs, sequence: 0 });
-  const ranges = stored.get(key) ?? [];
-  ranges.push(range);
-  stored.set(key, ranges);
-}
 
 interface Rows {
   readonly numbers: [ids: number[], times: bigint[], values: number[]];

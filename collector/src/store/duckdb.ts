@@ -3,12 +3,13 @@ import type { Batch } from "@fleetmark/shared/batch";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { pointToResult, pointToRun, type Result } from "@fleetmark/shared/result";
 import type { Series } from "@fleetmark/shared/series";
-import { commitBatches, rememberRange, type StoredBatches, type WriterState } from "./commit.js";
+import { commitBatches, type WriterState } from "./commit.js";
 import { type DataFile, explainOpenFailure, openDataFile } from "./data-file.js";
 import { type Moment, readHistory, readLatestMoments, readMomentsOfText, readNewestMoments, readPoints } from "./reads.js";
-import { readRecords } from "./records.js";
+import { buildHostRecords, identifyBenchmark, readRecords } from "./records.js";
 import { addStoredSeries, createSeriesIndex, findSeries, numberSeries, type SeriesIndex } from "./series-index.js";
 import type { HostRecord, ResultFilter, Store, StoreReader } from "./store.js";
+import { rememberRange, type StoredBatches } from "./stored-batches.js";
 
 /** Asks on a connection of its own, which sees what was committed when each statement began. */
 type Query = <T>(ask: (connection: DuckDBConnection) => Promise<T>) => Promise<T>;
@@ -46,8 +47,7 @@ async function readLatestResults(connection: DuckDBConnection, index: SeriesInde
   const series = findSeries(index, "benchmark", "median", { host, suite, category, benchmark });
   const latest = new Map<string, Moment>();
   for (const moment of await readLatestMoments(connection, index, "numbers", series)) {
-    const { suite: _, hw_class: __, ...identity } = JSON.parse(moment.tagsText);
-    const key = JSON.stringify(identity);
+    const key = identifyBenchmark(JSON.parse(moment.tagsText));
     if ((latest.get(key)?.timeUs ?? -1) < moment.timeUs) latest.set(key, moment);
   }
   return readRecords(await readPoints(connection, index, "benchmark", [...latest.values()]), pointToResult);
@@ -57,16 +57,7 @@ async function readHosts(connection: DuckDBConnection, index: SeriesIndex): Prom
   const moments = await readLatestMoments(connection, index, "texts", findSeries(index, "agent", "version", {}));
   const seen = (await connection.runAndReadAll("SELECT host, max(received_us) FROM batches GROUP BY host")).getRowsJS();
   const lastSeen = new Map(seen.map(([host, timeUs]) => [host as string, Number(timeUs)]));
-  const points = await readPoints(connection, index, "agent", moments);
-  return points
-    .map(({ tags, fields, timeUs }) => ({
-      host: tags.host,
-      version: String(fields.version),
-      hw_class: String(fields.hardware_class),
-      inventory: JSON.parse(String(fields.inventory)),
-      last_seen_us: Math.max(timeUs, lastSeen.get(tags.host) ?? 0),
-    }))
-    .sort((a, b) => (a.host < b.host ? -1 : 1));
+  return buildHostRecords(await readPoints(connection, index, "agent", moments), lastSeen);
 }
 
 function createReader(query: Query, index: () => SeriesIndex, close: () => Promise<void>): StoreReader {

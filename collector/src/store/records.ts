@@ -1,4 +1,5 @@
-import type { Point } from "@fleetmark/shared/series";
+import { canonicalTags, type Point } from "@fleetmark/shared/series";
+import type { HostRecord } from "./store.js";
 
 /** Keeps the points that read back. Ingest lets only whole records in, so others come from another version: they are passed over. */
 export function readRecords<R>(points: readonly Point[], read: (point: Point) => R): R[] {
@@ -9,4 +10,27 @@ export function readRecords<R>(points: readonly Point[], read: (point: Point) =>
       return [];
     }
   });
+}
+
+/** Returns what makes two results ones of the same benchmark on the same host: all tags but the suite and the hardware class. */
+export function identifyBenchmark(tags: Readonly<Record<string, string>>): string {
+  const { suite: _, hw_class: __, ...identity } = tags;
+  return canonicalTags(identity);
+}
+
+/**
+ * Returns the hosts in the order of their names.
+ * @param introductions the latest point of measurement `agent` of each host
+ * @param receivedUs when a batch of each host was last received
+ */
+export function buildHostRecords(introductions: readonly Point[], receivedUs: ReadonlyMap<string, number>): HostRecord[] {
+  return introductions
+    .map(({ tags, fields, timeUs }) => ({
+      host: tags.host,
+      version: String(fields.version),
+      hw_class: String(fields.hardware_class),
+      inventory: JSON.parse(String(fields.inventory)),
+      last_seen_us: Math.max(timeUs, receivedUs.get(tags.host) ?? 0),
+    }))
+    .sort((a, b) => (a.host < b.host ? -1 : Number(a.host > b.host)));
 }

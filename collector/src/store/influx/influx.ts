@@ -1,6 +1,6 @@
-import { type Batch, type BatchId, batchKey } from "@fleetmark/shared/batch";
-import { addSequence, hasSequence, type SequenceRanges } from "../sequence-ranges.js";
+import type { Batch } from "@fleetmark/shared/batch";
 import type { Store } from "../store.js";
+import { rememberBatch, type StoredBatches, selectNew } from "../stored-batches.js";
 import { formatLines } from "./line-protocol.js";
 import {
   deliveryMeasurement,
@@ -25,7 +25,8 @@ export type RefuseLine = (line: string, reason: string) => Promise<void>;
  */
 export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine): Store {
   const server = connectInflux(target);
-  const stored = new Map<string, SequenceRanges>();
+  // What this process has stored: after a restart a repetition is written again, over itself.
+  const stored: StoredBatches = new Map();
   return {
     write: async (batches, receivedUs) => {
       const fresh = selectNew(stored, batches);
@@ -34,7 +35,7 @@ export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine): S
       for (let start = 0; start < lines.length; start += blockLines) {
         await writeBlock(server, lines.slice(start, start + blockLines), refuseLine);
       }
-      for (const { id } of fresh) remember(stored, id);
+      for (const { id } of fresh) rememberBatch(stored, id);
       return fresh;
     },
     history: (query) => readHistory(server, query),
@@ -45,27 +46,6 @@ export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine): S
     listSeries: (measurement) => listSeries(server, measurement),
     close: () => server.close(),
   };
-}
-
-function epochOf({ host, epochUs }: BatchId): string {
-  return `${epochUs} ${host}`;
-}
-
-function remember(stored: Map<string, SequenceRanges>, id: BatchId): void {
-  const ranges = stored.get(epochOf(id)) ?? [];
-  addSequence(ranges, id.sequence);
-  stored.set(epochOf(id), ranges);
-}
-
-/** Leaves out what this process has stored already, and what comes twice. After a restart a repetition is written again, over itself. */
-function selectNew(stored: ReadonlyMap<string, SequenceRanges>, batches: readonly Batch[]): Batch[] {
-  const inGroup = new Set<string>();
-  return batches.filter(({ id }) => {
-    const key = batchKey(id);
-    if (inGroup.has(key) || hasSequence(stored.get(epochOf(id)) ?? [], id.sequence)) return false;
-    inGroup.add(key);
-    return true;
-  });
 }
 
 /** When each host was last heard of: one line a host, at the moment of receipt. */

@@ -1,7 +1,7 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { pointToResult, pointToRun, type Result, type Run } from "@fleetmark/shared/result";
 import { canonicalTags, type Point, type Series } from "@fleetmark/shared/series";
-import { readRecords } from "../records.js";
+import { buildHostRecords, identifyBenchmark, readRecords } from "../records.js";
 import type { Aggregate, HistoryQuery, HostRecord, ResultFilter, SeriesHistory } from "../store.js";
 import { parseHead } from "./line-protocol.js";
 import type { AnsweredSeries, InfluxServer } from "./server.js";
@@ -39,10 +39,6 @@ function where(tags: Readonly<Record<string, string | undefined>>, more: readonl
 /** Tags of an answer; those that its series lacks come as empty texts. */
 function readTags(series: AnsweredSeries): Record<string, string> {
   return JSON.parse(canonicalTags(series.tags ?? {}));
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : Number(a > b);
 }
 
 /** Reads every row as a point; what is null is a field that the point lacks. The newest first. */
@@ -100,8 +96,7 @@ export async function readLatestResults(server: InfluxServer, filter: ResultFilt
   );
   const latest = new Map<string, Point>();
   for (const point of readPoints(answers)) {
-    const { suite: _, hw_class: __, ...identity } = point.tags;
-    const key = canonicalTags(identity);
+    const key = identifyBenchmark(point.tags);
     if (!latest.has(key)) latest.set(key, point);
   }
   return readRecords([...latest.values()], pointToResult);
@@ -123,15 +118,7 @@ export async function readHosts(server: InfluxServer): Promise<HostRecord[]> {
   );
   const deliveries = await server.query(`SELECT last("received_us") FROM ${quoteName(deliveryMeasurement)} GROUP BY "host"`);
   const lastSeen = new Map(deliveries.map((series) => [series.tags?.host ?? "", Number(series.values[0]?.[1] ?? 0)]));
-  return readPoints(introductions)
-    .map(({ tags, fields, timeUs }) => ({
-      host: tags.host,
-      version: String(fields.version),
-      hw_class: String(fields.hardware_class),
-      inventory: JSON.parse(String(fields.inventory)),
-      last_seen_us: Math.max(timeUs, lastSeen.get(tags.host) ?? 0),
-    }))
-    .sort((a, b) => compareText(a.host, b.host));
+  return buildHostRecords(readPoints(introductions), lastSeen);
 }
 
 /**
