@@ -51,7 +51,7 @@ export interface Measurement {
 const mostDisturbedWindows = 0.2;
 
 /** A task of many samples per process needs three runs to tell runs apart; one of a single sample needs five. */
-const manySamples: RepetitionLimits = { fewestRuns: 3, mostRuns: 20, fewestSamples: 20, mostSamples: 1000 };
+const manySamples: RepetitionLimits = { fewestRuns: 3, mostRuns: 20, fewestSamples: 20, mostSamples: 4000 };
 const oneSample: RepetitionLimits = { fewestRuns: 5, mostRuns: 20, fewestSamples: 1, mostSamples: 1 };
 
 /** What the first process is assumed to cost beside its samples, before any was measured, and how many runs are planned for. */
