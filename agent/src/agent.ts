@@ -1,4 +1,5 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import { version } from "@fleetmark/shared/version";
 import { destination, type Logger, pino } from "pino";
 import type { Bench } from "./bench.js";
 import type { AgentConfig } from "./config.js";
@@ -11,7 +12,6 @@ import { createQuietGate, type QuietGate } from "./quiet.js";
 import { type RunOutcome, type SuiteRun, startSuiteRun } from "./schedule.js";
 import { createSelfTelemetry } from "./self-telemetry.js";
 import { startTicker, type Ticker } from "./ticker.js";
-import { agentVersion } from "./version.js";
 import { waitAtMost } from "./wait-at-most.js";
 
 /** Seconds. The last two are shares of the two seconds in which the agent must stop. */
@@ -94,13 +94,13 @@ export async function startAgent(config: AgentConfig, givenLogger?: Logger, give
     logger,
   });
   const ticker = startTelemetry(config, { delivery, gate, logger, signal });
-  logger.info({ event: "agent_started", host, version: agentVersion, hardware_class: hardwareClass });
+  logger.info({ event: "agent_started", host, version, hardware_class: hardwareClass });
 
   // The suite waits for the inventory, whose child process would disturb it.
   const introduce = async (): Promise<SuiteRun | undefined> => {
     const inventoryJson = await describeHost(facts, signal, logger);
     if (signal.aborted) return undefined;
-    const introduction = { host, agentVersion, hardwareClass, inventoryJson };
+    const introduction = { host, agentVersion: version, hardwareClass, inventoryJson };
     const { address } = config.collector;
     delivery.open((sender, counts) => openGrpcLink({ address, introduction, sender, counts, logger }));
     if (suite === "none") return undefined;

@@ -84,14 +84,10 @@ export class Benchmarker {
       },
       { setupS: readClock() - started, pinned: false },
     );
-    const judged = judgeRun(run);
-    const runs = [judged];
+    const runs = [judgeRun(run)];
     const interval = estimateInterval(runs, this.#options.seed ?? 1);
     const conclusive = meetsGoal(interval, "s", this.#options.goal ?? 0.02);
-    const durationS = readClock() - started;
-    const { verdict } = judged;
-    const counts = { runsMade: 1, runsNotSteady: verdict === "no_steady_state" ? 1 : 0 };
-    const measurement = { benchmark, runs, verdict, ...counts, interval, conclusive, durationS, leak: run.memory.leak };
+    const measurement = { benchmark, made: runs, runs, interval, conclusive, durationS: readClock() - started };
     const place = {
       suite: "functions",
       run: this.#run,

@@ -9,7 +9,7 @@ export { type Colours, plainColours } from "./report/colours.js";
 export { formatComparison } from "./report/comparison-table.js";
 export { buildResultFile, makeResultFolder, readBaseline, writeResultFile } from "./report/result-files.js";
 export { formatResultsTable } from "./report/results-table.js";
-export { type Column, formatNumber, formatSeconds, formatTable } from "./report/table.js";
+export { type Column, formatNumber, formatSeconds, formatTable, left, right } from "./report/table.js";
 export { probeRuntimes, type RuntimeReport } from "./runtimes/registry.js";
 export { findSuite, listBenchmarks, type Suite } from "./suites.js";
 export type { Benchmark } from "./workloads/workload.js";

@@ -1,4 +1,4 @@
-import { formatNumber, formatTable } from "@fleetmark/bench";
+import { formatNumber, formatTable, left, right } from "@fleetmark/bench";
 import { type KpiReading, type KpiStatus, kpis } from "@fleetmark/shared/kpis";
 import type { Colors } from "./terminal.js";
 
@@ -28,15 +28,7 @@ export function formatKpiTable(readings: readonly KpiReading[], colour: Colors):
     ];
   });
   return formatTable(
-    [
-      { title: "KPI", align: "left" },
-      { title: "value", align: "right" },
-      { title: "95 % interval", align: "right" },
-      { title: "target", align: "right" },
-      { title: "alert", align: "right" },
-      { title: "status", align: "left" },
-      { title: "measured by", align: "left" },
-    ],
+    [left("KPI"), right("value"), right("95 % interval"), right("target"), right("alert"), left("status"), left("measured by")],
     rows,
     colour.dim,
   );

@@ -1,4 +1,5 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import { version } from "@fleetmark/shared/version";
 import { Command, CommanderError } from "commander";
 import { addBenchCommand } from "./commands/bench.js";
 import { addConfigCommand } from "./commands/config.js";
@@ -8,7 +9,6 @@ import { addResultsCommand } from "./commands/results.js";
 import { addStoreCommand } from "./commands/store.js";
 import { addUpCommand } from "./commands/up.js";
 import { reportFailure } from "./failure.js";
-import { version } from "./version.js";
 
 const program = new Command("fleetmark")
   .description("Continuous performance benchmarking for fleets that run industrial reinforcement learning.")

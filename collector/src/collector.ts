@@ -1,5 +1,6 @@
 import { errorMessage } from "@fleetmark/shared/errors";
 import type { Address } from "@fleetmark/shared/units";
+import { version } from "@fleetmark/shared/version";
 import { type Logger, pino } from "pino";
 import { readClockUs } from "./clock.js";
 import type { CollectorConfig } from "./config.js";
@@ -11,7 +12,6 @@ import { createWriter } from "./ingest/writer.js";
 import { createMetrics, type Metrics } from "./metrics.js";
 import type { RefuseLine } from "./store/influx/influx.js";
 import { openConfiguredStore } from "./store/open.js";
-import { collectorVersion } from "./version.js";
 
 /** A running collector. */
 export interface Collector {
@@ -95,10 +95,7 @@ export async function startCollector(
     const http = await startHttpServer(config.http.listen, { store, fleet, metrics, logger, findFailure: writer.failure });
     closers.push(http.close);
     const listening = { grpc: grpc.address, http: http.address };
-    logger.info(
-      { event: "collector_started", version: collectorVersion, data_dir: config.data_dir, ...listening },
-      "the collector started",
-    );
+    logger.info({ event: "collector_started", version, data_dir: config.data_dir, ...listening }, "the collector started");
     return { ...listening, close: createClose(closers, logger) };
   } catch (thrown) {
     await closeAll(closers);

@@ -1,5 +1,5 @@
 import { addressSchema, byteSizeSchema, durationSchema } from "@fleetmark/shared/config";
-import { isLoopback } from "@fleetmark/shared/units";
+import { isLoopback, isLoopbackUrl } from "@fleetmark/shared/units";
 import { z } from "zod";
 
 const listenSchema = addressSchema.refine(isLoopback, {
@@ -18,8 +18,7 @@ const limitsSchema = z.strictObject({
 });
 
 function isSafeUrl(url: string): boolean {
-  const { protocol, hostname } = new URL(url);
-  return protocol === "https:" || /^(localhost|127\..*|\[::1\])$/.test(hostname);
+  return url.startsWith("https:") || isLoopbackUrl(url);
 }
 
 /** Where what agents measure is kept. */

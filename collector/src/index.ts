@@ -3,4 +3,3 @@ export { type CollectorConfig, collectorConfigSchema } from "./config.js";
 export { checkStore, type StoreCheck } from "./store/check.js";
 export { openStoreReadOnly } from "./store/duckdb.js";
 export type { Aggregate, HistoryQuery, HostRecord, ResultFilter, SeriesHistory, StoreReader } from "./store/store.js";
-export { collectorVersion } from "./version.js";

@@ -89,6 +89,12 @@ export function isLoopback(address: Address): boolean {
   return address.host === "localhost" || address.host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(address.host);
 }
 
+/** Whether a URL leads to this machine and no further. */
+export function isLoopbackUrl(url: string): boolean {
+  const { hostname } = new URL(url);
+  return isLoopback({ host: hostname.replace(/^\[|\]$/g, ""), port: 0 });
+}
+
 /** `host:port` in a configuration. An Address after parsing. */
 export const addressSchema = z
   .string()

@@ -6,10 +6,9 @@ import { runInChild } from "./child.js";
 import { readClock } from "./clock.js";
 import { type CoreLoads, chooseCore, listPinnableCores, readCoreLoads } from "./cores.js";
 import { hadToWait, listDisturbances } from "./disturbance.js";
-import type { LeakVerdict } from "./memory.js";
 import type { Job, ProcessRun } from "./process-run.js";
 import { meetsGoal, planNextRun, type RepetitionLimits, type RunPlan } from "./repetition.js";
-import { classifySteadyState, worstVerdict } from "./steady-state.js";
+import { classifySteadyState } from "./steady-state.js";
 
 export interface MeasureOptions {
   readonly taskModule: string;
@@ -34,17 +33,12 @@ export interface JudgedRun extends ProcessRun {
 /** All that was measured of one benchmark. */
 export interface Measurement {
   readonly benchmark: Benchmark;
-  /** Those that count. */
+  /** All runs, and those of them that count. */
+  readonly made: readonly JudgedRun[];
   readonly runs: readonly JudgedRun[];
-  readonly verdict: SteadyState;
-  /** Runs made whose times did not settle. */
-  readonly runsNotSteady: number;
-  readonly runsMade: number;
   readonly interval: MedianInterval;
   readonly conclusive: boolean;
   readonly durationS: number;
-  /** Of the one run that looked for a leak, be it disturbed or not: a heap grows no faster for it. */
-  readonly leak: LeakVerdict | undefined;
 }
 
 /** Share of the first run's samples that must lie in undisturbed windows for the run to count as undisturbed. */
@@ -89,7 +83,7 @@ export async function measureBenchmark(benchmark: Benchmark, options: MeasureOpt
     made.push(run);
     costs.push(readClock() - runStarted - run.timedS);
     const limits = run.kind === "repeat" || run.kind === "compare" ? manySamples : oneSample;
-    const { counted, verdict } = chooseRuns(made, limits.fewestRuns);
+    const counted = chooseRuns(made, limits.fewestRuns);
     const interval = estimateInterval(counted, options.seed);
     const goalMet = counted.length >= limits.fewestRuns && meetsGoal(interval, unitOf[run.kind], options.goal);
     const clean = made.filter((each) => !each.disturbed && isSettled(each));
@@ -106,11 +100,7 @@ export async function measureBenchmark(benchmark: Benchmark, options: MeasureOpt
       limits,
     );
     if (plan === "stop" || options.signal?.aborted) {
-      const leak = made.find((each) => each.memory.leak !== undefined)?.memory.leak;
-      const durationS = readClock() - started;
-      const runsNotSteady = made.filter((each) => !isSettled(each)).length;
-      const facts = { runsMade: made.length, runsNotSteady, durationS, leak };
-      return { benchmark, runs: counted, verdict, interval, conclusive: goalMet, ...facts };
+      return { benchmark, made, runs: counted, interval, conclusive: goalMet, durationS: readClock() - started };
     }
   }
 }
@@ -122,7 +112,8 @@ export function judgeRun(run: ProcessRun): JudgedRun {
   return { ...run, verdict, steady: run.samples.slice(start), disturbed };
 }
 
-function isSettled({ verdict }: Pick<JudgedRun, "verdict">): boolean {
+/** Whether a run's times came to rest, or were too few to say. */
+export function isSettled({ verdict }: Pick<JudgedRun, "verdict">): boolean {
   return verdict !== "no_steady_state";
 }
 
@@ -134,15 +125,11 @@ const fewestSettled = 2;
  * than none; and of these the ones that settled, if they are most. One run in which something moved then does not speak for the
  * work; where half of them did not settle, the work itself has no steady state, and says so.
  */
-export function chooseRuns<R extends Pick<JudgedRun, "verdict" | "disturbed">>(
-  made: readonly R[],
-  enough: number,
-): { counted: readonly R[]; verdict: SteadyState } {
+export function chooseRuns<R extends Pick<JudgedRun, "verdict" | "disturbed">>(made: readonly R[], enough: number): readonly R[] {
   const clean = made.filter((run) => !run.disturbed);
   const pool = clean.length >= enough ? clean : made;
   const settled = pool.filter(isSettled);
-  const counted = settled.length >= fewestSettled && 2 * settled.length > pool.length ? settled : pool;
-  return { counted, verdict: worstVerdict(counted.map((run) => run.verdict)) };
+  return settled.length >= fewestSettled && 2 * settled.length > pool.length ? settled : pool;
 }
 
 /** Estimates the 95 % interval of the median from the steady samples of some runs: as a factor where they are positive amounts. */

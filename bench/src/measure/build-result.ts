@@ -2,9 +2,10 @@ import { formatBenchmarkName, type Metadata, type Result } from "@fleetmark/shar
 import { median } from "@fleetmark/shared/stats/quantiles";
 import { summarize } from "@fleetmark/shared/stats/summary";
 import type { Benchmark } from "../workloads/workload.js";
-import { type JudgedRun, type Measurement, unitOf } from "./benchmark-run.js";
+import { isSettled, type JudgedRun, type Measurement, unitOf } from "./benchmark-run.js";
 import { describeDisturbances } from "./disturbance.js";
 import type { LeakVerdict } from "./memory.js";
+import { worstVerdict } from "./steady-state.js";
 
 /** Where a result belongs. */
 export interface ResultPlace {
@@ -71,9 +72,11 @@ function describeMemory(runs: readonly JudgedRun[], leak: LeakVerdict | undefine
 
 /** Returns the result of a measurement: the statistics of the steady samples of the runs that count. */
 export function buildResult(measurement: Measurement, place: ResultPlace): Result {
-  const { benchmark, runs, interval } = measurement;
+  const { benchmark, made, runs, interval } = measurement;
   const { kind, processed, iterationsPerSample } = runs[0];
   const repeated = kind === "repeat";
+  // Of the one run that looked for a leak, be it disturbed or not: a heap grows no faster for it.
+  const leak = made.find((run) => run.memory.leak !== undefined)?.memory.leak;
   return {
     name: nameBenchmark(benchmark),
     category: benchmark.category,
@@ -85,9 +88,9 @@ export function buildResult(measurement: Measurement, place: ResultPlace): Resul
     throughput: repeated && interval.median > 0 ? processed.perIteration / interval.median : 0,
     metadata: {
       ...mergeMetadata(runs),
-      ...describeMemory(runs, measurement.leak),
-      process_runs_made: measurement.runsMade,
-      process_runs_not_steady: measurement.runsNotSteady,
+      ...describeMemory(runs, leak),
+      process_runs_made: made.length,
+      process_runs_not_steady: made.filter((run) => !isSettled(run)).length,
       process_runs_disturbed: runs.filter((run) => run.disturbed).length,
       process_runs_pinned: runs.filter((run) => run.pinned).length,
       clock_resolution_ns: median(runs.map((run) => run.clock.resolutionS)) * 1e9,
@@ -108,7 +111,7 @@ export function buildResult(measurement: Measurement, place: ResultPlace): Resul
     throughput_unit: repeated ? `${processed.unit}/s` : "",
     process_runs: runs.length,
     iterations_per_sample: iterationsPerSample,
-    steady_state: measurement.verdict,
+    steady_state: worstVerdict(runs.map((run) => run.verdict)),
     conclusive: measurement.conclusive ? "yes" : "no",
     disturbance: describeDisturbances(runs.filter((run) => run.disturbed).map((run) => run.exposure)),
     ...summarize(runs.flatMap((run) => Array.from(run.steady))),

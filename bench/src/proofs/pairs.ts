@@ -1,10 +1,10 @@
 import type { Result } from "@fleetmark/shared/result";
 import { toBaseline } from "@fleetmark/shared/result-file";
+import { version } from "@fleetmark/shared/version";
 import { type Comparison, compareWithBaseline, isSteady } from "../comparison.js";
 import { hardwareClass, hostFacts } from "../measure/host.js";
 import { runSuite } from "../measure/suite-run.js";
 import type { Suite } from "../suites.js";
-import { version } from "../version.js";
 
 /** Reads the number of pairs from the command line; 20 by default. */
 export function readPairs(): number {

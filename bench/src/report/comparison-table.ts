@@ -1,6 +1,6 @@
 import type { Comparison, ComparisonReport } from "../comparison.js";
 import type { Colours } from "./colours.js";
-import { formatNumber, formatTable } from "./table.js";
+import { formatNumber, formatTable, left, right } from "./table.js";
 
 function formatChange(comparison: Comparison, value: number): string {
   const unit = comparison.metric === "overhead" ? " points" : " %";
@@ -28,13 +28,13 @@ export function formatComparison(report: ComparisonReport, colour: Colours): str
   ]);
   const table = formatTable(
     [
-      { title: "against the baseline", align: "left" },
-      { title: "metric", align: "left" },
-      { title: "before", align: "right" },
-      { title: "after", align: "right" },
-      { title: "change", align: "right" },
-      { title: "99 % interval", align: "right" },
-      { title: "verdict", align: "left" },
+      left("against the baseline"),
+      left("metric"),
+      right("before"),
+      right("after"),
+      right("change"),
+      right("99 % interval"),
+      left("verdict"),
     ],
     rows,
     colour.dim,

@@ -2,8 +2,8 @@ import { access, constants, mkdir, readFile, rename, writeFile } from "node:fs/p
 import { dirname } from "node:path";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { type Baseline, parseBaseline, type ResultFile } from "@fleetmark/shared/result-file";
+import { version } from "@fleetmark/shared/version";
 import type { SuiteOutcome } from "../measure/suite-run.js";
-import { version } from "../version.js";
 
 /** Returns what a result file holds of a run. */
 export function buildResultFile({ run, results }: SuiteOutcome): ResultFile {

@@ -1,6 +1,6 @@
 import type { Result } from "@fleetmark/shared/result";
 import type { Colours } from "./colours.js";
-import { formatNumber, formatSeconds, formatTable } from "./table.js";
+import { formatNumber, formatSeconds, formatTable, left, right } from "./table.js";
 
 function formatQuantity(result: Result, value: number): string {
   return result.unit === "s" ? formatSeconds(value) : `${formatNumber(value)} ${result.unit}`;
@@ -27,14 +27,14 @@ export function formatResultsTable(results: readonly Result[], colour: Colours):
   ]);
   return formatTable(
     [
-      { title: "category", align: "left" },
-      { title: "benchmark", align: "left" },
-      { title: "median", align: "right" },
-      { title: "95 % interval", align: "right" },
-      { title: "p99", align: "right" },
-      { title: "n", align: "right" },
-      { title: "throughput", align: "right" },
-      { title: "verdict", align: "left" },
+      left("category"),
+      left("benchmark"),
+      right("median"),
+      right("95 % interval"),
+      right("p99"),
+      right("n"),
+      right("throughput"),
+      left("verdict"),
     ],
     rows,
     colour.dim,

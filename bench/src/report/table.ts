@@ -5,6 +5,14 @@ export interface Column {
   readonly align: "left" | "right";
 }
 
+export function left(title: string): Column {
+  return { title, align: "left" };
+}
+
+export function right(title: string): Column {
+  return { title, align: "right" };
+}
+
 /** Lays out rows of cells (colours allowed) under their titles, two spaces apart. Lines carry no trailing space. */
 export function formatTable(
   columns: readonly Column[],

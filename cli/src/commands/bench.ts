@@ -109,15 +109,16 @@ function selectBenchmarks(options: BenchOptions): Suite {
  * @throws FleetmarkError RUNTIME_UNAVAILABLE when nothing is left
  */
 async function leaveOutUnavailable(suite: Suite, asked: string | undefined): Promise<Suite> {
-  const benchmarks = [...suite.benchmarks];
+  const missing = new Set<string>();
   for (const report of await probeRuntimes()) {
     const count = suite.benchmarks.filter((each) => each.runtime === report.name).length;
     if (report.available || count === 0) continue;
     const what = `${count} benchmarks on ${report.name}: ${report.reason}`;
     if (asked === report.name) throw new FleetmarkError("RUNTIME_UNAVAILABLE", what);
     process.stderr.write(`left out: ${what}\n`);
-    benchmarks.splice(0, benchmarks.length, ...benchmarks.filter((each) => each.runtime !== report.name));
+    missing.add(report.name);
   }
+  const benchmarks = suite.benchmarks.filter((each) => !missing.has(each.runtime));
   if (benchmarks.length === 0) throw new FleetmarkError("RUNTIME_UNAVAILABLE", "no benchmark is left that this host can run");
   return { ...suite, benchmarks };
 }

@@ -1,13 +1,13 @@
 import fastifySwagger from "@fastify/swagger";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { Address } from "@fleetmark/shared/units";
+import { version } from "@fleetmark/shared/version";
 import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import type { Logger } from "pino";
 import type { Fleet } from "../fleet.js";
 import { explainListenFailure } from "../listen.js";
 import type { Metrics } from "../metrics.js";
 import type { StoreReader } from "../store/store.js";
-import { collectorVersion } from "../version.js";
 import { healthAnswer, notReadyAnswer, readyAnswer } from "./answers.js";
 import { addApi } from "./api.js";
 import { noQuery } from "./queries.js";
@@ -98,7 +98,7 @@ async function createApp(parts: HttpParts): Promise<FastifyInstance> {
       openapi: "3.1.0",
       info: {
         title: "Fleetmark collector",
-        version: collectorVersion,
+        version,
         description: "What the hosts of a fleet measured. All endpoints are read-only.",
       },
     },

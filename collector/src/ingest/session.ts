@@ -1,10 +1,10 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { Hello } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
+import { version } from "@fleetmark/shared/version";
 import { decodeAgentFrame, protocolVersion } from "@fleetmark/shared/wire";
 import { status } from "@grpc/grpc-js";
 import { readClockUs } from "../clock.js";
 import { attachHost, type HostState } from "../fleet.js";
-import { collectorVersion } from "../version.js";
 import { buildAgentBatch, checkHello, checkProgress } from "./hello.js";
 import { takeBatch } from "./intake.js";
 import {
@@ -49,7 +49,7 @@ function attach(stream: AgentStream, message: Hello): void {
     "an agent attached",
   );
   parts.writer.enqueue(buildAgentBatch(hello, nowUs, parts.nextOwnId()), hello.inventoryJson.length);
-  const welcome = { protocolVersion, collectorVersion, maxBatchBytes: parts.limits.max_batch_bytes };
+  const welcome = { protocolVersion, collectorVersion: version, maxBatchBytes: parts.limits.max_batch_bytes };
   sendFrame(stream, { case: "welcome", value: welcome });
 }
 

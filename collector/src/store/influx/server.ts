@@ -1,4 +1,5 @@
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
+import { isLoopbackUrl } from "@fleetmark/shared/units";
 import { HttpError, InfluxDB, setLogger, type WriteApi } from "@influxdata/influxdb-client";
 import { z } from "zod";
 import { StoreBusy } from "../store.js";
@@ -101,10 +102,6 @@ function explainFailure(target: InfluxTarget, thrown: unknown): FleetmarkError {
   return fail(target, what, thrown);
 }
 
-function isLocal(url: string): boolean {
-  return /^https?:\/\/(127\.|localhost|\[::1\])/.test(url);
-}
-
 /** Body sizes in bytes from which a block is compressed on its way to another machine; nearby, the time to compress is lost. */
 const gzipFromBytes = 1000;
 
@@ -123,7 +120,7 @@ function openWriteApi(target: InfluxTarget): WriteApi {
     batchSize: 2,
     maxBatchBytes: Number.MAX_SAFE_INTEGER,
     flushInterval: 0,
-    gzipThreshold: isLocal(target.url) ? Number.MAX_SAFE_INTEGER : gzipFromBytes,
+    gzipThreshold: isLoopbackUrl(target.url) ? Number.MAX_SAFE_INTEGER : gzipFromBytes,
   });
   if (target.org === "") api.path = `/write?db=${encodeURIComponent(target.database)}&precision=u`;
   return api;
