@@ -4,9 +4,10 @@ import { version } from "@fleetmark/shared/version";
 import { type Logger, pino } from "pino";
 import { readClockUs } from "./clock.js";
 import type { CollectorConfig } from "./config.js";
-import type { Fleet } from "./fleet.js";
+import { createFleet } from "./fleet.js";
 import { startHttpServer } from "./http/server.js";
 import { startGrpcIngest } from "./ingest/grpc.js";
+import { createIntake } from "./ingest/intake.js";
 import { openQuarantine, type Quarantine } from "./ingest/quarantine.js";
 import { createWriter } from "./ingest/writer.js";
 import { createMetrics, type Metrics } from "./metrics.js";
@@ -74,18 +75,19 @@ export async function startCollector(
   const closers: (() => Promise<void>)[] = [];
   try {
     const metrics = createMetrics();
-    const fleet: Fleet = new Map();
+    const fleet = createFleet(config.limits.max_hosts);
     const quarantine = await openQuarantine(config.data_dir, config.limits.quarantine_bytes);
     const store = await openConfiguredStore(config.store, config.data_dir, createLineRefuser(quarantine, metrics, logger));
     closers.push(store.close);
     metrics.quarantineBytes.set(quarantine.size());
     const writer = createWriter(store, metrics, logger);
-    const shared = { limits: config.limits, writer, quarantine, fleet, metrics, logger };
+    const shared = { limits: config.limits, fleet, metrics, logger };
+    const intake = createIntake({ ...shared, writer, quarantine, nextOwnId: createOwnIds() });
     const grpc = await startGrpcIngest(config.grpc.listen, {
       ...shared,
+      intake,
       streams: new Set(),
       attached: new Map(),
-      nextOwnId: createOwnIds(),
     });
     closers.push(async () => {
       grpc.stopReading();

@@ -14,6 +14,7 @@ const limitsSchema = z.strictObject({
     .prefault("4MiB"),
   time_ahead: durationSchema.describe("samples stamped further ahead of the collector's clock are refused").prefault("1h"),
   time_behind: durationSchema.describe("samples stamped further behind the collector's clock are refused").prefault("400d"),
+  max_hosts: z.int().min(1).describe("most hosts that are heard of within an hour; others are refused meanwhile").default(20_000),
   quarantine_bytes: byteSizeSchema.describe("size of the quarantine; the oldest batches leave it first").prefault("64MiB"),
 });
 

@@ -1,3 +1,5 @@
+import { FleetmarkError } from "@fleetmark/shared/errors";
+
 /** What an agent says of its host when it attaches. */
 export interface AgentHello {
   readonly host: string;
@@ -29,7 +31,9 @@ export interface HostCounters {
 
 /** What the collector knows of a host at this moment, beside what is stored. */
 export interface HostState {
-  hello: AgentHello;
+  readonly host: string;
+  /** Unknown of a host that has introduced itself to another collector. */
+  hello: AgentHello | undefined;
   attached: boolean;
   /** Microseconds since the Unix epoch. */
   attachedSinceUs: number;
@@ -38,15 +42,60 @@ export interface HostState {
   readonly counters: HostCounters;
 }
 
-/** The hosts that have attached since the collector began, by name. */
-export type Fleet = Map<string, HostState>;
+/** The hosts that were heard of since the collector began, by name; at most so many. */
+export interface Fleet {
+  /**
+   * Returns the state of a host, and notes that it was heard of. While the fleet is full, a host that was not heard of for an hour makes
+   * room for a new one.
+   * @throws FleetmarkError HOSTS_TOO_MANY
+   */
+  note(host: string, nowUs: number): HostState;
+  get(host: string): HostState | undefined;
+  names(): string[];
+}
+
+/** So long a silent host keeps its place. Hostile names can therefore take the collector's memory only so fast. */
+const keptUs = 3600e6;
+
+function createHostState(host: string): HostState {
+  const counters = { batches_received: 0, batches_rejected: 0, samples_refused: 0 };
+  return { host, hello: undefined, attached: false, attachedSinceUs: 0, lastSeenUs: 0, progress: undefined, counters };
+}
+
+export function createFleet(maxHosts: number): Fleet {
+  const hosts = new Map<string, HostState>();
+
+  const makeRoom = (nowUs: number): void => {
+    for (const [host, { attached, lastSeenUs }] of hosts) {
+      if (attached || nowUs - lastSeenUs < keptUs) continue;
+      hosts.delete(host);
+      return;
+    }
+    throw new FleetmarkError("HOSTS_TOO_MANY", `${hosts.size} hosts send to this collector (the limit is ${maxHosts})`);
+  };
+
+  return {
+    note: (host, nowUs) => {
+      let state = hosts.get(host);
+      if (state === undefined) {
+        if (hosts.size >= maxHosts) makeRoom(nowUs);
+        state = createHostState(host);
+        hosts.set(host, state);
+      }
+      state.lastSeenUs = nowUs;
+      return state;
+    },
+    get: (host) => hosts.get(host),
+    names: () => [...hosts.keys()],
+  };
+}
 
 /** Records that an agent attached; the counters of a host that comes back go on. */
-export function attachHost(fleet: Fleet, hello: AgentHello, nowUs: number): HostState {
-  const counters = fleet.get(hello.host)?.counters ?? { batches_received: 0, batches_rejected: 0, samples_refused: 0 };
-  const state = { hello, attached: true, attachedSinceUs: nowUs, lastSeenUs: nowUs, progress: undefined, counters };
-  fleet.set(hello.host, state);
-  return state;
+export function attachHost(state: HostState, hello: AgentHello, nowUs: number): void {
+  state.hello = hello;
+  state.attached = true;
+  state.attachedSinceUs = nowUs;
+  state.progress = undefined;
 }
 
 /** Records that an agent went. Nothing will tell how its run goes on, so the progress goes too. */

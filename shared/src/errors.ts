@@ -52,6 +52,10 @@ const catalogue = {
     remedy: "The batch is kept in quarantine; make the agent's batches smaller than the collector's limit.",
   },
   BATCH_FOREIGN: { exit: 3, remedy: "An agent may send only as the host of its Hello; check for two agents with one name." },
+  HOSTS_TOO_MANY: {
+    exit: 3,
+    remedy: "Check what sends under so many names, or raise limits.max_hosts of the collector.",
+  },
   SERIES_INVALID: { exit: 3, remedy: "Names and tags must keep to the limits that docs/architecture.md lists." },
   RECORD_INVALID: {
     exit: 3,

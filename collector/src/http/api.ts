@@ -20,7 +20,7 @@ type HostAnswer = z.infer<typeof hostsAnswer>[number];
 
 /** Joins what is stored of the hosts with what the collector knows of them now. */
 function describeHosts(stored: readonly HostRecord[], fleet: Fleet): HostAnswer[] {
-  const names = new Set([...stored.map(({ host }) => host), ...fleet.keys()]);
+  const names = new Set([...stored.map(({ host }) => host), ...fleet.names()]);
   const records = new Map(stored.map((record) => [record.host, record]));
   return [...names].sort().map((host) => describeHost(host, records.get(host), fleet.get(host)));
 }

@@ -1,6 +1,7 @@
 import { formatAddress } from "@fleetmark/shared/units";
 import { pino } from "pino";
 import { expect, it, onTestFinished } from "vitest";
+import { createFleet } from "../fleet.js";
 import { createMetrics } from "../metrics.js";
 import { openStore } from "../store/duckdb.js";
 import { makeDirectory } from "../test-support.js";
@@ -11,7 +12,7 @@ it("tells that the store fails, and keeps the particulars to the log", async () 
   const lines: string[] = [];
   const logger = pino({ level: "error" }, { write: (line: string) => lines.push(line) });
   const findFailure = () => "cannot write /secret/place";
-  const parts = { store, fleet: new Map(), metrics: createMetrics(), logger, findFailure };
+  const parts = { store, fleet: createFleet(10), metrics: createMetrics(), logger, findFailure };
   const server = await startHttpServer({ host: "127.0.0.1", port: 0 }, parts);
   onTestFinished(() => server.close());
   const url = `http://${formatAddress(server.address)}`;

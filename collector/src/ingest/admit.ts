@@ -7,10 +7,11 @@ import { pointToResult, pointToRun } from "@fleetmark/shared/result";
 import type { IngestLimits } from "../config.js";
 import { readBatchPoints } from "../judge/points.js";
 
-/** What becomes of a batch: stored, but for the samples that were refused, or rejected whole and for ever. */
-export type Admission =
-  | { readonly admitted: true; readonly batch: Batch; readonly refused: ReadonlyMap<ErrorCode, number> }
-  | { readonly admitted: false; readonly id: BatchId; readonly code: ErrorCode; readonly message: string };
+/** What of a batch is stored, and how many of its samples are refused, by code. */
+export interface Admission {
+  readonly batch: Batch;
+  readonly refused: ReadonlyMap<ErrorCode, number>;
+}
 
 const idFieldNumber = BatchSchema.field.id.number;
 const recordMeasurements = new Set(["benchmark", "run"]);
@@ -19,7 +20,7 @@ const recordMeasurements = new Set(["benchmark", "run"]);
  * Reads the id of an encoded batch of which nothing else need make sense, so that it can be rejected by name.
  * @throws FleetmarkError BATCH_MALFORMED
  */
-function readBatchId(bytes: Uint8Array): BatchId {
+export function readBatchId(bytes: Uint8Array): BatchId {
   try {
     const reader = new BinaryReader(bytes);
     while (reader.pos < reader.len) {
@@ -93,23 +94,16 @@ function countRefused({ numbers, texts }: Verdicts): Map<ErrorCode, number> {
 }
 
 /**
- * Judges an encoded batch that came over the stream of a host.
- * @throws FleetmarkError BATCH_MALFORMED when not even its id can be read, so that it cannot be rejected by name
+ * Judges an encoded batch of this id that came from a host.
+ * @throws FleetmarkError BATCH_FOREIGN, BATCH_TOO_LARGE, BATCH_MALFORMED, SERIES_INVALID when it is rejected whole and for ever
  */
-export function admitBatch(bytes: Uint8Array, host: string, limits: IngestLimits, nowUs: number): Admission {
-  const id = readBatchId(bytes);
-  const reject = (code: ErrorCode, message: string): Admission => ({ admitted: false, id, code, message });
-  if (id.host !== host) return reject("BATCH_FOREIGN", `a batch of host ${id.host} from the agent of ${host}`);
+export function admitBatch(bytes: Uint8Array, id: BatchId, host: string, limits: IngestLimits, nowUs: number): Admission {
+  if (id.host !== host) throw new FleetmarkError("BATCH_FOREIGN", `a batch of host ${id.host} from ${host}`);
   if (bytes.length > limits.max_batch_bytes) {
-    return reject("BATCH_TOO_LARGE", `a batch of ${bytes.length} bytes (the limit is ${limits.max_batch_bytes})`);
+    const message = `a batch of ${bytes.length} bytes (the limit is ${limits.max_batch_bytes})`;
+    throw new FleetmarkError("BATCH_TOO_LARGE", message);
   }
-  let batch: Batch;
-  try {
-    batch = decodeBatch(bytes);
-  } catch (thrown) {
-    if (thrown instanceof FleetmarkError) return reject(thrown.code, thrown.message);
-    throw thrown;
-  }
+  const batch = decodeBatch(bytes);
   const verdicts = judgeSamples(batch, nowUs, limits);
   judgeRecords(batch, verdicts);
   const kept = {
@@ -117,5 +111,5 @@ export function admitBatch(bytes: Uint8Array, host: string, limits: IngestLimits
     numbers: keepAccepted(batch.numbers, verdicts.numbers),
     texts: keepAccepted(batch.texts, verdicts.texts),
   };
-  return { admitted: true, batch: kept, refused: countRefused(verdicts) };
+  return { batch: kept, refused: countRefused(verdicts) };
 }

@@ -5,7 +5,7 @@ import { logVerbosity, Server, ServerCredentials, setLogVerbosity, status } from
 import type { IngestLimits } from "../config.js";
 import { explainListenFailure } from "../listen.js";
 import { openSession } from "./session.js";
-import { type AgentCall, endStream, type IngestParts } from "./stream.js";
+import { type AgentCall, endStream, type StreamParts } from "./stream.js";
 
 /** The gRPC port where agents attach. */
 export interface GrpcIngest {
@@ -45,7 +45,7 @@ function bind(server: Server, address: Address): Promise<number> {
  * Starts the gRPC server. Port 0 takes a free one.
  * @throws FleetmarkError PORT_TAKEN, LISTEN_FAILED
  */
-export async function startGrpcIngest(listen: Address, parts: IngestParts): Promise<GrpcIngest> {
+export async function startGrpcIngest(listen: Address, parts: StreamParts): Promise<GrpcIngest> {
   // The library would print to standard error, among the events, what its callbacks report as well.
   setLogVerbosity(logVerbosity.NONE);
   const server = createServer(parts.limits);

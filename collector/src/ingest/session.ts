@@ -4,9 +4,8 @@ import { version } from "@fleetmark/shared/version";
 import { decodeAgentFrame, protocolVersion } from "@fleetmark/shared/wire";
 import { status } from "@grpc/grpc-js";
 import { readClockUs } from "../clock.js";
-import { attachHost, type HostState } from "../fleet.js";
-import { buildAgentBatch, checkHello, checkProgress } from "./hello.js";
-import { takeBatch } from "./intake.js";
+import { attachHost } from "../fleet.js";
+import type { Fate, Source } from "./intake.js";
 import {
   type AgentCall,
   type AgentStream,
@@ -14,9 +13,9 @@ import {
   endStream,
   endWhenDone,
   holdWhileCrowded,
-  type IngestParts,
   leaveStream,
   refuseStream,
+  type StreamParts,
   sendFrame,
 } from "./stream.js";
 
@@ -39,23 +38,31 @@ function displaceElder(stream: AgentStream, host: string): void {
 function attach(stream: AgentStream, message: Hello): void {
   const { parts, call } = stream;
   if (stream.host !== undefined) throw new FleetmarkError("PROTOCOL_VIOLATION", "a second Hello");
-  const hello = checkHello(message);
+  const hello = parts.intake.takeHello(message, { link: "grpc", host: message.host });
   const nowUs = readClockUs();
   displaceElder(stream, hello.host);
-  stream.host = attachHost(parts.fleet, hello, nowUs);
+  stream.host = parts.fleet.note(hello.host, nowUs);
+  attachHost(stream.host, hello, nowUs);
   parts.metrics.agentsAttached.set(parts.attached.size);
   parts.logger.info(
     { event: "agent_attached", host: hello.host, version: hello.version, peer: call.getPeer() },
     "an agent attached",
   );
-  parts.writer.enqueue(buildAgentBatch(hello, nowUs, parts.nextOwnId()), hello.inventoryJson.length);
   const welcome = { protocolVersion, collectorVersion: version, maxBatchBytes: parts.limits.max_batch_bytes };
   sendFrame(stream, { case: "welcome", value: welcome });
 }
 
-function requireHost(stream: AgentStream): HostState {
+function requireSource(stream: AgentStream): Source {
   if (stream.host === undefined) throw new FleetmarkError("PROTOCOL_VIOLATION", "the first frame is no Hello");
-  return stream.host;
+  return { link: "grpc", host: stream.host.host };
+}
+
+/** Acknowledges a batch. One that can't be named to the agent ends its stream: it would wait for the acknowledgement for ever. */
+function acknowledge(stream: AgentStream, fate: Fate): void {
+  stream.outstanding--;
+  if (fate.kind === "committed") stream.outbox.addCommitted(fate.id, fate.refused);
+  else if (fate.id === undefined) refuseStream(stream, new FleetmarkError(fate.code, fate.message));
+  else stream.outbox.addRejected(fate.id, fate.code, fate.message);
 }
 
 function takeFrame(stream: AgentStream, bytes: Buffer): void {
@@ -64,14 +71,18 @@ function takeFrame(stream: AgentStream, bytes: Buffer): void {
     attach(stream, frame.value);
     return;
   }
-  const host = requireHost(stream);
-  host.lastSeenUs = readClockUs();
-  if (frame.case === "batch") takeBatch(stream, host, frame.value);
-  else if (frame.case === "progress") host.progress = checkProgress(frame.value);
+  const { intake } = stream.parts;
+  const source = requireSource(stream);
+  if (frame.case === "batch") {
+    stream.outstanding++;
+    intake.takeBatch(frame.value, source, (fate) => acknowledge(stream, fate));
+  } else if (frame.case === "progress") {
+    intake.takeProgress(frame.value, source);
+  }
 }
 
 /** Serves one agent's stream until either end closes it. No frame, whatever it holds, ends more than its own stream. */
-export function openSession(call: AgentCall, parts: IngestParts): void {
+export function openSession(call: AgentCall, parts: StreamParts): void {
   const stream = createStream(call, parts);
   const helloTimer = setTimeout(() => {
     if (stream.host !== undefined) return;

@@ -8,30 +8,26 @@ import type { IngestLimits } from "../config.js";
 import { detachHost, type Fleet, type HostState } from "../fleet.js";
 import type { Metrics } from "../metrics.js";
 import { type AckOutbox, createAckOutbox } from "./ack-outbox.js";
-import type { Quarantine } from "./quarantine.js";
-import type { Writer } from "./writer.js";
+import type { Intake } from "./intake.js";
 
 export type AgentCall = ServerDuplexStream<Buffer, Buffer>;
 
 /** What every stream works with. */
-export interface IngestParts {
+export interface StreamParts {
   readonly limits: IngestLimits;
-  readonly writer: Writer;
-  readonly quarantine: Quarantine;
+  readonly intake: Intake;
   readonly fleet: Fleet;
   readonly metrics: Metrics;
   readonly logger: Logger;
   /** Every open stream, and of each attached host its own. */
   readonly streams: Set<AgentStream>;
   readonly attached: Map<string, AgentStream>;
-  /** Names the next batch of the collector's own. */
-  readonly nextOwnId: () => { readonly epochUs: number; readonly sequence: number };
 }
 
 /** One agent's stream, until either end closes it. */
 export interface AgentStream {
   readonly call: AgentCall;
-  readonly parts: IngestParts;
+  readonly parts: StreamParts;
   readonly outbox: AckOutbox;
   /** Set by Hello. */
   host: HostState | undefined;
@@ -48,7 +44,7 @@ export interface AgentStream {
 /** Acknowledgement frames that may wait for an agent which does not read them; beyond it the collector stops reading from that agent. */
 const unreadFrames = 256;
 
-export function createStream(call: AgentCall, parts: IngestParts): AgentStream {
+export function createStream(call: AgentCall, parts: StreamParts): AgentStream {
   const outbox = createAckOutbox((value) => {
     sendFrame(stream, { case: "ack", value });
     endWhenDone(stream);
@@ -82,11 +78,11 @@ export function leaveStream(stream: AgentStream): void {
   const { host, parts } = stream;
   stream.open = stream.reading = false;
   parts.streams.delete(stream);
-  if (host === undefined || parts.attached.get(host.hello.host) !== stream) return;
-  parts.attached.delete(host.hello.host);
+  if (host === undefined || parts.attached.get(host.host) !== stream) return;
+  parts.attached.delete(host.host);
   detachHost(host);
   parts.metrics.agentsAttached.set(parts.attached.size);
-  parts.logger.info({ event: "agent_detached", host: host.hello.host }, "an agent detached");
+  parts.logger.info({ event: "agent_detached", host: host.host }, "an agent detached");
 }
 
 /** Ends a stream with a status that the agent can act on; the error's code travels as metadata `fleetmark-code`. */
@@ -108,8 +104,16 @@ function toFleetmarkError(thrown: unknown, logger: Logger): FleetmarkError {
 }
 
 function chooseStatus(code: ErrorCode): status {
-  if (code === "INTERNAL") return status.INTERNAL;
-  return code === "PROTOCOL_MISMATCH" ? status.FAILED_PRECONDITION : status.INVALID_ARGUMENT;
+  switch (code) {
+    case "INTERNAL":
+      return status.INTERNAL;
+    case "PROTOCOL_MISMATCH":
+      return status.FAILED_PRECONDITION;
+    case "HOSTS_TOO_MANY":
+      return status.RESOURCE_EXHAUSTED;
+    default:
+      return status.INVALID_ARGUMENT;
+  }
 }
 
 /** Ends a stream whose agent does not keep to the protocol, and counts it. */
@@ -117,7 +121,7 @@ export function refuseStream(stream: AgentStream, thrown: unknown): void {
   const { metrics, logger } = stream.parts;
   const error = toFleetmarkError(thrown, logger);
   metrics.streamsRefused.inc({ code: error.code });
-  const who = { host: stream.host?.hello.host, peer: stream.call.getPeer() };
+  const who = { host: stream.host?.host, peer: stream.call.getPeer() };
   logger.warn({ event: "stream_refused", ...who, code: error.code, error: error.message }, "a stream was refused");
   endStream(stream, chooseStatus(error.code), error);
 }
@@ -134,7 +138,7 @@ export async function holdWhileCrowded(stream: AgentStream): Promise<void> {
   if (stream.held) return;
   stream.held = true;
   while (stream.open) {
-    const room = stream.parts.writer.waitForRoom();
+    const room = stream.parts.intake.waitForRoom();
     if (room === undefined && stream.call.writableLength < unreadFrames) break;
     stream.call.pause();
     await (room ?? waitForReader(stream.call));
