@@ -87,7 +87,7 @@ export async function startAgent(config: AgentConfig, givenLogger?: Logger, give
   const ending = new AbortController();
   const { signal } = ending;
   const gate = createQuietGate();
-  const delivery = createDelivery({
+  const delivery = await createDelivery({
     host,
     maxBytes: config.buffer.max_bytes,
     flushInterval: config.buffer.flush_interval,

@@ -2,7 +2,7 @@ import { type Result, type Run, resultToPoint, runToPoint } from "@fleetmark/sha
 import type { Logger } from "pino";
 import type { Bench } from "./bench.js";
 import type { Delivery } from "./delivery/delivery.js";
-import type { Fate } from "./delivery/outbox.js";
+import type { Fate } from "./delivery/parcel.js";
 import type { QuietGate } from "./quiet.js";
 
 /** What a run gave, and how many of its points the collector's store has not committed. */

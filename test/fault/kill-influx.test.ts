@@ -33,7 +33,7 @@ describe.skipIf(findServer("influxd") === undefined)("a collector on InfluxDB, w
 
   it("loses nothing that was acknowledged, says that it waits, and goes on", async () => {
     const logger = pino({ level: "silent" });
-    const delivery = createDelivery({ host: "oracle", maxBytes: 2 ** 26, flushInterval: 0.02, logger });
+    const delivery = await createDelivery({ host: "oracle", maxBytes: 2 ** 26, flushInterval: 0.02, logger });
     delivery.open((sender, counts) =>
       openGrpcLink({
         address: collector.facts.grpc,

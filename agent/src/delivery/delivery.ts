@@ -2,7 +2,8 @@ import type { Point } from "@fleetmark/shared/series";
 import type { Logger } from "pino";
 import { addCount, createCounts, type DeliveryCounts } from "./counts.js";
 import type { Link, RunProgress } from "./link.js";
-import { createOutbox, type Fate, type Outbox } from "./outbox.js";
+import { createOutbox, type Outbox } from "./outbox.js";
+import type { Fate } from "./parcel.js";
 import { createRecorder } from "./recorder.js";
 import { createSender, type Sender } from "./sender.js";
 
@@ -32,7 +33,7 @@ function readEpoch(): number {
   return Math.floor((performance.timeOrigin + performance.now()) * 1000);
 }
 
-export function createDelivery({ host, maxBytes, flushInterval, logger }: DeliveryOptions): Delivery {
+export async function createDelivery({ host, maxBytes, flushInterval, logger }: DeliveryOptions): Promise<Delivery> {
   const epochUs = readEpoch();
   const counts = createCounts();
   const waiting = new Map<number, (fate: Fate) => void>();
@@ -44,8 +45,8 @@ export function createDelivery({ host, maxBytes, flushInterval, logger }: Delive
   const outbox = createOutbox(maxBytes, (parcel, fate) => {
     if (fate === "committed") counts.acked += parcel.samples;
     else addCount(counts.dropped, fate, parcel.samples);
-    waiting.get(parcel.sequence)?.(fate);
-    waiting.delete(parcel.sequence);
+    waiting.get(parcel.id.sequence)?.(fate);
+    waiting.delete(parcel.id.sequence);
     if (outbox.batches === 0) onEmpty();
   });
   const sender = createSender(host, epochUs, outbox, counts, logger);
@@ -73,7 +74,7 @@ export function createDelivery({ host, maxBytes, flushInterval, logger }: Delive
       const sequence = recorder.recordResult(point);
       return new Promise((resolve) => {
         // The recorder or the outbox may have given it up already, and counted why.
-        if (sequence === undefined || outbox.peek(sequence - 1)?.sequence !== sequence) resolve("dropped");
+        if (sequence === undefined || outbox.peek(sequence - 1)?.id.sequence !== sequence) resolve("dropped");
         else waiting.set(sequence, resolve);
       });
     },

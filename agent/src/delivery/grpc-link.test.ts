@@ -39,13 +39,13 @@ interface Agent {
   readonly codes: string[];
 }
 
-function attach(port: number, timing = patient): Agent {
+async function attach(port: number, timing = patient): Promise<Agent> {
   const codes: string[] = [];
   const logger = pino(
     { level: "trace" },
     { write: (line: string) => codes.push(JSON.parse(line).code ?? JSON.parse(line).event) },
   );
-  const delivery = createDelivery({ host: "h", maxBytes: 1e8, flushInterval: 0.01, logger });
+  const delivery = await createDelivery({ host: "h", maxBytes: 1e8, flushInterval: 0.01, logger });
   delivery.open((sender, counts) => {
     return openGrpcLink({ address: { host: "127.0.0.1", port }, introduction, sender, counts, logger, timing });
   });
@@ -64,7 +64,7 @@ const values = (collector: TestCollector): number[] => collector.readBatches().f
 
 test("introduces itself, sends batches in order and forgets what is committed", async () => {
   const collector = await startCollector();
-  const { delivery } = attach(collector.port);
+  const { delivery } = await attach(collector.port);
   delivery.record([makePoint(1), makePoint(2)]);
   expect(await delivery.recordResult(makePoint(3))).toBe("committed");
   await eventually(() => expect(delivery.counts.acked).toBe(3));
@@ -77,7 +77,7 @@ test("introduces itself, sends batches in order and forgets what is committed", 
 test("keeps at it while no collector is there, and delivers everything once one comes", async () => {
   const absent = await startCollector();
   await absent.kill();
-  const { delivery, codes } = attach(absent.port);
+  const { delivery, codes } = await attach(absent.port);
   const fates = [1, 2, 3].map((value) => delivery.recordResult(makePoint(value)));
   await eventually(() => expect(codes.filter((code) => code === "COLLECTOR_UNREACHABLE").length).toBeGreaterThan(1));
   const collector = await startCollector(behave, absent.port);
@@ -92,7 +92,7 @@ test("resends all that was not acknowledged when a collector dies and comes back
     if (frame.case === "hello") sendWelcome(call);
     if (frame.case === "batch" && acked++ === 0) sendAck(call, decodeBatch(frame.value));
   });
-  const { delivery } = attach(first.port);
+  const { delivery } = await attach(first.port);
   const fates = [1, 2, 3, 4].map((value) => delivery.recordResult(makePoint(value)));
   await eventually(() => expect(values(first)).toEqual([1, 2, 3, 4]));
   await fates[0];
@@ -115,7 +115,7 @@ test("drops what is rejected and counts what is refused, by code", async () => {
       sendAck(call, batch, { committed: [], rejected: [{ id, code: "SERIES_INVALID", message: "no" }] });
     else sendAck(call, batch, { refused: [{ id, code: "TIME_AHEAD", samples: 1 }] });
   });
-  const { delivery } = attach(collector.port);
+  const { delivery } = await attach(collector.port);
   expect(await delivery.recordResult(makePoint(1))).toBe("SERIES_INVALID");
   expect(await delivery.recordResult(makePoint(2))).toBe("committed");
   expect([...delivery.counts.dropped, ...delivery.counts.refused]).toEqual([
@@ -129,7 +129,7 @@ test("keeps batches within the collector's limit", async () => {
     if (frame.case === "hello") sendWelcome(call, protocolVersion, 200);
     else behave(call, frame);
   });
-  const { delivery } = attach(collector.port);
+  const { delivery } = await attach(collector.port);
   const large = delivery.recordResult({ ...makePoint(1), fields: { text: "x".repeat(300) } });
   expect(await delivery.recordResult(makePoint(2))).toBe("committed");
   expect(await large).toBe("BATCH_TOO_LARGE");
@@ -143,7 +143,7 @@ test("a stream under pressure gets everything once, in order", async () => {
     if (frame.case === "batch") held.push(() => sendAck(call, decodeBatch(frame.value)));
     if (held.length >= 20) for (const release of held.splice(0)) release();
   });
-  const { delivery } = attach(collector.port);
+  const { delivery } = await attach(collector.port);
   const text = "y".repeat(50_000);
   for (let i = 0; i < 400; i++) void delivery.recordResult({ ...makePoint(i), fields: { value: i, text } });
   await eventually(() => expect(delivery.counts.acked).toBe(800));
@@ -155,7 +155,7 @@ test.each([
   ["by its status", (call: TestCall) => call.emit("error", { code: status.FAILED_PRECONDITION, details: "speak 9" })],
 ])("tells that a collector speaks another protocol version, %s, and sends it nothing", async (_, answer) => {
   const collector = await startCollector((call) => answer(call));
-  const { delivery, codes } = attach(collector.port);
+  const { delivery, codes } = await attach(collector.port);
   delivery.record([makePoint(1)]);
   await eventually(() => expect(codes).toEqual(["PROTOCOL_MISMATCH"]));
   expect(collector.frames.map((frame) => frame.case)).toEqual(["hello"]);
@@ -167,7 +167,7 @@ test("a peer that begins with garbage is left and tried again", async () => {
     if (collector.calls.length === 1) call.write(Buffer.from([0xff, 0xff, 0xff]));
     else behave(call, frame);
   });
-  const { delivery, codes } = attach(collector.port);
+  const { delivery, codes } = await attach(collector.port);
   expect(await delivery.recordResult(makePoint(1))).toBe("committed");
   expect(codes).toContain("PROTOCOL_VIOLATION");
 });
@@ -179,7 +179,7 @@ test("garbage on a stream that works costs only itself", async () => {
     if (frame.case === "batch") sendWelcome(call);
     behave(call, frame);
   });
-  const { delivery } = attach(collector.port);
+  const { delivery } = await attach(collector.port);
   expect(await delivery.recordResult(makePoint(1))).toBe("committed");
   expect(delivery.counts).toMatchObject({ violations: 3, reconnects: 0 });
 });
@@ -190,7 +190,7 @@ test("a collector that never says Welcome, or never acknowledges, is left and tr
     if (collector.calls.length === 2 && frame.case === "batch") return;
     behave(call, frame);
   });
-  const { delivery, codes } = attach(collector.port, { ...patient, welcome: 0.3, silence: 0.3 });
+  const { delivery, codes } = await attach(collector.port, { ...patient, welcome: 0.3, silence: 0.3 });
   expect(await delivery.recordResult(makePoint(1))).toBe("committed");
   expect(collector.calls.length).toBeGreaterThanOrEqual(3);
   expect(codes.filter((code) => code === "COLLECTOR_UNREACHABLE").length).toBeGreaterThanOrEqual(2);
@@ -228,7 +228,7 @@ async function startFreezer(port: number): Promise<{ port: number; freeze(): voi
 test("notices by its pings that the peer of an idle stream is gone without a word", async () => {
   const collector = await startCollector();
   const freezer = await startFreezer(collector.port);
-  const { delivery } = attach(freezer.port, { ...patient, ping: 0.4 });
+  const { delivery } = await attach(freezer.port, { ...patient, ping: 0.4 });
   expect(await delivery.recordResult(makePoint(1))).toBe("committed");
   freezer.freeze();
   await eventually(() => expect(delivery.counts.reconnects).toBe(1));
@@ -239,7 +239,7 @@ test("progress is sent as it comes, and the latest of it to a collector that com
   const progress = { run: "r", suite: "quick", completed: 1, total: 3, benchmark: "b", elapsedS: 2, remainingS: 4 };
   const absent = await startCollector();
   await absent.kill();
-  const { delivery } = attach(absent.port);
+  const { delivery } = await attach(absent.port);
   for (const completed of [0, 1]) delivery.report({ ...progress, completed });
   const collector = await startCollector(behave, absent.port);
   await delivery.recordResult(makePoint(1));
@@ -258,7 +258,7 @@ test("closing waits for what is under way, tells what is left, and ends the stre
     if (frame.case === "hello") sendWelcome(call);
     if (frame.case === "batch" && decodeBatch(frame.value).id.sequence === 1) sendAck(call, decodeBatch(frame.value));
   });
-  const { delivery } = attach(collector.port);
+  const { delivery } = await attach(collector.port);
   void delivery.recordResult(makePoint(1));
   const lost = delivery.recordResult(makePoint(2));
   await eventually(() => expect(delivery.counts.acked).toBe(1));

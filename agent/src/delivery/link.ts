@@ -20,9 +20,9 @@ export interface Introduction {
   readonly inventoryJson: string;
 }
 
-/** Carries the outbox to a collector, over whatever it is, for as long as it is open. It connects and reconnects by itself. */
+/** Carries what waits to a collector, over whatever it is, for as long as it is open. It connects and reconnects by itself. */
 export interface Link {
-  /** Tells that the outbox has grown. */
+  /** Tells that the sender has more to take than it said last. May come at any time, however often. */
   wake(): void;
   /** Sends progress; while the collector is away only the latest is kept for it. */
   report(progress: RunProgress): void;

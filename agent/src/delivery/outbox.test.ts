@@ -1,24 +1,25 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createOutbox, type Fate, type Parcel } from "./outbox.js";
+import { createOutbox } from "./outbox.js";
+import type { Fate, Parcel } from "./parcel.js";
 
 function makeParcel(sequence: number, priority: Parcel["priority"], size: number): Parcel {
-  return { sequence, priority, bytes: new Uint8Array(size), samples: 1 };
+  return { id: { host: "h", epochUs: 1, sequence }, priority, bytes: new Uint8Array(size), samples: 1 };
 }
 
 function collectGone(): { gone: [number, Fate][]; onGone: (parcel: Parcel, fate: Fate) => void } {
   const gone: [number, Fate][] = [];
-  return { gone, onGone: ({ sequence }, fate) => gone.push([sequence, fate]) };
+  return { gone, onGone: ({ id: { sequence } }, fate) => gone.push([sequence, fate]) };
 }
 
 test("gives parcels in order and forgets what is released", () => {
   const { gone, onGone } = collectGone();
   const outbox = createOutbox(1000, onGone);
   for (const sequence of [1, 2, 3]) outbox.put(makeParcel(sequence, "telemetry", 10));
-  expect(outbox.peek(0)?.sequence).toBe(1);
-  expect(outbox.peek(1)?.sequence).toBe(2);
+  expect(outbox.peek(0)?.id.sequence).toBe(1);
+  expect(outbox.peek(1)?.id.sequence).toBe(2);
   outbox.release([2, 7], "committed");
-  expect(outbox.peek(1)?.sequence).toBe(3);
+  expect(outbox.peek(1)?.id.sequence).toBe(3);
   expect(outbox.peek(3)).toBeUndefined();
   expect(gone).toEqual([[2, "committed"]]);
   expect([outbox.batches, outbox.bytes]).toEqual([2, 20]);
@@ -61,10 +62,10 @@ test("any sequence of calls keeps the bound, the order and every parcel's single
         expect(outbox.bytes).toBeLessThanOrEqual(100);
       }
       const kept: Parcel[] = [];
-      for (let parcel = outbox.peek(0); parcel !== undefined; parcel = outbox.peek(parcel.sequence)) kept.push(parcel);
+      for (let parcel = outbox.peek(0); parcel !== undefined; parcel = outbox.peek(parcel.id.sequence)) kept.push(parcel);
       expect(kept.length).toBe(outbox.batches);
       expect(kept.reduce((sum, { bytes }) => sum + bytes.length, 0)).toBe(outbox.bytes);
-      const everything = [...kept.map(({ sequence }) => sequence), ...gone.map(([sequence]) => sequence)];
+      const everything = [...kept.map(({ id: { sequence } }) => sequence), ...gone.map(([sequence]) => sequence)];
       expect(everything.sort((a, b) => a - b)).toEqual(Array.from({ length: put }, (_, i) => i + 1));
     }),
   );

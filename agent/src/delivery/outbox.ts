@@ -1,16 +1,4 @@
-/** Under pressure telemetry is given up before results. */
-export type Priority = "telemetry" | "result";
-
-/** A batch as it travels: encoded once, resent as it is. */
-export interface Parcel {
-  readonly sequence: number;
-  readonly priority: Priority;
-  readonly bytes: Uint8Array;
-  readonly samples: number;
-}
-
-/** How a parcel left: the store has it, or the code of the error catalogue that says why it is lost. */
-export type Fate = "committed" | (string & {});
+import type { Fate, Parcel } from "./parcel.js";
 
 /** What waits for its acknowledgement, in order of sequence. */
 export interface Outbox {
@@ -29,7 +17,7 @@ function findIndex(parcels: readonly Parcel[], sequence: number): number {
   let [low, high] = [0, parcels.length];
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (parcels[middle].sequence < sequence) low = middle + 1;
+    if (parcels[middle].id.sequence < sequence) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -70,7 +58,7 @@ export function createOutbox(maxBytes: number, onGone: (parcel: Parcel, fate: Fa
     release(sequences, fate) {
       for (const sequence of sequences) {
         const index = findIndex(parcels, sequence);
-        if (parcels[index]?.sequence === sequence) remove(index, fate);
+        if (parcels[index]?.id.sequence === sequence) remove(index, fate);
       }
     },
   };

@@ -3,7 +3,7 @@ import { type Point, seriesLimits } from "@fleetmark/shared/series";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createCounts } from "./counts.js";
-import type { Parcel } from "./outbox.js";
+import type { Parcel } from "./parcel.js";
 import { batchLimits, createRecorder } from "./recorder.js";
 
 function setUp() {
@@ -57,7 +57,7 @@ test("a result travels at once and apart, after what was flushed before", () => 
   recorder.record([makePoint(1000, { a: 1 })]);
   expect(recorder.recordResult(makePoint(2000, { median: 5, name: "x" }))).toBe(1);
   recorder.flush();
-  expect(parcels.map(({ sequence, priority, samples }) => [sequence, priority, samples])).toEqual([
+  expect(parcels.map(({ id: { sequence }, priority, samples }) => [sequence, priority, samples])).toEqual([
     [1, "result", 2],
     [2, "telemetry", 1],
   ]);
@@ -96,7 +96,7 @@ test("whatever comes in, each sample is in exactly one decodable batch or counte
       const dropped = [...counts.dropped.values()].reduce((sum, count) => sum + count, 0);
       expect(samples.length + dropped).toBe(counts.recorded);
       expect(parcels.reduce((sum, parcel) => sum + parcel.samples, 0)).toBe(samples.length);
-      expect(parcels.map(({ sequence }) => sequence)).toEqual(parcels.map((_, i) => i + 1));
+      expect(parcels.map(({ id: { sequence } }) => sequence)).toEqual(parcels.map((_, i) => i + 1));
     }),
   );
 });

@@ -2,7 +2,7 @@ import { BatchBuilder, encodeBatch } from "@fleetmark/shared/batch";
 import { type ErrorCode, FleetmarkError } from "@fleetmark/shared/errors";
 import { checkSeries, type Point, seriesLimits } from "@fleetmark/shared/series";
 import { addCount, type DeliveryCounts } from "./counts.js";
-import type { Parcel, Priority } from "./outbox.js";
+import type { Parcel, Priority } from "./parcel.js";
 
 /** Bounds of one batch. Bytes are an upper estimate, made before encoding. */
 export const batchLimits = { samples: 2000, bytes: 262_144 } as const;
@@ -62,8 +62,8 @@ export function createRecorder(host: string, epochUs: number, counts: DeliveryCo
 
   const cut = (full: BatchBuilder, priority: Priority): number => {
     sequence++;
-    const encoded = encodeBatch(full.build({ host, epochUs, sequence }));
-    put({ sequence, priority, bytes: encoded, samples: full.samples });
+    const id = { host, epochUs, sequence };
+    put({ id, priority, bytes: encodeBatch(full.build(id)), samples: full.samples });
     return sequence;
   };
 

@@ -17,7 +17,12 @@ function setUp(maxBytes = 1e9) {
   });
   let sequence = 0;
   const put = (size = 10): void => {
-    outbox.put({ sequence: ++sequence, priority: "telemetry", bytes: new Uint8Array(size), samples: 2 });
+    outbox.put({
+      id: { host: "h", epochUs, sequence: ++sequence },
+      priority: "telemetry",
+      bytes: new Uint8Array(size),
+      samples: 2,
+    });
     counts.recorded += 2;
   };
   return { counts, outbox, put, sender: createSender("h", epochUs, outbox, counts, pino({ level: "silent" })) };
@@ -31,7 +36,7 @@ function commit(...sequences: number[]): Ack {
 
 function drain(sender: Sender): number[] {
   const taken: number[] = [];
-  for (let parcel = sender.take(); parcel !== undefined; parcel = sender.take()) taken.push(parcel.sequence);
+  for (let parcel = sender.take(); parcel !== undefined; parcel = sender.take()) taken.push(parcel.id.sequence);
   return taken;
 }
 

@@ -2,7 +2,8 @@ import { errorCatalogue } from "@fleetmark/shared/errors";
 import type { Ack, BatchId } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import type { Logger } from "pino";
 import { addCount, type DeliveryCounts } from "./counts.js";
-import type { Outbox, Parcel } from "./outbox.js";
+import type { Outbox } from "./outbox.js";
+import type { Parcel } from "./parcel.js";
 
 /** How much may be sent without an acknowledgement. */
 export const windowLimits = { batches: 64, bytes: 4 * 2 ** 20 } as const;
@@ -13,7 +14,10 @@ export interface Sender {
   readonly inFlight: number;
   /** A new stream begins: everything in the outbox is due again. `maxBatchBytes` of 0 means no limit. */
   begin(maxBatchBytes: number): void;
-  /** Returns the next parcel to send, if there is one and the window has room for it. */
+  /**
+   * Returns the next parcel to send, if there is one at hand and the window has room for it. After undefined the link is woken
+   * (`Link.wake`) when more has come to hand, be it fresh or read from the disk.
+   */
   take(): Parcel | undefined;
   settle(ack: Ack): void;
 }
@@ -65,18 +69,19 @@ export function createSender(host: string, epochUs: number, outbox: Outbox, coun
       for (;;) {
         const parcel = outbox.peek(cursor);
         if (parcel === undefined) return undefined;
+        const { sequence } = parcel.id;
         const size = parcel.bytes.length;
         if (size > limit) {
           logger.error({ event: "batch_dropped", code: "BATCH_TOO_LARGE", bytes: size, limit, samples: parcel.samples });
-          cursor = parcel.sequence;
-          outbox.release([parcel.sequence], "BATCH_TOO_LARGE");
+          cursor = sequence;
+          outbox.release([sequence], "BATCH_TOO_LARGE");
           continue;
         }
         const full = inFlight.size >= windowLimits.batches || bytesInFlight + size > windowLimits.bytes;
         if (full && inFlight.size > 0) return undefined;
-        if (parcel.sequence > highest) counts.sent += parcel.samples;
+        if (sequence > highest) counts.sent += parcel.samples;
         else counts.resent += parcel.samples;
-        cursor = parcel.sequence;
+        cursor = sequence;
         highest = Math.max(highest, cursor);
         inFlight.set(cursor, size);
         bytesInFlight += size;
