@@ -57,7 +57,7 @@ openapi: build ## Write docs/openapi.json from the HTTP API
 	@npm run --silent openapi --workspace @fleetmark/collector
 
 # Servers that tests start, from Debian's packages: what this machine lacks is unpacked here, and nothing is installed on it.
-SERVER_PACKAGES := influxdb:influxd victoria-metrics:victoria-metrics
+SERVER_PACKAGES := influxdb:influxd nats-server:nats-server victoria-metrics:victoria-metrics
 
 .PHONY: servers
 servers: ## Unpack the servers that tests start and this machine lacks
