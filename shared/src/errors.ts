@@ -64,6 +64,26 @@ const catalogue = {
   VALUE_NOT_FINITE: { exit: 3, remedy: "Only finite numbers can be stored; check the source of the value." },
   TIME_AHEAD: { exit: 3, remedy: "Check the clock of the host that sent it." },
   TIME_BEHIND: { exit: 3, remedy: "Check the clock of the host that sent it." },
+  NATS_SECRET_INVALID: { exit: 2, remedy: "Correct the file or the key named above; docs/nats.md shows each way to log in." },
+  NATS_UNREACHABLE: { exit: 3, remedy: "Start the NATS server, or correct nats.servers or nats.tls." },
+  NATS_REFUSED: { exit: 3, remedy: "Correct the credentials, or let the NATS server know them; docs/nats.md shows both sides." },
+  NATS_DENIED: {
+    exit: 3,
+    remedy: "Grant it in the NATS server's permissions; docs/nats.md lists what agents and collectors need.",
+  },
+  NATS_NO_JETSTREAM: { exit: 3, remedy: "Enable JetStream on the NATS server, and for the account of this user." },
+  NATS_STREAM_MISSING: {
+    exit: 3,
+    remedy: "Start a collector with nats.servers set: it makes the stream; or make it as docs/nats.md shows.",
+  },
+  NATS_STREAM_MISMATCH: { exit: 3, remedy: "Change the stream or the consumer as said above, or the collector's nats.stream." },
+  NATS_STREAM_FULL: {
+    exit: 3,
+    remedy:
+      "Batches wait with the agents; look whether collectors run and their store keeps up, or enlarge nats.stream.max_bytes.",
+  },
+  NATS_PAYLOAD_LIMIT: { exit: 3, remedy: "Raise max_payload in the NATS server's configuration; its default of 1MB is enough." },
+  NATS_FAILED: { exit: 3, remedy: "Look at the NATS server's own message above, and at its log." },
   BUFFER_FULL: {
     exit: 3,
     remedy: "The collector was away for longer than the agent's buffer lasts; enlarge the buffer or restore the collector.",

@@ -9,7 +9,7 @@ folder=$(cd "$folder" && pwd)
 updated=no
 for entry in "$@"; do
   package=${entry%%:*} program=${entry##*:}
-  if command -v "$program" >/dev/null || [ -x "$folder/usr/bin/$program" ]; then continue; fi
+  if command -v "$program" >/dev/null || [ -x "$folder/usr/bin/$program" ] || [ -x "$folder/usr/sbin/$program" ]; then continue; fi
   if ! command -v apt-get >/dev/null || ! command -v dpkg >/dev/null; then
     echo "no $program here, and no apt-get: tests that need it are skipped" >&2
     continue

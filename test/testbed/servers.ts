@@ -7,11 +7,11 @@ import { fileURLToPath } from "node:url";
 import { makeFolder } from "./program.js";
 
 /** Where `make servers` unpacks what the machine itself does not have. */
-const unpacked = fileURLToPath(new URL("../../.servers/usr/bin", import.meta.url));
+const unpacked = ["usr/bin", "usr/sbin"].map((folder) => fileURLToPath(new URL(`../../.servers/${folder}`, import.meta.url)));
 
 /** Finds a server's program; undefined where it is not installed. */
 export function findServer(name: string): string | undefined {
-  for (const folder of [...(process.env.PATH ?? "").split(delimiter), unpacked]) {
+  for (const folder of [...(process.env.PATH ?? "").split(delimiter), ...unpacked]) {
     const path = join(folder, name);
     try {
       accessSync(path, constants.X_OK);

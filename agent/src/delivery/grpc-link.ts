@@ -1,6 +1,6 @@
+import { chooseBackoff } from "@fleetmark/shared/backoff";
 import { type Address, formatAddress } from "@fleetmark/shared/config";
 import type { Logger } from "pino";
-import { chooseBackoff } from "./backoff.js";
 import type { DeliveryCounts } from "./counts.js";
 import { defaultTiming, openSession, type Session, type SessionEnd, type SessionTiming } from "./grpc-session.js";
 import type { Introduction, Link, RunProgress } from "./link.js";
