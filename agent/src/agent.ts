@@ -1,4 +1,5 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import { readTlsFiles } from "@fleetmark/shared/tls";
 import { version } from "@fleetmark/shared/version";
 import { destination, type Logger, pino } from "pino";
 import type { Bench } from "./bench.js";
@@ -71,7 +72,7 @@ async function loadBench(): Promise<Bench> {
 /**
  * Starts the agent: it samples the host, runs the suite on start if one is named, and delivers both to the collector, for as
  * long as it takes the collector to be there.
- * @throws FleetmarkError BENCHMARK_UNKNOWN
+ * @throws FleetmarkError BENCHMARK_UNKNOWN, TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED
  */
 export async function startAgent(config: AgentConfig, givenLogger?: Logger, givenBench?: Bench): Promise<Agent> {
   const { host } = config;
@@ -81,6 +82,8 @@ export async function startAgent(config: AgentConfig, givenLogger?: Logger, give
   if (suite !== "none" && bench.findSuite(suite) === undefined) {
     throw new FleetmarkError("BENCHMARK_UNKNOWN", `run.on_start: there is no suite named ${JSON.stringify(suite)}`);
   }
+  // Each connection reads them anew; a mistake is to be told at once.
+  readTlsFiles(config.collector.tls, "collector.tls");
   const facts = await bench.hostFacts();
   const hardwareClass = bench.hardwareClass(facts);
 
@@ -101,8 +104,8 @@ export async function startAgent(config: AgentConfig, givenLogger?: Logger, give
     const inventoryJson = await describeHost(facts, signal, logger);
     if (signal.aborted) return undefined;
     const introduction = { host, agentVersion: version, hardwareClass, inventoryJson };
-    const { address } = config.collector;
-    delivery.open((sender, counts) => openGrpcLink({ address, introduction, sender, counts, logger }));
+    const { address, tls } = config.collector;
+    delivery.open((sender, counts) => openGrpcLink({ address, tls, introduction, sender, counts, logger }));
     if (suite === "none") return undefined;
     return startSuiteRun({ suite, host, hardwareClass, signal, runSuite: bench.runSuite, delivery, gate, logger });
   };

@@ -1,7 +1,21 @@
 import { hostname } from "node:os";
 import { addressSchema, byteSizeSchema, durationSchema } from "@fleetmark/shared/config";
+import { tlsFilesSchema } from "@fleetmark/shared/tls";
+import { isLoopback } from "@fleetmark/shared/units";
 import { z } from "zod";
 import { probeNames } from "./probes/registry.js";
+
+/** Where the collector is. To another machine nothing goes in the clear. */
+const collectorSchema = z
+  .strictObject({
+    address: addressSchema.prefault("127.0.0.1:7420").describe("where the collector's gRPC port is"),
+    tls: tlsFilesSchema,
+  })
+  .refine(({ address, tls }) => isLoopback(address) || tls.ca_file !== undefined || tls.cert_file !== undefined, {
+    path: ["address"],
+    message:
+      "another machine is reached by TLS alone: set collector.tls.ca_file, cert_file and key_file (docs/security.md shows how), or use a loopback address",
+  });
 
 const printable = /^[^\p{Cc}]*$/u;
 
@@ -14,11 +28,7 @@ export const agentConfigSchema = z.strictObject({
     .transform((name) => (name === "" ? hostname() : name))
     .prefault("")
     .describe("name of this host in the fleet; empty: its hostname"),
-  collector: z
-    .strictObject({
-      address: addressSchema.prefault("127.0.0.1:7420").describe("where the collector's gRPC port is"),
-    })
-    .prefault({}),
+  collector: collectorSchema.prefault({}),
   telemetry: z
     .strictObject({
       interval: durationSchema

@@ -66,7 +66,8 @@ async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void
 /**
  * Starts a collector: the store, then the ingest, then the HTTP API. If one of them fails, those before it are closed again.
  * @param logger takes the events; by default they go to standard error as JSON lines
- * @throws FleetmarkError DATA_UNWRITABLE, DATA_LOCKED, DATA_NEWER, DATA_CORRUPT, STORE_FAILED, PORT_TAKEN, LISTEN_FAILED
+ * @throws FleetmarkError TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED, DATA_UNWRITABLE, DATA_LOCKED, DATA_NEWER, DATA_CORRUPT, STORE_FAILED,
+ *   PORT_TAKEN, LISTEN_FAILED
  */
 export async function startCollector(
   config: CollectorConfig,
@@ -83,7 +84,7 @@ export async function startCollector(
     const writer = createWriter(store, metrics, logger);
     const shared = { limits: config.limits, fleet, metrics, logger };
     const intake = createIntake({ ...shared, writer, quarantine, nextOwnId: createOwnIds() });
-    const grpc = await startGrpcIngest(config.grpc.listen, {
+    const grpc = await startGrpcIngest(config.grpc, {
       ...shared,
       intake,
       streams: new Set(),

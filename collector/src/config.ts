@@ -1,10 +1,27 @@
 import { addressSchema, byteSizeSchema, durationSchema } from "@fleetmark/shared/config";
+import { tlsFilesSchema } from "@fleetmark/shared/tls";
 import { isLoopback, isLoopbackUrl } from "@fleetmark/shared/units";
 import { z } from "zod";
 
-const listenSchema = addressSchema.refine(isLoopback, {
-  message: "listening beyond this machine needs TLS, which is not available yet; use a loopback address such as 127.0.0.1:7420",
+const httpListenSchema = addressSchema.refine(isLoopback, {
+  message: "the HTTP API speaks no TLS: use a loopback address such as 127.0.0.1:7421, and a proxy with TLS before it",
 });
+
+/** Where agents attach. Beyond this machine every agent must prove its name. */
+const grpcSchema = z
+  .strictObject({
+    listen: addressSchema.describe("address where agents attach; port 0 takes a free one").prefault("127.0.0.1:7420"),
+    tls: tlsFilesSchema,
+  })
+  .refine(({ tls }) => tls.ca_file === undefined || tls.cert_file !== undefined, {
+    path: ["tls", "cert_file"],
+    message: "is needed with ca_file: the collector's own certificate",
+  })
+  .refine(({ listen, tls }) => isLoopback(listen) || (tls.ca_file !== undefined && tls.cert_file !== undefined), {
+    path: ["listen"],
+    message:
+      "listening beyond this machine needs TLS with client certificates: set grpc.tls.ca_file, cert_file and key_file (docs/security.md shows how), or use a loopback address such as 127.0.0.1:7420",
+  });
 
 /** What the ingest takes in, and what it keeps of the rest. */
 const limitsSchema = z.strictObject({
@@ -52,14 +69,10 @@ const storeSchema = z
 /** The configuration of a collector. */
 export const collectorConfigSchema = z.strictObject({
   data_dir: z.string().min(1).describe("directory of the data file and the quarantine").default("./fleetmark-data"),
-  grpc: z
-    .strictObject({
-      listen: listenSchema.describe("address where agents attach; port 0 takes a free one").prefault("127.0.0.1:7420"),
-    })
-    .prefault({}),
+  grpc: grpcSchema.prefault({}),
   http: z
     .strictObject({
-      listen: listenSchema.describe("address of the HTTP API; port 0 takes a free one").prefault("127.0.0.1:7421"),
+      listen: httpListenSchema.describe("address of the HTTP API; port 0 takes a free one").prefault("127.0.0.1:7421"),
     })
     .prefault({}),
   log: z
@@ -76,4 +89,5 @@ export const collectorConfigSchema = z.strictObject({
 
 export type CollectorConfig = z.infer<typeof collectorConfigSchema>;
 export type StoreConfig = CollectorConfig["store"];
+export type GrpcConfig = CollectorConfig["grpc"];
 export type IngestLimits = CollectorConfig["limits"];

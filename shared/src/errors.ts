@@ -40,6 +40,10 @@ const catalogue = {
   PORT_TAKEN: { exit: 3, remedy: "Stop the process that listens there, or choose another address." },
   LISTEN_FAILED: { exit: 3, remedy: "Choose an address of this machine and a port that you may listen on." },
   COLLECTOR_UNREACHABLE: { exit: 3, remedy: "Start the collector, or correct its address." },
+  TLS_REFUSED: {
+    exit: 3,
+    remedy: "Check that each side's certificate comes from the authority that the other side trusts; docs/security.md shows how.",
+  },
   COLLECTOR_FAILED: { exit: 3, remedy: "Look at the collector's log for the cause." },
   PROTOCOL_MISMATCH: { exit: 3, remedy: "Run agents and collectors of the same major version." },
   PROTOCOL_VIOLATION: {
@@ -52,6 +56,10 @@ const catalogue = {
     remedy: "The batch is kept in quarantine; make the agent's batches smaller than the collector's limit.",
   },
   BATCH_FOREIGN: { exit: 3, remedy: "An agent may send only as the host of its Hello; check for two agents with one name." },
+  HOST_FOREIGN: {
+    exit: 3,
+    remedy: "Give the agent the name that its certificate holds (key host), or issue a certificate for the name it has.",
+  },
   HOSTS_TOO_MANY: {
     exit: 3,
     remedy: "Check what sends under so many names, or raise limits.max_hosts of the collector.",

@@ -53,6 +53,7 @@ describe("a collector killed again and again", () => {
     delivery.open((sender, counts) =>
       openGrpcLink({
         address,
+        tls: {},
         introduction: { host: "oracle", agentVersion: "0", hardwareClass: "test", inventoryJson: "{}" },
         sender,
         counts,

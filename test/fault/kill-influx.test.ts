@@ -37,6 +37,7 @@ describe.skipIf(findServer("influxd") === undefined)("a collector on InfluxDB, w
     delivery.open((sender, counts) =>
       openGrpcLink({
         address: collector.facts.grpc,
+        tls: {},
         introduction: { host: "oracle", agentVersion: "0", hardwareClass: "test", inventoryJson: "{}" },
         ...{ sender, counts, logger },
       }),

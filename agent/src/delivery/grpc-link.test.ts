@@ -47,7 +47,7 @@ async function attach(port: number, timing = patient): Promise<Agent> {
   );
   const delivery = await createDelivery({ host: "h", maxBytes: 1e8, flushInterval: 0.01, logger });
   delivery.open((sender, counts) => {
-    return openGrpcLink({ address: { host: "127.0.0.1", port }, introduction, sender, counts, logger, timing });
+    return openGrpcLink({ address: { host: "127.0.0.1", port }, tls: {}, introduction, sender, counts, logger, timing });
   });
   cleanups.push(() => delivery.close(0));
   return { delivery, codes };

@@ -1,16 +1,20 @@
 import { chooseBackoff } from "@fleetmark/shared/backoff";
 import { type Address, formatAddress } from "@fleetmark/shared/config";
+import { FleetmarkError } from "@fleetmark/shared/errors";
+import type { TlsFiles } from "@fleetmark/shared/tls";
 import type { Logger } from "pino";
 import type { DeliveryCounts } from "./counts.js";
 import { defaultTiming, openSession, type Session, type SessionEnd, type SessionTiming } from "./grpc-session.js";
 import type { Introduction, Link, RunProgress } from "./link.js";
 import type { Sender } from "./sender.js";
 
-/** A collector of another protocol version stays so until someone upgrades it: seconds between attempts. */
-const mismatchWait = 30;
+/** What stays so until a person mends it, and the seconds between attempts then. */
+const patientCodes: readonly (string | undefined)[] = ["PROTOCOL_MISMATCH", "HOST_FOREIGN"];
+const patientWait = 30;
 
 export interface GrpcLinkOptions {
   readonly address: Address;
+  readonly tls: TlsFiles;
   readonly introduction: Introduction;
   readonly sender: Sender;
   readonly counts: DeliveryCounts;
@@ -76,15 +80,25 @@ export function openGrpcLink(options: GrpcLinkOptions): Link {
     });
   };
 
+  /** Runs a session to its end; TLS files that can't be used now, perhaps in the midst of their renewal, are one. */
+  const attachOnce = async (): Promise<SessionEnd> => {
+    try {
+      session = runSession();
+    } catch (thrown) {
+      if (!(thrown instanceof FleetmarkError)) throw thrown;
+      return { code: thrown.code, message: thrown.message, fruitful: false };
+    }
+    return session.ended;
+  };
+
   const stayAttached = async (): Promise<void> => {
     while (!closed) {
-      session = runSession();
-      const end = await session.ended;
+      const end = await attachOnce();
       if (closed) return;
       if (end.fruitful) attempt = 0;
       noteEnd(end);
       const chance = Math.random();
-      await pause.wait(end.code === "PROTOCOL_MISMATCH" ? mismatchWait * (0.5 + chance) : chooseBackoff(attempt, chance));
+      await pause.wait(patientCodes.includes(end.code) ? patientWait * (0.5 + chance) : chooseBackoff(attempt, chance));
       attempt++;
     }
   };

@@ -1,10 +1,20 @@
+import { isIP } from "node:net";
+import { checkServerIdentity } from "node:tls";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type Address, formatAddress } from "@fleetmark/shared/config";
 import { type ErrorCode, errorCatalogue, errorMessage } from "@fleetmark/shared/errors";
 import { type Ack, AgentFrameSchema, type CollectorFrame, type Welcome } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
+import { readTlsFiles, type TlsFiles } from "@fleetmark/shared/tls";
 import { isLoopback } from "@fleetmark/shared/units";
 import { decodeCollectorFrame, encodeAgentFrame, fleetService, protocolVersion } from "@fleetmark/shared/wire";
-import { type ClientDuplexStream, credentials, makeGenericClientConstructor, type StatusObject, status } from "@grpc/grpc-js";
+import {
+  type ChannelCredentials,
+  type ClientDuplexStream,
+  credentials,
+  makeGenericClientConstructor,
+  type StatusObject,
+  status,
+} from "@grpc/grpc-js";
 import type { Introduction, RunProgress } from "./link.js";
 import type { Sender } from "./sender.js";
 
@@ -39,6 +49,7 @@ export interface Session {
 
 export interface SessionOptions {
   readonly address: Address;
+  readonly tls: TlsFiles;
   readonly introduction: Introduction;
   readonly sender: Sender;
   readonly timing: SessionTiming;
@@ -49,6 +60,15 @@ export interface SessionOptions {
 
 const FleetClient = makeGenericClientConstructor(fleetService, "fleetmark.v1.Fleet");
 
+/** How OpenSSL and Node word a handshake that one side broke off; gRPC knows no status for it. */
+const tlsTrouble = /certificate|SSL routines|tlsv1|altnames|EPROTO/i;
+
+/** What may lie behind a connection that was closed as soon as it was made, for which the library has no words. */
+function explainClosed(message: string): string {
+  if (!/Failed to connect/.test(message)) return "";
+  return "(closed as soon as made: if that lasts, one side speaks TLS and the other does not, or the collector refuses the certificate)";
+}
+
 /** Reads why the stream ended: the collector's own code where it gave one, else by the status. */
 function explainStatus({ code, details, metadata }: StatusObject): Pick<SessionEnd, "code" | "message"> {
   const message = details.slice(0, 500);
@@ -58,6 +78,10 @@ function explainStatus({ code, details, metadata }: StatusObject): Pick<SessionE
     case status.OK:
       return { code: "COLLECTOR_UNREACHABLE", message: "the collector closed the stream" };
     case status.UNAVAILABLE:
+      return {
+        code: tlsTrouble.test(message) ? "TLS_REFUSED" : "COLLECTOR_UNREACHABLE",
+        message: message + explainClosed(message),
+      };
     case status.CANCELLED:
     case status.DEADLINE_EXCEEDED:
       return { code: "COLLECTOR_UNREACHABLE", message };
@@ -71,8 +95,19 @@ function explainStatus({ code, details, metadata }: StatusObject): Pick<SessionE
   }
 }
 
-function openCall({ address, timing }: SessionOptions): { call: ClientDuplexStream<Buffer, Buffer>; close(): void } {
-  const client = new FleetClient(formatAddress(address), credentials.createInsecure(), {
+/** Reads the files anew, so that a renewed certificate is in force from the next connection on. */
+function readCredentials(tls: TlsFiles, host: string): ChannelCredentials {
+  const material = readTlsFiles(tls, "collector.tls");
+  if (material === undefined) return credentials.createInsecure();
+  return credentials.createSsl(material.ca, material.identity?.key, material.identity?.cert, {
+    checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate),
+  });
+}
+
+function openCall({ address, tls, timing }: SessionOptions): { call: ClientDuplexStream<Buffer, Buffer>; close(): void } {
+  const client = new FleetClient(formatAddress(address), readCredentials(tls, address.host), {
+    // The library would announce an IP address as the server's name, which RFC 6066 forbids; the certificate is checked against the address.
+    ...(isIP(address.host) === 0 ? {} : { "grpc.ssl_target_name_override": "fleetmark-collector" }),
     "grpc.keepalive_time_ms": timing.ping * 1000,
     "grpc.keepalive_timeout_ms": timing.ping * 500,
     "grpc.enable_retries": 0,
@@ -86,6 +121,7 @@ function openCall({ address, timing }: SessionOptions): { call: ClientDuplexStre
 /**
  * Opens a stream and says Hello. Once the collector has said Welcome in a protocol version that we speak, batches flow within
  * the sender's window, at the pace at which the stream takes them.
+ * @throws FleetmarkError TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED
  */
 export function openSession(options: SessionOptions): Session {
   const { sender, timing, introduction } = options;

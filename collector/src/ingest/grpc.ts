@@ -1,9 +1,10 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { type Address, formatAddress } from "@fleetmark/shared/units";
 import { fleetService } from "@fleetmark/shared/wire";
-import { logVerbosity, Server, ServerCredentials, setLogVerbosity, status } from "@grpc/grpc-js";
-import type { IngestLimits } from "../config.js";
+import { logVerbosity, Server, type ServerCredentials, setLogVerbosity, status } from "@grpc/grpc-js";
+import type { GrpcConfig, IngestLimits } from "../config.js";
 import { explainListenFailure } from "../listen.js";
+import { openGrpcCredentials } from "./grpc-credentials.js";
 import { openSession } from "./session.js";
 import { type AgentCall, endStream, type StreamParts } from "./stream.js";
 
@@ -29,9 +30,9 @@ function createServer(limits: IngestLimits): Server {
   });
 }
 
-function bind(server: Server, address: Address): Promise<number> {
+function bind(server: Server, address: Address, credentials: ServerCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(formatAddress(address), ServerCredentials.createInsecure(), (error, port) => {
+    server.bindAsync(formatAddress(address), credentials, (error, port) => {
       if (error === null) {
         resolve(port);
         return;
@@ -43,21 +44,25 @@ function bind(server: Server, address: Address): Promise<number> {
 
 /**
  * Starts the gRPC server. Port 0 takes a free one.
- * @throws FleetmarkError PORT_TAKEN, LISTEN_FAILED
+ * @throws FleetmarkError TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED, PORT_TAKEN, LISTEN_FAILED
  */
-export async function startGrpcIngest(listen: Address, parts: StreamParts): Promise<GrpcIngest> {
+export async function startGrpcIngest({ listen, tls }: GrpcConfig, parts: StreamParts): Promise<GrpcIngest> {
   // The library would print to standard error, among the events, what its callbacks report as well.
   setLogVerbosity(logVerbosity.NONE);
+  const credentials = openGrpcCredentials(tls, parts.logger);
   const server = createServer(parts.limits);
   let accepting = true;
   const unavailable = (): FleetmarkError => new FleetmarkError("COLLECTOR_UNREACHABLE", "the collector is stopping");
   server.addService(fleetService, {
     attach: (call: AgentCall) => {
-      if (accepting) openSession(call, parts);
+      if (accepting) openSession(call, parts, credentials.mutual);
       else call.emit("error", { code: status.UNAVAILABLE, details: unavailable().message });
     },
   });
-  const port = await bind(server, listen);
+  const port = await bind(server, listen, credentials.server).catch((thrown) => {
+    credentials.close();
+    throw thrown;
+  });
   return {
     address: { host: listen.host, port },
     stopReading: () => {
@@ -71,6 +76,7 @@ export async function startGrpcIngest(listen: Address, parts: StreamParts): Prom
         server.tryShutdown(() => resolve());
       });
       clearTimeout(cut);
+      credentials.close();
     },
   };
 }

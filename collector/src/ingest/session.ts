@@ -6,6 +6,7 @@ import { status } from "@grpc/grpc-js";
 import { readClockUs } from "../clock.js";
 import { attachHost } from "../fleet.js";
 import type { Fate, Source } from "./intake.js";
+import { readPeerNames } from "./peer-names.js";
 import {
   type AgentCall,
   type AgentStream,
@@ -35,9 +36,25 @@ function displaceElder(stream: AgentStream, host: string): void {
   endStream(elder, status.ABORTED, new FleetmarkError("BATCH_FOREIGN", `another agent has attached as host ${host}`));
 }
 
+/** An agent speaks for a host that its certificate names, and for no other. */
+function checkIdentity({ names }: AgentStream, host: string): void {
+  if (names === undefined || names.includes(host)) return;
+  const shown = names.map((name) => JSON.stringify(name.slice(0, 255))).join(", ");
+  const message = `the agent's certificate is that of ${shown === "" ? "nobody" : shown}, not of host ${JSON.stringify(host.slice(0, 255))}`;
+  throw new FleetmarkError("HOST_FOREIGN", message);
+}
+
+/** Under mutual TLS a client without a certificate does not come this far; should one, it may speak for nobody. */
+function readNames(call: AgentCall, mutual: boolean): string[] | undefined {
+  if (!mutual) return undefined;
+  const certificate = call.getAuthContext()?.sslPeerCertificate;
+  return certificate === undefined ? [] : readPeerNames(certificate);
+}
+
 function attach(stream: AgentStream, message: Hello): void {
   const { parts, call } = stream;
   if (stream.host !== undefined) throw new FleetmarkError("PROTOCOL_VIOLATION", "a second Hello");
+  checkIdentity(stream, message.host);
   const hello = parts.intake.takeHello(message, { link: "grpc", host: message.host });
   const nowUs = readClockUs();
   displaceElder(stream, hello.host);
@@ -81,9 +98,12 @@ function takeFrame(stream: AgentStream, bytes: Buffer): void {
   }
 }
 
-/** Serves one agent's stream until either end closes it. No frame, whatever it holds, ends more than its own stream. */
-export function openSession(call: AgentCall, parts: StreamParts): void {
-  const stream = createStream(call, parts);
+/**
+ * Serves one agent's stream until either end closes it. No frame, whatever it holds, ends more than its own stream.
+ * @param mutual whether the agent has shown a certificate that names its host
+ */
+export function openSession(call: AgentCall, parts: StreamParts, mutual: boolean): void {
+  const stream = createStream(call, parts, readNames(call, mutual));
   const helloTimer = setTimeout(() => {
     if (stream.host !== undefined) return;
     refuseStream(stream, new FleetmarkError("PROTOCOL_VIOLATION", `no Hello came within ${helloWithinMs / 1000} s`));

@@ -29,6 +29,8 @@ export interface AgentStream {
   readonly call: AgentCall;
   readonly parts: StreamParts;
   readonly outbox: AckOutbox;
+  /** The hosts that the agent may speak for, by its certificate; undefined where it has shown none: then it is taken at its word. */
+  readonly names: readonly string[] | undefined;
   /** Set by Hello. */
   host: HostState | undefined;
   /** False once no further frame is to be looked at. */
@@ -44,7 +46,7 @@ export interface AgentStream {
 /** Acknowledgement frames that may wait for an agent which does not read them; beyond it the collector stops reading from that agent. */
 const unreadFrames = 256;
 
-export function createStream(call: AgentCall, parts: StreamParts): AgentStream {
+export function createStream(call: AgentCall, parts: StreamParts, names: AgentStream["names"]): AgentStream {
   const outbox = createAckOutbox((value) => {
     sendFrame(stream, { case: "ack", value });
     endWhenDone(stream);
@@ -53,6 +55,7 @@ export function createStream(call: AgentCall, parts: StreamParts): AgentStream {
     call,
     parts,
     outbox,
+    names,
     host: undefined,
     reading: true,
     open: true,
@@ -107,6 +110,8 @@ function chooseStatus(code: ErrorCode): status {
   switch (code) {
     case "INTERNAL":
       return status.INTERNAL;
+    case "HOST_FOREIGN":
+      return status.PERMISSION_DENIED;
     case "PROTOCOL_MISMATCH":
       return status.FAILED_PRECONDITION;
     case "HOSTS_TOO_MANY":
