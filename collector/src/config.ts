@@ -39,6 +39,25 @@ function isSafeUrl(url: string): boolean {
   return url.startsWith("https:") || isLoopbackUrl(url);
 }
 
+/** How long something is kept: a duration, or `forever`. Seconds after parsing, without end for ever. */
+const keepSchema = z
+  .literal("forever")
+  .transform(() => Number.POSITIVE_INFINITY)
+  .or(durationSchema);
+
+const dayS = 86_400;
+
+/** How long a store keeps what it holds. The nightly roll-up must have seen what goes, so nothing goes within four days. */
+const retentionSchema = z
+  .strictObject({
+    raw: keepSchema.describe("telemetry as it was measured").prefault("30d"),
+    hourly: keepSchema.describe("telemetry rolled up by hour, once the samples themselves are gone").prefault("400d"),
+    records: keepSchema.describe("results, runs, KPIs, verdicts and alerts, whole").prefault("forever"),
+  })
+  .refine(({ raw }) => raw >= 4 * dayS, { path: ["raw"], message: "must be at least 4d" })
+  .refine(({ raw, hourly }) => hourly >= raw, { path: ["hourly"], message: "must not be shorter than store.retention.raw" })
+  .refine(({ raw, records }) => records >= raw, { path: ["records"], message: "must not be shorter than store.retention.raw" });
+
 /** Where what agents measure is kept. */
 const storeSchema = z
   .strictObject({
@@ -55,6 +74,7 @@ const storeSchema = z
       .describe("influxdb: file that holds the API token (2.x, 3.x) or user:password (1.x); without one none is sent")
       .optional(),
     timeout: durationSchema.describe("influxdb: after which a request has failed").prefault("10s"),
+    retention: retentionSchema.prefault({}),
     insecure: z.stringbool().or(z.boolean()).describe("influxdb: allow http:// to another machine").default(false),
   })
   .refine(({ kind, url }) => kind !== "influxdb" || url !== undefined, {

@@ -9,7 +9,7 @@ describe("fleetmark store check", () => {
   it("writes to the data file and reads back", async () => {
     const ended = await runProgram(["store", "check", "--data-dir", folder.path]);
     expect(ended, ended.stderr).toMatchObject({ code: 0 });
-    expect(ended.stdout).toMatch(/^ok +open .*\nok +write .*\nok +read /);
+    expect(ended.stdout).toMatch(/^ok +open .*\nok +write .*\nok +read .*\nok +keep +telemetry 30 d/);
   });
 
   it("refuses a configuration that lacks the address, or sends in the clear to another machine", async () => {
@@ -42,11 +42,12 @@ describe("fleetmark store check", () => {
       const args = ["store", "check", "--store-kind", "influxdb", "--store-url", server.url];
       const without = await runProgram(args);
       expect(without.code).toBe(3);
-      expect(without.stdout).toMatch(/failed +write .*no database "fleetmark": create it/);
+      expect(without.stdout).toMatch(/failed +write .*no database "fleetmark": .*create it/);
       await askInflux(server.url, "CREATE DATABASE fleetmark");
       const ended = await runProgram(args);
       expect(ended, ended.stdout).toMatchObject({ code: 0 });
       expect(ended.stdout).toMatch(/ok +read +the same point/);
+      expect(ended.stdout).toMatch(/ok +keep .*`fleetmark store setup` changes that/);
     });
   });
 });

@@ -55,7 +55,7 @@ describe.skipIf(findServer("influxd") === undefined)("a real InfluxDB 1.x", () =
   it("without the database: says which is missing, and stores what was held as soon as it is there", async () => {
     const { store, refused } = open(server.url, { database: "late" });
     const batch = buildBatch(1, [cpu(1)]);
-    await expect(store.write([batch], startUs)).rejects.toMatchObject(failure(/404.*create it, or correct store\.database/));
+    await expect(store.write([batch], startUs)).rejects.toMatchObject(failure(/404.*.*create it, or correct store\.database/));
     await expect(store.latestResults({})).rejects.toMatchObject({ code: "STORE_FAILED" });
     await askInflux(server.url, "CREATE DATABASE late");
     expect(await store.write([batch], startUs)).toEqual([batch]);

@@ -2,12 +2,14 @@ import { BatchBuilder } from "@fleetmark/shared/batch";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { readClockUs } from "../clock.js";
 import type { CollectorConfig } from "../config.js";
-import { openConfiguredStore } from "./open.js";
+import { connectInflux } from "./influx/server.js";
+import { openConfiguredStore, readInfluxTarget } from "./open.js";
+import { describeRetention } from "./setup-plan.js";
 import type { Store } from "./store.js";
 
 /** One thing that a collector needs of its store. */
 export interface StoreCheck {
-  readonly step: "open" | "write" | "read";
+  readonly step: "open" | "write" | "read" | "keep";
   readonly ok: boolean;
   /** What was done, or what is wrong and what to do. */
   readonly detail: string;
@@ -24,7 +26,7 @@ export function describeStore({ store, data_dir }: Pick<CollectorConfig, "store"
     : `InfluxDB at ${store.url}, ${store.org === "" ? "database" : "bucket"} ${store.database}`;
 }
 
-/** Writes a point of measurement `fleetmark_check` and reads it back. Ends at the first step that fails. */
+/** Writes a point of measurement `fleetmark_check`, reads it back, and looks how long it is kept. Ends at the first step that fails. */
 export async function checkStore(config: Pick<CollectorConfig, "store" | "data_dir">): Promise<StoreCheck[]> {
   const checks: StoreCheck[] = [];
   const attempt = async <T>(step: StoreCheck["step"], detail: string, act: () => Promise<T>): Promise<T | undefined> => {
@@ -51,11 +53,29 @@ export async function checkStore(config: Pick<CollectorConfig, "store" | "data_d
   try {
     const timeUs = readClockUs();
     const written = await attempt("write", "one point", () => writePoint(store, timeUs, refused));
-    if (written !== undefined) await attempt("read", "the same point", () => readPoint(store, timeUs));
+    const read = written && (await attempt("read", "the same point", () => readPoint(store, timeUs)));
+    if (read !== undefined) {
+      const kept = await attempt("keep", describeRetention(config.store.retention), () => isSetUp(config.store));
+      // It works without, so that is no failure.
+      if (kept === false) checks.push({ ...(checks.pop() as StoreCheck), detail: notSetUp });
+    }
   } finally {
     await store.close();
   }
   return checks;
+}
+
+const notSetUp = "as long as the server's default policy says, and nothing is rolled up: `fleetmark store setup` changes that";
+
+/** Whether what `fleetmark store setup` makes is there; a data file needs none of it. */
+async function isSetUp(config: CollectorConfig["store"]): Promise<boolean> {
+  if (config.kind === "duckdb") return true;
+  const server = connectInflux(await readInfluxTarget(config));
+  try {
+    return (await server.hasPlace("records")) && (await server.hasPlace("hourly"));
+  } finally {
+    await server.close();
+  }
 }
 
 async function writePoint(store: Store, timeUs: number, refused: readonly string[]): Promise<true> {

@@ -3,15 +3,30 @@ import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { StoreConfig } from "../config.js";
 import { openStore } from "./duckdb.js";
 import { openInfluxStore, type RefuseLine } from "./influx/influx.js";
+import type { InfluxTarget } from "./influx/server.js";
 import type { Store } from "./store.js";
 
-async function readToken(path: string | undefined): Promise<string> {
+async function readToken(path: string | undefined, name: string): Promise<string> {
   if (path === undefined) return "";
   try {
     return (await readFile(path, "utf8")).trim();
   } catch (cause) {
-    throw new FleetmarkError("CONFIG_UNREADABLE", `store.token_file: ${errorMessage(cause)}`, { cause });
+    throw new FleetmarkError("CONFIG_UNREADABLE", `${name}: ${errorMessage(cause)}`, { cause });
   }
+}
+
+/**
+ * Returns the server that the configuration names.
+ * @param tokenFile holds other credentials than the collector's own
+ * @throws FleetmarkError CONFIG_UNREADABLE
+ */
+export async function readInfluxTarget(config: StoreConfig, tokenFile?: string): Promise<InfluxTarget> {
+  const { url, database, org, timeout } = config;
+  const token =
+    tokenFile === undefined
+      ? await readToken(config.token_file, "store.token_file")
+      : await readToken(tokenFile, "--admin-token-file");
+  return { url: url as string, database, org, token, timeoutMs: timeout * 1e3 };
 }
 
 /**
@@ -19,8 +34,7 @@ async function readToken(path: string | undefined): Promise<string> {
  * @throws FleetmarkError CONFIG_UNREADABLE, and what the store's own opening throws
  */
 export async function openConfiguredStore(config: StoreConfig, dataDir: string, refuseLine: RefuseLine): Promise<Store> {
+  const { retention } = config;
   if (config.kind === "duckdb") return openStore(dataDir);
-  const { url, database, org, timeout } = config;
-  const target = { url: url as string, database, org, token: await readToken(config.token_file), timeoutMs: timeout * 1e3 };
-  return openInfluxStore(target, refuseLine);
+  return openInfluxStore(await readInfluxTarget(config), refuseLine, { retention });
 }

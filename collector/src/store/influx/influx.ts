@@ -1,16 +1,11 @@
-import type { Batch } from "@fleetmark/shared/batch";
+import type { Batch, Columns } from "@fleetmark/shared/batch";
+import { readClockUs } from "../../clock.js";
+import { deliveryMeasurement, findHorizonUs, hourUs, isKeptWhole, isRecord, type Retention } from "../retention.js";
 import type { Store } from "../store.js";
 import { rememberBatch, type StoredBatches, selectNew } from "../stored-batches.js";
 import { formatLines } from "./line-protocol.js";
-import {
-  deliveryMeasurement,
-  listSeries,
-  readHistory,
-  readHosts,
-  readLatestResults,
-  readResultsOfRun,
-  readRuns,
-} from "./reads.js";
+import { listSeries, readHistory, readHosts, readLatestResults, readResultsOfRun, readRuns } from "./reads.js";
+import type { Place } from "./rollup.js";
 import { connectInflux, type InfluxServer, type InfluxTarget } from "./server.js";
 
 /** Lines in one request: where the client's and the server's cost per line no longer falls. */
@@ -19,11 +14,20 @@ const blockLines = 5000;
 /** Told of each line that the server will never store, with its reason, before the others are acknowledged. */
 export type RefuseLine = (line: string, reason: string) => Promise<void>;
 
+/** What a store on a server is opened with, besides where it is. */
+export interface InfluxStoreOptions {
+  /** How long the server keeps telemetry, which tells where history is read rolled up. Without end unless it is given. */
+  readonly retention?: Pick<Retention, "raw">;
+  /** The clock, microseconds since the Unix epoch. */
+  readonly now?: () => number;
+}
+
 /**
  * Opens a store on an InfluxDB server. A repeated batch changes nothing: a point is its measurement, tags and time. Nothing is asked of
  * the server before the first write or question, so that a collector starts while its store is away.
  */
-export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine): Store {
+export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine, options: InfluxStoreOptions = {}): Store {
+  const { retention = { raw: Number.POSITIVE_INFINITY }, now = readClockUs } = options;
   const server = connectInflux(target);
   // What this process has stored: after a restart a repetition is written again, over itself.
   const stored: StoredBatches = new Map();
@@ -31,14 +35,11 @@ export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine): S
     write: async (batches, receivedUs) => {
       const fresh = selectNew(stored, batches);
       if (fresh.length === 0) return [];
-      const lines = [...formatLines(fresh), ...formatDeliveries(fresh, receivedUs)];
-      for (let start = 0; start < lines.length; start += blockLines) {
-        await writeBlock(server, lines.slice(start, start + blockLines), refuseLine);
-      }
+      await writeBatches(server, [...fresh, buildDeliveries(fresh, receivedUs)], refuseLine);
       for (const { id } of fresh) rememberBatch(stored, id);
       return fresh;
     },
-    history: (query) => readHistory(server, query),
+    history: (query) => readHistory(server, query, findHorizonUs(retention.raw, now())),
     latestResults: (filter) => readLatestResults(server, filter),
     resultsOfRun: (run) => readResultsOfRun(server, run),
     runs: (filter) => readRuns(server, filter),
@@ -48,27 +49,76 @@ export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine): S
   };
 }
 
-/** When each host was last heard of: one line a host, at the moment of receipt. */
-function formatDeliveries(batches: readonly Batch[], receivedUs: number): string[] {
+/** When each host was last heard of: one point a host and hour, which is written over until the hour is past. */
+function buildDeliveries(batches: readonly Batch[], receivedUs: number): Batch {
   const hosts = [...new Set(batches.map(({ id }) => id.host))];
   const series = hosts.map((host) => ({ measurement: deliveryMeasurement, tags: { host }, field: "received_us" }));
   const numbers = {
     series: hosts.map((_, i) => i),
-    timeUs: hosts.map(() => receivedUs),
+    timeUs: hosts.map(() => receivedUs - (receivedUs % hourUs)),
     values: hosts.map(() => receivedUs),
   };
-  return formatLines([{ id: batches[0].id, series, numbers, texts: { series: [], timeUs: [], values: [] } }]);
+  return { id: batches[0].id, series, numbers, texts: { series: [], timeUs: [], values: [] } };
+}
+
+function filterColumns<V>(columns: Columns<V>, keep: readonly boolean[]): Columns<V> {
+  const kept = columns.series.flatMap((series, i) => (keep[series] ? [i] : []));
+  return {
+    series: kept.map((i) => columns.series[i]),
+    timeUs: kept.map((i) => columns.timeUs[i]),
+    values: kept.map((i) => columns.values[i]),
+  };
+}
+
+/** Returns what of a batch is kept longer than telemetry. */
+function selectKeptWhole(batch: Batch): Batch {
+  const [numbers, texts] = (["numbers", "texts"] as const).map((kind) => batch.series.map((series) => isKeptWhole(series, kind)));
+  return { ...batch, numbers: filterColumns(batch.numbers, numbers), texts: filterColumns(batch.texts, texts) };
+}
+
+/**
+ * Writes batches to the default place, and what is kept longer to its own first, once `store setup` has made that. A server refuses what is
+ * older than a place keeps: no loss where the longer one has it.
+ */
+async function writeBatches(server: InfluxServer, batches: readonly Batch[], refuseLine: RefuseLine): Promise<void> {
+  // Telemetry alone is worth no question.
+  const isWorth = batches.some(
+    ({ series, texts }) => series.some(({ measurement }) => isRecord(measurement)) || texts.series.length > 0,
+  );
+  const keepsWhole = server.knowsPlace("records") || (isWorth && (await server.hasPlace("records")));
+  const kept = keepsWhole ? formatLines(batches.map(selectKeptWhole)) : [];
+  await writeLines(server, kept, refuseLine, "records");
+  const heads = new Set(kept.map(cutHead));
+  await writeLines(server, formatLines(batches), async (line, reason) => {
+    if (!(heads.has(cutHead(line)) && /retention policy/i.test(reason))) await refuseLine(line, reason);
+  });
+}
+
+/** Returns what of a line comes before its fields. */
+function cutHead(line: string): string {
+  return line.slice(0, /(?<!\\) /.exec(line)?.index);
+}
+
+async function writeLines(server: InfluxServer, lines: readonly string[], refuseLine: RefuseLine, place?: Place): Promise<void> {
+  for (let start = 0; start < lines.length; start += blockLines) {
+    await writeBlock(server, lines.slice(start, start + blockLines), refuseLine, place);
+  }
 }
 
 /** Writes lines; halves what is too large or partly refused until the lines at fault are alone. Written twice, a line changes nothing. */
-async function writeBlock(server: InfluxServer, lines: readonly string[], refuseLine: RefuseLine): Promise<void> {
-  const outcome = await server.write(lines);
+async function writeBlock(
+  server: InfluxServer,
+  lines: readonly string[],
+  refuseLine: RefuseLine,
+  place: Place | undefined,
+): Promise<void> {
+  const outcome = await server.write(lines, place);
   if (outcome.kind === "committed") return;
   if (lines.length === 1) {
     await refuseLine(lines[0], outcome.kind === "refused" ? outcome.reason : "larger than the server takes");
     return;
   }
   const middle = Math.ceil(lines.length / 2);
-  await writeBlock(server, lines.slice(0, middle), refuseLine);
-  await writeBlock(server, lines.slice(middle), refuseLine);
+  await writeBlock(server, lines.slice(0, middle), refuseLine, place);
+  await writeBlock(server, lines.slice(middle), refuseLine, place);
 }

@@ -44,18 +44,3 @@ export function formatLines(batches: readonly Batch[]): string[] {
   }
   return Array.from(lines, ([key, line]) => `${line} ${key.slice(0, key.indexOf(" "))}`);
 }
-
-/** Reads a series key as `SHOW SERIES` gives it: the head of a line. */
-export function parseHead(key: string): { measurement: string; tags: Record<string, string> } {
-  const parts: string[] = [""];
-  for (let i = 0; i < key.length; i++) {
-    if (key[i] === "\\" && i + 1 < key.length && ",= ".includes(key[i + 1])) parts[parts.length - 1] += key[++i];
-    else if (key[i] === ",") parts.push("");
-    // A bare equals sign ends a tag's key; those of values are escaped.
-    else if (key[i] === "=" && parts.length % 2 === 0) parts.push("");
-    else parts[parts.length - 1] += key[i];
-  }
-  const tags: Record<string, string> = {};
-  for (let i = 1; i + 1 < parts.length; i += 2) tags[parts[i]] = parts[i + 1];
-  return { measurement: parts[0], tags };
-}

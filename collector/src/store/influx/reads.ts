@@ -1,13 +1,11 @@
-import { FleetmarkError } from "@fleetmark/shared/errors";
 import { pointToResult, pointToRun, type Result, type Run } from "@fleetmark/shared/result";
-import { canonicalTags, type Point, type Series } from "@fleetmark/shared/series";
+import { canonicalTags, type Point, type Series, seriesKey } from "@fleetmark/shared/series";
+import { checkPoints, readHistoryAcross } from "../history.js";
 import { buildHostRecords, identifyBenchmark, readRecords } from "../records.js";
+import { deliveryMeasurement, isRecord } from "../retention.js";
 import type { Aggregate, HistoryQuery, HostRecord, ResultFilter, SeriesHistory } from "../store.js";
-import { parseHead } from "./line-protocol.js";
+import { hourlyFields, type Place, quoteName, quoteSource, quoteText } from "./rollup.js";
 import type { AnsweredSeries, InfluxServer } from "./server.js";
-
-/** When batches of a host were last received: what no sample of an agent tells. */
-export const deliveryMeasurement = "fleetmark_delivery";
 
 const aggregateInfluxql: Readonly<Record<Aggregate, (field: string) => string>> = {
   mean: (field) => `mean(${field})`,
@@ -18,14 +16,6 @@ const aggregateInfluxql: Readonly<Record<Aggregate, (field: string) => string>> 
   p95: (field) => `percentile(${field}, 95)`,
   count: (field) => `count(${field})`,
 };
-
-function quoteName(name: string): string {
-  return `"${name.replace(/["\\]/g, "\\$&")}"`;
-}
-
-function quoteText(text: string): string {
-  return `'${text.replace(/['\\]/g, "\\$&").replaceAll("\n", "\\n")}'`;
-}
 
 /** Returns a WHERE clause of conditions, or nothing without any. */
 function where(tags: Readonly<Record<string, string | undefined>>, more: readonly string[] = []): string {
@@ -57,42 +47,76 @@ function readPoints(answers: readonly AnsweredSeries[]): Point[] {
   return points.sort((a, b) => b.timeUs - a.timeUs);
 }
 
-/** Lists the fields of a measurement, or of all, that hold numbers or texts. */
-async function listFields(
-  server: InfluxServer,
-  measurement?: string,
-): Promise<{ measurement: string; field: string; type: string }[]> {
-  const answers = await server.query(`SHOW FIELD KEYS${measurement === undefined ? "" : ` FROM ${quoteName(measurement)}`}`);
-  return answers.flatMap(({ name, values }) =>
-    values.map(([field, type]) => ({ measurement: name, field: String(field), type: String(type) })),
-  );
+/** Where records are kept: in a place of their own once there is one, else in the default one. */
+async function placeOfRecords(server: InfluxServer): Promise<Place | undefined> {
+  return (await server.hasPlace("records")) ? "records" : undefined;
 }
 
-/** @throws FleetmarkError REQUEST_INVALID when the answer holds more than maxPoints */
-export async function readHistory(server: InfluxServer, query: HistoryQuery): Promise<SeriesHistory[]> {
-  const fields = await listFields(server, query.measurement);
-  if (!fields.some(({ field, type }) => field === query.field && type !== "string")) return [];
-  const range = [`time >= ${query.fromUs}u`, `time < ${query.toUs}u`];
-  const answers = await server.query(
-    `SELECT ${aggregateInfluxql[query.aggregate](quoteName(query.field))} FROM ${quoteName(query.measurement)}${where(query.tags, range)} GROUP BY *, time(${query.bucketUs}u) fill(none)`,
-  );
-  const found = answers.reduce((sum, { values }) => sum + values.length, 0);
-  if (found > query.maxPoints) {
-    throw new FleetmarkError(
-      "REQUEST_INVALID",
-      `the answer holds over ${query.maxPoints} points; ask for fewer series or wider buckets`,
-    );
-  }
-  return answers.map((series) => ({
+function toHistories(answers: readonly AnsweredSeries[], query: HistoryQuery): SeriesHistory[] {
+  const histories = answers.map((series) => ({
     tags: readTags(series),
-    points: series.values.map(([timeUs, value]) => [Number(timeUs), Number(value)] as const),
+    // A text has a last value too.
+    points: series.values.flatMap(([timeUs, value]) => (typeof value === "number" ? [[Number(timeUs), value] as const] : [])),
   }));
+  checkPoints(
+    histories.reduce((sum, { points }) => sum + points.length, 0),
+    query,
+  );
+  return histories.filter(({ points }) => points.length > 0);
+}
+
+function rangeOf({ fromUs, toUs }: HistoryQuery): string[] {
+  return [`time >= ${fromUs}u`, `time < ${toUs}u`];
+}
+
+/** Asks one point more than the query allows, so that an answer of too many is known without reading them all. */
+function grouping({ bucketUs, maxPoints }: HistoryQuery): string {
+  return `GROUP BY *, time(${bucketUs}u) fill(none) LIMIT ${maxPoints + 1}`;
+}
+
+async function readSamples(server: InfluxServer, query: HistoryQuery, place: Place | undefined): Promise<SeriesHistory[]> {
+  const source = quoteSource(query.measurement, place);
+  const types = await server.query(`SHOW FIELD KEYS FROM ${source}`);
+  if (!types.some(({ values }) => values.some(([field, type]) => field === query.field && type !== "string"))) return [];
+  const selected = aggregateInfluxql[query.aggregate](quoteName(query.field));
+  const condition = where(query.tags, rangeOf(query));
+  return toHistories(await server.query(`SELECT ${selected} FROM ${source}${condition} ${grouping(query)}`), query);
+}
+
+/** Combines hours: a mean weighs each by its samples, a count adds them up, and the others are found among their own kind. */
+async function readHours(server: InfluxServer, query: HistoryQuery): Promise<SeriesHistory[]> {
+  const source = quoteSource(query.measurement, "hourly");
+  const condition = where(query.tags, rangeOf(query));
+  const field = (aggregate: Aggregate): string => quoteName(hourlyFields[aggregate] + query.field);
+  const { aggregate } = query;
+  if (aggregate === "mean") {
+    const weighed = `SELECT ${field("mean")} * ${field("count")} AS w, ${field("count")} AS n FROM ${source}${condition} GROUP BY *`;
+    const outer = where({}, rangeOf(query));
+    return toHistories(await server.query(`SELECT sum(w) / sum(n) FROM (${weighed})${outer} ${grouping(query)}`), query);
+  }
+  const selected = aggregate === "count" ? `sum(${field("count")})` : aggregateInfluxql[aggregate](field(aggregate));
+  return toHistories(await server.query(`SELECT ${selected} FROM ${source}${condition} ${grouping(query)}`), query);
+}
+
+/**
+ * @param horizonUs a full hour before which telemetry is read rolled up, if the server does so
+ * @throws FleetmarkError REQUEST_INVALID when the answer holds more than maxPoints
+ */
+export async function readHistory(server: InfluxServer, query: HistoryQuery, horizonUs: number): Promise<SeriesHistory[]> {
+  if (isRecord(query.measurement)) return readSamples(server, query, await placeOfRecords(server));
+  const isRolledUp = query.fromUs < horizonUs && (await server.hasPlace("hourly"));
+  const sources = {
+    samples: (asked: HistoryQuery) => readSamples(server, asked, undefined),
+    hours: (asked: HistoryQuery) => readHours(server, asked),
+  };
+  return readHistoryAcross(sources, query, isRolledUp ? horizonUs : 0);
 }
 
 export async function readLatestResults(server: InfluxServer, filter: ResultFilter): Promise<Result[]> {
   const { host, suite, category, benchmark } = filter;
+  const source = quoteSource("benchmark", await placeOfRecords(server));
   const answers = await server.query(
-    `SELECT * FROM "benchmark"${where({ host, suite, category, benchmark })} GROUP BY * ORDER BY time DESC LIMIT 1`,
+    `SELECT * FROM ${source}${where({ host, suite, category, benchmark })} GROUP BY * ORDER BY time DESC LIMIT 1`,
   );
   const latest = new Map<string, Point>();
   for (const point of readPoints(answers)) {
@@ -103,33 +127,56 @@ export async function readLatestResults(server: InfluxServer, filter: ResultFilt
 }
 
 export async function readResultsOfRun(server: InfluxServer, run: string): Promise<Result[]> {
-  const answers = await server.query(`SELECT * FROM "benchmark" WHERE "run" = ${quoteText(run)} GROUP BY *`);
+  const source = quoteSource("benchmark", await placeOfRecords(server));
+  const answers = await server.query(`SELECT * FROM ${source} WHERE "run" = ${quoteText(run)} GROUP BY *`);
   return readRecords(readPoints(answers), pointToResult);
 }
 
 export async function readRuns(server: InfluxServer, { host, limit }: { host?: string; limit: number }): Promise<Run[]> {
-  const answers = await server.query(`SELECT * FROM "run"${where({ host })} GROUP BY * ORDER BY time DESC LIMIT ${limit}`);
+  const source = quoteSource("run", await placeOfRecords(server));
+  const answers = await server.query(`SELECT * FROM ${source}${where({ host })} GROUP BY * ORDER BY time DESC LIMIT ${limit}`);
   return readRecords(readPoints(answers).slice(0, limit), pointToRun);
 }
 
 export async function readHosts(server: InfluxServer): Promise<HostRecord[]> {
+  const place = await placeOfRecords(server);
+  const agent = quoteSource("agent", place);
   const introductions = await server.query(
-    `SELECT "version", "hardware_class", "inventory" FROM "agent" GROUP BY * ORDER BY time DESC LIMIT 1`,
+    `SELECT "version", "hardware_class", "inventory" FROM ${agent} GROUP BY * ORDER BY time DESC LIMIT 1`,
   );
-  const deliveries = await server.query(`SELECT last("received_us") FROM ${quoteName(deliveryMeasurement)} GROUP BY "host"`);
+  const delivery = quoteSource(deliveryMeasurement, place);
+  const deliveries = await server.query(`SELECT max("received_us") FROM ${delivery} GROUP BY "host"`);
   const lastSeen = new Map(deliveries.map((series) => [series.tags?.host ?? "", Number(series.values[0]?.[1] ?? 0)]));
   return buildHostRecords(readPoints(introductions), lastSeen);
 }
 
-/**
- * Lists series. The server tells the tag sets and the fields of each measurement, not which field goes with which tag set: where points of
- * one measurement differ in their fields, combinations are listed that no sample has.
- */
+/** Returns the series of a measurement in a place: `last(*)` answers, for each tag set, a column for each field that it has. */
+async function listSeriesOf(server: InfluxServer, measurement: string, place: Place | undefined): Promise<Series[]> {
+  const prefix = place === "hourly" ? `last_${hourlyFields.last}` : "last_";
+  const answers = await server.query(`SELECT last(*) FROM ${quoteSource(measurement, place)} GROUP BY *`);
+  return answers.flatMap((series) => {
+    const tags = readTags(series);
+    return series.columns.flatMap((column, i) =>
+      i > 0 && column.startsWith(prefix) && series.values.some((row) => row[i] !== null)
+        ? [{ measurement, tags, field: column.slice(prefix.length) }]
+        : [],
+    );
+  });
+}
+
+/** Lists series, also those that only hours are left of. */
 export async function listSeries(server: InfluxServer, measurement?: string): Promise<Series[]> {
-  const fields = await listFields(server, measurement);
-  const keys = await server.query(`SHOW SERIES${measurement === undefined ? "" : ` FROM ${quoteName(measurement)}`}`);
-  return keys
-    .flatMap(({ values }) => values.map(([key]) => parseHead(String(key))))
-    .filter((head) => head.measurement !== deliveryMeasurement)
-    .flatMap((head) => fields.filter((each) => each.measurement === head.measurement).map(({ field }) => ({ ...head, field })));
+  const names =
+    measurement === undefined
+      ? (await server.query("SHOW MEASUREMENTS")).flatMap(({ values }) => values.map(([name]) => String(name)))
+      : [measurement];
+  const [ofRecords, hasHours] = [await placeOfRecords(server), await server.hasPlace("hourly")];
+  const found = new Map<string, Series>();
+  for (const name of names.filter((each) => each !== deliveryMeasurement)) {
+    const own = isRecord(name) ? [ofRecords] : hasHours ? [undefined, "hourly" as const] : [undefined];
+    for (const place of own) {
+      for (const series of await listSeriesOf(server, name, place)) found.set(seriesKey(series), series);
+    }
+  }
+  return [...found.values()];
 }

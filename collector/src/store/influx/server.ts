@@ -3,6 +3,7 @@ import { isLoopbackUrl } from "@fleetmark/shared/units";
 import { HttpError, InfluxDB, setLogger, type WriteApi } from "@influxdata/influxdb-client";
 import { z } from "zod";
 import { StoreBusy } from "../store.js";
+import { type Place, places } from "./rollup.js";
 
 /** An InfluxDB server and where on it the data lies. */
 export interface InfluxTarget {
@@ -15,6 +16,8 @@ export interface InfluxTarget {
   /** 2.x, 3.x and Cloud: the API token; 1.x: `user:password`, or empty where none is asked for. */
   readonly token: string;
   readonly timeoutMs: number;
+  /** Whether blocks are compressed; by default on the way to another machine alone, for nearby the time to compress is lost. */
+  readonly gzip?: boolean;
 }
 
 /** One series of an answer: its tags, and rows of which the first value is the time in microseconds. */
@@ -35,15 +38,22 @@ export type WriteOutcome =
 
 export interface InfluxServer {
   /**
-   * Sends lines; when it resolves with `committed` they are durable.
+   * Sends lines to a place, by default to the database's own; when it resolves with `committed` they are durable.
    * @throws FleetmarkError STORE_FAILED saying what to do; nothing is known of the lines then
    */
-  write(lines: readonly string[]): Promise<WriteOutcome>;
+  write(lines: readonly string[], place?: Place): Promise<WriteOutcome>;
   /**
    * Asks in InfluxQL, the language that 1.x, 2.x and 3.x share.
    * @throws FleetmarkError STORE_FAILED
    */
   query(influxql: string): Promise<AnsweredSeries[]>;
+  /**
+   * Whether `fleetmark store setup` has made the place. Once found it is remembered; until then the server is asked every time.
+   * @throws FleetmarkError STORE_FAILED
+   */
+  hasPlace(place: Place): Promise<boolean>;
+  /** Whether the place was found before. */
+  knowsPlace(place: Place): boolean;
   close(): Promise<void>;
 }
 
@@ -55,7 +65,7 @@ function explainStatus(status: number, target: InfluxTarget): string | undefined
     case 403:
       return `the credentials may not do this in ${JSON.stringify(target.database)}: give the token read and write permission for it`;
     case 404:
-      return `it has no ${target.org === "" ? "database" : "bucket"} ${JSON.stringify(target.database)}${target.org === "" ? "" : ` in the organisation ${JSON.stringify(target.org)}`}: create it, or correct store.database`;
+      return `it has no ${target.org === "" ? "database" : "bucket"} ${JSON.stringify(target.database)}${target.org === "" ? "" : ` in the organisation ${JSON.stringify(target.org)}`}: run \`fleetmark store setup\` to create it, or correct store.database`;
     default:
       return undefined;
   }
@@ -91,18 +101,24 @@ function readRetryAfter({ headers }: HttpError): number {
   return Math.max(0, (Date.parse(text) || 0) - Date.now());
 }
 
-function explainFailure(target: InfluxTarget, thrown: unknown): FleetmarkError {
+function explainFailure(
+  target: InfluxTarget,
+  thrown: unknown,
+  explain: (status: number, target: InfluxTarget) => string | undefined = explainStatus,
+): FleetmarkError {
   if (thrown instanceof FleetmarkError) return thrown;
   if (!(thrown instanceof HttpError)) return fail(target, errorMessage(thrown), thrown);
-  const remedy = explainStatus(thrown.statusCode, target);
   const said = readMessage(thrown.body);
+  const remedy = /retention policy not found/.test(said)
+    ? "a place that was set up is gone: run `fleetmark store setup` again"
+    : explain(thrown.statusCode, target);
   const what = `answered ${thrown.statusCode}${said === "" ? "" : ` (${said})`}${remedy === undefined ? "" : `; ${remedy}`}`;
   const retryAfterMs = readRetryAfter(thrown);
   if (retryAfterMs > 0) return new StoreBusy(`InfluxDB at ${target.url}: ${what}`, retryAfterMs, { cause: thrown });
   return fail(target, what, thrown);
 }
 
-/** Body sizes in bytes from which a block is compressed on its way to another machine; nearby, the time to compress is lost. */
+/** Body size in bytes from which a block is compressed, if blocks are. */
 const gzipFromBytes = 1000;
 
 /** 1.x knows users and passwords (by a header that all of its versions read), its successors tokens. */
@@ -111,18 +127,24 @@ function describeCaller({ org, token }: InfluxTarget): Record<string, string> {
   return { authorization: org === "" ? `Basic ${Buffer.from(token).toString("base64")}` : `Token ${token}` };
 }
 
-function openWriteApi(target: InfluxTarget): WriteApi {
+/** Names the bucket (2.x) of a place. A slash in it would make a second default mapping of the database, which InfluxDB 2.x trips over. */
+export function nameBucket(database: string, place?: Place): string {
+  return place === undefined ? database : `${database}_${places[place]}`;
+}
+
+function openWriteApi(target: InfluxTarget, place?: Place): WriteApi {
   const client = new InfluxDB({ url: target.url, headers: describeCaller(target), timeout: target.timeoutMs });
   // One attempt for each block, sent when we say so: the client's own batches and retries would outlive the answer to the agent.
-  const api = client.getWriteApi(target.org, target.database, "us", {
+  const api = client.getWriteApi(target.org, nameBucket(target.database, place), "us", {
     maxRetries: 0,
     // A block is one record; at two the client would send by itself, and nobody would wait for the answer.
     batchSize: 2,
     maxBatchBytes: Number.MAX_SAFE_INTEGER,
     flushInterval: 0,
-    gzipThreshold: isLoopbackUrl(target.url) ? Number.MAX_SAFE_INTEGER : gzipFromBytes,
+    gzipThreshold: (target.gzip ?? !isLoopbackUrl(target.url)) ? gzipFromBytes : Number.MAX_SAFE_INTEGER,
   });
-  if (target.org === "") api.path = `/write?db=${encodeURIComponent(target.database)}&precision=u`;
+  const policy = place === undefined ? "" : `&rp=${places[place]}`;
+  if (target.org === "") api.path = `/write?db=${encodeURIComponent(target.database)}${policy}&precision=u`;
   return api;
 }
 
@@ -131,9 +153,12 @@ setLogger({ error: () => undefined, warn: () => undefined });
 
 /** Opens the way to a server. Nothing is sent until something is written or asked. */
 export function connectInflux(target: InfluxTarget): InfluxServer {
-  const api = openWriteApi(target);
+  const apis = new Map<Place | undefined, WriteApi>();
+  const found = new Set<Place>();
   return {
-    write: async (lines) => {
+    write: async (lines, place) => {
+      const api = apis.get(place) ?? openWriteApi(target, place);
+      apis.set(place, api);
       api.writeRecord(lines.join("\n"));
       try {
         await api.flush();
@@ -146,8 +171,19 @@ export function connectInflux(target: InfluxTarget): InfluxServer {
         throw explainFailure(target, thrown);
       }
     },
-    query: (influxql) => ask(target, influxql),
-    close: () => api.close(),
+    query: async (influxql) => {
+      const { series, error } = await ask(target, influxql);
+      if (error !== undefined) throw fail(target, `${error} (asked: ${influxql.slice(0, shownLength)})`);
+      return series;
+    },
+    hasPlace: async (place) => {
+      if (!found.has(place) && (await findPlace(target, place))) found.add(place);
+      return found.has(place);
+    },
+    knowsPlace: (place) => found.has(place),
+    close: async () => {
+      for (const api of apis.values()) await api.close();
+    },
   };
 }
 
@@ -169,24 +205,92 @@ const answerSchema = z.object({
   ),
 });
 
-async function ask(target: InfluxTarget, influxql: string): Promise<AnsweredSeries[]> {
-  const url = `${target.url.replace(/\/+$/, "")}/query?db=${encodeURIComponent(target.database)}&epoch=u`;
+/** What a statement was answered: series, or the server's word on why not. */
+interface Answer {
+  readonly series: AnsweredSeries[];
+  readonly error?: string;
+}
+
+export function buildUrl(target: InfluxTarget, path: string, parameters: Readonly<Record<string, string>> = {}): string {
+  const query = new URLSearchParams(parameters).toString();
+  return `${target.url.replace(/\/+$/, "")}${path}${query === "" ? "" : `?${query}`}`;
+}
+
+async function ask(target: InfluxTarget, influxql: string): Promise<Answer> {
   try {
-    const response = await fetch(url, {
+    const response = await fetch(buildUrl(target, "/query", { db: target.database, epoch: "u" }), {
       method: "POST",
       body: new URLSearchParams({ q: influxql }),
       headers: describeCaller(target),
       signal: AbortSignal.timeout(target.timeoutMs),
     });
     const body = await response.text();
-    if (!response.ok) throw explainFailure(target, new HttpError(response.status, response.statusText, body));
+    if (!response.ok) throw new HttpError(response.status, response.statusText, body);
     const answer = answerSchema.safeParse(JSON.parse(body));
     if (!answer.success) throw fail(target, `answered a query with something else: ${readMessage(body)}`);
     const [result] = answer.data.results;
-    if (result?.error !== undefined) throw fail(target, `${result.error} (asked: ${influxql.slice(0, shownLength)})`);
-    return result?.series ?? [];
+    return { series: result?.series ?? [], error: result?.error };
   } catch (thrown) {
     if (thrown instanceof SyntaxError) throw fail(target, `answered a query with something that is not JSON: ${thrown.message}`);
     throw explainFailure(target, thrown);
+  }
+}
+
+/**
+ * Asks the API of 2.x and 3.x and returns the body.
+ * @throws FleetmarkError STORE_FAILED
+ */
+export async function askApi(
+  target: InfluxTarget,
+  method: "GET" | "POST" | "PATCH",
+  path: string,
+  { parameters = {}, body }: { parameters?: Readonly<Record<string, string>>; body?: unknown },
+): Promise<string> {
+  try {
+    const response = await fetch(buildUrl(target, path, parameters), {
+      method,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      headers: { ...describeApiCaller(target, path), "content-type": "application/json" },
+      signal: AbortSignal.timeout(target.timeoutMs),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new HttpError(response.status, response.statusText, text);
+    return text;
+  } catch (thrown) {
+    throw explainFailure(target, thrown, () => undefined);
+  }
+}
+
+/** The API of 3.x takes its tokens as bearers. */
+function describeApiCaller({ token }: InfluxTarget, path: string): Record<string, string> {
+  if (token === "") return {};
+  return { authorization: `${path.startsWith("/api/v3/") ? "Bearer" : "Token"} ${token}` };
+}
+
+/** Says which InfluxDB answers there, such as 1.8.10 or 3.4.1; undefined where it does not tell. */
+export async function readServerVersion(target: InfluxTarget): Promise<string | undefined> {
+  try {
+    const signal = AbortSignal.timeout(target.timeoutMs);
+    const response = await fetch(buildUrl(target, "/ping"), { headers: describeCaller(target), signal });
+    const body = await response.text();
+    const said = response.headers.get("x-influxdb-version") ?? /"version"\s*:\s*"([^"]+)"/.exec(body)?.[1];
+    return said?.replace(/^v/, "");
+  } catch (thrown) {
+    throw explainFailure(target, thrown);
+  }
+}
+
+/** Places are retention policies, which InfluxDB 3 does not have. */
+async function findPlace(target: InfluxTarget, place: Place): Promise<boolean> {
+  if ((await readServerVersion(target))?.startsWith("3") === true) return false;
+  try {
+    const { series, error } = await ask(target, `SELECT "value" FROM "${places[place]}"."fleetmark_check" LIMIT 1`);
+    // Servers that take lines and know no InfluxQL answer with something of their own.
+    return error === undefined && series.every(({ name }) => name === "fleetmark_check");
+  } catch (thrown) {
+    // What has no such database or mapping may say so by its status too.
+    const status = thrown instanceof FleetmarkError && thrown.cause instanceof HttpError ? thrown.cause.statusCode : 0;
+    if (status === 400 || status === 404) return false;
+    throw thrown;
   }
 }

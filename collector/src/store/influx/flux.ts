@@ -1,0 +1,66 @@
+import { hourlyFields, introductionFields, rollupLookback, wholeMeasurements } from "./rollup.js";
+import { nameBucket } from "./server.js";
+
+/** Flux, for the tasks of InfluxDB 2.x alone: 1.x and 3.x do not run it, so that nothing is read with it. */
+
+export function taskName(database: string): string {
+  return `${database}_fleetmark_hourly`;
+}
+
+const functions: readonly (readonly [prefix: string, fn: string])[] = [
+  [hourlyFields.mean, "mean"],
+  [hourlyFields.min, "min"],
+  [hourlyFields.max, "max"],
+  [hourlyFields.last, "last"],
+  [hourlyFields.count, "count"],
+  [hourlyFields.p50, `(column, tables=<-) => tables |> quantile(q: 0.5, column: column, method: "exact_mean")`],
+  [hourlyFields.p95, `(column, tables=<-) => tables |> quantile(q: 0.95, column: column, method: "exact_selector")`],
+];
+
+/**
+ * Rolls up by hour, as the continuous query of 1.x does: every float of what carries no suite.
+ * Without `keepS` it is a nightly task that looks back for late samples; with it, a query over what is kept already.
+ */
+export function buildRollupFlux({ database, org, keepS }: { database: string; org: string; keepS?: number }): string {
+  const start =
+    keepS === undefined
+      ? `date.truncate(t: -${rollupLookback}, unit: 1h)`
+      : keepS === Number.POSITIVE_INFINITY
+        ? "0"
+        : `date.truncate(t: -${Math.floor(keepS)}s, unit: 1h)`;
+  return [
+    `import "date"`,
+    `import "types"`,
+    "",
+    ...(keepS === undefined ? [`option task = {name: ${JSON.stringify(taskName(database))}, every: 1d, offset: 10m}`, ""] : []),
+    `samples = from(bucket: ${JSON.stringify(nameBucket(database))})`,
+    `    |> range(start: ${start}, stop: date.truncate(t: now(), unit: 1h))`,
+    `    |> filter(fn: (r) => not exists r.suite and types.isType(v: r._value, type: "float"))`,
+    "",
+    "rollUp = (prefix, fn) => samples",
+    `    |> aggregateWindow(every: 1h, fn: fn, createEmpty: false, timeSrc: "_start")`,
+    "    |> toFloat()",
+    "    |> map(fn: (r) => ({r with _field: prefix + r._field}))",
+    "",
+    "union(",
+    "    tables: [",
+    ...functions.map(([prefix, fn]) => `        rollUp(prefix: "${prefix}", fn: ${fn}),`),
+    "    ],",
+    ")",
+    `    |> to(bucket: ${JSON.stringify(nameBucket(database, "hourly"))}, org: ${JSON.stringify(org)})`,
+    "",
+  ].join("\n");
+}
+
+/** Copies what is kept whole to where it is kept longer. */
+export function buildCopyFlux({ database, org }: { database: string; org: string }, keepS: number): string {
+  const start = keepS === Number.POSITIVE_INFINITY ? "0" : `-${Math.floor(keepS)}s`;
+  const fields = introductionFields.join("|");
+  return [
+    `from(bucket: ${JSON.stringify(nameBucket(database))})`,
+    `    |> range(start: ${start})`,
+    `    |> filter(fn: (r) => r._measurement =~ /^(${wholeMeasurements})$/ or r._measurement == "agent" and r._field =~ /^(${fields})$/)`,
+    `    |> to(bucket: ${JSON.stringify(nameBucket(database, "records"))}, org: ${JSON.stringify(org)})`,
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,51 @@
+import { FleetmarkError } from "@fleetmark/shared/errors";
+import { HttpError } from "@influxdata/influxdb-client";
+import type { Retention } from "../retention.js";
+import { describeRetention, type SetupPlan } from "../setup-plan.js";
+import { type InfluxTarget, readServerVersion } from "./server.js";
+import { planSetupV1 } from "./setup-v1.js";
+import { planSetupV2 } from "./setup-v2.js";
+import { planSetupV3 } from "./setup-v3.js";
+
+/** What a server is set up for. */
+export interface SetupWish {
+  readonly target: InfluxTarget;
+  readonly retention: Retention;
+  readonly nowUs: number;
+}
+
+/** A statement may roll up years. */
+const statementTimeoutMs = 600_000;
+
+/**
+ * Finds out what a server lacks. Nothing is changed before `apply`.
+ * @throws FleetmarkError STORE_FAILED saying what to do
+ */
+export async function planInfluxSetup(wish: SetupWish): Promise<SetupPlan> {
+  const version = await readServerVersion(wish.target);
+  const target = { ...wish.target, timeoutMs: statementTimeoutMs };
+  const plan = await explainRights(() => {
+    if (version?.startsWith("3") === true) return planSetupV3({ ...wish, target });
+    if (version?.startsWith("2") === true || (version === undefined && target.org !== ""))
+      return planSetupV2({ ...wish, target });
+    return planSetupV1({ ...wish, target });
+  });
+  return {
+    server: `InfluxDB ${version ?? "of unknown version"} at ${target.url}`,
+    wish: describeRetention(wish.retention),
+    notes: plan.notes,
+    steps: plan.steps.map((step) => ({ ...step, run: () => explainRights(step.run) })),
+  };
+}
+
+/** Setting up needs more than a collector does: says so where a server refuses. */
+async function explainRights<T>(act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (thrown) {
+    const status = thrown instanceof FleetmarkError && thrown.cause instanceof HttpError ? thrown.cause.statusCode : 0;
+    if (!(thrown instanceof FleetmarkError) || (status !== 401 && status !== 403)) throw thrown;
+    const hint = "setting up needs an administrator's credentials: hand them in with --admin-token-file";
+    throw new FleetmarkError(thrown.code, `${thrown.message.split("; ")[0]}; ${hint}`, { cause: thrown });
+  }
+}

@@ -1,0 +1,33 @@
+import type { Series } from "@fleetmark/shared/series";
+import type { StoreConfig } from "../config.js";
+
+/** How long a store keeps what it holds, in seconds; without end for ever. */
+export type Retention = StoreConfig["retention"];
+
+export const hourUs = 3.6e9;
+
+/** Measurements that are kept whole, apart from telemetry: they are few, and people look back on them for years. */
+export const recordMeasurements: readonly string[] = ["benchmark", "run", "kpi", "verdict", "alert"];
+
+const records = new Set(recordMeasurements);
+
+/** When batches of a host were last received: what no sample of an agent tells. */
+export const deliveryMeasurement = "fleetmark_delivery";
+
+/** Whether points of a measurement are kept as long as records. */
+export function isRecord(measurement: string): boolean {
+  return records.has(measurement);
+}
+
+/**
+ * Whether samples of a series are kept as long as records: records themselves, how hosts introduced themselves (the texts of `agent`), and
+ * when they were last heard of. Without the last two a quiet host would vanish from the list of hosts.
+ */
+export function isKeptWhole({ measurement }: Pick<Series, "measurement">, kind: "numbers" | "texts"): boolean {
+  return isRecord(measurement) || measurement === deliveryMeasurement || (measurement === "agent" && kind === "texts");
+}
+
+/** Returns the last full hour before which samples that are kept so long are gone; without end, nothing is. */
+export function findHorizonUs(keepS: number, nowUs: number): number {
+  return keepS === Number.POSITIVE_INFINITY ? 0 : Math.max(0, Math.floor((nowUs - keepS * 1e6) / hourUs) * hourUs);
+}
