@@ -26,7 +26,8 @@ const sizes = [100, 1000, 10_000, 100_000];
 const quickSizes = [1000, 100_000];
 
 function describe(workload: string, params: Params, { runtime, device }: { runtime: string; device: string }): Benchmark {
-  return { workload, category: findWorkload(workload).category, params, runtime, device };
+  const { category, v8Flags } = findWorkload(workload);
+  return { workload, category, params, runtime, device, ...(v8Flags === undefined ? {} : { v8Flags }) };
 }
 
 const plainBenchmarks: readonly Benchmark[] = [
@@ -49,6 +50,11 @@ const listTensorBenchmarks = (on: (typeof tensorRuntimes)[number]): Benchmark[] 
   ...listExecutions(on),
 ];
 
+/** Every other runtime against jax-js, which every host has. */
+const comparisons: readonly Benchmark[] = tensorRuntimes
+  .filter((on) => on !== jaxJs)
+  .flatMap((on) => [1, 256].map((batch) => describe("runtime_comparison", { against: jaxJs.runtime, batch }, on)));
+
 const quick: Suite = {
   name: "quick",
   description: "At least one benchmark per KPI, on the CPU, in under a minute",
@@ -65,7 +71,7 @@ const quick: Suite = {
 const full: Suite = {
   name: "full",
   description: "Every benchmark on every runtime that the host has",
-  benchmarks: [...plainBenchmarks, ...tensorRuntimes.flatMap(listTensorBenchmarks), ...memoryBenchmarks],
+  benchmarks: [...plainBenchmarks, ...tensorRuntimes.flatMap(listTensorBenchmarks), ...comparisons, ...memoryBenchmarks],
 };
 
 export const suites: readonly Suite[] = [quick, full];

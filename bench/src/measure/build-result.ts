@@ -58,6 +58,7 @@ function describeMemory(runs: readonly JudgedRun[], leak: LeakVerdict | undefine
   for (const kind of [...kinds].sort()) {
     const key = kind.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toLowerCase();
     described[`gc_${key}_count`] = sum(runs, (run) => run.memory.gc.kinds[kind]?.count ?? 0);
+    described[`gc_${key}_total_ms`] = sum(runs, (run) => run.memory.gc.kinds[kind]?.totalMs ?? 0);
     described[`gc_${key}_longest_ms`] = Math.max(...runs.map((run) => run.memory.gc.kinds[kind]?.longestMs ?? 0));
   }
   if (leak === undefined) return described;
@@ -67,6 +68,33 @@ function describeMemory(runs: readonly JudgedRun[], leak: LeakVerdict | undefine
     leak_bytes_per_iteration: leak.slope,
     leak_bytes_per_iteration_low: leak.low,
     leak_bytes_per_iteration_high: leak.high,
+  };
+}
+
+/** Returns the median of the figures that the machine shows, under the key, or nothing. */
+function describeFigure(key: string, figures: readonly (number | undefined)[]): Metadata {
+  const known = figures.filter((figure) => figure !== undefined);
+  return known.length === 0 ? {} : { [key]: median(known) };
+}
+
+/** What was seen of the machine: the state before and after, and medians over the runs of what went on during them. */
+function describeMachine(runs: readonly JudgedRun[]): Metadata {
+  const typical = (read: (run: JudgedRun) => number): number => median(runs.map(read));
+  const frequencies = runs.flatMap(({ conditions }) => [conditions.frequencyBeforeHz, conditions.frequencyAfterHz]);
+  return {
+    ...describeFigure("load_before", [runs[0].conditions.loadBefore]),
+    ...describeFigure("load_after", [runs[runs.length - 1].conditions.loadAfter]),
+    ...describeFigure(
+      "frequency_mhz",
+      frequencies.map((frequency) => (frequency === undefined ? undefined : frequency / 1e6)),
+    ),
+    wait_percent: 100 * typical((run) => run.exposure.wait),
+    steal_percent: 100 * typical((run) => run.exposure.steal),
+    others_cores: typical((run) => run.exposure.others),
+    memory_stall_percent: 100 * typical((run) => run.exposure.memoryStall),
+    throttles: sum(runs, (run) => run.exposure.throttles),
+    windows: sum(runs, (run) => run.windows),
+    windows_disturbed: sum(runs, (run) => run.disturbedWindows),
   };
 }
 
@@ -93,6 +121,8 @@ export function buildResult(measurement: Measurement, place: ResultPlace): Resul
       process_runs_not_steady: made.filter((run) => !isSettled(run)).length,
       process_runs_disturbed: runs.filter((run) => run.disturbed).length,
       process_runs_pinned: runs.filter((run) => run.pinned).length,
+      ...describeMachine(runs),
+      ...(benchmark.v8Flags === undefined ? {} : { v8_flags: benchmark.v8Flags.join(" ") }),
       clock_resolution_ns: median(runs.map((run) => run.clock.resolutionS)) * 1e9,
       clock_cost_ns: median(runs.map((run) => run.clock.costS)) * 1e9,
       setup_s: median(runs.map((run) => run.setupS)),

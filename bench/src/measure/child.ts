@@ -30,7 +30,7 @@ process.on("exit", () => {
 export async function runInChild(job: Job, options: ChildOptions): Promise<ProcessRun> {
   options.signal?.throwIfAborted();
   const child = fork(childProgram, [], {
-    execArgv: ["--expose-gc"],
+    execArgv: ["--expose-gc", ...(job.benchmark.v8Flags ?? [])],
     serialization: "advanced",
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });

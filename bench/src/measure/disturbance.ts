@@ -32,6 +32,14 @@ export interface Exposure {
   readonly slowdown: number;
 }
 
+/** In what state the machine was before and after; undefined where it does not show it. */
+export interface Conditions {
+  readonly loadBefore: number | undefined;
+  readonly loadAfter: number | undefined;
+  readonly frequencyBeforeHz: number | undefined;
+  readonly frequencyAfterHz: number | undefined;
+}
+
 /** From where on each counts as a disturbance. */
 const limits: Exposure = { wait: 0.02, steal: 0.02, others: 0.25, memoryStall: 0.01, throttles: 1, slowdown: 0.1 };
 
@@ -102,6 +110,15 @@ export function compareSnapshots(before: Snapshot, after: Snapshot): Exposure {
     memoryStall: share(grow("memoryStallS")),
     throttles: grow("throttles"),
     slowdown: Math.max(0, lost),
+  };
+}
+
+export function readConditions(before: Snapshot, after: Snapshot): Conditions {
+  return {
+    loadBefore: before.load,
+    loadAfter: after.load,
+    frequencyBeforeHz: before.frequencyHz,
+    frequencyAfterHz: after.frequencyHz,
   };
 }
 

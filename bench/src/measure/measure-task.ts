@@ -2,7 +2,7 @@ import type { CompareTask, EpisodeTask, FirstCallTask, RepeatTask, Task } from "
 import { calibrate } from "./calibrate.js";
 import type { ClockFacts } from "./clock.js";
 import { timeQuad } from "./compare-tasks.js";
-import { compareSnapshots, listDisturbances, takeSnapshot } from "./disturbance.js";
+import { compareSnapshots, listDisturbances, readConditions, takeSnapshot } from "./disturbance.js";
 import { measureEpisode } from "./episode.js";
 import { measureFirstCall } from "./first-call.js";
 import { collectGarbage, type GcFigures, judgeLeak, type LeakVerdict, watchGc } from "./memory.js";
@@ -21,6 +21,7 @@ export type TaskMeasurement = Pick<
   | "timedS"
   | "cpuS"
   | "exposure"
+  | "conditions"
   | "windows"
   | "disturbedWindows"
 > & { readonly gc: GcFigures; readonly leak: LeakVerdict | undefined };
@@ -143,6 +144,7 @@ async function measureOnce(job: Job, take: () => Promise<Once>): Promise<TaskMea
     timedS: after.timeS - before.timeS,
     cpuS: after.ownS - before.ownS,
     exposure,
+    conditions: readConditions(before, after),
     windows: 1,
     disturbedWindows: listDisturbances(exposure).length > 0 ? 1 : 0,
     gc,

@@ -30,13 +30,16 @@ export function collectGarbage(): void {
   globalThis.gc?.();
 }
 
-/** What the garbage collector did during some work. */
-export interface GcFigures {
+export interface GcPauses {
   readonly count: number;
   readonly totalMs: number;
   readonly longestMs: number;
-  /** Collections and their longest pause by V8's name of the kind: Scavenge, MarkSweepCompact, … */
-  readonly kinds: Readonly<Record<string, { readonly count: number; readonly longestMs: number }>>;
+}
+
+/** What the garbage collector did during some work. */
+export interface GcFigures extends GcPauses {
+  /** Collections and their pauses by V8's name of the kind: Scavenge, MarkSweepCompact, … */
+  readonly kinds: Readonly<Record<string, GcPauses>>;
   /** Bytes that were allocated on the JavaScript heap. */
   readonly allocatedBytes: number;
 }
@@ -52,7 +55,7 @@ export function watchGc(): () => GcFigures {
   let used = process.memoryUsage().heapUsed;
   return () => {
     const atEnd = process.memoryUsage().heapUsed;
-    const kinds: Record<string, { count: number; longestMs: number }> = {};
+    const kinds: Record<string, GcPauses> = {};
     let [allocatedBytes, totalMs, longestMs, count] = [0, 0, 0, 0];
     for (const { gcType, cost, beforeGC, afterGC } of profiler.stop()?.statistics ?? []) {
       const ms = cost / 1e3;
@@ -61,8 +64,8 @@ export function watchGc(): () => GcFigures {
       totalMs += ms;
       longestMs = Math.max(longestMs, ms);
       count++;
-      const kind = kinds[gcType] ?? { count: 0, longestMs: 0 };
-      kinds[gcType] = { count: kind.count + 1, longestMs: Math.max(kind.longestMs, ms) };
+      const kind = kinds[gcType] ?? { count: 0, totalMs: 0, longestMs: 0 };
+      kinds[gcType] = { count: kind.count + 1, totalMs: kind.totalMs + ms, longestMs: Math.max(kind.longestMs, ms) };
     }
     return { count, totalMs, longestMs, kinds, allocatedBytes: allocatedBytes + Math.max(0, atEnd - used) };
   };

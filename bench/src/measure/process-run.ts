@@ -1,7 +1,7 @@
 import type { Metadata } from "@fleetmark/shared/result";
 import type { Benchmark, Processed, Task } from "../workloads/workload.js";
 import type { ClockFacts } from "./clock.js";
-import type { Exposure } from "./disturbance.js";
+import type { Conditions, Exposure } from "./disturbance.js";
 import type { GcFigures, LeakVerdict } from "./memory.js";
 
 /** What a fresh process is to measure. */
@@ -43,6 +43,7 @@ export interface ProcessRun {
   readonly residentBytes: number;
   readonly memory: MemoryFigures;
   readonly exposure: Exposure;
+  readonly conditions: Conditions;
   readonly windows: number;
   readonly disturbedWindows: number;
   readonly pinned: boolean;

@@ -1,5 +1,13 @@
 import { readClock } from "./clock.js";
-import { compareSnapshots, type Exposure, listDisturbances, type Snapshot, takeSnapshot } from "./disturbance.js";
+import {
+  type Conditions,
+  compareSnapshots,
+  type Exposure,
+  listDisturbances,
+  readConditions,
+  type Snapshot,
+  takeSnapshot,
+} from "./disturbance.js";
 import type { Job } from "./process-run.js";
 
 /** Between two looks at the machine, in seconds: ten of the kernel's ticks, the grain of its CPU accounting. */
@@ -11,6 +19,7 @@ export interface SampledWindows {
   readonly timedS: number;
   readonly cpuS: number;
   readonly exposure: Exposure;
+  readonly conditions: Conditions;
   readonly windows: number;
   readonly disturbedWindows: number;
 }
@@ -49,5 +58,13 @@ export async function sampleInWindows(
   }
   const last = takeSnapshot(job.core);
   const exposure = compareSnapshots(first, last);
-  return { count, timedS: last.timeS - first.timeS, cpuS: last.ownS - first.ownS, exposure, windows, disturbedWindows };
+  return {
+    count,
+    timedS: last.timeS - first.timeS,
+    cpuS: last.ownS - first.ownS,
+    exposure,
+    conditions: readConditions(first, last),
+    windows,
+    disturbedWindows,
+  };
 }

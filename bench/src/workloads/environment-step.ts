@@ -1,7 +1,7 @@
 import { createRandom, drawNormal } from "../environments/random.js";
 import { createEnvironment } from "../environments/registry.js";
 import { checkParamNames } from "./params.js";
-import type { Workload } from "./workload.js";
+import { compileInLine, type Workload } from "./workload.js";
 
 /** Standard deviation of the noise on the controller's actions. */
 const noise = 0.05;
@@ -15,6 +15,7 @@ export const environmentStep: Workload = {
   category: "environment",
   description: "One environment step with constraint checking, resets included",
   needsRuntime: false,
+  v8Flags: compileInLine,
   async setup({ params, seed }) {
     checkParamNames("environment_step", params, ["env"]);
     const environment = createEnvironment(String(params.env), { checkConstraints: true });

@@ -4,6 +4,7 @@ import { environmentStep } from "./environment-step.js";
 import { episodeMemory } from "./episode-memory.js";
 import { jitCompile } from "./jit-compile.js";
 import { policyForward } from "./policy-forward.js";
+import { runtimeComparison } from "./runtime-comparison.js";
 import { safetyOverhead } from "./safety-overhead.js";
 import { td3BcUpdate } from "./td3-bc-update.js";
 import { tensorExecution } from "./tensor-execution.js";
@@ -18,6 +19,7 @@ export const workloads: readonly Workload[] = [
   jitCompile,
   tensorExecution,
   episodeMemory,
+  runtimeComparison,
 ];
 
 /** @throws FleetmarkError BENCHMARK_UNKNOWN naming the workloads that exist */

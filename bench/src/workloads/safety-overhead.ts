@@ -2,7 +2,7 @@ import { createLayers, createPlainPolicy, type PlainPolicy } from "../algorithms
 import { createRandom } from "../environments/random.js";
 import { createEnvironment } from "../environments/registry.js";
 import { checkParamNames, readChoice } from "./params.js";
-import type { Workload } from "./workload.js";
+import { compileInLine, type Workload } from "./workload.js";
 
 const environmentId = "ChemicalReactor-v0";
 const hidden = [256, 256];
@@ -47,6 +47,7 @@ export const safetyOverhead: Workload = {
   category: "safety",
   description: "A step with the safety layer against the same step without it",
   needsRuntime: false,
+  v8Flags: compileInLine,
   async setup({ params, seed }) {
     checkParamNames("safety_overhead", params, ["loop"]);
     const usesPolicy = readChoice(params, "loop", ["bare", "policy"]) === "policy";

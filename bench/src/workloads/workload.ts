@@ -4,6 +4,12 @@ import type { TensorRuntime } from "../runtimes/runtime.js";
 /** Parameters of a benchmark, by name. */
 export type Params = Readonly<Record<string, string | number>>;
 
+/**
+ * Compiles on the main thread. On a thread of its own the compiler finishes sooner or later by chance, and so sees more or less of how
+ * the code behaves: one of several versions then runs for good, here up to 11 % apart, which hides every smaller change.
+ */
+export const compileInLine: readonly string[] = ["--no-concurrent-recompilation"];
+
 /** What a workload is given to prepare itself. It never reads a clock and draws chance only from the seed. */
 export interface SetupContext {
   readonly params: Params;
@@ -20,6 +26,8 @@ export interface Workload {
   readonly description: string;
   /** Whether it executes tensor code and so is run once per runtime. */
   readonly needsRuntime: boolean;
+  /** V8's flags for the processes that measure it; none where it is measured as users run it. */
+  readonly v8Flags?: readonly string[];
   setup(context: SetupContext): Promise<Task>;
 }
 
@@ -74,4 +82,6 @@ export interface Benchmark {
   /** A runtime's name; `js` where the workload needs none. */
   readonly runtime: string;
   readonly device: string;
+  /** The workload's flags for V8; a result names them. */
+  readonly v8Flags?: readonly string[];
 }
