@@ -72,7 +72,7 @@ bench-false-calls: build ## Measure how often equal builds are called different 
 	@node bench/dist/proofs/false-calls.js $(PAIRS)
 
 .PHONY: bench-found-slowdowns
-bench-found-slowdowns: build ## Measure how often a slowdown of 5 % is found (PAIRS=20; six minutes)
+bench-found-slowdowns: build ## Measure how often a slowdown of 5 % is found (PAIRS=20; a quarter of an hour)
 	@node bench/dist/proofs/found-slowdowns.js $(PAIRS)
 
 .PHONY: bench-engine

@@ -100,6 +100,15 @@ describe("memory", () => {
     expect(compareMemory(100, 121)).toMatchObject({ verdict: "regressed", severity: "medium" });
     expect(compareMemory(100, 70)).toMatchObject({ verdict: "improved", severity: "none" });
   });
+
+  it("of timed processes has moved only where the ranges of their peaks lie apart", () => {
+    const withPeaks = (low: number, high: number): Result =>
+      makeResult(1, 0.01, { memory_peak_mb: high, metadata: { memory_peak_low_mb: low } });
+    const judge = (after: Result) =>
+      compareWithBaseline([after], toBaseline([withPeaks(50, 60)])).comparisons.find(({ metric }) => metric === "memory");
+    expect(judge(withPeaks(55, 80))).toMatchObject({ verdict: "unchanged" });
+    expect(judge(withPeaks(78, 80))).toMatchObject({ verdict: "regressed", severity: "medium" });
+  });
 });
 
 describe("a report", () => {

@@ -101,18 +101,24 @@ function compareOverhead(result: Result, entry: BaselineEntry): Comparison | und
   return { name: result.name, metric: "overhead", ...moved, verdict, severity: grade(verdict, moved.change) };
 }
 
-/** Memory that a benchmark measures as its quantity has an interval; the peak of a process that was timed is a single figure. */
+/** From the lowest to the highest peak of the processes that were timed; other files hold the highest alone. */
+function readPeak(peakMb: number, result: Result | undefined): MedianInterval {
+  const lowest = result?.metadata.memory_peak_low_mb;
+  return { median: peakMb, low: typeof lowest === "number" && lowest > 0 ? lowest : peakMb, high: peakMb };
+}
+
+/** Memory that a benchmark measures as its quantity has an interval; the peak of processes that were timed a range. */
 function compareMemory(result: Result, entry: BaselineEntry): Comparison | undefined {
   const isMeasured = result.quantity === "memory" && entry.result !== undefined;
   if (!isMeasured && entry.memoryPeakMb <= 0) return undefined;
   const moved = isMeasured
     ? compareIntervals(readInterval(entry.result as Result), readInterval(result), "relative")
-    : compareIntervals(exact(entry.memoryPeakMb), exact(result.memory_peak_mb), "relative");
+    : compareIntervals(readPeak(entry.memoryPeakMb, entry.result), readPeak(result.memory_peak_mb, result), "relative");
   const change = 100 * moved.change;
   const [low, high] = [100 * moved.low, 100 * moved.high];
   const verdict = change > severeMemory && low > 0 ? "regressed" : change < -severeMemory && high < 0 ? "improved" : "unchanged";
   const severity = verdict === "regressed" ? "medium" : "none";
-  const interval = isMeasured ? { low, high } : { low: null, high: null };
+  const interval = entry.result === undefined ? { low: null, high: null } : { low, high };
   return {
     name: result.name,
     metric: "memory",

@@ -19,7 +19,7 @@ const count = z.int().nonnegative();
 /** Statistics over the steady samples of one benchmark, in the result's unit. Interval bounds are at 95 %. */
 const statisticsShape = {
   n: count.describe("steady samples that the statistics are made of"),
-  median: number,
+  median: number.describe("in which each process run counts alike, however many samples it has"),
   median_low: number.describe("lower bound of the 95 % interval of the median"),
   median_high: number.describe("upper bound of the 95 % interval of the median"),
   mean: number,

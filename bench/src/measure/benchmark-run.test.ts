@@ -76,6 +76,23 @@ describe("work of known behaviour", () => {
   }, 60_000);
 });
 
+it("gives V8 the benchmark's flags, and names them in the result", async () => {
+  const flags = ["--no-concurrent-recompilation"];
+  const settings = { taskModule, seed: 1, budgetS: 1, goal: 0.02 };
+  const { metadata } = buildResult(await measureBenchmark({ ...describeWork("flags"), v8Flags: flags }, settings), place);
+  expect(metadata.v8_flags).toBe(flags[0]);
+  expect(metadata.arguments).toContain(flags[0]);
+  expect((await measure("flags")).metadata).not.toHaveProperty("v8_flags");
+});
+
+it("says what was seen of the machine", async () => {
+  const { metadata } = await measure("spin", { rounds: 2000 });
+  for (const key of ["wait_percent", "steal_percent", "others_cores", "memory_stall_percent", "throttles", "windows_disturbed"]) {
+    expect(metadata[key]).toBeGreaterThanOrEqual(0);
+  }
+  expect(metadata.windows).toBeGreaterThanOrEqual(3);
+});
+
 describe("chooseRuns", () => {
   type Sketch = { verdict: SteadyState; disturbed: boolean };
   const flat: Sketch = { verdict: "flat", disturbed: false };

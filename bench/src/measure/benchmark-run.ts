@@ -8,7 +8,7 @@ import { type CoreLoads, chooseCore, listPinnableCores, readCoreLoads } from "./
 import { hadToWait, listDisturbances } from "./disturbance.js";
 import type { Job, ProcessRun } from "./process-run.js";
 import { meetsGoal, planNextRun, type RepetitionLimits, type RunPlan } from "./repetition.js";
-import { classifySteadyState } from "./steady-state.js";
+import { classifySteadyState, countSettling } from "./steady-state.js";
 
 export interface MeasureOptions {
   readonly taskModule: string;
@@ -45,7 +45,7 @@ export interface Measurement {
 const mostDisturbedWindows = 0.2;
 
 /** A task of many samples per process needs three runs to tell runs apart; one of a single sample needs five. */
-const manySamples: RepetitionLimits = { fewestRuns: 3, mostRuns: 20, fewestSamples: 20, mostSamples: 4000 };
+const manySamples: RepetitionLimits = { fewestRuns: 3, mostRuns: 40, fewestSamples: 20, mostSamples: 4000 };
 const oneSample: RepetitionLimits = { fewestRuns: 5, mostRuns: 20, fewestSamples: 1, mostSamples: 1 };
 
 /** What the first process is assumed to cost beside its samples, before any was measured, and how many runs are planned for. */
@@ -90,7 +90,7 @@ export async function measureBenchmark(benchmark: Benchmark, options: MeasureOpt
     plan = planNextRun(
       {
         runs: clean.map((each) => each.steady),
-        warmupSamples: Math.max(0, ...clean.map((each) => each.samples.length - each.steady.length)),
+        warmupSamples: Math.max(0, ...made.filter(isSettled).map(countWarmup)),
         runsMade: made.length,
         goalMet: goalMet && clean.length >= limits.fewestRuns,
         runCostS: median(costs),
@@ -110,6 +110,12 @@ export function judgeRun(run: ProcessRun): JudgedRun {
   const { verdict, start } = classifySteadyState(run.course);
   const disturbed = listDisturbances(run.exposure).length > 0 || run.disturbedWindows > mostDisturbedWindows * run.windows;
   return { ...run, verdict, steady: run.samples.slice(start), disturbed };
+}
+
+/** Counts the samples of a run's warm-up, by its change points or, where these passed over it, by its windows. */
+function countWarmup({ samples, steady, course }: JudgedRun): number {
+  const separated = samples.length - steady.length;
+  return Math.max(separated, countSettling(course, median(course.subarray(separated))));
 }
 
 /** Whether a run's times came to rest, or were too few to say. */

@@ -117,6 +117,7 @@ export function buildResult(measurement: Measurement, place: ResultPlace): Resul
     metadata: {
       ...mergeMetadata(runs),
       ...describeMemory(runs, leak),
+      memory_peak_low_mb: Math.min(...runs.map((run) => run.peakBytes)) / 1e6,
       process_runs_made: made.length,
       process_runs_not_steady: made.filter((run) => !isSettled(run)).length,
       process_runs_disturbed: runs.filter((run) => run.disturbed).length,
@@ -145,6 +146,7 @@ export function buildResult(measurement: Measurement, place: ResultPlace): Resul
     conclusive: measurement.conclusive ? "yes" : "no",
     disturbance: describeDisturbances(runs.filter((run) => run.disturbed).map((run) => run.exposure)),
     ...summarize(runs.flatMap((run) => Array.from(run.steady))),
+    median: interval.median,
     median_low: interval.low,
     median_high: interval.high,
   };

@@ -1,12 +1,13 @@
+import { normalQuantile } from "@fleetmark/shared/stats/distributions";
 import { createRandom } from "@fleetmark/shared/stats/random";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { allowedReach, chooseSamplesPerRun, estimateVariances, meetsGoal, planNextRun } from "./repetition.js";
 
-/** Samples of some runs whose means differ by `between` and that scatter by `within` (standard deviations, uniform noise). */
+/** Samples of some runs whose means differ by `between` and that scatter by `within` (standard deviations, normal noise). */
 function makeRuns(runs: number, samples: number, between: number, within: number, seed = 1): number[][] {
   const random = createRandom(seed);
-  const noise = (sigma: number): number => sigma * Math.sqrt(12) * (random() - 0.5);
+  const noise = (sigma: number): number => sigma * normalQuantile((random() + 1e-9) / (1 + 2e-9));
   return Array.from({ length: runs }, () => {
     const centre = 10 + noise(between);
     return Array.from({ length: samples }, () => centre + noise(within));
@@ -16,11 +17,17 @@ function makeRuns(runs: number, samples: number, between: number, within: number
 describe("estimateVariances", () => {
   it("tells the level that scatters from the one that does not", () => {
     const samplesScatter = estimateVariances(makeRuns(40, 50, 0, 1));
-    expect(samplesScatter.within).toBeCloseTo(1, 0);
+    expect(samplesScatter.within).toBeCloseTo(Math.PI / 2, 0);
     expect(samplesScatter.between).toBeLessThan(0.05);
     const runsScatter = estimateVariances(makeRuns(40, 50, 1, 0.1));
     expect(runsScatter.within).toBeLessThan(0.05);
     expect(runsScatter.between).toBeGreaterThan(0.5);
+  });
+
+  it("asks for no more samples because of a few outliers", () => {
+    const runs = makeRuns(10, 100, 0.3, 1);
+    const disturbed = runs.map((run) => run.map((sample, i) => (i % 25 === 7 ? 50 : sample)));
+    expect(estimateVariances(disturbed).within).toBeLessThan(1.5 * estimateVariances(runs).within);
   });
 
   it("counts samples that follow each other closely for less", () => {
@@ -57,7 +64,7 @@ describe("planNextRun", () => {
     runsMade: 3,
     goalMet: false,
     runCostS: 0.3,
-    sampleCostS: 0.001,
+    sampleCostS: 0.01,
     remainingS: 5,
   };
 
@@ -69,12 +76,14 @@ describe("planNextRun", () => {
 
   it("lets a run go on for longer than it warms up", () => {
     const plan = planNextRun({ ...state, warmupSamples: 60 }, limits);
-    expect(plan).toMatchObject({ fewestSamples: 120 });
-    expect((plan as { samples: number }).samples).toBeGreaterThanOrEqual(120);
+    expect(plan).toMatchObject({ fewestSamples: 180 });
+    expect((plan as { samples: number }).samples).toBeGreaterThanOrEqual(180);
   });
 
-  it("makes two runs whatever they cost, and the fewest even when the first met the goal", () => {
-    expect(planNextRun({ ...state, runs: state.runs.slice(0, 1), runsMade: 1, remainingS: 0 }, limits)).not.toBe("stop");
+  it("makes three runs whatever they cost, and the fewest even when the first met the goal", () => {
+    for (const made of [1, 2]) {
+      expect(planNextRun({ ...state, runs: state.runs.slice(0, made), runsMade: made, remainingS: 0 }, limits)).not.toBe("stop");
+    }
     expect(planNextRun({ ...state, runs: state.runs.slice(0, 2), runsMade: 2, goalMet: true }, limits)).not.toBe("stop");
   });
 

@@ -1,14 +1,19 @@
 import { isAutocorrelated, rankAutocorrelation } from "@fleetmark/shared/stats/autocorrelation";
 import type { MedianInterval } from "@fleetmark/shared/stats/bootstrap";
+import { median } from "@fleetmark/shared/stats/quantiles";
+import { madToSigma, medianAbsoluteDeviation } from "@fleetmark/shared/stats/robust";
 import { mean, variance } from "@fleetmark/shared/stats/summary";
 
-/** Variance of what one process run's samples mean, split by level: Kalibera & Jones, ISMM 2013, § 6.2 (their T²). */
+/** Variance of the median, split by level: Kalibera & Jones, ISMM 2013, § 6.2 (their T²), with medians for means. */
 export interface LevelVariances {
-  /** Between samples of one run. */
+  /** Between samples of one run: what a run of one sample would add to the variance of its median. */
   readonly within: number;
   /** Between runs beyond what the samples' variance explains; never under 0. */
   readonly between: number;
 }
+
+/** The variance of the median of n normal samples is π / 2 times σ² / n, to first order. */
+const medianInflation = Math.PI / 2;
 
 /** By how much dependence between neighbours inflates the variance of a mean: (1 + ρ) / (1 − ρ) for AR(1). */
 function inflateForDependence(samples: ArrayLike<number>): number {
@@ -16,11 +21,15 @@ function inflateForDependence(samples: ArrayLike<number>): number {
   return isAutocorrelated(correlation, samples.length) ? (1 + correlation) / (1 - correlation) : 1;
 }
 
-/** Estimates the variance at each level from the steady samples of some runs. */
+/**
+ * Estimates the variance at each level from the steady samples of some runs. The spread of samples is taken by their median absolute
+ * deviation: one long collection, which moves no median, would otherwise ask for thousands of samples more.
+ */
 export function estimateVariances(runs: readonly ArrayLike<number>[]): LevelVariances {
-  const within = mean(runs.map((run) => variance(run) * inflateForDependence(run)));
+  const spread = (run: ArrayLike<number>): number => (madToSigma * medianAbsoluteDeviation(run)) ** 2;
+  const within = mean(runs.map((run) => medianInflation * spread(run) * inflateForDependence(run)));
   const perRun = mean(runs.map((run) => run.length));
-  const between = variance(runs.map(mean)) - within / perRun;
+  const between = variance(runs.map(median)) - within / perRun;
   return { within, between: Math.max(0, between) };
 }
 
@@ -54,7 +63,7 @@ export function meetsGoal({ median, low, high }: MedianInterval, unit: "s" | "%"
 export interface RepetitionState {
   /** Steady samples of each undisturbed run that settled. */
   readonly runs: readonly ArrayLike<number>[];
-  /** Samples that the longest warm-up among them took. */
+  /** Samples that the longest warm-up of any run took, disturbed ones included. */
   readonly warmupSamples: number;
   /** Runs made in all, disturbed ones included. */
   readonly runsMade: number;
@@ -78,17 +87,41 @@ export interface RunPlan {
   readonly limitS: number;
 }
 
+const unconditionalRuns = 3;
+
+/** Shorter runs, in seconds, may end before anything is compiled, and before the kernel's counters show a disturbance. */
+const shortestRunS = 0.25;
+
+/** How many times its warm-up a run must last. */
+const warmupFactor = 3;
+
+/** How many samples a second run takes, times the fewest that say something: until there are two, nobody knows how runs differ. */
+const secondRunFactor = 20;
+
+function chooseWanted(
+  runs: readonly ArrayLike<number>[],
+  runCostS: number,
+  sampleCostS: number,
+  limits: RepetitionLimits,
+): number {
+  if (runs.length === 0) return limits.mostSamples;
+  if (runs.length === 1) return secondRunFactor * limits.fewestSamples;
+  return chooseSamplesPerRun(estimateVariances(runs), runCostS, sampleCostS);
+}
+
 /** Plans the next process run, or says to stop: the goal is met, or no whole run fits into the budget any more. */
 export function planNextRun(state: RepetitionState, limits: RepetitionLimits): RunPlan | "stop" {
   const { runs, warmupSamples, runCostS, sampleCostS, remainingS } = state;
   const missing = limits.fewestRuns - runs.length;
   if ((state.goalMet && missing <= 0) || state.runsMade >= limits.mostRuns) return "stop";
-  // A run must go on for as long again as it warms up, else its samples are warm-up only.
-  const least = Math.min(Math.max(limits.fewestSamples, 2 * warmupSamples), limits.mostSamples);
-  // Two runs are made whatever they cost: one run says nothing about the next.
-  if (state.runsMade >= 2 && remainingS < runCostS + least * sampleCostS) return "stop";
+  // A run must go on for long after its warm-up, which takes longer in some processes than in others.
+  const fewest = Math.max(limits.fewestSamples, Math.ceil(shortestRunS / sampleCostS), warmupFactor * warmupSamples);
+  const least = Math.min(fewest, limits.mostSamples);
+  // Some runs are made whatever they cost: one says nothing about the next, and two little.
+  if (state.runsMade >= Math.min(limits.fewestRuns, unconditionalRuns) && remainingS < runCostS + least * sampleCostS)
+    return "stop";
   const affordable = Math.floor((remainingS / Math.max(1, missing) - runCostS) / sampleCostS);
-  const wanted = runs.length < 2 ? limits.mostSamples : chooseSamplesPerRun(estimateVariances(runs), runCostS, sampleCostS);
+  const wanted = chooseWanted(runs, runCostS, sampleCostS, limits);
   const samples = Math.max(least, Math.min(wanted + warmupSamples, affordable, limits.mostSamples));
   return { samples, fewestSamples: least, limitS: Math.max(1.5 * samples * sampleCostS, 0.05) };
 }

@@ -1,7 +1,7 @@
 import { createRandom } from "@fleetmark/shared/stats/random";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { classifySteadyState, worstVerdict } from "./steady-state.js";
+import { classifySteadyState, countSettling, worstVerdict } from "./steady-state.js";
 
 /** Times around levels, each level for so many samples, with relative noise of a share. */
 function makeTimes(levels: readonly (readonly [level: number, count: number])[], noise: number, seed = 1): number[] {
@@ -118,5 +118,28 @@ describe("worstVerdict", () => {
   it("speaks for several runs by the worst", () => {
     expect(worstVerdict(["flat", "warmup", "flat"])).toBe("warmup");
     expect(worstVerdict(["slowdown", "no_steady_state", "unclassified"])).toBe("no_steady_state");
+  });
+});
+
+describe("countSettling", () => {
+  const course = (slow: number, count: number): number[] =>
+    makeTimes(
+      [
+        [4, slow],
+        [1, count],
+      ],
+      0.05,
+    );
+
+  it("finds a beginning that the change points of a long run pass over", () => {
+    expect(countSettling(course(30, 4000), 1)).toBe(30);
+    expect(countSettling(course(0, 4000), 1)).toBe(0);
+  });
+
+  it("does not take an excursion for the beginning, and counts all where the level was never reached", () => {
+    const times = makeTimes([[1, 400]], 0.05).map((time, i) => (i >= 100 && i < 130 ? 4 * time : time));
+    expect(countSettling(times, 1)).toBe(0);
+    expect(countSettling(course(200, 0), 1)).toBe(200);
+    expect(countSettling([1, 1, 1], 1)).toBe(0);
   });
 });

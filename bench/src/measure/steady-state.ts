@@ -74,6 +74,33 @@ function isDrifting(times: ArrayLike<number>, start: number): boolean {
   return Math.abs(after - before) > Math.max(equalShare * after, 3 * noise);
 }
 
+/** Samples whose median says where the course is, and how many such windows in a row say that it stays there. */
+const windowSamples = 10;
+const settledWindows = 20;
+
+/** How far a window may lie from the level, as a share, and how many of the windows may lie further. */
+const settledShare = 0.1;
+const strayShare = 0.2;
+
+/**
+ * Returns how many samples a run took to come near the level of its steady part and stay there: what a run must be longer than by far.
+ * Finer than the change points of a long run, which pass over a short beginning. All of them, if it never did.
+ * @param level median of the steady part
+ */
+export function countSettling(times: ArrayLike<number>, level: number): number {
+  const all = Float64Array.from(times);
+  const windows = Math.floor(all.length / windowSamples);
+  const isNear = Array.from({ length: windows }, (_, i) => {
+    const middle = median(all.subarray(i * windowSamples, (i + 1) * windowSamples));
+    return Math.abs(middle - level) <= settledShare * level;
+  });
+  for (let first = 0; first < windows; first++) {
+    const next = isNear.slice(first, first + settledWindows);
+    if (next[0] && next.filter((near) => !near).length <= strayShare * next.length) return first * windowSamples;
+  }
+  return windows === 0 ? 0 : all.length;
+}
+
 const severity: readonly SteadyState[] = ["flat", "warmup", "unclassified", "slowdown", "no_steady_state"];
 
 /** Returns the verdict that speaks for several process runs: the worst. */

@@ -1,7 +1,7 @@
 import { checkParamNames, readCount } from "./params.js";
 import { createPolicyProgram, policyWidths } from "./policy.js";
 import { takeRuntime } from "./program.js";
-import type { Workload } from "./workload.js";
+import { optimizeWasmAtOnce, type Workload } from "./workload.js";
 
 /** A policy's forward pass as a controller meets it: observations to the device, actions back. */
 export const policyForward: Workload = {
@@ -9,6 +9,7 @@ export const policyForward: Workload = {
   category: "rl",
   description: "Forward pass of a 12→256→256→3 policy, observations uploaded and actions read back",
   needsRuntime: true,
+  v8Flags: optimizeWasmAtOnce,
   async setup(context) {
     checkParamNames("policy_forward", context.params, ["batch"]);
     const batch = readCount(context.params, "batch");

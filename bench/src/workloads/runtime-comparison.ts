@@ -2,7 +2,7 @@ import { loadRuntime, runtimes } from "../runtimes/registry.js";
 import { checkParamNames, readChoice, readCount } from "./params.js";
 import { createPolicyProgram, policyWidths } from "./policy.js";
 import { takeRuntime } from "./program.js";
-import type { Workload } from "./workload.js";
+import { optimizeWasmAtOnce, type Workload } from "./workload.js";
 
 /**
  * One runtime against another on the same policy, CPU against GPU among them, in one process and in turns: a machine that slows down
@@ -13,6 +13,7 @@ export const runtimeComparison: Workload = {
   category: "rl",
   description: "Forward pass of the policy on one runtime against the same pass on another",
   needsRuntime: true,
+  v8Flags: optimizeWasmAtOnce,
   async setup(context) {
     checkParamNames("runtime_comparison", context.params, ["against", "batch"]);
     const batch = readCount(context.params, "batch");

@@ -1,7 +1,7 @@
 import { createLearnerProgram, learnerEnvironment, learnerPolicyDelay, learnerTransitions } from "./learner.js";
 import { checkParamNames, readCount } from "./params.js";
 import { takeRuntime } from "./program.js";
-import type { Workload } from "./workload.js";
+import { optimizeWasmAtOnce, type Workload } from "./workload.js";
 
 /** Training throughput: sampling a batch, uploading it, and one full update of twin critics, actor and targets. */
 export const td3BcUpdate: Workload = {
@@ -9,6 +9,7 @@ export const td3BcUpdate: Workload = {
   category: "rl",
   description: "One full TD3+BC update: batch sampled and uploaded, twin critics, actor, targets, loss read back",
   needsRuntime: true,
+  v8Flags: optimizeWasmAtOnce,
   async setup(context) {
     checkParamNames("td3_bc_update", context.params, ["batch"]);
     const batch = readCount(context.params, "batch");

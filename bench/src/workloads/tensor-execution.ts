@@ -1,7 +1,7 @@
 import { createVectorProgram, describeKernel, vectorKernels } from "./kernels.js";
 import { checkParamNames, readChoice, readCount } from "./params.js";
 import { takeRuntime } from "./program.js";
-import type { Workload } from "./workload.js";
+import { optimizeWasmAtOnce, type Workload } from "./workload.js";
 
 /** Steady execution of a vector kernel, with the vector uploaded and the result read back. */
 export const tensorExecution: Workload = {
@@ -9,6 +9,7 @@ export const tensorExecution: Workload = {
   category: "jax",
   description: "Steady execution of a vector kernel, transfers included",
   needsRuntime: true,
+  v8Flags: optimizeWasmAtOnce,
   async setup(context) {
     checkParamNames("tensor_execution", context.params, ["kernel", "size"]);
     const kernel = readChoice(context.params, "kernel", vectorKernels);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { bootstrapMedian, chooseBlockLength, resampleMedians, widenForFewRuns } from "./bootstrap.js";
+import { bootstrapMedian, chooseBlockLength, medianOfRuns, resampleMedians, widenForFewRuns } from "./bootstrap.js";
 import { median } from "./quantiles.js";
 import { createRandom } from "./random.js";
 import { simulateAr1, simulateRuns } from "./simulation.test-helper.js";
@@ -15,7 +15,7 @@ test("the interval holds the median, is reproducible and moves with the samples"
     fc.property(runs, fc.integer({ min: 1, max: 1000 }), (samples, seed) => {
       const options = { seed, resamples: 100 };
       const interval = bootstrapMedian(samples, options);
-      expect(interval.median).toBe(median(samples.flat()));
+      expect(interval.median).toBe(medianOfRuns(samples));
       expect(interval.low).toBeLessThanOrEqual(interval.median);
       expect(interval.high).toBeGreaterThanOrEqual(interval.median);
       expect(bootstrapMedian(samples, options)).toEqual(interval);
@@ -27,6 +27,29 @@ test("the interval holds the median, is reproducible and moves with the samples"
     }),
     { numRuns: 50 },
   );
+});
+
+test("the median of runs of one length is that of all samples, and a run's length does not give it weight", () => {
+  const number = fc.integer({ min: -1000, max: 1000 });
+  const equal = fc.integer({ min: 1, max: 9 }).chain((length) => {
+    return fc.array(fc.array(number, { minLength: length, maxLength: length }), { minLength: 1, maxLength: 5 });
+  });
+  fc.assert(
+    fc.property(equal, (samples) => {
+      expect(medianOfRuns(samples)).toBe(median(samples.flat()));
+    }),
+  );
+  const unequal = fc.array(fc.array(number, { minLength: 1, maxLength: 9 }), { minLength: 1, maxLength: 5 });
+  fc.assert(
+    fc.property(unequal, fc.nat(), (samples, which) => {
+      const longer = samples.map((run, i) =>
+        i === which % samples.length ? run.flatMap((value) => [value, value, value]) : run,
+      );
+      expect(medianOfRuns(longer)).toBe(medianOfRuns(samples));
+    }),
+  );
+  expect(medianOfRuns([[1, 1, 1, 1, 1, 1], [5], [5]])).toBe(5);
+  expect(() => medianOfRuns([[]])).toThrow(RangeError);
 });
 
 test("on the relative scale an interval of positive samples stays over zero, and moves with their unit", () => {

@@ -1,6 +1,6 @@
 import { isAutocorrelated, rankAutocorrelation } from "./autocorrelation.js";
 import { normalQuantile, studentQuantile } from "./distributions.js";
-import { median, quantile, sortNumbers } from "./quantiles.js";
+import { quantile, sortNumbers } from "./quantiles.js";
 import { createRandom, drawInteger, type Random } from "./random.js";
 
 /** Samples of one benchmark: one list per process run, in the order in which they were taken. */
@@ -42,58 +42,90 @@ export function chooseBlockLength(samples: ArrayLike<number>): number {
   return Math.max(1, Math.min(Math.ceil(best), Math.floor(n / 4)));
 }
 
-/** Draws as many samples as the run has, in blocks of neighbours (Künsch 1989), counting each by its place in the sorted pool. */
-function drawRun(places: Uint32Array, blockLength: number, random: Random, counts: Uint32Array): void {
+/** All samples in order, and of each run where its samples lie in that order. */
+interface Pool {
+  readonly sorted: Float64Array;
+  readonly runs: readonly PooledRun[];
+}
+
+interface PooledRun {
+  readonly places: Uint32Array;
+  /** What one of its samples weighs: runs of different lengths count alike. */
+  readonly weight: number;
+}
+
+function poolRuns(runs: SampleRuns): Pool {
+  const pool = runs.flatMap((run) => Array.from(run));
+  const order = Uint32Array.from({ length: pool.length }, (_, i) => i).sort((a, b) => pool[a] - pool[b]);
+  const placeOf = new Uint32Array(pool.length);
+  for (let place = 0; place < order.length; place++) placeOf[order[place]] = place;
+  const longest = Math.max(...runs.map((run) => run.length));
+  let start = 0;
+  const pooled = runs.map((run) => {
+    const places = placeOf.subarray(start, start + run.length);
+    start += run.length;
+    return { places, weight: longest / run.length };
+  });
+  return { sorted: Float64Array.from(order, (i) => pool[i]), runs: pooled };
+}
+
+/** Draws as many samples as the run has, in blocks of neighbours (Künsch 1989), adding up the weight drawn at each place. */
+function drawRun({ places, weight }: PooledRun, blockLength: number, random: Random, weights: Float64Array): void {
   const n = places.length;
   for (let drawn = 0; drawn < n; drawn += blockLength) {
     const start = drawInteger(random, n - blockLength + 1);
     const length = Math.min(blockLength, n - drawn);
-    for (let i = start; i < start + length; i++) counts[places[i]]++;
+    for (let i = start; i < start + length; i++) weights[places[i]] += weight;
   }
 }
 
-/** Returns the median of a pool whose value at place i counts `counts[i]` times, and clears the counts. */
-function takeMedian(sorted: Float64Array, counts: Uint32Array): number {
+/** Returns the value at which half the weight is reached, or the middle between two where it is reached exactly; clears the weights. */
+function takeMedian(sorted: Float64Array, weights: Float64Array): number {
   let total = 0;
-  for (let i = 0; i < counts.length; i++) total += counts[i];
-  const lower = Math.floor((total - 1) / 2);
-  const upper = Math.floor(total / 2);
+  for (let i = 0; i < weights.length; i++) total += weights[i];
+  const rounding = 1e-9 * total;
   let seen = 0;
   let low = Number.NaN;
   let high = Number.NaN;
-  for (let i = 0; i < counts.length; i++) {
-    if (seen <= lower && seen + counts[i] > lower) low = sorted[i];
-    if (seen <= upper && seen + counts[i] > upper) high = sorted[i];
-    seen += counts[i];
-    counts[i] = 0;
+  for (let i = 0; i < weights.length; i++) {
+    if (weights[i] > 0) {
+      seen += weights[i];
+      if (Number.isNaN(low) && seen >= total / 2 - rounding) low = sorted[i];
+      if (Number.isNaN(high) && seen > total / 2 + rounding) high = sorted[i];
+      weights[i] = 0;
+    }
   }
   return (low + high) / 2;
 }
 
 /**
+ * Returns the median of several runs' samples in which each run counts alike, however many samples it has.
+ * @throws RangeError when there are no samples
+ */
+export function medianOfRuns(runs: SampleRuns): number {
+  const filled = runs.filter((run) => run.length > 0);
+  if (filled.length === 0) throw new RangeError("no median of no values");
+  const pool = poolRuns(filled);
+  const weights = new Float64Array(pool.sorted.length);
+  for (const { places, weight } of pool.runs) for (const place of places) weights[place] = weight;
+  return takeMedian(pool.sorted, weights);
+}
+
+/**
  * Returns medians of hierarchical resamples: process runs are drawn with replacement, then samples within each (Davison &
  * Hinkley, "Bootstrap Methods and their Application", 1997, § 3.8; Kalibera & Jones 2013), in blocks where they depend on
- * their neighbours.
+ * their neighbours. Each run drawn counts alike.
  */
 export function resampleMedians(runs: SampleRuns, random: Random, resamples: number): Float64Array {
-  const pool = runs.flatMap((run) => Array.from(run));
-  const order = Uint32Array.from({ length: pool.length }, (_, i) => i).sort((a, b) => pool[a] - pool[b]);
-  const sorted = Float64Array.from(order, (i) => pool[i]);
-  const placeOf = new Uint32Array(pool.length);
-  for (let place = 0; place < order.length; place++) placeOf[order[place]] = place;
-  let start = 0;
-  const drawn = runs.map((run) => {
-    const places = placeOf.subarray(start, start + run.length);
-    start += run.length;
-    return { places, blockLength: chooseBlockLength(run) };
-  });
-  const counts = new Uint32Array(pool.length);
+  const pool = poolRuns(runs);
+  const blockLengths = runs.map(chooseBlockLength);
+  const weights = new Float64Array(pool.sorted.length);
   return Float64Array.from({ length: resamples }, () => {
-    for (let i = 0; i < drawn.length; i++) {
-      const { places, blockLength } = drawn[drawInteger(random, drawn.length)];
-      drawRun(places, blockLength, random, counts);
+    for (let i = 0; i < runs.length; i++) {
+      const drawn = drawInteger(random, runs.length);
+      drawRun(pool.runs[drawn], blockLengths[drawn], random, weights);
     }
-    return takeMedian(sorted, counts);
+    return takeMedian(pool.sorted, weights);
   });
 }
 
@@ -108,7 +140,7 @@ export function widenForFewRuns(runs: number, confidence: number): number {
 }
 
 /**
- * Returns the median of all samples with a bootstrap interval (percentiles, widened for the number of runs on the scale
+ * Returns the median, in which each run counts alike, with a bootstrap interval (percentiles, widened for the number of runs on the scale
  * asked for, by default the absolute one; on the relative one it never reaches zero). A single run gives the spread within that
  * run only. Reproducible by its seed.
  * @throws RangeError when there are no samples, or the relative scale is asked for numbers that are not positive
@@ -116,10 +148,10 @@ export function widenForFewRuns(runs: number, confidence: number): number {
 export function bootstrapMedian(runs: SampleRuns, options: BootstrapOptions & { readonly scale?: Scale }): MedianInterval {
   const { confidence = 0.95, scale = "absolute" } = options;
   const filled = runs.filter((run) => run.length > 0);
-  const pool = filled.flatMap((run) => Array.from(run));
-  if (scale === "relative" && pool.some((value) => value <= 0)) throw new RangeError("the relative scale needs positive samples");
+  const isPositive = filled.every((run) => Array.from(run).every((value) => value > 0));
+  if (scale === "relative" && !isPositive) throw new RangeError("the relative scale needs positive samples");
   const { project, restore } = scaleBy(scale);
-  const centre = median(pool);
+  const centre = medianOfRuns(filled);
   const medians = sortNumbers(resampleMedians(filled, createRandom(options.seed), options.resamples ?? 1000));
   const factor = widenForFewRuns(filled.length, confidence);
   const reach = (tail: number): number => factor * (project(quantile(medians, tail)) - project(centre));

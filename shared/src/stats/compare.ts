@@ -1,13 +1,14 @@
 import {
   type BootstrapOptions,
   type MedianInterval,
+  medianOfRuns,
   resampleMedians,
   type SampleRuns,
   type Scale,
   scaleBy,
 } from "./bootstrap.js";
 import { normalQuantile, studentQuantile } from "./distributions.js";
-import { median, quantile, sortNumbers } from "./quantiles.js";
+import { quantile, sortNumbers } from "./quantiles.js";
 import { createRandom } from "./random.js";
 import { variance } from "./summary.js";
 
@@ -29,7 +30,7 @@ interface Side {
 
 function resampleSide(runs: SampleRuns, random: () => number, resamples: number, project: (value: number) => number): Side {
   const filled = runs.filter((run) => run.length > 0);
-  const centre = project(median(filled.flatMap((run) => Array.from(run))));
+  const centre = project(medianOfRuns(filled));
   const correction = filled.length < 2 ? 1 : Math.sqrt(filled.length / (filled.length - 1));
   const medians = resampleMedians(filled, random, resamples);
   return { centre, deviations: medians.map((value) => correction * (project(value) - centre)), runs: filled.length };
@@ -67,8 +68,8 @@ export function compareSamples(
   const differences = sortNumbers(b.deviations.map((deviation, i) => deviation - a.deviations[i]));
   const difference = b.centre - a.centre;
   return {
-    before: median(before.flatMap((run) => Array.from(run))),
-    after: median(after.flatMap((run) => Array.from(run))),
+    before: medianOfRuns(before),
+    after: medianOfRuns(after),
     change: restore(difference),
     low: restore(difference + factor * Math.min(0, quantile(differences, 1 - tail))),
     high: restore(difference + factor * Math.max(0, quantile(differences, tail))),
