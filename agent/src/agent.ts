@@ -1,11 +1,10 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import { readTlsFiles } from "@fleetmark/shared/tls";
 import { version } from "@fleetmark/shared/version";
 import { destination, type Logger, pino } from "pino";
 import type { Bench } from "./bench.js";
 import type { AgentConfig } from "./config.js";
 import { createDelivery, type Delivery } from "./delivery/delivery.js";
-import { openGrpcLink } from "./delivery/grpc-link.js";
+import { loadLink } from "./delivery/load-link.js";
 import { readInventory } from "./probes/inventory.js";
 import { probes } from "./probes/registry.js";
 import { createTelemetry } from "./probes/telemetry.js";
@@ -82,8 +81,7 @@ export async function startAgent(config: AgentConfig, givenLogger?: Logger, give
   if (suite !== "none" && bench.findSuite(suite) === undefined) {
     throw new FleetmarkError("BENCHMARK_UNKNOWN", `run.on_start: there is no suite named ${JSON.stringify(suite)}`);
   }
-  // Each connection reads them anew; a mistake is to be told at once.
-  readTlsFiles(config.collector.tls, "collector.tls");
+  const openLink = await loadLink(config);
   const facts = await bench.hostFacts();
   const hardwareClass = bench.hardwareClass(facts);
 
@@ -104,8 +102,7 @@ export async function startAgent(config: AgentConfig, givenLogger?: Logger, give
     const inventoryJson = await describeHost(facts, signal, logger);
     if (signal.aborted) return undefined;
     const introduction = { host, agentVersion: version, hardwareClass, inventoryJson };
-    const { address, tls } = config.collector;
-    delivery.open((sender, counts) => openGrpcLink({ address, tls, introduction, sender, counts, logger }));
+    delivery.open((sender, counts) => openLink({ introduction, sender, counts, logger }));
     if (suite === "none") return undefined;
     return startSuiteRun({ suite, host, hardwareClass, signal, runSuite: bench.runSuite, delivery, gate, logger });
   };

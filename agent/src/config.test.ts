@@ -9,7 +9,9 @@ const load = (flags: Record<string, string>) => loadConfig(agentConfigSchema, { 
 test("needs no file", () => {
   expect(load({})).toEqual({
     host: hostname(),
+    link: "grpc",
     collector: { address: { host: "127.0.0.1", port: 7420 }, tls: {} },
+    nats: { servers: [], tls: {}, user: "", insecure: false },
     telemetry: { interval: 10, probes: probeNames },
     run: { on_start: "none" },
     buffer: { max_bytes: 64 * 2 ** 20, flush_interval: 1 },

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { addressSchema, byteSizeSchema, durationSchema } from "@fleetmark/shared/config";
+import { checkNatsConfig, natsFields } from "@fleetmark/shared/nats-config";
 import { tlsFilesSchema } from "@fleetmark/shared/tls";
 import { isLoopback } from "@fleetmark/shared/units";
 import { z } from "zod";
@@ -20,52 +21,62 @@ const collectorSchema = z
 const printable = /^[^\p{Cc}]*$/u;
 
 /** The agent's configuration. Durations are seconds and sizes bytes after parsing. */
-export const agentConfigSchema = z.strictObject({
-  host: z
-    .string()
-    .max(255)
-    .regex(printable, "a host name holds no control characters")
-    .transform((name) => (name === "" ? hostname() : name))
-    .prefault("")
-    .describe("name of this host in the fleet; empty: its hostname"),
-  collector: collectorSchema.prefault({}),
-  telemetry: z
-    .strictObject({
-      interval: durationSchema
-        .refine((seconds) => seconds >= 0.1 && seconds <= 86_400, "must be between 100ms and 1d")
-        .prefault("10s")
-        .describe("time between two samples of the host"),
-      probes: z
-        .array(z.enum(probeNames))
-        .default([...probeNames])
-        .describe("which probes sample the host"),
-    })
-    .prefault({}),
-  run: z
-    .strictObject({
-      on_start: z.string().default("none").describe("suite that runs once when the agent starts, or none"),
-    })
-    .prefault({}),
-  buffer: z
-    .strictObject({
-      max_bytes: byteSizeSchema
-        .refine((bytes) => bytes >= 65_536, "must be at least 64KiB")
-        .prefault("64MiB")
-        .describe("memory for batches that the collector has not acknowledged; when full, the oldest telemetry goes first"),
-      flush_interval: durationSchema
-        .refine((seconds) => seconds >= 0.01 && seconds <= 600, "must be between 10ms and 10m")
-        .prefault("1s")
-        .describe("longest time that a telemetry sample waits for others to share its batch"),
-    })
-    .prefault({}),
-  log: z
-    .strictObject({
-      level: z
-        .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
-        .default("info")
-        .describe("least level of the events that are logged"),
-    })
-    .prefault({}),
-});
+export const agentConfigSchema = z
+  .strictObject({
+    host: z
+      .string()
+      .max(255)
+      .regex(printable, "a host name holds no control characters")
+      .transform((name) => (name === "" ? hostname() : name))
+      .prefault("")
+      .describe("name of this host in the fleet; empty: its hostname"),
+    link: z
+      .enum(["grpc", "nats"])
+      .default("grpc")
+      .describe("way to the collectors: grpc, to collector.address; nats, through the servers of nats.servers"),
+    collector: collectorSchema.prefault({}),
+    nats: z.strictObject(natsFields).superRefine(checkNatsConfig).prefault({}),
+    telemetry: z
+      .strictObject({
+        interval: durationSchema
+          .refine((seconds) => seconds >= 0.1 && seconds <= 86_400, "must be between 100ms and 1d")
+          .prefault("10s")
+          .describe("time between two samples of the host"),
+        probes: z
+          .array(z.enum(probeNames))
+          .default([...probeNames])
+          .describe("which probes sample the host"),
+      })
+      .prefault({}),
+    run: z
+      .strictObject({
+        on_start: z.string().default("none").describe("suite that runs once when the agent starts, or none"),
+      })
+      .prefault({}),
+    buffer: z
+      .strictObject({
+        max_bytes: byteSizeSchema
+          .refine((bytes) => bytes >= 65_536, "must be at least 64KiB")
+          .prefault("64MiB")
+          .describe("memory for batches that the collector has not acknowledged; when full, the oldest telemetry goes first"),
+        flush_interval: durationSchema
+          .refine((seconds) => seconds >= 0.01 && seconds <= 600, "must be between 10ms and 10m")
+          .prefault("1s")
+          .describe("longest time that a telemetry sample waits for others to share its batch"),
+      })
+      .prefault({}),
+    log: z
+      .strictObject({
+        level: z
+          .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
+          .default("info")
+          .describe("least level of the events that are logged"),
+      })
+      .prefault({}),
+  })
+  .refine(({ link, nats }) => link !== "nats" || nats.servers.length > 0, {
+    path: ["nats", "servers"],
+    message: "is needed with link: nats, such as [tls://nats.example:4222]",
+  });
 
 export type AgentConfig = z.infer<typeof agentConfigSchema>;

@@ -8,6 +8,7 @@ import { createFleet } from "./fleet.js";
 import { startHttpServer } from "./http/server.js";
 import { startGrpcIngest } from "./ingest/grpc.js";
 import { createIntake } from "./ingest/intake.js";
+import { type NatsIngest, startNatsIngest } from "./ingest/nats/nats.js";
 import { openQuarantine, type Quarantine } from "./ingest/quarantine.js";
 import { createWriter } from "./ingest/writer.js";
 import { createMetrics, type Metrics } from "./metrics.js";
@@ -66,7 +67,7 @@ async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void
 /**
  * Starts a collector: the store, then the ingest, then the HTTP API. If one of them fails, those before it are closed again.
  * @param logger takes the events; by default they go to standard error as JSON lines
- * @throws FleetmarkError TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED, DATA_UNWRITABLE, DATA_LOCKED, DATA_NEWER, DATA_CORRUPT, STORE_FAILED,
+ * @throws FleetmarkError TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED, NATS_SECRET_INVALID, DATA_UNWRITABLE, DATA_LOCKED, DATA_NEWER, DATA_CORRUPT, STORE_FAILED,
  *   PORT_TAKEN, LISTEN_FAILED
  */
 export async function startCollector(
@@ -90,12 +91,16 @@ export async function startCollector(
       streams: new Set(),
       attached: new Map(),
     });
+    let nats: NatsIngest | undefined;
     closers.push(async () => {
       grpc.stopReading();
+      nats?.stopReading();
       await writer.close(flushWithinMs);
-      await grpc.close();
+      await Promise.all([grpc.close(), nats?.close()]);
     });
-    const http = await startHttpServer(config.http.listen, { store, fleet, metrics, logger, findFailure: writer.failure });
+    if (config.nats.servers.length > 0) nats = await startNatsIngest(config.nats, { ...shared, intake });
+    const findFailure = (): string | undefined => writer.failure() ?? nats?.failure();
+    const http = await startHttpServer(config.http.listen, { store, fleet, metrics, logger, findFailure });
     closers.push(http.close);
     const listening = { grpc: grpc.address, http: http.address };
     logger.info({ event: "collector_started", version, data_dir: config.data_dir, ...listening }, "the collector started");

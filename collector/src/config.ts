@@ -1,4 +1,5 @@
 import { addressSchema, byteSizeSchema, durationSchema } from "@fleetmark/shared/config";
+import { checkNatsConfig, natsFields } from "@fleetmark/shared/nats-config";
 import { tlsFilesSchema } from "@fleetmark/shared/tls";
 import { isLoopback, isLoopbackUrl } from "@fleetmark/shared/units";
 import { z } from "zod";
@@ -86,10 +87,30 @@ const storeSchema = z
     message: "sends what is measured, and the token, in the clear to another machine: use https://, or set store.insecure",
   });
 
+/** What the collector makes on a NATS server, unless it is there. */
+const natsStreamSchema = z.strictObject({
+  replicas: z.int().min(1).max(5).describe("servers of the cluster that hold each batch: 3 survives the loss of one").default(1),
+  max_bytes: byteSizeSchema
+    .refine((bytes) => bytes >= 2 ** 20, "must be at least 1MiB")
+    .describe("size of the batches that wait in NATS; beyond it they wait with the agents")
+    .prefault("4GiB"),
+  max_age: durationSchema
+    .refine((seconds) => seconds === 0 || seconds >= 120, "must be at least 2m, or 0 for no bound")
+    .describe("batches that waited in NATS for longer leave it, and their agents send them again")
+    .prefault("7d"),
+  storage: z.enum(["file", "memory"]).describe("where the server keeps them").default("file"),
+});
+
+const natsSchema = z
+  .strictObject({ ...natsFields, stream: natsStreamSchema.prefault({}) })
+  .superRefine(checkNatsConfig)
+  .prefault({});
+
 /** The configuration of a collector. */
 export const collectorConfigSchema = z.strictObject({
   data_dir: z.string().min(1).describe("directory of the data file and the quarantine").default("./fleetmark-data"),
   grpc: grpcSchema.prefault({}),
+  nats: natsSchema.describe("with servers, agents reach this collector over NATS JetStream too"),
   http: z
     .strictObject({
       listen: httpListenSchema.describe("address of the HTTP API; port 0 takes a free one").prefault("127.0.0.1:7421"),
@@ -110,4 +131,5 @@ export const collectorConfigSchema = z.strictObject({
 export type CollectorConfig = z.infer<typeof collectorConfigSchema>;
 export type StoreConfig = CollectorConfig["store"];
 export type GrpcConfig = CollectorConfig["grpc"];
+export type NatsIngestConfig = CollectorConfig["nats"];
 export type IngestLimits = CollectorConfig["limits"];

@@ -53,6 +53,13 @@ export function createMetrics() {
     streamsRefused: countByCode("streams_refused_total", "Streams of agents that the collector ended, by error code"),
     quarantineFailures: count("quarantine_failures_total", "Rejected batches that could not be kept in quarantine"),
     quarantineBytes: gauge("quarantine_bytes", "Size of the quarantine"),
+    natsPending: gauge("nats_pending", "Batches in the NATS stream that no collector was given yet"),
+    natsAckPending: gauge("nats_ack_pending", "Batches of the NATS stream that collectors have in hand"),
+    natsRedelivered: count(
+      "nats_redelivered_total",
+      "Batches that NATS delivered to this collector which it had delivered before",
+    ),
+    natsRebuilds: count("nats_rebuilds_total", "Times that the fetching from NATS was stuck and began anew"),
     agentsAttached: gauge("agents_attached", "Agents that are attached now"),
     queueBatches: gauge("queue_batches", "Batches that wait for the store"),
     storeFailures: count("store_failures_total", "Writes that the store refused; they are repeated until it takes them"),

@@ -40,12 +40,12 @@ export const natsFields = {
     .default([])
     .describe("NATS servers, such as tls://nats.example:4222; any of a cluster will do, several are tried in turn"),
   tls: tlsFilesSchema,
-  user: z.string().min(1).describe("user name; with password_file").optional(),
+  user: z.string().describe("user name, with password_file; empty: none").default(""),
   password_file: fileSchema.describe("file that holds the user's password").optional(),
   token_file: fileSchema.describe("file that holds a token, instead of a user").optional(),
   nkey_file: fileSchema.describe("file that holds the seed of an NKey, instead of a user").optional(),
   creds_file: fileSchema.describe("credentials file (JWT and NKey seed), instead of a user").optional(),
-  insecure: z.stringbool().or(z.boolean()).describe("allow a connection without TLS to another machine").default(false),
+  insecure: z.stringbool().or(z.boolean()).describe("allow a connection without TLS to another machine").prefault(false),
 };
 
 const natsShape = z.strictObject(natsFields);
@@ -63,9 +63,9 @@ export function checkNatsConfig(config: NatsConfig, context: z.core.$RefinementC
     context.addIssue({ code: "custom", path: [key], message });
   };
   const { user, password_file, token_file, nkey_file, creds_file, insecure, servers } = config;
-  if (user !== undefined && password_file === undefined) complain("password_file", "is needed with user");
-  if (password_file !== undefined && user === undefined) complain("user", "is needed with password_file");
-  const ways = Object.entries({ user, token_file, nkey_file, creds_file }).filter(([, value]) => value !== undefined);
+  if (user !== "" && password_file === undefined) complain("password_file", "is needed with user");
+  if (password_file !== undefined && user === "") complain("user", "is needed with password_file");
+  const ways = Object.entries({ user, token_file, nkey_file, creds_file }).filter(([, value]) => (value ?? "") !== "");
   if (ways.length > 1) {
     complain(ways[1][0] as keyof NatsConfig, `says in another way than ${ways[0][0]} who connects; keep one of them`);
   }

@@ -40,7 +40,7 @@ function checkSigner(key: string, path: string, sign: Authenticator): Authentica
  */
 export function readNatsSecrets(config: NatsConfig, library: Library): Authenticator | undefined {
   const { user, password_file, token_file, nkey_file, creds_file } = config;
-  if (user !== undefined && password_file !== undefined) {
+  if (user !== "" && password_file !== undefined) {
     return library.usernamePasswordAuthenticator(user, readSecret("password_file", password_file).toString());
   }
   if (token_file !== undefined) return library.tokenAuthenticator(readSecret("token_file", token_file).toString());

@@ -67,3 +67,6 @@ export function readSubjectHost(subject: string): string {
 export function natsInboxPrefix(host: string): string {
   return `_INBOX.fleetmark.${encodeHostToken(host)}`;
 }
+
+/** Where answers to collectors come in. */
+export const collectorInboxPrefix = "_INBOX.fleetmark_collectors";

@@ -37,6 +37,8 @@ export function findFreePort(): Promise<number> {
 /** A real server in a folder of its own. */
 export interface Server {
   readonly url: string;
+  /** A second port that was given to it. */
+  readonly otherPort: number;
   /** Ends it as a crash would. */
   kill(): Promise<void>;
   /** Starts it again on the same port and folder. */
@@ -45,9 +47,9 @@ export interface Server {
   remove(): Promise<void>;
 }
 
-interface Recipe {
+export interface Recipe {
   readonly program: string;
-  readonly args: (folder: string, port: number) => string[];
+  readonly args: (folder: string, port: number, otherPort: number) => string[];
   readonly environment: (folder: string, port: number, otherPort: number) => Record<string, string>;
   /** Path that answers with success once the server serves. */
   readonly health: string;
@@ -55,7 +57,8 @@ interface Recipe {
 
 const startWithinMs = 30_000;
 
-async function startServer(recipe: Recipe): Promise<Server> {
+/** Starts a server that tells over HTTP when it serves. */
+export async function startServer(recipe: Recipe): Promise<Server> {
   const path = findServer(recipe.program);
   if (path === undefined) throw new Error(`${recipe.program} is not installed`);
   const folder = makeFolder();
@@ -64,7 +67,7 @@ async function startServer(recipe: Recipe): Promise<Server> {
   let child: ChildProcess | undefined;
   const start = async (): Promise<void> => {
     const environment = { ...process.env, ...recipe.environment(folder.path, port, otherPort) };
-    child = spawn(path, recipe.args(folder.path, port), { env: environment, stdio: "ignore" });
+    child = spawn(path, recipe.args(folder.path, port, otherPort), { env: environment, stdio: "ignore" });
     const deadline = Date.now() + startWithinMs;
     while (
       !(await fetch(url + recipe.health).then(
@@ -85,6 +88,7 @@ async function startServer(recipe: Recipe): Promise<Server> {
   await start();
   return {
     url,
+    otherPort,
     kill,
     restart: start,
     remove: async () => {

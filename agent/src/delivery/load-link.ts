@@ -1,0 +1,30 @@
+import { checkNatsFiles } from "@fleetmark/shared/nats-connection";
+import { readTlsFiles } from "@fleetmark/shared/tls";
+import type { Logger } from "pino";
+import type { AgentConfig } from "../config.js";
+import type { DeliveryCounts } from "./counts.js";
+import type { Introduction, Link } from "./link.js";
+import type { Sender } from "./sender.js";
+
+export interface LinkParts {
+  readonly introduction: Introduction;
+  readonly sender: Sender;
+  readonly counts: DeliveryCounts;
+  readonly logger: Logger;
+}
+
+/**
+ * Loads the configured link with its client library, and only that one: each costs every agent megabytes. The files that it will read
+ * at each connection are checked, for a mistake is to be told at once.
+ * @throws FleetmarkError TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED, NATS_SECRET_INVALID
+ */
+export async function loadLink({ link, collector, nats }: AgentConfig): Promise<(parts: LinkParts) => Link> {
+  if (link === "nats") {
+    await checkNatsFiles(nats);
+    const [{ openNatsLink }, library] = await Promise.all([import("./nats-link.js"), import("@nats-io/transport-node")]);
+    return (parts) => openNatsLink({ ...parts, config: nats, library });
+  }
+  readTlsFiles(collector.tls, "collector.tls");
+  const { openGrpcLink } = await import("./grpc-link.js");
+  return (parts) => openGrpcLink({ ...parts, ...collector });
+}
