@@ -12,8 +12,10 @@ import { type NatsIngest, startNatsIngest } from "./ingest/nats/nats.js";
 import { openQuarantine, type Quarantine } from "./ingest/quarantine.js";
 import { createWriter } from "./ingest/writer.js";
 import { createMetrics, type Metrics } from "./metrics.js";
+import { runNightly } from "./nightly.js";
 import type { RefuseLine } from "./store/influx/influx.js";
 import { openConfiguredStore } from "./store/open.js";
+import type { Store } from "./store/store.js";
 
 /** A running collector. */
 export interface Collector {
@@ -59,6 +61,17 @@ function createLineRefuser(quarantine: Quarantine, metrics: Metrics, logger: Log
   };
 }
 
+/** Rolls up and drops what is past its time; what fails is tried again the next night. */
+async function retainStore(store: Store, logger: Logger): Promise<void> {
+  try {
+    const retained = await store.retain(readClockUs());
+    if (retained !== undefined)
+      logger.info({ event: "store_retained", ...retained }, "what is past its time was rolled up or dropped");
+  } catch (thrown) {
+    logger.error({ event: "store_retain_failed", error: errorMessage(thrown) }, "what is past its time could not be rolled up");
+  }
+}
+
 /** Undoes, newest first, what was started. */
 async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void> {
   for (const close of closers.toReversed()) await close();
@@ -81,6 +94,8 @@ export async function startCollector(
     const quarantine = await openQuarantine(config.data_dir, config.limits.quarantine_bytes);
     const store = await openConfiguredStore(config.store, config.data_dir, createLineRefuser(quarantine, metrics, logger));
     closers.push(store.close);
+    const nightly = runNightly(() => retainStore(store, logger));
+    closers.push(async () => nightly.close());
     metrics.quarantineBytes.set(quarantine.size());
     const writer = createWriter(store, metrics, logger);
     const shared = { limits: config.limits, fleet, metrics, logger };

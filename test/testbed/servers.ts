@@ -137,3 +137,12 @@ export async function askInflux(url: string, influxql: string, user = ""): Promi
   });
   return answer.json();
 }
+
+/** Drops what the default policy of InfluxDB 1.x no longer keeps, as the server's own sweep does when it comes round. Returns how many shards. */
+export async function dropExpiredShards(url: string, database: string): Promise<number> {
+  const { results } = (await askInflux(url, "SHOW SHARDS")) as { results: { series: { name: string; values: unknown[][] }[] }[] };
+  const shards = results[0].series.find(({ name }) => name === database)?.values ?? [];
+  const expired = shards.filter((row) => row[2] === "autogen" && Date.parse(String(row[6])) < Date.now());
+  for (const [id] of expired) await askInflux(url, `DROP SHARD ${id}`);
+  return expired.length;
+}

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, realpathSync, renameSync, rmSync } from "node:fs
 import { basename, join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
-import { checkSchema, createSchema } from "./schema.js";
+import { checkSchema, createSchema, schemaVersion, upgradeSchema } from "./schema.js";
 
 export const dataFileName = "fleetmark.duckdb";
 
@@ -29,6 +29,8 @@ const openFiles = new Set<string>();
 export interface DataFile {
   readonly instance: DuckDBInstance;
   readonly path: string;
+  /** The version of its tables: an older one where it is only read. */
+  readonly version: number;
   close(): void;
 }
 
@@ -102,12 +104,13 @@ export async function openDataFile(dataDir: string, mode: { readonly readOnly: b
       openFiles.delete(path);
     };
     try {
-      await checkSchema(instance, basename(path));
+      const version = await checkSchema(instance, basename(path));
+      if (!mode.readOnly && version < schemaVersion) await upgradeSchema(instance, version);
+      return { instance, path, version: mode.readOnly ? version : schemaVersion, close };
     } catch (thrown) {
       instance.closeSync();
       throw thrown instanceof FleetmarkError ? thrown : explainOpenFailure(path, thrown);
     }
-    return { instance, path, close };
   } catch (thrown) {
     openFiles.delete(path);
     throw thrown;

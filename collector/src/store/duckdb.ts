@@ -7,8 +7,10 @@ import { commitBatches, type WriterState } from "./commit.js";
 import { type DataFile, explainOpenFailure, openDataFile } from "./data-file.js";
 import { type Moment, readHistory, readLatestMoments, readMomentsOfText, readNewestMoments, readPoints } from "./reads.js";
 import { buildHostRecords, identifyBenchmark, readRecords } from "./records.js";
+import { keepAll, type Retention } from "./retention.js";
+import { retainData } from "./roll-up.js";
 import { addStoredSeries, createSeriesIndex, findSeries, numberSeries, type SeriesIndex } from "./series-index.js";
-import type { HostRecord, ResultFilter, Store, StoreReader } from "./store.js";
+import type { HostRecord, ResultFilter, Retained, Store, StoreReader } from "./store.js";
 import { rememberRange, type StoredBatches } from "./stored-batches.js";
 
 /** Asks on a connection of its own, which sees what was committed when each statement began. */
@@ -60,9 +62,9 @@ async function readHosts(connection: DuckDBConnection, index: SeriesIndex): Prom
   return buildHostRecords(await readPoints(connection, index, "agent", moments), lastSeen);
 }
 
-function createReader(query: Query, index: () => SeriesIndex, close: () => Promise<void>): StoreReader {
+function createReader(query: Query, index: () => SeriesIndex, version: () => number, close: () => Promise<void>): StoreReader {
   return {
-    history: (history) => query((connection) => readHistory(connection, index(), history)),
+    history: (history) => query((connection) => readHistory(connection, index(), history, version())),
     latestResults: (filter) => query((connection) => readLatestResults(connection, index(), filter)),
     resultsOfRun: (run) =>
       query(async (connection) => {
@@ -131,7 +133,7 @@ function isInvalidated(thrown: unknown): boolean {
  * Opens the store of a data directory for its only writer.
  * @throws FleetmarkError DATA_UNWRITABLE, DATA_LOCKED, DATA_NEWER, DATA_CORRUPT, STORE_FAILED
  */
-export async function openStore(dataDir: string): Promise<Store> {
+export async function openStore(dataDir: string, retention: Retention = keepAll): Promise<Store> {
   let open: OpenFile | undefined = await openForWriting(dataDir);
 
   const requireOpen = (): OpenFile => {
@@ -153,17 +155,31 @@ export async function openStore(dataDir: string): Promise<Store> {
       throw storeFailed(thrown);
     }
   };
+  let retaining: Promise<unknown> = Promise.resolve();
+  const stop = new AbortController();
+  const query = createQuery(() => requireOpen().file);
+  const retain = (nowUs: number): Promise<Retained> => {
+    // One after the other, on a connection of its own beside that of the writer.
+    const result = retaining.then(() =>
+      query((connection) => retainData(connection, requireOpen().state.index, retention, nowUs, stop.signal)),
+    );
+    retaining = result.catch(() => {});
+    return result;
+  };
   const close = async (): Promise<void> => {
+    stop.abort();
+    await retaining;
     // What a failed checkpoint leaves in the log is replayed at the next opening.
     await open?.connection.run("CHECKPOINT").catch(() => {});
     closeFile();
   };
   const reader = createReader(
-    createQuery(() => requireOpen().file),
+    query,
     () => requireOpen().state.index,
+    () => requireOpen().file.version,
     close,
   );
-  return { ...reader, write };
+  return { ...reader, write, retain };
 }
 
 /**
@@ -180,6 +196,7 @@ export async function openStoreReadOnly(dataDir: string): Promise<StoreReader> {
   return createReader(
     createQuery(() => file),
     () => index,
+    () => file.version,
     close,
   );
 }

@@ -35,6 +35,6 @@ export async function readInfluxTarget(config: StoreConfig, tokenFile?: string):
  */
 export async function openConfiguredStore(config: StoreConfig, dataDir: string, refuseLine: RefuseLine): Promise<Store> {
   const { retention } = config;
-  if (config.kind === "duckdb") return openStore(dataDir);
+  if (config.kind === "duckdb") return openStore(dataDir, retention);
   return openInfluxStore(await readInfluxTarget(config), refuseLine, { retention });
 }

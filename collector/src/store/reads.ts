@@ -1,6 +1,7 @@
 import { BIGINT, type DuckDBConnection, DuckDBListType, DuckDBListValue, type DuckDBValue, INTEGER } from "@duckdb/node-api";
-import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { Point } from "@fleetmark/shared/series";
+import { checkPoints, readHistoryAcross } from "./history.js";
+import { isKeptWhole } from "./retention.js";
 import { findSeries, type SeriesIndex, type StoredSeries } from "./series-index.js";
 import type { Aggregate, HistoryQuery, SeriesHistory } from "./store.js";
 
@@ -33,18 +34,30 @@ function listIds(series: readonly StoredSeries[]): DuckDBListValue {
   return new DuckDBListValue(series.map(({ id }) => id));
 }
 
-/** Reads the history of every series that the query names, in the order of their ids. */
-export async function readHistory(
+/** What becomes of hours in a wider bucket: a mean weighs each by its samples, a count adds them up, the others are found among their kind. */
+const aggregateHoursSql: Readonly<Record<Aggregate, string>> = {
+  mean: "sum(mean * samples) / sum(samples)",
+  min: "min(min)",
+  max: "max(max)",
+  last: "arg_max(last, time_us)",
+  p50: "quantile_cont(p50, 0.5)",
+  p95: "list_sort(list(p95))[greatest(1, CAST(floor(count(*) * 0.95 + 0.5) AS INTEGER))]",
+  count: "sum(samples)",
+};
+
+/** Reads the history of every series that the query names, in the order of their ids, from samples or from hours. */
+async function readBuckets(
   connection: DuckDBConnection,
   index: SeriesIndex,
   query: HistoryQuery,
+  table: "numbers" | "hours",
 ): Promise<SeriesHistory[]> {
   const series = findSeries(index, query.measurement, query.field, query.tags);
   if (series.length === 0) return [];
   const rows = await readRows(
     connection,
-    `SELECT series_id, (time_us // $bucket) * $bucket AS bucket_us, ${aggregateSql[query.aggregate]}
-     FROM numbers
+    `SELECT series_id, (time_us // $bucket) * $bucket AS bucket_us, ${(table === "numbers" ? aggregateSql : aggregateHoursSql)[query.aggregate]}
+     FROM ${table}
      WHERE series_id IN (SELECT unnest($ids)) AND time_us >= $from AND time_us < $to
      GROUP BY series_id, bucket_us ORDER BY series_id, bucket_us LIMIT $limit`,
     {
@@ -55,12 +68,7 @@ export async function readHistory(
       limit: BigInt(query.maxPoints + 1),
     },
   );
-  if (rows.length > query.maxPoints) {
-    throw new FleetmarkError(
-      "REQUEST_INVALID",
-      `the answer holds over ${query.maxPoints} points; ask for fewer series or wider buckets`,
-    );
-  }
+  checkPoints(rows.length, query);
   const histories = new Map<number, SeriesHistory>();
   for (const [id, timeUs, value] of rows) {
     const stored = index.byId.get(id as number) as StoredSeries;
@@ -69,6 +77,31 @@ export async function readHistory(
     histories.set(stored.id, history);
   }
   return [...histories.values()];
+}
+
+/**
+ * Reads the history of every series that the query names, from hours where samples are gone.
+ * @param version of the file's tables
+ */
+export async function readHistory(
+  connection: DuckDBConnection,
+  index: SeriesIndex,
+  query: HistoryQuery,
+  version: number,
+): Promise<SeriesHistory[]> {
+  if (version < 2 || isKeptWhole(query, "numbers")) return readBuckets(connection, index, query, "numbers");
+  // One snapshot: a roll-up under way moves samples to hours.
+  await connection.run("BEGIN TRANSACTION READ ONLY");
+  try {
+    const [[horizon]] = (await connection.runAndReadAll("SELECT max(time_us) FROM horizon")).getRowsJS();
+    const sources = {
+      samples: (asked: HistoryQuery) => readBuckets(connection, index, asked, "numbers"),
+      hours: (asked: HistoryQuery) => readBuckets(connection, index, asked, "hours"),
+    };
+    return await readHistoryAcross(sources, query, Number(horizon));
+  } finally {
+    await connection.run("ROLLBACK").catch(() => {});
+  }
 }
 
 function toMoments(index: SeriesIndex, rows: readonly unknown[][]): Moment[] {

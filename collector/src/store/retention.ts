@@ -4,6 +4,13 @@ import type { StoreConfig } from "../config.js";
 /** How long a store keeps what it holds, in seconds; without end for ever. */
 export type Retention = StoreConfig["retention"];
 
+/** Keeps everything for ever. */
+export const keepAll: Retention = {
+  raw: Number.POSITIVE_INFINITY,
+  hourly: Number.POSITIVE_INFINITY,
+  records: Number.POSITIVE_INFINITY,
+};
+
 export const hourUs = 3.6e9;
 
 /** Measurements that are kept whole, apart from telemetry: they are few, and people look back on them for years. */

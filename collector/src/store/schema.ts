@@ -2,33 +2,59 @@ import type { DuckDBInstance } from "@duckdb/node-api";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 
 /** Raised with every change to the tables; a file of a higher version is left alone. */
-export const schemaVersion = 1;
+export const schemaVersion = 2;
 
 /**
  * No table has an index: they are kept unique by their only writer, which knows every series and batch id. An index over samples
  * would have to live in memory, and zone maps over series and time serve the reads.
  * Batches of the empty host are the collector's own.
  */
-const statements = [
+const firstStatements = [
   "CREATE TABLE meta (schema_version INTEGER NOT NULL)",
-  `INSERT INTO meta VALUES (${schemaVersion})`,
+  "INSERT INTO meta VALUES (1)",
   "CREATE TABLE series (id INTEGER NOT NULL, measurement VARCHAR NOT NULL, field VARCHAR NOT NULL, tags VARCHAR NOT NULL)",
   "CREATE TABLE numbers (series_id INTEGER NOT NULL, time_us BIGINT NOT NULL, value DOUBLE NOT NULL)",
   "CREATE TABLE texts (series_id INTEGER NOT NULL, time_us BIGINT NOT NULL, value VARCHAR NOT NULL)",
   "CREATE TABLE batches (host VARCHAR NOT NULL, epoch_us BIGINT NOT NULL, sequence BIGINT NOT NULL, received_us BIGINT NOT NULL)",
 ];
 
-export async function createSchema(instance: DuckDBInstance): Promise<void> {
+/**
+ * What has come since, by the version that it leads to. `hours` holds what is left of samples that are past their time; `horizon` the hour
+ * before which samples of telemetry have gone there.
+ */
+const upgrades: readonly (readonly string[])[] = [
+  [
+    `CREATE TABLE hours (series_id INTEGER NOT NULL, time_us BIGINT NOT NULL, samples DOUBLE NOT NULL, mean DOUBLE NOT NULL,
+     min DOUBLE NOT NULL, max DOUBLE NOT NULL, last DOUBLE NOT NULL, p50 DOUBLE NOT NULL, p95 DOUBLE NOT NULL)`,
+    "CREATE TABLE horizon (time_us BIGINT NOT NULL)",
+    "INSERT INTO horizon VALUES (0)",
+    "INSERT INTO meta VALUES (2)",
+  ],
+];
+
+async function runAll(instance: DuckDBInstance, statements: readonly string[]): Promise<void> {
   const connection = await instance.connect();
   try {
-    for (const statement of statements) await connection.run(statement);
+    for (const statement of ["BEGIN", ...statements, "COMMIT"]) await connection.run(statement);
   } finally {
     connection.closeSync();
   }
 }
 
-/** @throws FleetmarkError DATA_NEWER, DATA_CORRUPT when the file is a database of something else */
-export async function checkSchema(instance: DuckDBInstance, name: string): Promise<void> {
+export function createSchema(instance: DuckDBInstance): Promise<void> {
+  return runAll(instance, [...firstStatements, ...upgrades.flat()]);
+}
+
+/** Brings a file of an older version up to date, all at once or not at all. */
+export function upgradeSchema(instance: DuckDBInstance, version: number): Promise<void> {
+  return runAll(instance, upgrades.slice(version - 1).flat());
+}
+
+/**
+ * Returns the version of a file's tables, at most the one that this program writes.
+ * @throws FleetmarkError DATA_NEWER, DATA_CORRUPT when the file is a database of something else
+ */
+export async function checkSchema(instance: DuckDBInstance, name: string): Promise<number> {
   const connection = await instance.connect();
   try {
     const tables = await connection.runAndReadAll("SELECT table_name FROM duckdb_tables() WHERE table_name = 'meta'");
@@ -39,7 +65,8 @@ export async function checkSchema(instance: DuckDBInstance, name: string): Promi
     if (version > schemaVersion) {
       throw new FleetmarkError("DATA_NEWER", `${name} has schema version ${version}; this version reads up to ${schemaVersion}`);
     }
-    if (version !== schemaVersion) throw new FleetmarkError("DATA_CORRUPT", `${name} has schema version ${row[0]}`);
+    if (!(version >= 1)) throw new FleetmarkError("DATA_CORRUPT", `${name} has schema version ${row[0]}`);
+    return version;
   } finally {
     connection.closeSync();
   }

@@ -43,6 +43,13 @@ export interface HostRecord {
   readonly last_seen_us: number;
 }
 
+/** What became of what was past its time. */
+export interface Retained {
+  readonly samples_rolled_up: number;
+  readonly hours_dropped: number;
+  readonly records_dropped: number;
+}
+
 /** A store that asks not to be tried again before some time has passed. */
 export class StoreBusy extends FleetmarkError {
   readonly retryAfterMs: number;
@@ -76,4 +83,9 @@ export interface Store extends StoreReader {
    * @throws FleetmarkError STORE_FAILED
    */
   write(batches: readonly Batch[], receivedUs: number): Promise<Batch[]>;
+  /**
+   * Rolls up and drops what is past its time; nothing is done where the server does so by itself.
+   * @throws FleetmarkError STORE_FAILED; what was done until then stays done
+   */
+  retain(nowUs: number): Promise<Retained | undefined>;
 }

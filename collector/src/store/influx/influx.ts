@@ -45,6 +45,8 @@ export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine, op
     runs: (filter) => readRuns(server, filter),
     hosts: () => readHosts(server),
     listSeries: (measurement) => listSeries(server, measurement),
+    // `store setup` has told the server to.
+    retain: async () => undefined,
     close: () => server.close(),
   };
 }

@@ -1,0 +1,102 @@
+import { canonicalTags, type Point } from "@fleetmark/shared/series";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openStore } from "../../collector/src/store/duckdb.js";
+import { openInfluxStore } from "../../collector/src/store/influx/influx.js";
+import { planInfluxSetup } from "../../collector/src/store/influx/setup.js";
+import { hourUs } from "../../collector/src/store/retention.js";
+import { aggregates, type HistoryQuery, type Store } from "../../collector/src/store/store.js";
+import { buildBatch } from "../../collector/src/test-support.js";
+import { makeFolder } from "../testbed/program.js";
+import { askInflux, dropExpiredShards, findServer, type Server, startInflux } from "../testbed/servers.js";
+
+const dayUs = 24 * hourUs;
+const retention = { raw: 30 * 86_400, hourly: 400 * 86_400, records: Number.POSITIVE_INFINITY };
+const nowUs = Date.now() * 1000;
+const horizonUs = Math.floor((nowUs - 30 * dayUs) / hourUs) * hourUs;
+
+/** Samples of three series on either side of where samples end and hours begin, unevenly spread. */
+function makePoints(): Point[] {
+  const points: Point[] = [];
+  let state = 7;
+  const chance = (): number => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state / 2_147_483_647;
+  };
+  for (const cpu of ["cpu0", "cpu 1", "é,="]) {
+    for (let timeUs = horizonUs - 5 * dayUs; timeUs < horizonUs + 2 * dayUs; timeUs += Math.round(chance() * 0.4 * hourUs) + 1) {
+      points.push({
+        measurement: "cpu",
+        tags: { cpu },
+        timeUs,
+        fields: { usage_user: (chance() - 0.5) * 10 ** Math.round(chance() * 6) },
+      });
+    }
+  }
+  return points;
+}
+
+/** Histories in the order of their tags, each number shortened to what two orders of summation agree on. */
+async function ask(store: Store, query: HistoryQuery): Promise<unknown> {
+  const histories = await store.history(query);
+  return histories
+    .map(({ tags, points }) => [canonicalTags(tags), points.map(([timeUs, value]) => [timeUs, value.toPrecision(10)])] as const)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+describe.skipIf(findServer("influxd") === undefined)("what both stores answer once samples are past their time", () => {
+  const folder = makeFolder();
+  let server: Server;
+  let duck: Store;
+  let influx: Store;
+
+  beforeAll(async () => {
+    server = await startInflux();
+    await askInflux(server.url, "CREATE DATABASE fleetmark");
+    const target = { url: server.url, database: "fleetmark", org: "", token: "", timeoutMs: 10_000 };
+    const refuse = async (line: string, reason: string): Promise<void> => {
+      throw new Error(`the server refused ${line}: ${reason}`);
+    };
+    influx = openInfluxStore(target, refuse, { retention, now: () => nowUs });
+    duck = await openStore(folder.path, retention);
+    const batch = buildBatch(1, makePoints());
+    for (const store of [influx, duck]) await store.write([batch], nowUs);
+    const plan = await planInfluxSetup({ target, retention, nowUs });
+    for (const step of plan.steps) await step.run();
+    await dropExpiredShards(server.url, "fleetmark");
+    await duck.retain(nowUs);
+  });
+  afterAll(async () => {
+    await duck?.close();
+    await influx?.close();
+    await server?.remove();
+    folder.remove();
+  });
+
+  const whole = { measurement: "cpu", field: "usage_user", tags: {}, fromUs: horizonUs - 6 * dayUs, toUs: nowUs, maxPoints: 1e5 };
+  const ranges: readonly [name: string, query: Omit<HistoryQuery, "aggregate">][] = [
+    ["by minute", { ...whole, bucketUs: 60e6 }],
+    ["by hour", { ...whole, bucketUs: hourUs }],
+    ["by seven hours, one of which holds both", { ...whole, bucketUs: 7 * hourUs }],
+    ["by 100 minutes", { ...whole, bucketUs: 6000e6 }],
+    ["all in one", { ...whole, bucketUs: 1e16 }],
+    ["of one series", { ...whole, tags: { cpu: "é,=" }, bucketUs: dayUs }],
+    ["before the end of samples", { ...whole, toUs: horizonUs, bucketUs: dayUs }],
+    ["after it", { ...whole, fromUs: horizonUs, bucketUs: dayUs }],
+    ["around it", { ...whole, fromUs: horizonUs - 2 * hourUs, toUs: horizonUs + 3 * hourUs, bucketUs: 12 * hourUs }],
+  ];
+
+  it.each(ranges)("%s", async (_, query) => {
+    for (const aggregate of aggregates) {
+      const answer = await ask(duck, { ...query, aggregate });
+      expect(await ask(influx, { ...query, aggregate }), aggregate).toEqual(answer);
+      expect(answer, aggregate).not.toEqual([]);
+    }
+  });
+
+  it("too many points", async () => {
+    for (const store of [duck, influx]) {
+      const query = { ...whole, bucketUs: hourUs, aggregate: "mean", maxPoints: 100 } as const;
+      await expect(store.history(query)).rejects.toMatchObject({ code: "REQUEST_INVALID" });
+    }
+  });
+});
