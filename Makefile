@@ -9,7 +9,7 @@ INSTALLED := node_modules/.package-lock.json
 help: ## List the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
 
-$(INSTALLED): package.json package-lock.json */package.json
+$(INSTALLED): package.json package-lock.json */package.json deploy/*/package.json
 	npm ci --no-progress
 	@touch $@
 
@@ -56,6 +56,14 @@ proto-breaking: $(INSTALLED) ## Check that proto/ breaks no peer built from AGAI
 openapi: build ## Write docs/openapi.json from the HTTP API
 	@npm run --silent openapi --workspace @fleetmark/collector
 
+.PHONY: grafana
+grafana: build ## Write what Grafana is provisioned with, from deploy/grafana/src
+	@node deploy/grafana/dist/generate.js
+
+.PHONY: grafana-fresh
+grafana-fresh: build ## Check that what Grafana is provisioned with is up to date
+	@node deploy/grafana/dist/generate.js --check
+
 # Servers that tests start, from Debian's packages: what this machine lacks is unpacked here, and nothing is installed on it.
 SERVER_PACKAGES := influxdb:influxd nats-server:nats-server victoria-metrics:victoria-metrics
 
@@ -64,7 +72,7 @@ servers: ## Unpack the servers that tests start and this machine lacks
 	@test/testbed/fetch-servers.sh .servers $(SERVER_PACKAGES)
 
 .PHONY: test
-test: lint types proto-check servers ## Run every check and test
+test: lint types proto-check grafana-fresh servers ## Run every check and test
 	@npx --no-install vitest run
 
 .PHONY: bench-false-calls
@@ -86,4 +94,4 @@ schema: build ## Write docs/result-file.schema.json from the code
 
 .PHONY: clean
 clean: ## Remove what was built
-	@rm -rf */dist
+	@rm -rf */dist deploy/*/dist

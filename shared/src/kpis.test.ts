@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { findKpi, judgeKpi, kpiPoint, kpis, readKpis } from "./kpis.js";
-import { pointToResult, pointToRun, type Result, type Run, resultToPoint, runToPoint } from "./result.js";
+import { findKpi, judgeKpi, kpiPoint, kpis, rateSeverity, readKpis } from "./kpis.js";
+import { pointToResult, pointToRun, type Result, type Run, resultToPoint, runToPoint, runWindowPoint } from "./result.js";
 
 const result: Result = {
   name: "policy_forward{batch=1} jax-js/cpu",
@@ -92,6 +92,15 @@ describe("readKpis", () => {
     expect(reading.high!).toBeGreaterThan(8000);
   });
 
+  it("rates every KPI alike: 1 at the target, 2 at the alert threshold, more on the bad side", () => {
+    for (const kpi of kpis) {
+      expect(rateSeverity(kpi, kpi.target)).toBe(1);
+      expect(rateSeverity(kpi, kpi.alert)).toBe(2);
+      expect(rateSeverity(kpi, kpi.better === "lower" ? kpi.alert * 2 : kpi.alert / 2)).toBeGreaterThan(2);
+      expect(rateSeverity(kpi, kpi.better === "lower" ? kpi.target / 2 : kpi.target * 2)).toBeLessThan(1);
+    }
+  });
+
   it("leaves batch 256 out of the policy KPI", () => {
     expect(findKpi({ ...result, params: "batch=256" })).toBeUndefined();
   });
@@ -118,6 +127,29 @@ describe("what is stored", () => {
       fingerprint: { kernel: "6.1", node: "20" },
     };
     expect(pointToRun(runToPoint(run))).toEqual(run);
+  });
+
+  it("gives the window of a run, whose environment changes with the fingerprint and not with its order", () => {
+    const run: Run = {
+      run: "r1",
+      suite: "quick",
+      host: "h1",
+      hw_class: "c1",
+      state: "finished",
+      started_us: 1_000_000,
+      time_us: 3_000_000,
+      duration: 2,
+      total: 2,
+      completed: 1,
+      failures: [],
+      fingerprint: { kernel: "6.1", node: "20" },
+    };
+    const window = runWindowPoint(run);
+    expect(window).toMatchObject({ measurement: "run_window", tags: { host: "h1" }, timeUs: 1_000_000 });
+    expect(window.fields.ended_ms).toBe(3000);
+    const environmentOf = (fingerprint: Run["fingerprint"]) => runWindowPoint({ ...run, fingerprint }).fields.environment;
+    expect(environmentOf({ node: "20", kernel: "6.1" })).toBe(window.fields.environment);
+    expect(environmentOf({ node: "20", kernel: "6.2" })).not.toBe(window.fields.environment);
   });
 
   it("is refused when it is not whole", () => {

@@ -138,6 +138,14 @@ export function judgeKpi(kpi: Kpi, value: number): Exclude<KpiStatus, "missing">
   return sign * (value - kpi.target) >= 0 ? "missed" : "ok";
 }
 
+/**
+ * Places a value on one scale for all KPIs: 1 at the target, 2 at the alert threshold, linear between and beyond. So the KPIs of a
+ * host compare with each other, and one limit finds what is past its threshold.
+ */
+export function rateSeverity(kpi: Kpi, value: number): number {
+  return 1 + (value - kpi.target) / (kpi.alert - kpi.target);
+}
+
 /** Returns the KPI that a result feeds, if any. */
 export function findKpi(result: Pick<Result, "category" | "benchmark" | "params">): Kpi | undefined {
   return kpis.find(
@@ -203,6 +211,15 @@ export function kpiPoint(result: Result): Point | undefined {
     measurement: "kpi",
     tags: { kpi: kpi.id, host, hw_class, suite, benchmark, runtime, device, params },
     timeUs: result.time_us,
-    fields: { value: value as number, low: low as number, high: high as number, target, alert, status, run: result.run },
+    fields: {
+      value: value as number,
+      low: low as number,
+      high: high as number,
+      target,
+      alert,
+      status,
+      severity: rateSeverity(kpi, value as number),
+      run: result.run,
+    },
   };
 }

@@ -147,6 +147,28 @@ export function pointToRun(point: Point): Run {
   return fromPoint(runSchema, point, ["failures", "fingerprint"], runTags);
 }
 
+/** FNV-1a, 32 bits (Fowler, Noll, Vo): a number that differs where texts do, exact in a float. */
+function hashText(text: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  return hash;
+}
+
+/**
+ * The point of measurement `run_window` that a run gives: stamped when the run began, so that charts can shade it from there to `ended_ms`
+ * (milliseconds, as they want it). `environment` is a number that changes when the fingerprint does: InfluxQL compares no texts.
+ */
+export function runWindowPoint(run: Run): Point {
+  const { host, hw_class, suite, state, total, completed } = run;
+  const fingerprint = JSON.stringify(Object.entries(run.fingerprint).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return {
+    measurement: "run_window",
+    tags: { host, hw_class, suite },
+    timeUs: run.started_us,
+    fields: { ended_ms: run.time_us / 1000, run: run.run, state, total, completed, environment: hashText(fingerprint) },
+  };
+}
+
 /** Returns a benchmark's name in full: `policy_forward{batch=1} jax-js/cpu`. */
 export function formatBenchmarkName(benchmark: string, params: string, runtime: string, device: string): string {
   return `${benchmark}${params === "" ? "" : `{${params}}`} ${runtime}/${device}`;

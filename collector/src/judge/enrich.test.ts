@@ -1,7 +1,7 @@
 import { readKpis } from "@fleetmark/shared/kpis";
-import { resultToPoint } from "@fleetmark/shared/result";
+import { resultToPoint, runToPoint } from "@fleetmark/shared/result";
 import { describe, expect, it } from "vitest";
-import { buildBatch, makeResult } from "../test-support.js";
+import { buildBatch, makeResult, makeRun } from "../test-support.js";
 import { addKpis } from "./enrich.js";
 import { readBatchPoints } from "./points.js";
 
@@ -19,6 +19,12 @@ describe("addKpis", () => {
     expect(readBatchPoints(enriched, new Set(["cpu", "benchmark"]))).toEqual(
       readBatchPoints(batch, new Set(["cpu", "benchmark"])),
     );
+  });
+
+  it("adds the window of a run", () => {
+    const run = makeRun();
+    const [window] = readBatchPoints(addKpis(buildBatch(1, [runToPoint(run)])), new Set(["run_window"]));
+    expect(window.point).toMatchObject({ timeUs: run.started_us, fields: { ended_ms: run.time_us / 1000, run: run.run } });
   });
 
   it("returns a batch that feeds no KPI as it is", () => {

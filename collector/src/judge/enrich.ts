@@ -1,9 +1,9 @@
 import { type Batch, BatchBuilder, type Columns } from "@fleetmark/shared/batch";
 import { kpiPoint } from "@fleetmark/shared/kpis";
-import { pointToResult } from "@fleetmark/shared/result";
+import { pointToResult, pointToRun, runWindowPoint } from "@fleetmark/shared/result";
 import { readBatchPoints } from "./points.js";
 
-const resultMeasurement = new Set(["benchmark"]);
+const recordMeasurements = new Set(["benchmark", "run"]);
 
 function joinColumns<V>(a: Columns<V>, b: Columns<V>, offset: number): Columns<V> {
   return {
@@ -14,14 +14,14 @@ function joinColumns<V>(a: Columns<V>, b: Columns<V>, offset: number): Columns<V
 }
 
 /**
- * Adds to a batch the KPI points that its results give, so that both are committed in one transaction.
- * The results must be whole, as admission leaves them.
+ * Adds to a batch the KPI points that its results give and the windows of its runs, so that all are committed in one transaction.
+ * The results and runs must be whole, as admission leaves them.
  */
 export function addKpis(batch: Batch): Batch {
   const builder = new BatchBuilder();
-  for (const { point } of readBatchPoints(batch, resultMeasurement)) {
-    const kpi = kpiPoint(pointToResult(point));
-    if (kpi !== undefined) builder.add(kpi);
+  for (const { point } of readBatchPoints(batch, recordMeasurements)) {
+    const derived = point.measurement === "run" ? runWindowPoint(pointToRun(point)) : kpiPoint(pointToResult(point));
+    if (derived !== undefined) builder.add(derived);
   }
   if (builder.samples === 0) return batch;
   const derived = builder.build(batch.id);

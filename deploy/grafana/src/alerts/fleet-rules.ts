@@ -1,0 +1,218 @@
+import { fleetDashboard } from "../dashboards/fleet.js";
+import { hostDashboard } from "../dashboards/host.js";
+import { pipelineDashboard } from "../dashboards/pipeline.js";
+import { as, count, increase, last, max, median, min } from "../influxql.js";
+import { buildRule, label, type ProvisionedRule, type RuleFacts, value } from "./rule.js";
+
+/**
+ * Only the rule for agents speaks up when there are no data or the datasource does not answer; the others keep still then, so that one
+ * cause is one alert.
+ */
+const quiet = { noDataState: "OK", execErrState: "KeepLast" } as const;
+
+/**
+ * Counts samples in buckets of two minutes and averages two neighbours, so that a bucket that has just begun is not taken for silence.
+ * A host is silent after two to four minutes, and forgotten after a day: it may have been retired.
+ */
+function countSamples(measurement: "agent" | "collector"): Pick<RuleFacts, "query" | "lookback" | "reducer" | "condition"> {
+  return {
+    query: {
+      fields: [as(`moving_average(${count("rss_bytes")}, 2)`, "samples")],
+      from: measurement,
+      groupBy: ["host"],
+      every: "2m",
+      fill: 0,
+    },
+    lookback: 86_400,
+    reducer: "last",
+    condition: { kind: "threshold", type: "lt", params: [0.5] },
+  };
+}
+
+/**
+ * Adds up how much a counter grew. Empty buckets count as 0, so that a counter that appears with its first event counts from there: agents
+ * report a reason from when it first occurs.
+ */
+function sumIncrease(
+  measurement: "agent" | "collector",
+  field: string,
+  groupBy: readonly string[],
+  lookback: number,
+): Pick<RuleFacts, "query" | "lookback" | "reducer" | "condition"> {
+  return {
+    query: { fields: [as(increase(max(field)), "increase")], from: measurement, groupBy, every: "5m", fill: 0 },
+    lookback,
+    reducer: "sum",
+    condition: { kind: "threshold", type: "gt", params: [0] },
+  };
+}
+
+const agentDown = buildRule({
+  uid: "fm-agent-down",
+  title: "Agent down",
+  severity: "critical",
+  summary: `No word from ${label("host")}`,
+  description: `The agent of ${label("host")} has sent nothing for at least two minutes. Its other alerts end meanwhile. Look first whether the host itself is up.`,
+  runbook: "agent-down",
+  panel: { dashboard: fleetDashboard, title: "Last heard of" },
+  ...countSamples("agent"),
+  pending: "1m",
+  // Nobody has reported for a day, or the database can't be asked: nobody is watching, and this rule says so for all.
+  noDataState: "Alerting",
+  execErrState: "Error",
+});
+
+const collectorDown = buildRule({
+  uid: "fm-collector-down",
+  title: "Collector down",
+  severity: "critical",
+  summary: `No word from the collector ${label("host")}`,
+  description: `The collector ${label("host")} has written nothing of itself for at least two minutes. Agents keep what they measure until it is back. If all collectors are silent, look at the store first.`,
+  runbook: "collector-down",
+  panel: { dashboard: pipelineDashboard, title: "Samples committed" },
+  ...countSamples("collector"),
+  pending: "1m",
+  ...quiet,
+});
+
+const clockOffset = buildRule({
+  uid: "fm-clock-offset",
+  title: "Clock offset",
+  severity: "warning",
+  summary: `The clock of ${label("host")} is off`,
+  description: `The clock of ${label("host")} is ${value} ms from its collector's. Samples are stamped by it, and those too far off are refused. Look first whether time synchronisation runs there.`,
+  runbook: "clock-offset",
+  panel: { dashboard: pipelineDashboard, title: "Clock offset" },
+  query: { fields: [as(median("clock_offset_ms"), "offset")], from: "agent", groupBy: ["host"] },
+  lookback: 600,
+  reducer: "last",
+  condition: { kind: "threshold", type: "outside_range", params: [-1000, 1000] },
+  pending: "5m",
+  ...quiet,
+});
+
+const samplesDropped = buildRule({
+  uid: "fm-samples-dropped",
+  title: "Samples dropped",
+  severity: "critical",
+  summary: `${label("host")} drops samples (${label("reason")})`,
+  description: `The agent of ${label("host")} dropped ${value} samples within half an hour, for the reason ${label("reason")}: they are lost. Look first at how full its spool is.`,
+  runbook: "samples-dropped",
+  panel: { dashboard: pipelineDashboard, title: "Dropped and refused samples" },
+  ...sumIncrease("agent", "samples_dropped", ["host", "reason"], 1800),
+  pending: "0s",
+  ...quiet,
+});
+
+const samplesRefused = buildRule({
+  uid: "fm-samples-refused",
+  title: "Samples refused",
+  severity: "warning",
+  summary: `Samples of ${label("host")} are refused (${label("reason")})`,
+  description: `The collector refused ${value} samples of ${label("host")} within half an hour, for the reason ${label("reason")}. Look first at the clock of the host.`,
+  runbook: "samples-refused",
+  panel: { dashboard: pipelineDashboard, title: "Dropped and refused samples" },
+  ...sumIncrease("agent", "samples_refused", ["host", "reason"], 1800),
+  pending: "0s",
+  ...quiet,
+});
+
+function spoolFilling(severity: "warning" | "critical", percent: number, pending: string): ProvisionedRule {
+  return buildRule({
+    uid: `fm-spool-filling-${severity}`,
+    title: severity === "critical" ? "Spool nearly full" : "Spool filling",
+    severity,
+    summary: `The spool of ${label("host")} is filling`,
+    description: `The spool of ${label("host")} is at ${value} % of its bound, over ${percent} %. At the bound the oldest telemetry is dropped. Look first whether the collector and its store work.`,
+    runbook: "spool-filling",
+    panel: { dashboard: pipelineDashboard, title: "Spool in use" },
+    query: {
+      fields: [as(`${last("spool_bytes")} / ${last("spool_limit_bytes")} * 100`, "spool")],
+      from: "agent",
+      groupBy: ["host"],
+    },
+    lookback: 600,
+    reducer: "last",
+    condition:
+      severity === "critical"
+        ? { kind: "threshold", type: "gt", params: [percent] }
+        : { kind: "math", expression: `$B > ${percent} && $B <= 80` },
+    pending,
+    ...quiet,
+  });
+}
+
+const quarantineGrowing = buildRule({
+  uid: "fm-quarantine-growing",
+  title: "Quarantine growing",
+  severity: "warning",
+  summary: `The quarantine of the collector ${label("host")} grows`,
+  description: `The collector ${label("host")} put ${value} bytes into quarantine within an hour: batches or lines that can never be stored. Look first at its log for why.`,
+  runbook: "quarantine-growing",
+  panel: { dashboard: pipelineDashboard, title: "Quarantine" },
+  ...sumIncrease("collector", "quarantine_bytes", ["host"], 3600),
+  pending: "0s",
+  ...quiet,
+});
+
+const spoolUnreadable = buildRule({
+  uid: "fm-spool-unreadable",
+  title: "Spool entries unreadable",
+  severity: "warning",
+  summary: `The spool of ${label("host")} had unreadable entries`,
+  description: `The agent of ${label("host")} set aside ${value} entries of its spool within an hour that it could not read (${label("reason")}). Look first at the disk of the host.`,
+  runbook: "spool-unreadable",
+  panel: { dashboard: pipelineDashboard, title: "Spool entries unreadable" },
+  ...sumIncrease("agent", "batches_quarantined", ["host", "reason"], 3600),
+  pending: "0s",
+  ...quiet,
+});
+
+const storeFailing = buildRule({
+  uid: "fm-store-failing",
+  title: "Store failing",
+  severity: "critical",
+  summary: `The store refuses the collector ${label("host")}`,
+  description: `The store refused ${value} writes of the collector ${label("host")} within ten minutes. Nothing is lost while spools have room. Look first at the collector's log and /readyz.`,
+  runbook: "store-failing",
+  panel: { dashboard: pipelineDashboard, title: "Store failures" },
+  ...sumIncrease("collector", "store_failures", ["host"], 600),
+  pending: "5m",
+  ...quiet,
+});
+
+function diskFull(severity: "warning" | "critical", percent: number): ProvisionedRule {
+  return buildRule({
+    uid: `fm-disk-full-${severity}`,
+    title: severity === "critical" ? "Disk nearly full" : "Disk filling",
+    severity,
+    summary: `${label("path")} of ${label("host")} is filling`,
+    description: `The file system ${label("path")} of ${label("host")} is ${value} % full, over ${percent} %. A full disk stops the spool and disturbs every measurement. Look first at what grows there.`,
+    runbook: "disk-full",
+    panel: { dashboard: hostDashboard, title: "Disk space in use" },
+    query: { fields: [as(min("used_percent"), "used")], from: "disk", groupBy: ["host", "path"] },
+    lookback: 600,
+    reducer: "last",
+    condition:
+      severity === "critical"
+        ? { kind: "threshold", type: "gt", params: [percent] }
+        : { kind: "math", expression: `$B > ${percent} && $B <= 95` },
+    pending: "5m",
+    ...quiet,
+  });
+}
+
+export const fleetRules: readonly ProvisionedRule[] = [
+  agentDown,
+  collectorDown,
+  storeFailing,
+  clockOffset,
+  samplesDropped,
+  samplesRefused,
+  spoolFilling("warning", 50, "10m"),
+  spoolFilling("critical", 80, "2m"),
+  quarantineGrowing,
+  spoolUnreadable,
+  diskFull("warning", 85),
+  diskFull("critical", 95),
+];

@@ -1,0 +1,54 @@
+import { type Kpi, kpis } from "@fleetmark/shared/kpis";
+import { kpiDashboard, trendTitle } from "../dashboards/kpis.js";
+import { equals } from "../influxql.js";
+import { selectCurrent } from "../kpi-queries.js";
+import { buildRule, type Condition, label, type ProvisionedRule, value } from "./rule.js";
+
+/** Hours that a result speaks for its host. A suite that runs daily keeps its alerts until the next run judges anew. */
+const resultSpeaksFor = 26;
+
+/** The name of a KPI in uids and file names: `environment-step-time`. */
+export function kpiSlug(kpi: Kpi): string {
+  return kpi.title.toLowerCase().replaceAll(" ", "-");
+}
+
+/** Past the alert threshold; a value on it is not past it, as judgeKpi has it. */
+function isCritical(kpi: Kpi): Condition {
+  return { kind: "threshold", type: kpi.better === "lower" ? "gt" : "lt", params: [kpi.alert] };
+}
+
+/** Past the target, short of the alert threshold: one of the two fires, never both. */
+function isWarning(kpi: Kpi): Condition {
+  const [low, high] = [kpi.target, kpi.alert].sort((a, b) => a - b);
+  return { kind: "math", expression: `$B >= ${low} && $B <= ${high}` };
+}
+
+function buildKpiRule(kpi: Kpi, severity: "warning" | "critical"): ProvisionedRule {
+  const past = severity === "critical" ? "its alert threshold" : "its target";
+  const limit = severity === "critical" ? kpi.alert : kpi.target;
+  const side = kpi.better === "lower" ? "over" : "under";
+  return buildRule({
+    uid: `fm-${kpiSlug(kpi)}-${severity}`,
+    title: `${kpi.title} past ${past}`,
+    severity,
+    labels: { kpi: kpi.id },
+    summary: `${kpi.title} past ${past} on ${label("host")}`,
+    description: `${kpi.title} on ${label("host")} (${label("benchmark")} ${label("params")}) is ${value} ${kpi.unit}, ${side} ${limit} ${kpi.unit}. ${kpi.description}. Look first whether other hosts of the same hardware class changed too.`,
+    runbook: kpiSlug(kpi),
+    panel: { dashboard: kpiDashboard, title: trendTitle(kpi) },
+    query: selectCurrent(kpi, "value", ["host", "benchmark", "params"], [equals("kpi", kpi.id)]),
+    lookback: resultSpeaksFor * 3600,
+    reducer: "last",
+    condition: severity === "critical" ? isCritical(kpi) : isWarning(kpi),
+    pending: severity === "critical" ? "5m" : "15m",
+    // A host without results has nothing to judge; one that is silent is told by the rule for agents, once.
+    noDataState: "OK",
+    // A datasource that does not answer is told by the rule for agents, once.
+    execErrState: "KeepLast",
+  });
+}
+
+export const kpiRules: readonly ProvisionedRule[] = kpis.flatMap((kpi) => [
+  buildKpiRule(kpi, "warning"),
+  buildKpiRule(kpi, "critical"),
+]);

@@ -1,0 +1,129 @@
+import type { Rule } from "@grafana/grafana-foundation-sdk/alerting";
+import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
+import type { TypeMath, TypeReduce, TypeThreshold } from "@grafana/grafana-foundation-sdk/expr";
+import { team } from "../dashboard-ids.js";
+import { datasource, expressionDatasource } from "../datasource.js";
+import { renderSelect, type Select } from "../influxql.js";
+import { findPanelId } from "../layout.js";
+
+/** When a rule fires, of the number that its query reduces to. */
+export type Condition =
+  | { readonly kind: "threshold"; readonly type: "gt" | "lt" | "outside_range"; readonly params: readonly number[] }
+  /** Grafana's math, on $B; it fires where that is not 0. For bounds that count themselves, which Grafana 11's thresholds do not. */
+  | { readonly kind: "math"; readonly expression: string };
+
+export interface RuleFacts {
+  /** Up to 40 letters, digits, - and _: Grafana's own limit. */
+  readonly uid: string;
+  readonly title: string;
+  readonly severity: "warning" | "critical";
+  readonly labels?: Readonly<Record<string, string>>;
+  /** One line; may hold Grafana's template fields. */
+  readonly summary: string;
+  /** With the value, and the first thing to look at. */
+  readonly description: string;
+  /** A page of docs/runbooks/, without `.md`. */
+  readonly runbook: string;
+  readonly panel: { readonly dashboard: Dashboard; readonly title: string };
+  readonly query: Select;
+  /** Seconds back from now that the query reads. */
+  readonly lookback: number;
+  readonly reducer: TypeReduce["reducer"];
+  readonly condition: Condition;
+  /** How long the condition must hold. */
+  readonly pending: string;
+  readonly noDataState: Rule["noDataState"];
+  readonly execErrState: Rule["execErrState"];
+}
+
+/** One alert rule in the shape of Grafana's provisioning files, which is not that of its HTTP API. */
+export interface ProvisionedRule {
+  readonly uid: string;
+  readonly title: string;
+  readonly condition: string;
+  readonly data: readonly ProvisionedQuery[];
+  readonly dashboardUid: string;
+  readonly panelId: number;
+  readonly noDataState: Rule["noDataState"];
+  readonly execErrState: Rule["execErrState"];
+  readonly for: string;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly isPaused: boolean;
+}
+
+export interface ProvisionedQuery {
+  readonly refId: string;
+  readonly relativeTimeRange: { readonly from: number; readonly to: number };
+  readonly datasourceUid: string;
+  readonly model: object;
+}
+
+type Model<T> = Omit<T, "_implementsDataqueryVariant">;
+
+/** The value that a rule judged, for its texts. Written without `$`, which Grafana's provisioning would take for an environment variable. */
+export const value = '{{ printf "%.4g" .Values.B.Value }}';
+
+/** A label of the alert, for its texts. */
+export function label(name: string): string {
+  return `{{ .Labels.${name} }}`;
+}
+
+function query(refId: string, lookback: number, datasourceUid: string, model: object): ProvisionedQuery {
+  return { refId, relativeTimeRange: { from: lookback, to: 0 }, datasourceUid, model };
+}
+
+function buildCondition(condition: Condition): Model<TypeThreshold> | Model<TypeMath> {
+  const common = { refId: "C", datasource: expressionDatasource };
+  if (condition.kind === "math") return { ...common, type: "math", expression: condition.expression };
+  const evaluator = { type: condition.type, params: [...condition.params] };
+  return { ...common, type: "threshold", expression: "B", conditions: [{ evaluator }] };
+}
+
+/** Builds a rule of three steps: A asks InfluxDB, B reduces each series to a number, C is 1 where that number is bad. */
+export function buildRule(facts: RuleFacts): ProvisionedRule {
+  const { uid, title, severity, panel, lookback } = facts;
+  const panelId = findPanelId(panel.dashboard, panel.title);
+  const dashboardUid = panel.dashboard.uid ?? "";
+  const influx = {
+    refId: "A",
+    datasource,
+    query: renderSelect(facts.query),
+    rawQuery: true,
+    resultFormat: "time_series",
+    intervalMs: 60_000,
+    maxDataPoints: 43_200,
+  };
+  const reduce: Model<TypeReduce> = {
+    refId: "B",
+    datasource: expressionDatasource,
+    type: "reduce",
+    expression: "A",
+    reducer: facts.reducer,
+    settings: { mode: "dropNN" },
+  };
+  return {
+    uid,
+    title,
+    condition: "C",
+    data: [
+      query("A", lookback, datasource.uid as string, influx),
+      query("B", 0, expressionDatasource.uid as string, reduce),
+      query("C", 0, expressionDatasource.uid as string, buildCondition(facts.condition)),
+    ],
+    dashboardUid,
+    panelId,
+    noDataState: facts.noDataState,
+    execErrState: facts.execErrState,
+    for: facts.pending,
+    annotations: {
+      summary: facts.summary,
+      description: facts.description,
+      runbook_url: `\${FLEETMARK_RUNBOOK_URL}/${facts.runbook}.md`,
+      __dashboardUid__: dashboardUid,
+      __panelId__: String(panelId),
+    },
+    labels: { team, severity, ...facts.labels },
+    isPaused: false,
+  };
+}

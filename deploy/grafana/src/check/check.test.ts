@@ -1,0 +1,132 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ruleGroups } from "../alerts/rule-groups.js";
+import { selected } from "../influxql.js";
+import { dropColumns, joinTables, readSeries, readTable } from "./answers.js";
+import { evaluateRule } from "./evaluate.js";
+import { escapeRegex, expandTimes, expandVariables, parseSpan, pickInterval } from "./expand.js";
+
+const range = { fromMs: 0, toMs: 3_600_000 };
+
+describe("expandVariables", () => {
+  const query = `SELECT 1 WHERE ${selected("host")}`;
+  const expand = (values: readonly string[] | "all") => expandVariables(query, { host: values }, { host: ".*" });
+
+  it("fills in all, one and several", () => {
+    expect(expand("all")).toContain("/^(.*)$/");
+    expect(expand(["a.b"])).toContain("/^(a\\.b)$/");
+    expect(expand(["a", "b/c"])).toContain("/^((a|b\\/c))$/");
+  });
+
+  it("leaves unknown names, and Grafana's own, as they are", () => {
+    expect(expandVariables("$other $__interval $timeFilter", { host: "all" }, { host: ".*" })).toBe(
+      "$other $__interval $timeFilter",
+    );
+  });
+
+  it("makes patterns that match what was selected and nothing else", () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.string({ minLength: 1 }), { minLength: 1, maxLength: 4 }),
+        fc.string({ minLength: 1 }),
+        (values, other) => {
+          const pattern = new RegExp(/\/(\^.*\$)\/$/s.exec(expand(values))?.[1] ?? "(?!)", "s");
+          for (const value of values) expect(pattern.test(value)).toBe(true);
+          expect(pattern.test(other)).toBe(values.includes(other));
+        },
+      ),
+    );
+  });
+
+  it("escapes the slash that ends a pattern", () => {
+    expect(escapeRegex("a/b|c")).toBe("a\\/b\\|c");
+  });
+});
+
+describe("times", () => {
+  it("are filled in as Grafana's backend does", () => {
+    expect(expandTimes("$timeFilter GROUP BY time($__interval)", range, 10_000)).toBe(
+      "time >= 0ms and time <= 3600000ms GROUP BY time(10000ms)",
+    );
+  });
+
+  it("give about as many points as asked for, in round buckets, and never narrower than the least", () => {
+    expect(pickInterval(range, 1000, 10_000)).toBe(10_000);
+    expect(pickInterval({ fromMs: 0, toMs: 7 * 86_400_000 }, 1000, 10_000)).toBe(15 * 60_000);
+    expect(pickInterval(range, 1000, parseSpan("30m"))).toBe(30 * 60_000);
+  });
+});
+
+describe("answers", () => {
+  const answers = [
+    { name: "kpi", tags: { host: "a" }, columns: ["time", "value"], values: [[1, 0.5]] },
+    { name: "kpi", tags: { host: "b" }, columns: ["time", "value"], values: [[1, null]] },
+  ];
+
+  it("become series named by their alias", () => {
+    expect(readSeries(answers, "$tag_host $col").map(({ name }) => name)).toEqual(["a value", "b value"]);
+    expect(readSeries(answers)[0]).toMatchObject({ name: "kpi.value { host: a }", labels: { host: "a" }, values: [0.5] });
+  });
+
+  it("become tables that join by a column", () => {
+    const table = dropColumns(readTable(answers), /^Time$/);
+    expect(table).toEqual({
+      columns: ["host", "value"],
+      rows: [
+        ["a", 0.5],
+        ["b", null],
+      ],
+    });
+    const other = {
+      columns: ["host", "severity"],
+      rows: [
+        ["b", 2],
+        ["c", 1],
+      ],
+    };
+    expect(joinTables([table, other], "host")).toEqual({
+      columns: ["host", "value", "severity"],
+      rows: [
+        ["a", 0.5, null],
+        ["b", null, 2],
+        ["c", null, 1],
+      ],
+    });
+  });
+});
+
+describe("evaluateRule", () => {
+  const rules = ruleGroups.flatMap((group) => group.rules);
+  const judge = (uid: string, values: (number | null)[]) => {
+    const rule = rules.find((each) => each.uid === uid)!;
+    return evaluateRule(rule, [{ name: "", labels: { host: "a" }, timesMs: values.map((_, i) => i), values }]);
+  };
+
+  it("warns from the target to the alert threshold, and is critical past it, whichever way is better", () => {
+    const levels = (kpi: string, value: number) =>
+      ["warning", "critical"].filter((level) => judge(`fm-${kpi}-${level}`, [value])[0].bad);
+    expect([0.9, 1, 5, 5.1].map((value) => levels("environment-step-time", value))).toEqual([
+      [],
+      ["warning"],
+      ["warning"],
+      ["critical"],
+    ]);
+    expect([1001, 1000, 100, 99].map((value) => levels("training-throughput", value))).toEqual([
+      [],
+      ["warning"],
+      ["warning"],
+      ["critical"],
+    ]);
+  });
+
+  it("takes the last number, or their sum, and no nulls", () => {
+    expect(judge("fm-agent-down", [12, 0, null])).toMatchObject([{ value: 0, bad: true }]);
+    expect(judge("fm-samples-dropped", [0, 40, 0])).toMatchObject([{ value: 40, bad: true }]);
+    expect(judge("fm-clock-offset", [-1500])).toMatchObject([{ bad: true }]);
+    expect(judge("fm-clock-offset", [999])).toMatchObject([{ bad: false }]);
+  });
+
+  it("has no verdict on a series without numbers", () => {
+    expect(judge("fm-agent-down", [null])).toEqual([]);
+  });
+});

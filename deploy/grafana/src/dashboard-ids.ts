@@ -1,0 +1,17 @@
+/** Fixed, so that links and alert rules find the dashboards on every Grafana. */
+export const dashboardUids = {
+  fleet: "fleetmark-fleet",
+  kpis: "fleetmark-kpis",
+  benchmarks: "fleetmark-benchmarks",
+  host: "fleetmark-host",
+  pipeline: "fleetmark-pipeline",
+} as const;
+
+/** Folder of the dashboards and of the alert rules. */
+export const folder = "Fleetmark";
+
+/** Tag by which the dashboards list each other. */
+export const dashboardTag = "fleetmark";
+
+/** Label of every alert of Fleetmark's, for policies and lists. */
+export const team = "fleetmark";

@@ -1,0 +1,277 @@
+import { kpis } from "@fleetmark/shared/kpis";
+import { dashboardUids } from "../dashboard-ids.js";
+import { as, count, increase, last, max, perSecond, selected, sum } from "../influxql.js";
+import { kpiConditions, kpiVariables, selectCurrent, selectLatestSeverities } from "../kpi-queries.js";
+import { buildDashboard } from "../layout.js";
+import { alertList, colorColumn, joinBy, linkColumn, stat, statusHistory, table, timeseries, withoutColumns } from "../panels.js";
+import { querySeries, queryTable } from "../target.js";
+import { colors, kpiSteps, noneSteps, severitySteps, steps } from "../thresholds.js";
+import { kpiUnit, units } from "../units.js";
+
+const kpiWhere = kpiVariables.map((name) => selected(name));
+const whereHost = [selected("host")];
+
+const hostsUp = stat({
+  title: "Hosts up",
+  description: "Hosts whose agents have reported within the last two minutes.",
+  queries: [
+    querySeries("A", {
+      fields: [as(count("up"), "hosts")],
+      from: { fields: [as(last("rss_bytes"), "up")], from: "agent", where: whereHost, groupBy: ["host"] },
+    }),
+  ],
+  unit: units.count,
+  steps: steps(colors.plain),
+  lastOnly: "2m",
+});
+
+const hostsKnown = stat({
+  title: "Hosts seen",
+  description: "Hosts whose agents have reported within the last day. More than are up: somebody is silent.",
+  queries: [
+    querySeries("A", {
+      fields: [as(count("up"), "hosts")],
+      from: { fields: [as(last("rss_bytes"), "up")], from: "agent", where: whereHost, groupBy: ["host"] },
+    }),
+  ],
+  unit: units.count,
+  steps: steps(colors.plain),
+  lastOnly: "24h",
+});
+
+const pastAlert = stat({
+  title: "KPIs past the alert threshold",
+  description:
+    "Latest KPI values in the time shown that are past their alert threshold, over all hosts, benchmarks and runtimes.",
+  queries: [
+    querySeries("A", { fields: [as(count("severity"), "KPIs")], from: selectLatestSeverities(), where: ['"severity" > 2'] }),
+  ],
+  unit: units.count,
+  steps: noneSteps,
+});
+
+const pastTarget = stat({
+  title: "KPIs past the target only",
+  description: "Latest KPI values in the time shown that miss their target, but not their alert threshold.",
+  queries: [
+    querySeries("A", {
+      fields: [as(count("severity"), "KPIs")],
+      from: selectLatestSeverities(),
+      where: ['"severity" >= 1', '"severity" <= 2'],
+    }),
+  ],
+  unit: units.count,
+  steps: steps(colors.good, [1, colors.missed]),
+});
+
+const runs = stat({
+  title: "Runs in the last day",
+  description: "Suite runs that ended within the last 24 hours.",
+  queries: [querySeries("A", { fields: [as(count("completed"), "runs")], from: "run", where: whereHost })],
+  unit: units.count,
+  steps: steps(colors.plain),
+  lastOnly: "24h",
+});
+
+const failedBenchmarks = stat({
+  title: "Benchmarks that failed",
+  description: "Benchmarks of the runs of the last 24 hours that gave no result.",
+  queries: [querySeries("A", { fields: [as(`${sum("total")} - ${sum("completed")}`, "failed")], from: "run", where: whereHost })],
+  unit: units.count,
+  steps: noneSteps,
+  lastOnly: "24h",
+});
+
+const committed = stat(
+  {
+    title: "Samples stored",
+    description: "Samples that the collectors have committed per second.",
+    queries: [
+      querySeries("A", {
+        fields: [as(sum("rate"), "samples")],
+        from: {
+          fields: [as(perSecond(max("samples_committed")), "rate")],
+          from: "collector",
+          groupBy: ["host"],
+          every: "$__interval",
+          fill: "none",
+        },
+        every: "$__interval",
+        fill: "none",
+      }),
+    ],
+    unit: units.perSecond,
+    decimals: 0,
+    steps: steps(colors.plain),
+  },
+  true,
+);
+
+const latency = stat(
+  {
+    title: "From sample to store, p99",
+    description: "Time from a batch's newest sample to its commit, 99th percentile, of the slowest collector.",
+    queries: [
+      querySeries("A", { fields: [as(max("end_to_end_p99_s"), "p99")], from: "collector", every: "$__interval", fill: "none" }),
+    ],
+    unit: units.seconds,
+    decimals: 1,
+    steps: steps(colors.good, [10, colors.missed], [60, colors.bad]),
+  },
+  true,
+);
+
+function worstKpis() {
+  const builder = table({
+    title: "KPIs per host",
+    description:
+      "Latest value of each KPI, per host, coloured by target (yellow) and alert threshold (red). Severity is that of the host's worst KPI: 1 at the target, 2 at the alert threshold. The worst hosts come first; a click on a host opens its dashboard.",
+    queries: [
+      queryTable("S", {
+        fields: [as(max("severity"), "severity"), '"kpi" AS "worst"'],
+        from: selectLatestSeverities(),
+        groupBy: ["host"],
+      }),
+      ...kpis.map((kpi, i) => queryTable("ABCDEFGHIJ"[i], selectCurrent(kpi, kpi.title, ["host"], kpiConditions(kpi)))),
+    ],
+    unit: units.count,
+    sortBy: "severity",
+    descending: true,
+    transformations: [withoutColumns("^Time$"), joinBy("host")],
+  });
+  colorColumn(builder, "severity", { unit: units.count, decimals: 2, steps: severitySteps });
+  for (const kpi of kpis) {
+    const { unit, decimals } = kpiUnit(kpi);
+    colorColumn(builder, kpi.title, { unit, decimals, steps: kpiSteps(kpi) });
+  }
+  return linkColumn(builder, "host", dashboardUids.host, "Open the host");
+}
+
+function heatMap() {
+  return statusHistory({
+    title: "Worst KPI over time",
+    description:
+      "Severity of the worst KPI of each host: green on the good side of its target, yellow past the target, red past the alert threshold. A cell without colour had no run.",
+    queries: [
+      querySeries(
+        "A",
+        {
+          fields: [as(max("severity"), "severity")],
+          from: "kpi",
+          where: kpiWhere,
+          groupBy: ["host"],
+          every: "$__interval",
+          fill: "none",
+        },
+        "$tag_host",
+      ),
+    ],
+    unit: units.count,
+    decimals: 2,
+    steps: severitySteps,
+  })
+    .interval("30m")
+    .maxDataPoints(84);
+}
+
+function lastSeen() {
+  const builder = table({
+    title: "Last heard of",
+    description: "When each agent reported last, within the last day; the longest silent come first.",
+    queries: [
+      queryTable("A", { fields: [as(last("rss_bytes"), "agent memory")], from: "agent", where: whereHost, groupBy: ["host"] }),
+    ],
+    unit: units.bytes,
+    sortBy: "last heard of",
+    descending: false,
+    lastOnly: "24h",
+  });
+  builder.overrideByName("Time", [
+    { id: "unit", value: units.age },
+    { id: "displayName", value: "last heard of" },
+  ]);
+  return linkColumn(builder, "host", dashboardUids.host, "Open the host");
+}
+
+const dropped = timeseries({
+  title: "Samples lost on the way",
+  description:
+    "Samples that agents dropped because their spool was full, and that collectors refused, per reason. Both should be none.",
+  queries: [
+    querySeries(
+      "A",
+      {
+        fields: [as(increase(max("samples_dropped")), "dropped")],
+        from: "agent",
+        where: whereHost,
+        groupBy: ["host", "reason"],
+        every: "$__interval",
+        fill: 0,
+      },
+      "$tag_host dropped $tag_reason",
+    ),
+    querySeries(
+      "B",
+      {
+        fields: [as(increase(max("samples_refused")), "refused")],
+        from: "agent",
+        where: whereHost,
+        groupBy: ["host", "reason"],
+        every: "$__interval",
+        fill: 0,
+      },
+      "$tag_host refused $tag_reason",
+    ),
+  ],
+  unit: units.count,
+  min: 0,
+});
+
+export const fleetDashboard = buildDashboard({
+  uid: dashboardUids.fleet,
+  title: "Fleetmark: fleet",
+  description: "Whether the fleet is there, how fast it is against its KPIs, and whether what it measures arrives",
+  variables: kpiVariables,
+  from: "now-24h",
+  refresh: "1m",
+  sections: [
+    {
+      title: "Now",
+      shelves: [
+        {
+          height: 4,
+          panels: [
+            [3, hostsUp],
+            [3, hostsKnown],
+            [3, pastAlert],
+            [3, pastTarget],
+            [3, runs],
+            [3, failedBenchmarks],
+            [3, committed],
+            [3, latency],
+          ],
+        },
+      ],
+    },
+    {
+      title: "KPIs",
+      shelves: [
+        { height: 16, panels: [[24, worstKpis()]] },
+        { height: 16, panels: [[24, heatMap()]] },
+      ],
+    },
+    {
+      title: "Alerts and delivery",
+      shelves: [
+        {
+          height: 10,
+          panels: [
+            [8, alertList("Firing alerts", "Fleetmark's alerts that fire now, the most severe first.")],
+            [6, lastSeen()],
+            [10, dropped],
+          ],
+        },
+      ],
+    },
+  ],
+});

@@ -1,0 +1,105 @@
+import type { Builder } from "@grafana/grafana-foundation-sdk/cog";
+import {
+  type Dashboard,
+  DashboardBuilder,
+  type DashboardLink,
+  type Panel,
+  type RowPanel,
+} from "@grafana/grafana-foundation-sdk/dashboard";
+import { environmentAnnotation, runAnnotation } from "./annotations.js";
+import { dashboardTag } from "./dashboard-ids.js";
+import { buildSharedVariable, type VariableName } from "./variables.js";
+
+/** Panels side by side, of one height. */
+export interface Shelf {
+  readonly height: number;
+  /** Each with its width; a shelf is 24 wide. */
+  readonly panels: readonly (readonly [width: number, panel: Builder<Panel>])[];
+}
+
+/** A titled group of shelves. */
+export interface Section {
+  readonly title: string;
+  readonly shelves: readonly Shelf[];
+}
+
+export interface DashboardFacts {
+  readonly uid: string;
+  readonly title: string;
+  readonly description: string;
+  readonly variables: readonly VariableName[];
+  /** What is selected when the dashboard opens, where that is not All. */
+  readonly opensWith?: Partial<Record<VariableName, readonly string[]>>;
+  /** Of the time that is shown at first, such as `now-24h`. */
+  readonly from: string;
+  readonly refresh: string;
+  readonly sections: readonly Section[];
+}
+
+const gridWidth = 24;
+
+/** The schema that Grafana 11.6 writes; later ones read it and raise it themselves. */
+const schemaVersion = 41;
+
+/** Lays sections below each other and shelves below each other. Panels are numbered in that order. */
+function placeSections(sections: readonly Section[]): (Panel | RowPanel)[] {
+  const placed: (Panel | RowPanel)[] = [];
+  let y = 0;
+  for (const { title, shelves } of sections) {
+    placed.push({
+      type: "row",
+      id: placed.length + 1,
+      title,
+      collapsed: false,
+      panels: [],
+      gridPos: { x: 0, y, w: gridWidth, h: 1 },
+    });
+    y += 1;
+    for (const { height, panels } of shelves) {
+      let x = 0;
+      for (const [width, builder] of panels) {
+        placed.push({ ...builder.build(), id: placed.length + 1, gridPos: { x, y, w: width, h: height } });
+        x += width;
+      }
+      y += height;
+    }
+  }
+  return placed;
+}
+
+/** Leads to the other dashboards, with the selection and the time that are shown. */
+function dashboardsLink(): DashboardLink {
+  return {
+    title: "Fleetmark",
+    type: "dashboards" as DashboardLink["type"],
+    icon: "external link",
+    tooltip: "The other dashboards, for the same hosts and time",
+    tags: [dashboardTag],
+    asDropdown: false,
+    targetBlank: false,
+    includeVars: true,
+    keepTime: true,
+  };
+}
+
+export function buildDashboard(facts: DashboardFacts): Dashboard {
+  const builder = new DashboardBuilder(facts.title)
+    .uid(facts.uid)
+    .description(facts.description)
+    .tags([dashboardTag])
+    .time({ from: facts.from, to: "now" })
+    .refresh(facts.refresh)
+    .readonly()
+    .tooltip(1)
+    .variables(facts.variables.map((name) => buildSharedVariable(name, facts.opensWith?.[name])))
+    .annotations([runAnnotation(), environmentAnnotation()])
+    .link({ build: dashboardsLink });
+  return { ...builder.build(), schemaVersion, panels: placeSections(facts.sections) };
+}
+
+/** Returns the number of the panel with a title, for links from alerts. */
+export function findPanelId(dashboard: Dashboard, title: string): number {
+  const panel = dashboard.panels?.find((each) => each.title === title && each.type !== "row");
+  if (panel?.id === undefined) throw new Error(`${dashboard.title} has no panel ${JSON.stringify(title)}`);
+  return panel.id;
+}

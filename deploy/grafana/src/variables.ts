@@ -1,0 +1,101 @@
+import { QueryVariableBuilder, VariableRefresh, VariableSort } from "@grafana/grafana-foundation-sdk/dashboard";
+import { datasource } from "./datasource.js";
+import { renderTagValues } from "./influxql.js";
+
+/** What a variable offers. */
+interface VariableFacts {
+  readonly name: string;
+  readonly label: string;
+  readonly measurement: string;
+  readonly tag: string;
+  readonly description: string;
+}
+
+/** All stands for any value: the query stays short however large the fleet is, and takes in hosts that come later. */
+export const allPattern = ".*";
+
+function buildVariable({ name, label, measurement, tag, description }: VariableFacts): QueryVariableBuilder {
+  const query = renderTagValues(measurement, tag);
+  return new QueryVariableBuilder(name)
+    .label(label)
+    .description(description)
+    .datasource(datasource)
+    .query({ refId: "variable", query, rawQuery: true })
+    .definition(query)
+    .multi(true)
+    .includeAll(true)
+    .allValue(allPattern)
+    .current({ selected: true, text: ["All"], value: ["$__all"] })
+    .refresh(VariableRefresh.OnDashboardLoad)
+    .sort(VariableSort.NaturalAsc);
+}
+
+/** The variables that dashboards share, by name; each is a tag of what they query. */
+const variables = {
+  host: () =>
+    buildVariable({
+      name: "host",
+      label: "Host",
+      measurement: "agent",
+      tag: "host",
+      description: "Hosts whose agents have reported",
+    }),
+  hw_class: () =>
+    buildVariable({
+      name: "hw_class",
+      label: "Hardware class",
+      measurement: "benchmark",
+      tag: "hw_class",
+      description: "Hosts that should perform alike: CPU model, cores, memory, GPUs",
+    }),
+  category: () =>
+    buildVariable({
+      name: "category",
+      label: "Category",
+      measurement: "benchmark",
+      tag: "category",
+      description: "What kind of work the benchmarks measure",
+    }),
+  benchmark: () =>
+    buildVariable({
+      name: "benchmark",
+      label: "Benchmark",
+      measurement: "benchmark",
+      tag: "benchmark",
+      description: "The workload",
+    }),
+  params: () =>
+    buildVariable({
+      name: "params",
+      label: "Parameters",
+      measurement: "benchmark",
+      tag: "params",
+      description: "The workload's parameters",
+    }),
+  runtime: () =>
+    buildVariable({
+      name: "runtime",
+      label: "Runtime",
+      measurement: "benchmark",
+      tag: "runtime",
+      description: "What executes tensor code; js where none is used",
+    }),
+  device: () =>
+    buildVariable({ name: "device", label: "Device", measurement: "benchmark", tag: "device", description: "CPU or GPU" }),
+  collector: () =>
+    buildVariable({
+      name: "collector",
+      label: "Collector",
+      measurement: "collector",
+      tag: "host",
+      description: "Collectors, by their own names",
+    }),
+} as const;
+
+export type VariableName = keyof typeof variables;
+
+/** Builds a variable; where a selection is given, it is what the dashboard opens with in place of All. */
+export function buildSharedVariable(name: VariableName, selection?: readonly string[]): QueryVariableBuilder {
+  const variable = variables[name]();
+  return selection === undefined ? variable : variable.current({ selected: true, text: [...selection], value: [...selection] });
+}

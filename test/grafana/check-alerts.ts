@@ -1,0 +1,112 @@
+import type { ProvisionedRule } from "../../deploy/grafana/src/alerts/rule.js";
+import { ruleGroups } from "../../deploy/grafana/src/alerts/rule-groups.js";
+import { readSeries } from "../../deploy/grafana/src/check/answers.js";
+import { evaluateRule } from "../../deploy/grafana/src/check/evaluate.js";
+import { expandTimes, parseSpan } from "../../deploy/grafana/src/check/expand.js";
+import type { InfluxReader } from "./influx-reader.js";
+import type { Breach } from "./simulated-fleet.js";
+
+export interface Firing {
+  readonly rule: ProvisionedRule;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+export interface AlertReport {
+  readonly rules: number;
+  readonly evaluations: number;
+  readonly failed: readonly string[];
+  readonly rules_fired: number;
+  readonly alerts_fired: number;
+  readonly breaches_injected: number;
+  /** Breaches that no alert tells of. */
+  readonly missed: readonly string[];
+  /** Alerts that no breach explains. */
+  readonly false_alarms: readonly string[];
+}
+
+interface QueryModel {
+  readonly query: string;
+  readonly intervalMs: number;
+}
+
+function labelsKey(labels: Readonly<Record<string, string>>): string {
+  return JSON.stringify(Object.entries(labels).sort());
+}
+
+/** Evaluates a rule at a moment. */
+async function evaluateAt(
+  reader: InfluxReader,
+  rule: ProvisionedRule,
+  atMs: number,
+): Promise<{ bad: Map<string, Firing>; error: string }> {
+  const [{ model, relativeTimeRange }] = rule.data;
+  const { query, intervalMs } = model as QueryModel;
+  const range = { fromMs: atMs - relativeTimeRange.from * 1000, toMs: atMs - relativeTimeRange.to * 1000 };
+  const answer = await reader.ask(expandTimes(query, range, intervalMs));
+  const verdicts = evaluateRule(rule, readSeries(answer.series)).filter(({ bad }) => bad);
+  return { bad: new Map(verdicts.map(({ labels, value }) => [labelsKey(labels), { rule, labels, value }])), error: answer.error };
+}
+
+/** The alerts of a rule that fire at a moment: those whose condition held at each evaluation of the rule's `for` before it. */
+async function findFiring(
+  reader: InfluxReader,
+  rule: ProvisionedRule,
+  intervalMs: number,
+  atMs: number,
+): Promise<{ firing: Firing[]; evaluations: number; errors: string[] }> {
+  const pendingMs = parseSpan(rule.for);
+  const moments = Array.from({ length: Math.ceil(pendingMs / intervalMs) + 1 }, (_, i) => atMs - i * intervalMs);
+  const errors: string[] = [];
+  let firing: Map<string, Firing> | undefined;
+  for (const moment of moments) {
+    const { bad, error } = await evaluateAt(reader, rule, moment);
+    if (error !== "") errors.push(`${rule.uid}: ${error}`);
+    firing = firing === undefined ? bad : new Map([...firing].filter(([key]) => bad.has(key)));
+  }
+  return { firing: [...(firing?.values() ?? [])], evaluations: moments.length, errors };
+}
+
+/** Every alert that fires at a moment. */
+export async function findAllFiring(
+  reader: InfluxReader,
+  atMs: number,
+): Promise<{ firing: Firing[]; evaluations: number; errors: string[] }> {
+  const all = { firing: [] as Firing[], evaluations: 0, errors: [] as string[] };
+  for (const { interval, rules } of ruleGroups) {
+    for (const rule of rules) {
+      const { firing, evaluations, errors } = await findFiring(reader, rule, parseSpan(interval), atMs);
+      all.firing.push(...firing);
+      all.errors.push(...errors);
+      all.evaluations += evaluations;
+    }
+  }
+  return all;
+}
+
+function explains(breach: Breach, { rule, labels }: Firing): boolean {
+  return breach.rule === rule.uid && Object.entries(breach.labels).every(([name, value]) => labels[name] === value);
+}
+
+function describe(rule: string, labels: Readonly<Record<string, string>>): string {
+  return `${rule} ${JSON.stringify(labels)}`;
+}
+
+/** Evaluates every rule, and compares what fires with what was injected. */
+export async function checkAlerts(reader: InfluxReader, atMs: number, breaches: readonly Breach[]): Promise<AlertReport> {
+  const { firing, evaluations, errors } = await findAllFiring(reader, atMs);
+  return {
+    rules: ruleGroups.reduce((sum, { rules }) => sum + rules.length, 0),
+    evaluations,
+    failed: errors,
+    rules_fired: new Set(firing.map(({ rule }) => rule.uid)).size,
+    alerts_fired: firing.length,
+    breaches_injected: breaches.length,
+    missed: breaches
+      .filter((breach) => !firing.some((each) => explains(breach, each)))
+      .map(({ rule, labels }) => describe(rule, labels)),
+    false_alarms: firing
+      .filter((each) => !breaches.some((breach) => explains(breach, each)))
+      .map(({ rule, labels, value }) => `${describe(rule.uid, labels)} = ${value}`),
+  };
+}

@@ -1,0 +1,79 @@
+import type { Dashboard, Panel } from "@grafana/grafana-foundation-sdk/dashboard";
+import {
+  expandTimes,
+  expandVariables,
+  parseSpan,
+  pickInterval,
+  type Selection,
+  type TimeRange,
+} from "../../deploy/grafana/src/check/expand.js";
+import type { InfluxQuery } from "../../deploy/grafana/src/target.js";
+
+/** Width of a panel on a screen, in points that Grafana asks for. */
+const screenPoints = 1200;
+
+/** The least width of buckets: the datasource's timeInterval. */
+const leastInterval = "10s";
+
+/** A query of a dashboard, and where it stands. */
+export interface PlacedQuery {
+  readonly dashboard: Dashboard;
+  /** `annotation Runs`, `variable host`, or a panel's title. */
+  readonly place: string;
+  readonly panel?: Panel;
+  readonly query: InfluxQuery;
+}
+
+export function listPanels(dashboard: Dashboard): Panel[] {
+  return (dashboard.panels ?? []).filter((panel): panel is Panel => panel.type !== "row");
+}
+
+/** Every query of a dashboard: of panels, annotations and variables. */
+export function listQueries(dashboard: Dashboard): PlacedQuery[] {
+  const ofPanels = listPanels(dashboard).flatMap((panel) =>
+    (panel.targets ?? []).map((target) => ({ dashboard, place: panel.title ?? "", panel, query: target as InfluxQuery })),
+  );
+  const ofAnnotations = (dashboard.annotations.list ?? []).map((annotation) => ({
+    dashboard,
+    place: `annotation ${annotation.name}`,
+    query: annotation.target as unknown as InfluxQuery,
+  }));
+  const ofVariables = (dashboard.templating.list ?? []).map((variable) => ({
+    dashboard,
+    place: `variable ${variable.name}`,
+    query: variable.query as unknown as InfluxQuery,
+  }));
+  return [...ofPanels, ...ofAnnotations, ...ofVariables];
+}
+
+/** The patterns that All stands for, by variable. */
+export function listAllPatterns(dashboard: Dashboard): Record<string, string> {
+  return Object.fromEntries((dashboard.templating.list ?? []).map(({ name, allValue }) => [name, allValue ?? ""]));
+}
+
+/** The range that a panel asks for when the dashboard shows another: its own, if it has one. */
+export function rangeOf(panel: Panel | undefined, shown: TimeRange): TimeRange {
+  return panel?.timeFrom === undefined ? shown : { fromMs: shown.toMs - parseSpan(panel.timeFrom), toMs: shown.toMs };
+}
+
+/** The query as InfluxDB sees it. */
+export function expandQuery({ dashboard, panel, query }: PlacedQuery, selection: Selection, shown: TimeRange): string {
+  const range = rangeOf(panel, shown);
+  const interval = pickInterval(range, panel?.maxDataPoints ?? screenPoints, parseSpan(panel?.interval ?? leastInterval));
+  return expandTimes(expandVariables(query.query, selection, listAllPatterns(dashboard)), range, interval);
+}
+
+/** Selects all in every variable of a dashboard. */
+export function selectAll(dashboard: Dashboard): Selection {
+  return Object.fromEntries((dashboard.templating.list ?? []).map(({ name }) => [name, "all"] as const));
+}
+
+/** Selects what a dashboard opens with. */
+export function selectOpening(dashboard: Dashboard): Selection {
+  return Object.fromEntries(
+    (dashboard.templating.list ?? []).map(({ name, current }) => {
+      const values = [current?.value ?? "$__all"].flat();
+      return [name, values.includes("$__all") ? ("all" as const) : values];
+    }),
+  );
+}
