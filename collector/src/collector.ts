@@ -10,9 +10,11 @@ import { startGrpcIngest } from "./ingest/grpc.js";
 import { createIntake } from "./ingest/intake.js";
 import { type NatsIngest, startNatsIngest } from "./ingest/nats/nats.js";
 import { openQuarantine, type Quarantine } from "./ingest/quarantine.js";
+import type { AgentStream } from "./ingest/stream.js";
 import { createWriter } from "./ingest/writer.js";
 import { createMetrics, type Metrics } from "./metrics.js";
 import { runNightly } from "./nightly.js";
+import { startSelfTelemetry } from "./self-telemetry.js";
 import type { RefuseLine } from "./store/influx/influx.js";
 import { openConfiguredStore } from "./store/open.js";
 import type { Store } from "./store/store.js";
@@ -99,13 +101,12 @@ export async function startCollector(
     metrics.quarantineBytes.set(quarantine.size());
     const writer = createWriter(store, metrics, logger);
     const shared = { limits: config.limits, fleet, metrics, logger };
-    const intake = createIntake({ ...shared, writer, quarantine, nextOwnId: createOwnIds() });
-    const grpc = await startGrpcIngest(config.grpc, {
-      ...shared,
-      intake,
-      streams: new Set(),
-      attached: new Map(),
-    });
+    const nextOwnId = createOwnIds();
+    const intake = createIntake({ ...shared, writer, quarantine, nextOwnId });
+    const selfTelemetry = startSelfTelemetry(config.name, metrics, writer, nextOwnId, logger);
+    closers.push(async () => selfTelemetry.stop());
+    const streams = { ...shared, intake, streams: new Set<AgentStream>(), attached: new Map<string, AgentStream>() };
+    const grpc = await startGrpcIngest(config.grpc, streams, writer.failure);
     let nats: NatsIngest | undefined;
     closers.push(async () => {
       grpc.stopReading();

@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { addressSchema, byteSizeSchema, durationSchema } from "@fleetmark/shared/config";
 import { checkNatsConfig, natsFields } from "@fleetmark/shared/nats-config";
 import { tlsFilesSchema } from "@fleetmark/shared/tls";
@@ -108,6 +109,13 @@ const natsSchema = z
 
 /** The configuration of a collector. */
 export const collectorConfigSchema = z.strictObject({
+  name: z
+    .string()
+    .max(255)
+    .regex(/^[^\p{Cc}]*$/u, "a name holds no control characters")
+    .transform((name) => (name === "" ? hostname() : name))
+    .prefault("")
+    .describe("name of this collector in what it stores of itself; empty: its hostname"),
   data_dir: z.string().min(1).describe("directory of the data file and the quarantine").default("./fleetmark-data"),
   grpc: grpcSchema.prefault({}),
   nats: natsSchema.describe("with servers, agents reach this collector over NATS JetStream too"),

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { createLatencyWindow } from "./latency-window.js";
 
 const latencyBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
@@ -37,8 +38,16 @@ export function createMetrics() {
   const countByCode = (name: string, help: string) =>
     new Counter({ name: `fleetmark_${name}`, help, labelNames: ["code"], registers });
   const gauge = (name: string, help: string) => new Gauge({ name: `fleetmark_${name}`, help, registers });
-  const histogram = (name: string, help: string) =>
-    new Histogram({ name: `fleetmark_${name}`, help, buckets: latencyBuckets, registers });
+  /** A histogram for Prometheus, and the exact quantiles of late for the collector's own telemetry. */
+  const latency = (name: string, help: string) => {
+    const histogram = new Histogram({ name: `fleetmark_${name}`, help, buckets: latencyBuckets, registers });
+    const window = createLatencyWindow();
+    const observe = (seconds: number): void => {
+      histogram.observe(seconds);
+      window.observe(seconds);
+    };
+    return { observe, readWindow: window.read };
+  };
   return {
     registry,
     batchesReceived: count("batches_received_total", "Batches that agents sent"),
@@ -62,9 +71,13 @@ export function createMetrics() {
     natsRebuilds: count("nats_rebuilds_total", "Times that the fetching from NATS was stuck and began anew"),
     agentsAttached: gauge("agents_attached", "Agents that are attached now"),
     queueBatches: gauge("queue_batches", "Batches that wait for the store"),
+    queueBytes: gauge(
+      "queue_bytes",
+      "Size of the batches that wait for the store, encoded; decoded they take about five times as much",
+    ),
     storeFailures: count("store_failures_total", "Writes that the store refused; they are repeated until it takes them"),
-    commitSeconds: histogram("commit_seconds", "Time that the store took to commit a group of batches"),
-    endToEndSeconds: histogram("end_to_end_seconds", "Time from a batch's newest sample to its commit, by the two hosts' clocks"),
+    commitSeconds: latency("commit_seconds", "Time that the store took to commit a group of batches"),
+    endToEndSeconds: latency("end_to_end_seconds", "Time from a batch's newest sample to its commit, by the two hosts' clocks"),
   };
 }
 

@@ -96,7 +96,8 @@ export interface TestAgent {
   readonly call: ClientDuplexStream<Buffer, Buffer>;
   /** Resolves with the status that ended the stream. */
   readonly ended: Promise<StatusObject>;
-  sendBatch(bytes: Uint8Array): void;
+  /** Returns whether the stream takes more at once. */
+  sendBatch(bytes: Uint8Array): boolean;
   nextAck(): Promise<Ack>;
   nextWelcome(): Promise<Welcome>;
 }
@@ -140,9 +141,7 @@ export function connectAgent(address: Address): TestAgent {
   return {
     call,
     ended,
-    sendBatch: (bytes) => {
-      call.write(encodeAgentFrame(create(AgentFrameSchema, { frame: { case: "batch", value: bytes } })));
-    },
+    sendBatch: (bytes) => call.write(encodeAgentFrame(create(AgentFrameSchema, { frame: { case: "batch", value: bytes } }))),
     nextAck: async () => (await nextFrame("ack")) as Ack,
     nextWelcome: async () => (await nextFrame("welcome")) as Welcome,
   };

@@ -5,6 +5,7 @@ import { logVerbosity, Server, type ServerCredentials, setLogVerbosity, status }
 import type { GrpcConfig, IngestLimits } from "../config.js";
 import { explainListenFailure } from "../listen.js";
 import { openGrpcCredentials } from "./grpc-credentials.js";
+import { createHealth, healthService } from "./health.js";
 import { openSession } from "./session.js";
 import { type AgentCall, endStream, type StreamParts } from "./stream.js";
 
@@ -19,11 +20,14 @@ export interface GrpcIngest {
 
 /** How much larger than the largest batch a frame may be: then the batch can still be rejected by its id, and its agent goes on. */
 const frameAllowance = 4;
+const streamsPerConnection = 16;
 /** What a clean end of the streams may take, before the connections are cut. */
 const shutdownWithinMs = 250;
 
 function createServer(limits: IngestLimits): Server {
   return new Server({
+    // An agent opens one; what opens many is none.
+    "grpc.max_concurrent_streams": streamsPerConnection,
     "grpc.max_receive_message_length": limits.max_batch_bytes * frameAllowance,
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 10_000,
@@ -44,9 +48,14 @@ function bind(server: Server, address: Address, credentials: ServerCredentials):
 
 /**
  * Starts the gRPC server. Port 0 takes a free one.
+ * @param findFailure says why the store takes no writes, if it takes none: its word is the server's health
  * @throws FleetmarkError TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED, PORT_TAKEN, LISTEN_FAILED
  */
-export async function startGrpcIngest({ listen, tls }: GrpcConfig, parts: StreamParts): Promise<GrpcIngest> {
+export async function startGrpcIngest(
+  { listen, tls }: GrpcConfig,
+  parts: StreamParts,
+  findFailure: () => string | undefined,
+): Promise<GrpcIngest> {
   // The library would print to standard error, among the events, what its callbacks report as well.
   setLogVerbosity(logVerbosity.NONE);
   const credentials = openGrpcCredentials(tls, parts.logger);
@@ -59,6 +68,10 @@ export async function startGrpcIngest({ listen, tls }: GrpcConfig, parts: Stream
       else call.emit("error", { code: status.UNAVAILABLE, details: unavailable().message });
     },
   });
+  server.addService(
+    healthService,
+    createHealth(() => accepting && findFailure() === undefined),
+  );
   const port = await bind(server, listen, credentials.server).catch((thrown) => {
     credentials.close();
     throw thrown;

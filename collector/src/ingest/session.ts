@@ -77,6 +77,7 @@ function requireSource(stream: AgentStream): Source {
 /** Acknowledges a batch. One that can't be named to the agent ends its stream: it would wait for the acknowledgement for ever. */
 function acknowledge(stream: AgentStream, fate: Fate): void {
   stream.outstanding--;
+  stream.onAcknowledged();
   if (fate.kind === "committed") stream.outbox.addCommitted(fate.id, fate.refused);
   else if (fate.id === undefined) refuseStream(stream, new FleetmarkError(fate.code, fate.message));
   else stream.outbox.addRejected(fate.id, fate.code, fate.message);

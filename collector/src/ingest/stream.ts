@@ -40,11 +40,16 @@ export interface AgentStream {
   agentDone: boolean;
   /** Batches that were taken in and not yet acknowledged. */
   outstanding: number;
+  /** Called when a batch is acknowledged, or the stream has ended. */
+  onAcknowledged: () => void;
   held: boolean;
 }
 
-/** Acknowledgement frames that may wait for an agent which does not read them; beyond it the collector stops reading from that agent. */
-const unreadFrames = 256;
+/**
+ * What one agent may have under way before the collector stops reading from it: batches without an acknowledgement (an agent of ours sends
+ * 64), and acknowledgement frames that it has not read.
+ */
+const mostUnderWay = { batches: 1024, unreadFrames: 64 } as const;
 
 export function createStream(call: AgentCall, parts: StreamParts, names: AgentStream["names"]): AgentStream {
   const outbox = createAckOutbox((value) => {
@@ -61,6 +66,7 @@ export function createStream(call: AgentCall, parts: StreamParts, names: AgentSt
     open: true,
     agentDone: false,
     outstanding: 0,
+    onAcknowledged: () => {},
     held: false,
   };
   parts.streams.add(stream);
@@ -80,6 +86,7 @@ export function endWhenDone(stream: AgentStream): void {
 export function leaveStream(stream: AgentStream): void {
   const { host, parts } = stream;
   stream.open = stream.reading = false;
+  stream.onAcknowledged();
   parts.streams.delete(stream);
   if (host === undefined || parts.attached.get(host.host) !== stream) return;
   parts.attached.delete(host.host);
@@ -138,15 +145,29 @@ function waitForReader(call: AgentCall): Promise<void> {
   });
 }
 
-/** Stops reading while the store is behind or the agent leaves its acknowledgements unread. */
+function waitForAcknowledgement(stream: AgentStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.onAcknowledged = resolve;
+  });
+}
+
+/** Returns what must come to pass before the stream is read again, if anything. */
+function findCrowd(stream: AgentStream): Promise<void> | undefined {
+  const room = stream.parts.intake.waitForRoom();
+  if (room !== undefined) return room;
+  if (stream.call.writableLength >= mostUnderWay.unreadFrames) return waitForReader(stream.call);
+  return stream.outstanding < mostUnderWay.batches ? undefined : waitForAcknowledgement(stream);
+}
+
+/** Stops reading while the store is behind, or the agent leaves its acknowledgements unread or sends too much without one. */
 export async function holdWhileCrowded(stream: AgentStream): Promise<void> {
   if (stream.held) return;
   stream.held = true;
   while (stream.open) {
-    const room = stream.parts.intake.waitForRoom();
-    if (room === undefined && stream.call.writableLength < unreadFrames) break;
+    const crowd = findCrowd(stream);
+    if (crowd === undefined) break;
     stream.call.pause();
-    await (room ?? waitForReader(stream.call));
+    await crowd;
   }
   stream.held = false;
   if (stream.open && stream.call.isPaused()) stream.call.resume();

@@ -11,7 +11,7 @@ export interface Writer {
   enqueue(batch: Batch, encodedBytes: number, onCommitted?: () => void): void;
   /** Resolves at once while there is room, else when there is room again. */
   waitForRoom(): Promise<void> | undefined;
-  /** The message of the failure that the writer is trying to overcome. */
+  /** Why the store takes no writes: the failure that the writer is trying to overcome, or that it has not answered for long. */
   failure(): string | undefined;
   /** Commits what is queued, for at most so long, and ends. What is not committed then was never acknowledged. */
   close(withinMs: number): Promise<void>;
@@ -32,6 +32,8 @@ const batchOverheadBytes = 1024;
 const groupSamples = 50_000;
 const firstRetryMs = 100;
 const lastRetryMs = 10_000;
+/** A store that takes longer than this for one group hangs, as far as anyone who asks for its health is concerned. */
+const patienceMs = 15_000;
 /** A store that asks for a longer pause than this is tried all the same. */
 const longestAskedMs = 300_000;
 
@@ -49,11 +51,22 @@ export function createWriter(store: Store, metrics: Metrics, logger: Logger): Wr
   let queuedBytes = 0;
   let running: Promise<void> | undefined;
   let failure: string | undefined;
+  let writingSince: number | undefined;
   let stopped = false;
   let wake = (): void => {};
   let room: PromiseWithRoom | undefined;
 
   const isFull = (): boolean => queuedBytes >= queueBytes;
+
+  const noteQueue = (): void => {
+    metrics.queueBatches.set(queue.length);
+    metrics.queueBytes.set(queuedBytes);
+  };
+
+  const findFailure = (): string | undefined => {
+    const waited = writingSince === undefined ? 0 : performance.now() - writingSince;
+    return failure ?? (waited < patienceMs ? undefined : `the store has not answered a write for ${Math.round(waited / 1e3)} s`);
+  };
 
   const takeGroup = (): Queued[] => {
     let samples = 0;
@@ -67,7 +80,7 @@ export function createWriter(store: Store, metrics: Metrics, logger: Logger): Wr
   const removeGroup = (group: readonly Queued[]): void => {
     queue = queue.slice(group.length);
     for (const { weight } of group) queuedBytes -= weight;
-    metrics.queueBatches.set(queue.length);
+    noteQueue();
     if (room !== undefined && !isFull()) {
       room.resolve();
       room = undefined;
@@ -76,12 +89,9 @@ export function createWriter(store: Store, metrics: Metrics, logger: Logger): Wr
 
   const commitGroup = async (group: readonly Queued[]): Promise<void> => {
     const started = performance.now();
-    const stored = new Set(
-      await store.write(
-        group.map(({ batch }) => batch),
-        readClockUs(),
-      ),
-    );
+    writingSince = started;
+    const batches = group.map(({ batch }) => batch);
+    const stored = new Set(await store.write(batches, readClockUs()).finally(() => (writingSince = undefined)));
     metrics.commitSeconds.observe((performance.now() - started) / 1e3);
     const nowUs = readClockUs();
     for (const { batch, samples, onCommitted } of group) {
@@ -137,7 +147,7 @@ export function createWriter(store: Store, metrics: Metrics, logger: Logger): Wr
       const weight = encodedBytes + batchOverheadBytes;
       queue.push({ batch, samples: countSamples(batch), weight, onCommitted });
       queuedBytes += weight;
-      metrics.queueBatches.set(queue.length);
+      noteQueue();
       running ??= run();
     },
     waitForRoom: () => {
@@ -145,7 +155,7 @@ export function createWriter(store: Store, metrics: Metrics, logger: Logger): Wr
       room ??= createRoom();
       return room.promise;
     },
-    failure: () => failure,
+    failure: findFailure,
     close: async (withinMs) => {
       const deadline = setTimeout(() => {
         stopped = true;

@@ -1,0 +1,104 @@
+import { type Batch, BatchBuilder, type BatchId } from "@fleetmark/shared/batch";
+import type { Point } from "@fleetmark/shared/series";
+import type { Logger } from "pino";
+import { readClockUs } from "./clock.js";
+import type { Writer } from "./ingest/writer.js";
+import type { Metrics } from "./metrics.js";
+
+const intervalMs = 10_000;
+/** Samples of itself that a collector keeps while the store takes nothing: five minutes. Their counters go on counting all the same. */
+const mostWaiting = 30;
+/** What such a batch weighs in the writer's queue. */
+const encodedBytes = 1024;
+
+interface Counted {
+  get(): Promise<{
+    readonly values: readonly { readonly value: number; readonly labels: Partial<Record<string, string | number>> }[];
+  }>;
+}
+
+async function readTotal(counter: Counted): Promise<number> {
+  return (await counter.get()).values.reduce((sum, { value }) => sum + value, 0);
+}
+
+/** One point for each error code, as a tag `reason`. */
+async function readByReason(counter: Counted, field: string, host: string, timeUs: number): Promise<Point[]> {
+  return (await counter.get()).values.map(({ value, labels }) => {
+    return { measurement: "collector", tags: { host, reason: String(labels.code) }, timeUs, fields: { [field]: value } };
+  });
+}
+
+/** Names quantiles of what was observed since the sample before; nothing where nothing was. */
+function nameQuantiles(name: string, unit: "ms" | "s", read: Metrics["commitSeconds"]["readWindow"]): Record<string, number> {
+  const found = read([0.5, 0.99]);
+  const scale = unit === "ms" ? 1e3 : 1;
+  return found === undefined ? {} : { [`${name}_p50_${unit}`]: found[0] * scale, [`${name}_p99_${unit}`]: found[1] * scale };
+}
+
+/** Creates the sampler of the collector's own state: counts since it began, and what was between two samples. */
+export function createSelfTelemetry(name: string, metrics: Metrics): (nowUs: number) => Promise<Point[]> {
+  let cpuBefore = process.cpuUsage();
+  let before = readClockUs();
+
+  /** Percent of one core since the call before. */
+  const readCpu = (nowUs: number): number => {
+    const { user, system } = process.cpuUsage(cpuBefore);
+    const elapsed = nowUs - before;
+    cpuBefore = process.cpuUsage();
+    before = nowUs;
+    return elapsed > 0 ? (100 * (user + system)) / elapsed : 0;
+  };
+
+  return async (timeUs) => {
+    const fields = {
+      samples_committed: await readTotal(metrics.samplesCommitted),
+      batches_committed: await readTotal(metrics.batchesCommitted),
+      batches_repeated: await readTotal(metrics.batchesRepeated),
+      queue_batches: await readTotal(metrics.queueBatches),
+      queue_bytes: await readTotal(metrics.queueBytes),
+      agents_attached: await readTotal(metrics.agentsAttached),
+      store_failures: await readTotal(metrics.storeFailures),
+      ...nameQuantiles("commit", "ms", metrics.commitSeconds.readWindow),
+      ...nameQuantiles("end_to_end", "s", metrics.endToEndSeconds.readWindow),
+      quarantine_bytes: await readTotal(metrics.quarantineBytes),
+      rss_bytes: process.memoryUsage.rss(),
+      cpu_percent: readCpu(timeUs),
+    };
+    return [
+      { measurement: "collector", tags: { host: name }, timeUs, fields },
+      ...(await readByReason(metrics.samplesRefused, "samples_refused", name, timeUs)),
+      ...(await readByReason(metrics.batchesRejected, "batches_rejected", name, timeUs)),
+    ];
+  };
+}
+
+function buildBatch(points: readonly Point[], id: Omit<BatchId, "host">): Batch {
+  const builder = new BatchBuilder();
+  for (const point of points) builder.add(point);
+  return builder.build({ host: "", ...id });
+}
+
+/** Stores the collector's own state, as batches of its own, until it is stopped. */
+export function startSelfTelemetry(
+  name: string,
+  metrics: Metrics,
+  writer: Writer,
+  nextOwnId: () => Omit<BatchId, "host">,
+  logger: Logger,
+): { stop(): void } {
+  const sample = createSelfTelemetry(name, metrics);
+  let waiting = 0;
+  const store = async (): Promise<void> => {
+    if (waiting >= mostWaiting) return;
+    waiting++;
+    try {
+      writer.enqueue(buildBatch(await sample(readClockUs()), nextOwnId()), encodedBytes, () => waiting--);
+    } catch (thrown) {
+      waiting--;
+      logger.error({ event: "self_telemetry_failed", err: thrown }, "the collector could not sample itself");
+    }
+  };
+  const timer = setInterval(() => void store(), intervalMs);
+  timer.unref();
+  return { stop: () => clearInterval(timer) };
+}
