@@ -103,7 +103,10 @@ export async function startCollector(
     const shared = { limits: config.limits, fleet, metrics, logger };
     const nextOwnId = createOwnIds();
     const intake = createIntake({ ...shared, writer, quarantine, nextOwnId });
-    const selfTelemetry = startSelfTelemetry(config.name, metrics, writer, nextOwnId, logger);
+    const selfTelemetry = startSelfTelemetry({
+      ...{ name: config.name, usesNats: config.nats.servers.length > 0 },
+      ...{ metrics, writer, logger, nextOwnId },
+    });
     closers.push(async () => selfTelemetry.stop());
     const streams = { ...shared, intake, streams: new Set<AgentStream>(), attached: new Map<string, AgentStream>() };
     const grpc = await startGrpcIngest(config.grpc, streams, writer.failure);

@@ -14,10 +14,13 @@ it("tells what was committed, how long it took, and what was refused by reason",
   const store = await openStore(makeDirectory());
   const metrics = createMetrics();
   const writer = createWriter(store, metrics, logger);
-  const sample = createSelfTelemetry("c1", metrics);
+  const sample = createSelfTelemetry("c1", metrics, false);
   const [before] = await sample(1);
   expect(before.fields).toMatchObject({ samples_committed: 0, queue_bytes: 0, store_failures: 0 });
   expect(before.fields).not.toHaveProperty("commit_p50_ms");
+  expect(before.fields).not.toHaveProperty("nats_pending");
+  const [withNats] = await createSelfTelemetry("c1", metrics, true)(1);
+  expect(withNats.fields).toMatchObject({ nats_pending: 0, nats_ack_pending: 0, nats_redelivered: 0 });
 
   const timeUs = Date.now() * 1000 - 5e6;
   const batch = buildBatch(1, [{ measurement: "cpu", tags: {}, timeUs, fields: { a: 1, b: 2 } }]);

@@ -35,8 +35,19 @@ function nameQuantiles(name: string, unit: "ms" | "s", read: Metrics["commitSeco
   return found === undefined ? {} : { [`${name}_p50_${unit}`]: found[0] * scale, [`${name}_p99_${unit}`]: found[1] * scale };
 }
 
-/** Creates the sampler of the collector's own state: counts since it began, and what was between two samples. */
-export function createSelfTelemetry(name: string, metrics: Metrics): (nowUs: number) => Promise<Point[]> {
+async function readNats(metrics: Metrics): Promise<Record<string, number>> {
+  return {
+    nats_pending: await readTotal(metrics.natsPending),
+    nats_ack_pending: await readTotal(metrics.natsAckPending),
+    nats_redelivered: await readTotal(metrics.natsRedelivered),
+  };
+}
+
+/**
+ * Creates the sampler of the collector's own state: counts since it began, and what was between two samples.
+ * @param usesNats whether what is known of NATS belongs to it
+ */
+export function createSelfTelemetry(name: string, metrics: Metrics, usesNats: boolean): (nowUs: number) => Promise<Point[]> {
   let cpuBefore = process.cpuUsage();
   let before = readClockUs();
 
@@ -63,6 +74,7 @@ export function createSelfTelemetry(name: string, metrics: Metrics): (nowUs: num
       quarantine_bytes: await readTotal(metrics.quarantineBytes),
       rss_bytes: process.memoryUsage.rss(),
       cpu_percent: readCpu(timeUs),
+      ...(usesNats ? await readNats(metrics) : {}),
     };
     return [
       { measurement: "collector", tags: { host: name }, timeUs, fields },
@@ -78,15 +90,18 @@ function buildBatch(points: readonly Point[], id: Omit<BatchId, "host">): Batch 
   return builder.build({ host: "", ...id });
 }
 
+export interface SelfTelemetryParts {
+  readonly name: string;
+  readonly usesNats: boolean;
+  readonly metrics: Metrics;
+  readonly writer: Writer;
+  readonly logger: Logger;
+  readonly nextOwnId: () => Omit<BatchId, "host">;
+}
+
 /** Stores the collector's own state, as batches of its own, until it is stopped. */
-export function startSelfTelemetry(
-  name: string,
-  metrics: Metrics,
-  writer: Writer,
-  nextOwnId: () => Omit<BatchId, "host">,
-  logger: Logger,
-): { stop(): void } {
-  const sample = createSelfTelemetry(name, metrics);
+export function startSelfTelemetry({ name, usesNats, metrics, writer, logger, nextOwnId }: SelfTelemetryParts): { stop(): void } {
+  const sample = createSelfTelemetry(name, metrics, usesNats);
   let waiting = 0;
   const store = async (): Promise<void> => {
     if (waiting >= mostWaiting) return;
