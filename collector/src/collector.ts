@@ -118,8 +118,12 @@ export async function startCollector(
       await Promise.all([grpc.close(), nats?.close()]);
     });
     if (config.nats.servers.length > 0) nats = await startNatsIngest(config.nats, { ...shared, intake });
-    const findFailure = (): string | undefined => writer.failure() ?? nats?.failure();
-    const http = await startHttpServer(config.http.listen, { store, fleet, metrics, logger, findFailure });
+    const findObstacle = (): string | undefined => {
+      if (writer.failure() !== undefined) return "the store refuses writes";
+      const trouble = nats?.trouble();
+      return trouble === undefined ? undefined : `nothing can be taken from NATS (${trouble})`;
+    };
+    const http = await startHttpServer(config.http.listen, { store, fleet, metrics, logger, findObstacle });
     closers.push(http.close);
     const listening = { grpc: grpc.address, http: http.address };
     logger.info({ event: "collector_started", version, data_dir: config.data_dir, ...listening }, "the collector started");

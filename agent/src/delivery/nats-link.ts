@@ -201,7 +201,8 @@ export function openNatsLink(options: NatsLinkOptions): Link {
     asking = true;
     try {
       const position = await askPosition(connection);
-      const lost = position === undefined ? [] : transits.judge(position, performance.now(), hurry);
+      logger.debug({ event: "position", ...position });
+      const lost = transits.judge(position, performance.now(), hurry);
       if (lost.length > 0)
         logger.warn({ event: "acks_lost", batches: lost.length }, "collectors are done with batches, and no word came");
       pump();
@@ -250,9 +251,12 @@ export function openNatsLink(options: NatsLinkOptions): Link {
       });
       if (!begun) sender.begin((connection.info?.max_payload ?? 0) - payloadAllowance);
       begun = true;
-      // Acknowledgements that came while the connection was gone have found nobody.
-      if (transits.size > 0)
-        setTimeout(() => keeper.current() === connection && void ask(connection, true), timing.settle).unref();
+      // Acknowledgements that came while the connection was gone have found nobody; and which stream it is must be known, to tell
+      // later whether it is another. A fleet that comes back does not ask in one moment.
+      const askOnce = (): void => {
+        if (keeper.current() === connection) void ask(connection, true);
+      };
+      setTimeout(askOnce, timing.settle * (1 + Math.random())).unref();
       void greet(connection);
       pump();
     },

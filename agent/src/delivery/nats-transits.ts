@@ -53,10 +53,10 @@ export interface Transits {
   /** Whether a batch has been in the stream for so long that its fate is to be asked after. */
   isSilent(nowMs: number): boolean;
   /**
-   * Judges by the consumer's position which acknowledgements must have been lost, and makes these due as another attempt. In a hurry (the
-   * connection was gone, and acknowledgements with it) it does so without a silence. Returns how many.
+   * Judges by the consumer's position (undefined while there is no consumer) which acknowledgements must have been lost, and makes these
+   * due as another attempt. In a hurry (the connection was gone, and acknowledgements with it) it does so without a silence.
    */
-  judge(position: ConsumerPosition, nowMs: number, hurry?: boolean): Transit[];
+  judge(position: ConsumerPosition | undefined, nowMs: number, hurry?: boolean): Transit[];
 }
 
 /**
@@ -71,6 +71,7 @@ export function nameMessage({ parcel: { id }, attempt }: Pick<Transit, "parcel" 
 
 export function createTransits(patience: TransitPatience = defaultPatience): Transits {
   const transits = new Map<string, Transit>();
+  /** When the consumer was made that was last seen; empty when there was none; undefined before the first look. */
   let created: string | undefined;
 
   const wait = (base: number, { attempt }: Transit): number => base * Math.min(longestFactor, 2 ** (attempt - 1));
@@ -119,8 +120,9 @@ export function createTransits(patience: TransitPatience = defaultPatience): Tra
       return false;
     },
     judge: (position, nowMs, hurry = false) => {
-      const anotherStream = created !== undefined && created !== position.created;
-      created = position.created;
+      const anotherStream = created !== undefined && created !== (position?.created ?? "");
+      created = position?.created ?? "";
+      if (position === undefined) return [];
       const lost = [...transits.values()].filter((transit) => {
         return transit.state === "stored" && (anotherStream || isLost(transit, position, nowMs, hurry));
       });

@@ -19,8 +19,8 @@ export interface HttpParts {
   readonly fleet: Fleet;
   readonly metrics: Metrics;
   readonly logger: Logger;
-  /** Why the collector cannot commit at the moment, if so. */
-  readonly findFailure: () => string | undefined;
+  /** What keeps the collector from its work at the moment, in words that strangers may read; undefined when nothing does. */
+  readonly findObstacle: () => string | undefined;
 }
 
 export interface HttpServer {
@@ -73,9 +73,10 @@ function addHealth(app: FastifyInstance, parts: HttpParts): void {
     query: noQuery,
     answers: { 200: readyAnswer, 503: notReadyAnswer },
     answer: async (_, reply) => {
-      if (parts.findFailure() === undefined) return { status: "ready" };
+      const obstacle = parts.findObstacle();
+      if (obstacle === undefined) return { status: "ready" };
       reply.code(503);
-      return { status: "not_ready", reason: "the store refuses writes; the log says why" };
+      return { status: "not_ready", reason: `${obstacle}; the log says why` };
     },
   });
   const text = { 200: { type: "string", description: "Prometheus text format" } };

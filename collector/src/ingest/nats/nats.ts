@@ -1,7 +1,7 @@
-import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
+import { type ErrorCode, errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { collectorInboxPrefix, natsConsumer, natsStream, natsSubjects, readSubjectHost } from "@fleetmark/shared/nats";
 import { checkNatsFiles, keepNatsConnected } from "@fleetmark/shared/nats-connection";
-import type { JetStreamManager, JsMsg } from "@nats-io/jetstream";
+import type { JetStreamManager } from "@nats-io/jetstream";
 import type { Msg, NatsConnection } from "@nats-io/transport-node";
 import type { Logger } from "pino";
 import { readClockUs } from "../../clock.js";
@@ -11,6 +11,7 @@ import type { Metrics } from "../../metrics.js";
 import type { Intake } from "../intake.js";
 import { createAttendance } from "./attendance.js";
 import { createCustody, custodyLimits } from "./custody.js";
+import { readDelivery } from "./delivery.js";
 import { jetStreamError } from "./failure.js";
 import { startPuller } from "./puller.js";
 import { createSettlements } from "./settlements.js";
@@ -19,8 +20,8 @@ import { type ConsumerFigures, isStuck } from "./watchdog.js";
 
 /** Takes batches from JetStream, for as long as it is open. It connects and reconnects by itself. */
 export interface NatsIngest {
-  /** What keeps it from taking batches at this moment. */
-  failure(): string | undefined;
+  /** What keeps it from taking batches at this moment: a code of the error catalogue. */
+  trouble(): ErrorCode | undefined;
   /** What the server last said of the shared consumer; undefined while it says nothing. */
   figures(): ConsumerFigures | undefined;
   /** Takes no further message. */
@@ -84,10 +85,11 @@ export async function startNatsIngest(config: NatsIngestConfig, parts: NatsInges
     complaint = "";
   };
 
-  const takeMessage = (message: JsMsg): void => {
-    const { info, data, reply } = message as JsMsg & { reply: string };
-    if (info.redelivered) metrics.natsRedelivered.inc();
-    const held = custody.take(`${info.streamSequence}.${info.timestampNanos}`, data.length, reply);
+  const takeMessage = (message: Msg): void => {
+    const { data, reply = "" } = message;
+    const { key, deliveries } = readDelivery(reply);
+    if (deliveries > 1) metrics.natsRedelivered.inc();
+    const held = custody.take(key, data.length, reply);
     if (held === undefined) return;
     const token = message.subject.slice(message.subject.lastIndexOf(".") + 1);
     let host = token;
@@ -113,7 +115,7 @@ export async function startNatsIngest(config: NatsIngestConfig, parts: NatsInges
       message.respond("", { headers: refusal(code, errorMessage(thrown)) });
     }
   };
-  const { headers } = await import("@nats-io/transport-node");
+  const { createInbox, headers } = await import("@nats-io/transport-node");
   const refusal = (code: string, text: string) => {
     const all = headers();
     all.set("Fleetmark-Code", code);
@@ -132,14 +134,20 @@ export async function startNatsIngest(config: NatsIngestConfig, parts: NatsInges
   /** Fetches until something ends it: with the reason. */
   const fetchAll = async (connection: NatsConnection, manager: JetStreamManager): Promise<FleetmarkError | undefined> => {
     const maxBytes = Math.max(custodyLimits.bytes / 2, 2 * (connection.info?.max_payload ?? 0));
-    const puller = startPuller({ client: manager.jetstream(), maxBytes, waitForRoom, take: takeMessage });
+    const puller = startPuller({
+      connection,
+      inbox: createInbox(collectorInboxPrefix),
+      maxBytes,
+      waitForRoom,
+      take: takeMessage,
+    });
     const inspect = async (): Promise<void> => {
       if (!reading) puller.stop();
       const { num_pending, num_ack_pending, num_redelivered } = await manager.consumers.info(natsStream, natsConsumer);
       figures = { pending: num_pending, ackPending: num_ack_pending, redelivered: num_redelivered };
       metrics.natsPending.set(num_pending);
       metrics.natsAckPending.set(num_ack_pending);
-      if (!isStuck(figures, puller.isFetching(), performance.now() - puller.lastSignMs())) return;
+      if (!isStuck(figures, puller.isWaiting(), performance.now() - puller.lastMessageMs())) return;
       metrics.natsRebuilds.inc();
       logger.warn({ event: "nats_stuck", pending: num_pending }, "the server has batches and gave none for long; asking anew");
       puller.stop();
@@ -205,7 +213,7 @@ export async function startNatsIngest(config: NatsIngestConfig, parts: NatsInges
   const sweeping = setInterval(() => attendance.sweep(readClockUs()), timing.inspect);
 
   return {
-    failure: () => (trouble === undefined ? undefined : `${trouble.code}: ${trouble.message}`),
+    trouble: () => trouble?.code,
     figures: () => figures,
     stopReading: () => {
       reading = false;

@@ -15,6 +15,6 @@ export const stuckAfterMs = 20_000;
  * Whether the fetching is stuck: the server has batches to give, this collector waits for them, and none came for long. Seen after
  * leader elections and lost requests; to ask anew costs nothing where it was a mistake.
  */
-export function isStuck(figures: ConsumerFigures, fetching: boolean, silentMs: number): boolean {
-  return fetching && figures.pending > 0 && silentMs > stuckAfterMs;
+export function isStuck(figures: ConsumerFigures, waiting: boolean, silentMs: number): boolean {
+  return waiting && figures.pending > 0 && silentMs > stuckAfterMs;
 }

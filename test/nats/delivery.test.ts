@@ -1,0 +1,243 @@
+import { create } from "@bufbuild/protobuf";
+import { encodeBatch } from "@fleetmark/shared/batch";
+import { type Ack, HelloSchema } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
+import { natsConsumer, natsStream, natsSubject } from "@fleetmark/shared/nats";
+import { decodeCollectorFrame } from "@fleetmark/shared/wire";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { buildBatch } from "../../collector/src/test-support.js";
+import { countSamples, readMetric } from "../testbed/answers.js";
+import { openTestAgent, openTestCollector, type TestAgentOptions } from "../testbed/fleet.js";
+import { connectNats, type NatsServer, startNats } from "../testbed/nats.js";
+import { findServer } from "../testbed/servers.js";
+
+const patience = { timeout: 20_000, interval: 20 };
+
+describe.skipIf(findServer("nats-server") === undefined)("delivery over NATS", () => {
+  let server: NatsServer;
+  let nc: NatsConnection;
+  const cleanups: (() => unknown)[] = [];
+
+  beforeAll(async () => {
+    server = await startNats();
+    nc = await connectNats(server);
+  });
+  afterAll(async () => {
+    await nc?.close();
+    await server?.remove();
+  });
+  afterEach(async () => {
+    for (const clean of cleanups.splice(0).reverse()) await clean();
+    const manager = await jetstreamManager(nc);
+    await manager.streams.delete(natsStream).catch(() => {});
+  });
+
+  const openCollector = async (config: object = {}, stream: object = {}) => {
+    const collector = await openTestCollector({ nats: { servers: [server.url], stream }, ...config });
+    cleanups.push(collector.close);
+    return collector;
+  };
+  /** Opens a collector and waits until it takes batches: the stream is there then. */
+  const openReadyCollector = async (config: object = {}, stream: object = {}) => {
+    const collector = await openCollector(config, stream);
+    await vi.waitFor(() => expect(collector.events).toContainEqual(expect.objectContaining({ event: "nats_taking" })), patience);
+    return collector;
+  };
+  const openAgent = async (host: string, options: Partial<TestAgentOptions> = {}) => {
+    const agent = await openTestAgent({ host, nats: { servers: [server.url] }, ...options });
+    cleanups.push(agent.close);
+    return agent;
+  };
+  /** Collects the acknowledgements for a host. */
+  const hearAcks = (host: string): Ack[] => {
+    const acks: Ack[] = [];
+    nc.subscribe(natsSubject("ack", host), {
+      callback: (_error, { data }) => {
+        const { frame } = decodeCollectorFrame(data);
+        if (frame.case === "ack") acks.push(frame.value);
+      },
+    });
+    return acks;
+  };
+
+  it("commits what agents of two hosts send, each sample once", async () => {
+    const collector = await openReadyCollector();
+    const agents = await Promise.all([openAgent("h1"), openAgent("h2 é")]);
+    const fates = await Promise.all(agents.map((agent) => agent.produce(200)));
+    expect(fates.flat().every((fate) => fate === "committed")).toBe(true);
+    expect(await countSamples(collector.http)).toBe(400);
+    expect(agents[0].codes()).toEqual([]);
+  });
+
+  it("tells the agent when its acknowledgement was lost, though the stream remembers the batch", async () => {
+    const manager = await jetstreamManager(nc);
+    const collector = await openCollector();
+    const agent = await openAgent("h1");
+    expect(await agent.produce(1)).toEqual(["committed"]);
+    await collector.close();
+    // A collector that commits and dies before a word of it.
+    const produced = agent.produce(3);
+    const consumer = await jetstream(nc).consumers.get(natsStream, natsConsumer);
+    for (let taken = 0; taken < 3; ) {
+      for await (const message of await consumer.fetch({ max_messages: 3, expires: 1000 })) {
+        taken++;
+        expect(message.headers?.get("Nats-Msg-Id")).toMatch(/^h1\/\d+\/\d+$/);
+        message.ack();
+      }
+    }
+    const names: string[] = [];
+    await vi.waitFor(async () => expect((await manager.streams.info(natsStream)).state.messages).toBe(3), patience);
+    for await (const message of await consumer.fetch({ max_messages: 3, expires: 1000 })) {
+      names.push(message.headers?.get("Nats-Msg-Id") ?? "");
+      message.nak();
+    }
+    expect(names.every((name) => name.endsWith("#2"))).toBe(true);
+    expect(agent.events).toContainEqual(expect.objectContaining({ event: "acks_lost" }));
+    await openCollector();
+    expect(await produced).toEqual(["committed", "committed", "committed"]);
+  });
+
+  it("leaves what waits in the stream there, while no collector takes it", async () => {
+    const collector = await openReadyCollector();
+    await collector.close();
+    const manager = await jetstreamManager(nc);
+    const agent = await openAgent("h1", { timing: { silence: 50, look: 20 } });
+    const produced = agent.produce(5);
+    await vi.waitFor(async () => expect((await manager.streams.info(natsStream)).state.messages).toBe(5), patience);
+    const { num_pending } = await manager.consumers.info(natsStream, natsConsumer);
+    // Enough looks for a resend, if there were to be one.
+    for (let look = 0; look < 20; look++) await manager.consumers.info(natsStream, natsConsumer);
+    expect([num_pending, (await manager.streams.info(natsStream)).state.last_seq]).toEqual([5, 5]);
+    expect(agent.delivery.counts.resent).toBe(0);
+    await openCollector();
+    expect(await produced).toEqual(Array(5).fill("committed"));
+  });
+
+  it("stores a batch once that came under two message ids", async () => {
+    const collector = await openReadyCollector();
+    const acks = hearAcks("h1");
+    const timeUs = Date.now() * 1000;
+    const bytes = encodeBatch(buildBatch(1, [{ measurement: "oracle", tags: {}, timeUs, fields: { number: 7 } }]));
+    for (const msgID of ["a", "a#2"]) await jetstream(nc).publish(natsSubject("batch", "h1"), bytes, { msgID });
+    await vi.waitFor(() => expect(acks.flatMap(({ committed }) => committed)).toHaveLength(2), patience);
+    expect(await countSamples(collector.http)).toBe(1);
+    expect(await readMetric(collector.http, "fleetmark_batches_repeated_total")).toBe(1);
+  });
+
+  it("puts poison into quarantine, says so, and goes on", async () => {
+    const collector = await openReadyCollector({ limits: { max_batch_bytes: 2048 } });
+    const acks = hearAcks("h1");
+    const js = jetstream(nc);
+    const subject = natsSubject("batch", "h1");
+    const timeUs = Date.now() * 1000;
+    const point = { measurement: "oracle", tags: {}, timeUs, fields: { number: 1 } };
+    const text = { ...point, fields: { text: "x".repeat(4096) } };
+    const whole = encodeBatch(buildBatch(3, [point]));
+    await js.publish(subject, new Uint8Array([1, 2, 3]));
+    await js.publish(subject, encodeBatch(buildBatch(1, [text])));
+    await js.publish(subject, encodeBatch(buildBatch(2, [point], "h2")));
+    await js.publish(subject, whole.subarray(0, whole.length - 3));
+    await js.publish("fleetmark.v1.batch.%68%31", encodeBatch(buildBatch(5, [point])));
+    await js.publish(subject, encodeBatch(buildBatch(4, [point])));
+    await vi.waitFor(() => expect(acks.flatMap(({ committed }) => committed)).toHaveLength(1), patience);
+    await vi.waitFor(() => expect(acks.flatMap(({ rejected }) => rejected)).toHaveLength(3), patience);
+    expect(acks.flatMap(({ rejected }) => rejected.map(({ code, id }) => [code, Number(id?.sequence)])).sort()).toEqual([
+      ["BATCH_FOREIGN", 2],
+      ["BATCH_MALFORMED", 3],
+      ["BATCH_TOO_LARGE", 1],
+    ]);
+    expect(await countSamples(collector.http)).toBe(1);
+    expect(await readMetric(collector.http, 'fleetmark_batches_rejected_total{code="BATCH_FOREIGN"}')).toBe(2);
+    const manager = await jetstreamManager(nc);
+    await vi.waitFor(async () => expect((await manager.streams.info(natsStream)).state.messages).toBe(0), patience);
+    const { num_ack_pending, num_pending } = await manager.consumers.info(natsStream, natsConsumer);
+    expect([num_ack_pending, num_pending]).toEqual([0, 0]);
+  });
+
+  it("says on both sides what a Hello that is wrong is refused for", async () => {
+    const collector = await openReadyCollector();
+    const answer = await nc.request(natsSubject("hello", "h1"), "nonsense", { timeout: 5000 });
+    expect(answer.headers?.get("Fleetmark-Code")).toBe("PROTOCOL_VIOLATION");
+    expect(await readMetric(collector.http, 'fleetmark_streams_refused_total{code="PROTOCOL_VIOLATION"}')).toBe(1);
+    expect(create(HelloSchema).host).toBe("");
+  });
+
+  it("keeps at the agents what a full stream does not take, and loses none of it", async () => {
+    const stream = { max_bytes: "1MiB" };
+    const collector = await openReadyCollector({}, stream);
+    await collector.close();
+    const agent = await openAgent("h1");
+    const other = await openAgent("h2");
+    const timeUs = Date.now() * 1000;
+    const send = (from: typeof agent, i: number) =>
+      from.delivery.recordResult({
+        measurement: "oracle",
+        tags: {},
+        timeUs: timeUs + i,
+        fields: { number: i, text: "x".repeat(50_000) },
+      });
+    const fates = Array.from({ length: 30 }, (_, i) => send(i % 2 === 0 ? agent : other, i));
+    await vi.waitFor(() => expect([...agent.codes(), ...other.codes()]).toContain("NATS_STREAM_FULL"), patience);
+    await openCollector({}, stream);
+    expect(await Promise.all(fates)).toEqual(Array(30).fill("committed"));
+  });
+
+  it("goes on by itself once there is a stream, and says meanwhile that there is none", async () => {
+    const agent = await openAgent("h1");
+    const fates = agent.produce(3);
+    await vi.waitFor(() => expect(agent.codes()).toContain("NATS_STREAM_MISSING"), patience);
+    await openCollector();
+    expect(await fates).toEqual(Array(3).fill("committed"));
+  });
+
+  it("sends all anew when the stream was deleted with what it held", async () => {
+    const collector = await openCollector();
+    const agent = await openAgent("h1");
+    expect(await agent.produce(1)).toEqual(["committed"]);
+    await collector.close();
+    const fates = agent.produce(4);
+    const manager = await jetstreamManager(nc);
+    await vi.waitFor(async () => expect((await manager.streams.info(natsStream)).state.messages).toBe(4), patience);
+    await vi.waitFor(() => expect(agent.events).toContainEqual(expect.objectContaining({ event: "position" })), patience);
+    await manager.streams.delete(natsStream);
+    await openCollector();
+    expect(await fates).toEqual(Array(4).fill("committed"));
+  });
+
+  describe("a stream that is not as configured", () => {
+    it("stops the ingest where the contract would break, says how to mend it, and goes on once it is", async () => {
+      const manager = await jetstreamManager(nc);
+      await manager.streams.add({ name: natsStream, subjects: ["fleetmark.v1.batch.*"], retention: "limits", discard: "old" });
+      const collector = await openCollector();
+      await vi.waitFor(() => expect(collector.codes()).toContain("NATS_STREAM_MISMATCH"), patience);
+      const said = collector.events.find(({ code }) => code === "NATS_STREAM_MISMATCH")?.msg;
+      expect(said).toContain('retention is "limits", wanted "workqueue"');
+      expect(said).toContain("delete the stream");
+      expect((await manager.streams.info(natsStream)).config.retention).toBe("limits");
+      const ready = await fetch(`http://127.0.0.1:${collector.http.port}/readyz`);
+      expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining("NATS_STREAM_MISMATCH")]);
+      await manager.streams.delete(natsStream);
+      const agent = await openAgent("h1");
+      expect(await agent.produce(1)).toEqual(["committed"]);
+      await vi.waitFor(
+        async () => expect((await fetch(`http://127.0.0.1:${collector.http.port}/readyz`)).ok).toBe(true),
+        patience,
+      );
+    });
+
+    it("says what only sizes it, leaves it, and goes on", async () => {
+      const first = await openCollector();
+      const agent = await openAgent("h1");
+      expect(await agent.produce(1)).toEqual(["committed"]);
+      await first.close();
+      const second = await openCollector({}, { max_bytes: "1GiB", max_age: "1d" });
+      expect(await agent.produce(1)).toEqual(["committed"]);
+      const said = second.events.find(({ code }) => code === "NATS_STREAM_MISMATCH")?.msg;
+      expect(said).toContain("`nats stream edit FLEETMARK --max-bytes 1073741824 --max-age 86400s` changes it");
+      expect(said).toContain("to keep it, configure nats.stream.max_bytes: 4294967296, nats.stream.max_age: 604800s");
+      const manager = await jetstreamManager(nc);
+      expect((await manager.streams.info(natsStream)).config.max_bytes).toBe(4 * 2 ** 30);
+    });
+  });
+});

@@ -1,0 +1,85 @@
+import type { Point } from "@fleetmark/shared/series";
+import * as library from "@nats-io/transport-node";
+import { type Logger, pino } from "pino";
+import { agentConfigSchema } from "../../agent/src/config.js";
+import { createDelivery, type Delivery } from "../../agent/src/delivery/delivery.js";
+import { type NatsTiming, openNatsLink } from "../../agent/src/delivery/nats-link.js";
+import { type Collector, startCollector } from "../../collector/src/collector.js";
+import { collectorConfigSchema } from "../../collector/src/config.js";
+import { makeFolder } from "./program.js";
+
+/** An event of a log. */
+export interface LogEvent {
+  readonly event: string;
+  readonly code?: string;
+  readonly msg?: string;
+  readonly [key: string]: unknown;
+}
+
+/** A logger that keeps its events. */
+export function recordLog(): { logger: Logger; events: LogEvent[]; codes: () => string[] } {
+  const events: LogEvent[] = [];
+  const logger = pino({ level: "debug", base: undefined }, { write: (line: string) => events.push(JSON.parse(line)) });
+  return { logger, events, codes: () => events.flatMap(({ code }) => code ?? []) };
+}
+
+/** The delivery of an agent over NATS, within this process. */
+export interface TestAgent {
+  readonly delivery: Delivery;
+  readonly events: LogEvent[];
+  readonly codes: () => string[];
+  /** Sends so many results; resolves with what became of each. */
+  produce(count: number): Promise<string[]>;
+}
+
+export interface TestAgentOptions {
+  readonly host: string;
+  /** What stands under `nats` in its configuration. */
+  readonly nats: object;
+  readonly timing?: Partial<NatsTiming>;
+}
+
+const quickTiming: NatsTiming = { silence: 1500, stuck: 600_000, look: 200, settle: 300, hello: 2000 };
+
+let clockUs = Date.now() * 1000;
+
+export async function openTestAgent({ host, nats, timing }: TestAgentOptions): Promise<TestAgent & { close(): Promise<void> }> {
+  const { logger, events, codes } = recordLog();
+  const config = agentConfigSchema.parse({ host, link: "nats", nats });
+  const delivery = await createDelivery({ host, maxBytes: 2 ** 26, flushInterval: 0.02, logger });
+  const introduction = { host, agentVersion: "0", hardwareClass: "test", inventoryJson: "{}" };
+  delivery.open((sender, counts) =>
+    openNatsLink({ config: config.nats, introduction, sender, counts, logger, library, timing: { ...quickTiming, ...timing } }),
+  );
+  return {
+    delivery,
+    events,
+    codes,
+    produce: (count) =>
+      Promise.all(
+        Array.from({ length: count }, () => {
+          const number = ++clockUs;
+          const point: Point = { measurement: "oracle", tags: {}, timeUs: number, fields: { number } };
+          return delivery.recordResult(point);
+        }),
+      ),
+    close: async () => void (await delivery.close(0)),
+  };
+}
+
+/** A collector within this process, on loopback, with its data in a folder of its own. */
+export async function openTestCollector(config: object): Promise<Collector & { events: LogEvent[]; codes: () => string[] }> {
+  const { logger, events, codes } = recordLog();
+  const folder = makeFolder();
+  const listen = { grpc: { listen: "127.0.0.1:0" }, http: { listen: "127.0.0.1:0" } };
+  const collector = await startCollector(collectorConfigSchema.parse({ data_dir: folder.path, ...listen, ...config }), logger);
+  return {
+    ...collector,
+    events,
+    codes,
+    close: async () => {
+      await collector.close();
+      folder.remove();
+    },
+  };
+}
