@@ -164,6 +164,30 @@ describe("what comes from outside", () => {
     expect(readFileSync(join(directory, "quarantine", kept[0])).equals(huge)).toBe(true);
   });
 
+  it("refuses the samples of new series beyond the limit, while known series go on, also after a restart", async () => {
+    const directory = makeDirectory();
+    const limits = { new_series_per_host_per_hour: 3, max_hosts: 1 };
+    const tagged = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_, i) => ({ ...cpu(1), tags: { cpu: `cpu${from + i}` } }));
+    const first = await start(directory, { limits });
+    const agent = await attachAgent(first.grpc);
+    agent.sendBatch(encodeBatch(buildBatch(1, tagged(0, 3))));
+    expect((await agent.nextAck()).refused).toEqual([]);
+    await first.close();
+    const second = await start(directory, { limits });
+    const again = await attachAgent(second.grpc);
+    // The first batches over the limit make it ask the store; until that answers they are let in.
+    again.sendBatch(encodeBatch(buildBatch(2, tagged(3, 7))));
+    expect((await again.nextAck()).refused).toEqual([]);
+    again.sendBatch(encodeBatch(buildBatch(3, [...tagged(0, 7), ...tagged(100, 104)])));
+    expect((await again.nextAck()).refused).toMatchObject([{ code: "SERIES_OVER_LIMIT", samples: 4 }]);
+    expect(await readCounter(second, 'samples_refused_total{code="SERIES_OVER_LIMIT"}')).toBe(4);
+
+    const other = connectAgent(second.grpc);
+    other.call.write(encodeAgentFrame(create(AgentFrameSchema, { frame: { case: "hello", value: makeHello({ host: "h2" }) } })));
+    expect(await other.ended).toMatchObject({ code: status.RESOURCE_EXHAUSTED, details: expect.stringContaining("1 hosts") });
+  });
+
   it("ends the stream of a batch whose id cannot be read, and keeps the batch", async () => {
     const directory = makeDirectory();
     const collector = await start(directory);

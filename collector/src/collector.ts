@@ -10,6 +10,8 @@ import { startGrpcIngest } from "./ingest/grpc.js";
 import { createIntake } from "./ingest/intake.js";
 import { type NatsIngest, startNatsIngest } from "./ingest/nats/nats.js";
 import { openQuarantine, type Quarantine } from "./ingest/quarantine.js";
+import { createSeriesGuard } from "./ingest/series-guard.js";
+import { createSeriesQuestion } from "./ingest/stored-series.js";
 import type { AgentStream } from "./ingest/stream.js";
 import { createWriter } from "./ingest/writer.js";
 import { createMetrics, type Metrics } from "./metrics.js";
@@ -102,7 +104,8 @@ export async function startCollector(
     const writer = createWriter(store, metrics, logger);
     const shared = { limits: config.limits, fleet, metrics, logger };
     const nextOwnId = createOwnIds();
-    const intake = createIntake({ ...shared, writer, quarantine, nextOwnId });
+    const guard = createSeriesGuard(config.limits.new_series_per_host_per_hour, createSeriesQuestion(store, logger));
+    const intake = createIntake({ ...shared, writer, quarantine, guard, nextOwnId });
     const selfTelemetry = startSelfTelemetry({
       ...{ name: config.name, usesNats: config.nats.servers.length > 0 },
       ...{ metrics, writer, logger, nextOwnId },

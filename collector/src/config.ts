@@ -33,6 +33,12 @@ const limitsSchema = z.strictObject({
     .prefault("4MiB"),
   time_ahead: durationSchema.describe("samples stamped further ahead of the collector's clock are refused").prefault("1h"),
   time_behind: durationSchema.describe("samples stamped further behind the collector's clock are refused").prefault("400d"),
+  max_series_per_batch: z.int().min(1).describe("most series of one batch; one with more is rejected").default(10_000),
+  new_series_per_host_per_hour: z
+    .int()
+    .min(1)
+    .describe("most series of a host that may be new in one hour; samples of others are refused, known series go on")
+    .default(20_000),
   max_hosts: z.int().min(1).describe("most hosts that are heard of within an hour; others are refused meanwhile").default(20_000),
   quarantine_bytes: byteSizeSchema.describe("size of the quarantine; the oldest batches leave it first").prefault("64MiB"),
 });

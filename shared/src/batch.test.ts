@@ -1,7 +1,8 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Batch, BatchBuilder, countSamples, decodeBatch, encodeBatch, maxStepUs } from "./batch.js";
+import { type Batch, BatchBuilder, countSamples, encodeBatch, maxStepUs } from "./batch.js";
+import { decodeBatch } from "./batch-decoder.js";
 import { FleetmarkError } from "./errors.js";
 import { BatchSchema } from "./gen/fleetmark/v1/fleet_pb.js";
 import { type Point, seriesKey } from "./series.js";

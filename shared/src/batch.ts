@@ -1,7 +1,7 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { errorMessage, FleetmarkError } from "./errors.js";
-import { BatchSchema, type Batch as WireBatch } from "./gen/fleetmark/v1/fleet_pb.js";
-import { checkSeries, type Point, type Series, seriesKey, seriesLimits } from "./series.js";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { FleetmarkError } from "./errors.js";
+import { BatchSchema } from "./gen/fleetmark/v1/fleet_pb.js";
+import { type Point, type Series, seriesKey } from "./series.js";
 
 /** Names a batch for ever: a resend keeps it, and a store that has it already changes nothing. */
 export interface BatchId {
@@ -22,7 +22,8 @@ export interface Columns<V> {
 /** A group of samples that is delivered, stored and acknowledged as one. Decoded, its series carry the tag `host`. */
 export interface Batch {
   readonly id: BatchId;
-  readonly series: Series[];
+  /** The dictionary. Batches of one host may share it, and caches go by its identity: once built it never changes. */
+  readonly series: readonly Series[];
   readonly numbers: Columns<number>;
   readonly texts: Columns<string>;
 }
@@ -124,90 +125,4 @@ export function encodeBatch(batch: Batch): Uint8Array {
       },
     }),
   );
-}
-
-function malformed(message: string, cause?: unknown): never {
-  throw new FleetmarkError("BATCH_MALFORMED", message, { cause });
-}
-
-function toSafeNumber(what: string, value: bigint): number {
-  const number = Number(value);
-  if (!Number.isSafeInteger(number)) malformed(`${what} ${value} is out of range`);
-  return number;
-}
-
-/**
- * Decodes the id of a message, checked.
- * @throws FleetmarkError BATCH_MALFORMED
- */
-export function decodeBatchId(id: { host: string; epochUs: bigint; sequence: bigint } | undefined): BatchId {
-  if (id === undefined) malformed("a batch without an id");
-  if (id.host === "" || id.host.length > 255) malformed(`a host name of ${id.host.length} characters`);
-  const epochUs = toSafeNumber("epoch", id.epochUs);
-  const sequence = toSafeNumber("sequence", id.sequence);
-  if (epochUs < 0 || sequence < 1) malformed(`a batch id with epoch ${epochUs} and sequence ${sequence}`);
-  return { host: id.host, epochUs, sequence };
-}
-
-function decodeSeries(wire: WireBatch, host: string): Series[] {
-  return wire.series.map((entry) => {
-    const tags: Record<string, string> = Object.create(null);
-    tags.host = host;
-    for (const { key, value } of entry.tags) {
-      if (key in tags)
-        malformed(`tag ${JSON.stringify(key.slice(0, 64))} of ${entry.measurement.slice(0, 64)} is given twice or reserved`);
-      tags[key] = value;
-    }
-    const series = { measurement: entry.measurement, tags, field: entry.field };
-    checkSeries(series);
-    return series;
-  });
-}
-
-interface WireColumns {
-  readonly seriesIndex: number[];
-  readonly timeDeltaUs: number[];
-}
-
-function decodeColumns<V>(what: string, wire: WireColumns, values: V[], seriesCount: number, base: number): Columns<V> {
-  const { seriesIndex, timeDeltaUs } = wire;
-  if (seriesIndex.length !== timeDeltaUs.length || seriesIndex.length !== values.length) {
-    malformed(`columns of ${what} differ in length: ${seriesIndex.length}, ${timeDeltaUs.length}, ${values.length}`);
-  }
-  const timeUs = new Array<number>(timeDeltaUs.length);
-  let time = base;
-  for (let i = 0; i < timeDeltaUs.length; i++) {
-    time += timeDeltaUs[i];
-    timeUs[i] = time;
-    if (seriesIndex[i] >= seriesCount) malformed(`sample ${i} of ${what} names series ${seriesIndex[i]} of ${seriesCount}`);
-  }
-  if (!Number.isSafeInteger(time)) malformed(`times of ${what} are out of range`);
-  return { series: seriesIndex, timeUs, values };
-}
-
-/**
- * Decodes and checks a batch. Every series gets the tag `host` from the batch's id.
- * Values are not judged here: a NaN or a time far ahead costs its sample, not the batch.
- * @throws FleetmarkError BATCH_MALFORMED or SERIES_INVALID; never anything else, whatever the bytes are
- */
-export function decodeBatch(bytes: Uint8Array): Batch {
-  let wire: WireBatch;
-  try {
-    wire = fromBinary(BatchSchema, bytes);
-  } catch (cause) {
-    malformed(`not a Batch message: ${errorMessage(cause)}`, cause);
-  }
-  const id = decodeBatchId(wire.id);
-  const series = decodeSeries(wire, id.host);
-  const base = toSafeNumber("base time", wire.baseTimeUs);
-  const numbers = wire.numbers ?? { seriesIndex: [], timeDeltaUs: [], value: [] };
-  const texts = wire.texts ?? { seriesIndex: [], timeDeltaUs: [], text: [] };
-  const tooLong = texts.text.find((text) => text.length > seriesLimits.textLength);
-  if (tooLong !== undefined) malformed(`a text of ${tooLong.length} characters (the limit is ${seriesLimits.textLength})`);
-  return {
-    id,
-    series,
-    numbers: decodeColumns("numbers", numbers, numbers.value, series.length, base),
-    texts: decodeColumns("texts", texts, texts.text, series.length, base),
-  };
 }

@@ -55,6 +55,10 @@ const catalogue = {
     exit: 3,
     remedy: "The batch is kept in quarantine; make the agent's batches smaller than the collector's limit.",
   },
+  BATCH_TOO_MANY_SERIES: {
+    exit: 3,
+    remedy: "The batch is kept in quarantine; check for a tag that takes ever new values, or raise limits.max_series_per_batch.",
+  },
   BATCH_FOREIGN: { exit: 3, remedy: "An agent may send only as the host of its Hello; check for two agents with one name." },
   HOST_FOREIGN: {
     exit: 3,
@@ -65,6 +69,10 @@ const catalogue = {
     remedy: "Check what sends under so many names, or raise limits.max_hosts of the collector.",
   },
   SERIES_INVALID: { exit: 3, remedy: "Names and tags must keep to the limits that docs/architecture.md lists." },
+  SERIES_OVER_LIMIT: {
+    exit: 3,
+    remedy: "Check the host for a tag that takes ever new values, or raise limits.new_series_per_host_per_hour of the collector.",
+  },
   RECORD_INVALID: {
     exit: 3,
     remedy: "A result or run lacks a field or holds a wrong one; run agents and collectors of the same version.",

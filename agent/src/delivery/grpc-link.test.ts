@@ -1,5 +1,5 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { decodeBatch } from "@fleetmark/shared/batch";
+import { decodeBatch } from "@fleetmark/shared/batch-decoder";
 import type { Point } from "@fleetmark/shared/series";
 import { protocolVersion } from "@fleetmark/shared/wire";
 import { status } from "@grpc/grpc-js";

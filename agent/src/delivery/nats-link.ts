@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { chooseBackoff } from "@fleetmark/shared/backoff";
-import { batchKey, decodeBatchId } from "@fleetmark/shared/batch";
+import { batchKey } from "@fleetmark/shared/batch";
+import { decodeBatchId } from "@fleetmark/shared/batch-decoder";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { type Ack, AgentFrameSchema, type Welcome } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import { natsInboxPrefix, natsSubject } from "@fleetmark/shared/nats";

@@ -1,4 +1,5 @@
-import { type Batch, decodeBatch, maxStepUs } from "@fleetmark/shared/batch";
+import { type Batch, maxStepUs } from "@fleetmark/shared/batch";
+import { decodeBatch } from "@fleetmark/shared/batch-decoder";
 import { type Point, seriesLimits } from "@fleetmark/shared/series";
 import fc from "fast-check";
 import { expect, test } from "vitest";

@@ -1,5 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { type Batch, decodeBatch } from "@fleetmark/shared/batch";
+import type { Batch } from "@fleetmark/shared/batch";
+import { decodeBatch } from "@fleetmark/shared/batch-decoder";
 import {
   AckSchema,
   type AgentFrame,

@@ -1,5 +1,6 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { countSamples, encodeBatch } from "@fleetmark/shared/batch";
+import { decodeDictionary, outlineBatch } from "@fleetmark/shared/batch-decoder";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { BatchSchema } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import { resultToPoint, runToPoint } from "@fleetmark/shared/result";
@@ -7,15 +8,17 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { collectorConfigSchema } from "../config.js";
 import { buildBatch, makeResult, makeRun } from "../test-support.js";
-import { type Admission, admitBatch, readBatchId } from "./admit.js";
+import { type Admission, admitBatch } from "./admit.js";
+import type { RefusedSeries } from "./series-guard.js";
 
 const { limits } = collectorConfigSchema.parse({});
 const nowUs = 1_700_000_000_000_000;
 const dayUs = 86_400e6;
 const cpu = (value: number, timeUs = nowUs) => ({ measurement: "cpu", tags: {}, timeUs, fields: { usage_user: value } });
 
-function admit(bytes: Uint8Array, host = "h1"): Admission {
-  return admitBatch(bytes, readBatchId(bytes), host, limits, nowUs);
+function admit(bytes: Uint8Array, host = "h1", refused?: RefusedSeries): Admission {
+  const rules = { limits, readDictionary: decodeDictionary, judgeSeries: () => refused, nowUs };
+  return admitBatch(bytes, outlineBatch(bytes), host, rules);
 }
 
 function rejection(bytes: Uint8Array, host?: string): string {
@@ -68,10 +71,35 @@ describe("admitBatch", () => {
     expect(rejection(tagged(10_000))).toBe("SERIES_INVALID");
   });
 
+  it("rejects a batch of too many series before it looks at them", () => {
+    const points = Array.from({ length: 10_001 }, (_, i) => ({ ...cpu(1), tags: { cpu: String(i) } }));
+    expect(rejection(encodeBatch(buildBatch(1, points)))).toBe("BATCH_TOO_MANY_SERIES");
+    expect(rejection(encodeBatch(buildBatch(1, points.slice(1))))).toBe("admitted");
+  });
+
+  it("refuses the samples of refused series, and takes these out of the dictionary", () => {
+    const points = ["a", "b", "c"].map((name, i) => ({ ...cpu(i), tags: { cpu: name } }));
+    const { batch, refused } = admit(encodeBatch(buildBatch(1, [...points, ...points])), "h1", [false, true, false]);
+    expect([...refused]).toEqual([["SERIES_OVER_LIMIT", 2]]);
+    expect(batch.series.map(({ tags }) => tags.cpu)).toEqual(["a", "c"]);
+    expect(batch.numbers.series.map((index) => batch.series[index].tags.cpu)).toEqual(["a", "c", "a", "c"]);
+    expect(batch.numbers.values).toEqual([0, 2, 0, 2]);
+  });
+
+  it("refuses a record whole of which one series is refused", () => {
+    const point = resultToPoint(makeResult({ time_us: nowUs }));
+    const fields = Object.keys(point.fields).length;
+    const refusal = Array.from({ length: fields }, (_, i) => i === 0);
+    expect(Object.fromEntries(admit(encodeBatch(buildBatch(1, [point])), "h1", refusal).refused)).toEqual({
+      SERIES_OVER_LIMIT: 1,
+      RECORD_INVALID: fields - 1,
+    });
+  });
+
   it("reads the id of a batch of which nothing else decodes", () => {
     const encoded = toBinary(BatchSchema, create(BatchSchema, { id: { host: "h1", epochUs: 1000n, sequence: 7n } }));
     const broken = Buffer.concat([encoded, Buffer.from([0x22, 0x7f, 0x01])]);
-    expect(readBatchId(broken)).toEqual({ host: "h1", epochUs: 1000, sequence: 7 });
+    expect(outlineBatch(broken).id).toEqual({ host: "h1", epochUs: 1000, sequence: 7 });
     expect(rejection(broken)).toBe("BATCH_MALFORMED");
   });
 

@@ -1,11 +1,11 @@
-import { fromBinary } from "@bufbuild/protobuf";
-import { BinaryReader } from "@bufbuild/protobuf/wire";
-import { type Batch, type BatchId, type Columns, decodeBatch, decodeBatchId } from "@fleetmark/shared/batch";
-import { type ErrorCode, errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
-import { BatchIdSchema, BatchSchema } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
+import type { Batch, Columns } from "@fleetmark/shared/batch";
+import { type BatchOutline, decodeBatch, type ReadDictionary } from "@fleetmark/shared/batch-decoder";
+import { type ErrorCode, FleetmarkError } from "@fleetmark/shared/errors";
 import { pointToResult, pointToRun } from "@fleetmark/shared/result";
+import type { Series } from "@fleetmark/shared/series";
 import type { IngestLimits } from "../config.js";
 import { readBatchPoints } from "../judge/points.js";
+import type { RefusedSeries } from "./series-guard.js";
 
 /** What of a batch is stored, and how many of its samples are refused, by code. */
 export interface Admission {
@@ -13,55 +13,52 @@ export interface Admission {
   readonly refused: ReadonlyMap<ErrorCode, number>;
 }
 
-const idFieldNumber = BatchSchema.field.id.number;
+/** What a batch is judged by. */
+export interface AdmissionRules {
+  readonly limits: IngestLimits;
+  readonly readDictionary: ReadDictionary;
+  readonly judgeSeries: (series: readonly Series[]) => RefusedSeries;
+  /** Microseconds since the Unix epoch. */
+  readonly nowUs: number;
+}
+
 const recordMeasurements = new Set(["benchmark", "run"]);
 
-/**
- * Reads the id of an encoded batch of which nothing else need make sense, so that it can be rejected by name.
- * @throws FleetmarkError BATCH_MALFORMED
- */
-export function readBatchId(bytes: Uint8Array): BatchId {
-  try {
-    const reader = new BinaryReader(bytes);
-    while (reader.pos < reader.len) {
-      const [field, wireType] = reader.tag();
-      if (field === idFieldNumber) return decodeBatchId(fromBinary(BatchIdSchema, reader.bytes()));
-      reader.skip(wireType, field);
-    }
-  } catch (cause) {
-    throw new FleetmarkError("BATCH_MALFORMED", `a batch without a readable id: ${errorMessage(cause)}`, { cause });
-  }
-  throw new FleetmarkError("BATCH_MALFORMED", "a batch without an id");
-}
-
 /** Why each sample is refused; undefined where it is not. */
-interface Verdicts {
-  readonly numbers: (ErrorCode | undefined)[];
-  readonly texts: (ErrorCode | undefined)[];
+type Verdicts = (ErrorCode | undefined)[];
+
+interface Bounds {
+  readonly earliest: number;
+  readonly latest: number;
 }
 
-function judgeTimes(times: readonly number[], nowUs: number, limits: IngestLimits): (ErrorCode | undefined)[] {
-  const latest = nowUs + limits.time_ahead * 1e6;
-  const earliest = nowUs - limits.time_behind * 1e6;
-  return times.map((time) => (time > latest ? "TIME_AHEAD" : time < earliest ? "TIME_BEHIND" : undefined));
+function judgeSample(timeUs: number, value: number | string, seriesRefused: boolean, bounds: Bounds): ErrorCode | undefined {
+  if (timeUs > bounds.latest) return "TIME_AHEAD";
+  if (timeUs < bounds.earliest) return "TIME_BEHIND";
+  if (typeof value === "number" && !Number.isFinite(value)) return "VALUE_NOT_FINITE";
+  return seriesRefused ? "SERIES_OVER_LIMIT" : undefined;
 }
 
-function judgeSamples(batch: Batch, nowUs: number, limits: IngestLimits): Verdicts {
-  const { numbers, texts } = batch;
-  const ofTime = judgeTimes(numbers.timeUs, nowUs, limits);
-  return {
-    numbers: ofTime.map((code, i) => code ?? (Number.isFinite(numbers.values[i]) ? undefined : "VALUE_NOT_FINITE")),
-    texts: judgeTimes(texts.timeUs, nowUs, limits),
-  };
+/** Whether no sample of the columns has anything against it: so it is nearly always, and then nothing is allocated for it. */
+function areFine({ timeUs, values }: Columns<number | string>, { earliest, latest }: Bounds): boolean {
+  for (let i = 0; i < timeUs.length; i++) {
+    const value = values[i];
+    if (timeUs[i] > latest || timeUs[i] < earliest || (typeof value === "number" && !Number.isFinite(value))) return false;
+  }
+  return true;
+}
+
+function judgeColumns({ series, timeUs, values }: Columns<number | string>, refused: RefusedSeries, bounds: Bounds): Verdicts {
+  return timeUs.map((time, i) => judgeSample(time, values[i], refused?.[series[i]] ?? false, bounds));
 }
 
 /** Refuses the samples of results and runs that do not read back whole: a record without one of its numbers is none. */
-function judgeRecords(batch: Batch, verdicts: Verdicts): void {
+function judgeRecords(batch: Batch, ofNumbers: Verdicts, ofTexts: Verdicts): void {
   for (const { point, numbers, texts } of readBatchPoints(batch, recordMeasurements)) {
-    const damaged = numbers.some((i) => verdicts.numbers[i] !== undefined) || texts.some((i) => verdicts.texts[i] !== undefined);
+    const damaged = numbers.some((i) => ofNumbers[i] !== undefined) || texts.some((i) => ofTexts[i] !== undefined);
     if (!damaged && readsBack(point)) continue;
-    for (const i of numbers) verdicts.numbers[i] ??= "RECORD_INVALID";
-    for (const i of texts) verdicts.texts[i] ??= "RECORD_INVALID";
+    for (const i of numbers) ofNumbers[i] ??= "RECORD_INVALID";
+    for (const i of texts) ofTexts[i] ??= "RECORD_INVALID";
   }
 }
 
@@ -75,41 +72,63 @@ function readsBack(point: Parameters<typeof pointToResult>[0]): boolean {
   }
 }
 
-function keepAccepted<V>(columns: Columns<V>, verdicts: readonly (ErrorCode | undefined)[]): Columns<V> {
-  if (verdicts.every((code) => code === undefined)) return columns;
+/** Keeps the accepted samples; `places` gives the new place of each series in the dictionary. */
+function keepAccepted<V>(columns: Columns<V>, verdicts: Verdicts, places: readonly number[]): Columns<V> {
   const accepted = (_: unknown, i: number): boolean => verdicts[i] === undefined;
   return {
-    series: columns.series.filter(accepted),
+    series: columns.series.filter(accepted).map((index) => places[index]),
     timeUs: columns.timeUs.filter(accepted),
     values: columns.values.filter(accepted),
   };
 }
 
-function countRefused({ numbers, texts }: Verdicts): Map<ErrorCode, number> {
+function countRefused(...verdicts: Verdicts[]): Map<ErrorCode, number> {
   const refused = new Map<ErrorCode, number>();
-  for (const code of [...numbers, ...texts]) {
+  for (const code of verdicts.flat()) {
     if (code !== undefined) refused.set(code, (refused.get(code) ?? 0) + 1);
   }
   return refused;
 }
 
+const nothingRefused: ReadonlyMap<ErrorCode, number> = new Map();
+
+/** Judges the samples of a decoded batch one by one. A series that is refused leaves the dictionary, or a store would make it all the same. */
+function judgeBatch(batch: Batch, refusedSeries: RefusedSeries, bounds: Bounds): Admission {
+  const { numbers, texts } = batch;
+  const hasRecords = batch.series.some(({ measurement }) => recordMeasurements.has(measurement));
+  if (!hasRecords && refusedSeries === undefined && areFine(numbers, bounds) && areFine(texts, bounds)) {
+    return { batch, refused: nothingRefused };
+  }
+  const ofNumbers = judgeColumns(numbers, refusedSeries, bounds);
+  const ofTexts = judgeColumns(texts, refusedSeries, bounds);
+  if (hasRecords) judgeRecords(batch, ofNumbers, ofTexts);
+  const refused = countRefused(ofNumbers, ofTexts);
+  if (refused.size === 0 && refusedSeries === undefined) return { batch, refused };
+  let kept = 0;
+  const places = batch.series.map((_, i) => (refusedSeries?.[i] ? -1 : kept++));
+  const series = refusedSeries === undefined ? batch.series : batch.series.filter((_, i) => !refusedSeries[i]);
+  const [keptNumbers, keptTexts] = [keepAccepted(numbers, ofNumbers, places), keepAccepted(texts, ofTexts, places)];
+  return { batch: { id: batch.id, series, numbers: keptNumbers, texts: keptTexts }, refused };
+}
+
 /**
- * Judges an encoded batch of this id that came from a host.
- * @throws FleetmarkError BATCH_FOREIGN, BATCH_TOO_LARGE, BATCH_MALFORMED, SERIES_INVALID when it is rejected whole and for ever
+ * Judges an encoded batch that came from a host.
+ * @throws FleetmarkError BATCH_FOREIGN, BATCH_TOO_LARGE, BATCH_TOO_MANY_SERIES, BATCH_MALFORMED, SERIES_INVALID when it is rejected whole
+ *   and for ever
  */
-export function admitBatch(bytes: Uint8Array, id: BatchId, host: string, limits: IngestLimits, nowUs: number): Admission {
+export function admitBatch(bytes: Uint8Array, outline: BatchOutline, host: string, rules: AdmissionRules): Admission {
+  const { limits, nowUs } = rules;
+  const { id, seriesCount } = outline;
   if (id.host !== host) throw new FleetmarkError("BATCH_FOREIGN", `a batch of host ${id.host} from ${host}`);
   if (bytes.length > limits.max_batch_bytes) {
     const message = `a batch of ${bytes.length} bytes (the limit is ${limits.max_batch_bytes})`;
     throw new FleetmarkError("BATCH_TOO_LARGE", message);
   }
-  const batch = decodeBatch(bytes);
-  const verdicts = judgeSamples(batch, nowUs, limits);
-  judgeRecords(batch, verdicts);
-  const kept = {
-    ...batch,
-    numbers: keepAccepted(batch.numbers, verdicts.numbers),
-    texts: keepAccepted(batch.texts, verdicts.texts),
-  };
-  return { batch: kept, refused: countRefused(verdicts) };
+  if (seriesCount > limits.max_series_per_batch) {
+    const message = `a batch of ${seriesCount} series (the limit is ${limits.max_series_per_batch})`;
+    throw new FleetmarkError("BATCH_TOO_MANY_SERIES", message);
+  }
+  const batch = decodeBatch(bytes, outline, rules.readDictionary);
+  const bounds = { earliest: nowUs - limits.time_behind * 1e6, latest: nowUs + limits.time_ahead * 1e6 };
+  return judgeBatch(batch, rules.judgeSeries(batch.series), bounds);
 }

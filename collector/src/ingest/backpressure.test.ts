@@ -13,6 +13,7 @@ import { attachAgent, buildBatch, makeDirectory, type TestAgent } from "../test-
 import { startGrpcIngest } from "./grpc.js";
 import { createIntake } from "./intake.js";
 import { openQuarantine } from "./quarantine.js";
+import { createSeriesGuard } from "./series-guard.js";
 import type { AgentStream } from "./stream.js";
 import { createWriter } from "./writer.js";
 
@@ -61,7 +62,8 @@ async function serve(): Promise<Served> {
   const writer = createWriter(slow.store, metrics, logger);
   const quarantine = await openQuarantine(makeDirectory(), 2 ** 20);
   const shared = { limits, fleet, metrics, logger };
-  const intake = createIntake({ ...shared, writer, quarantine, nextOwnId: () => ({ epochUs: 1, sequence: 1 }) });
+  const guard = createSeriesGuard(limits.new_series_per_host_per_hour, async () => []);
+  const intake = createIntake({ ...shared, writer, quarantine, guard, nextOwnId: () => ({ epochUs: 1, sequence: 1 }) });
   const parts = { ...shared, intake, streams: new Set<AgentStream>(), attached: new Map<string, AgentStream>() };
   const server = await startGrpcIngest(grpc, parts, writer.failure);
   onTestFinished(async () => {

@@ -1,4 +1,5 @@
 import type { BatchId } from "@fleetmark/shared/batch";
+import { outlineBatch } from "@fleetmark/shared/batch-decoder";
 import { type ErrorCode, errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { Hello, Progress } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import type { Logger } from "pino";
@@ -7,9 +8,11 @@ import type { IngestLimits } from "../config.js";
 import type { AgentHello, Fleet, HostState } from "../fleet.js";
 import { addKpis } from "../judge/enrich.js";
 import type { Metrics } from "../metrics.js";
-import { type Admission, admitBatch, readBatchId } from "./admit.js";
+import { type Admission, admitBatch } from "./admit.js";
+import { createDictionaryReader } from "./dictionaries.js";
 import { buildAgentBatch, checkHello, checkProgress } from "./hello.js";
 import type { Quarantine } from "./quarantine.js";
+import type { SeriesGuard } from "./series-guard.js";
 import type { Writer } from "./writer.js";
 
 /** What finally became of a batch; no resend changes it. */
@@ -46,6 +49,7 @@ export interface IntakeParts {
   readonly limits: IngestLimits;
   readonly writer: Writer;
   readonly quarantine: Quarantine;
+  readonly guard: SeriesGuard;
   readonly fleet: Fleet;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -71,7 +75,8 @@ function toFleetmarkError(thrown: unknown, logger: Logger): FleetmarkError {
 }
 
 export function createIntake(parts: IntakeParts): Intake {
-  const { limits, fleet, metrics, logger, writer } = parts;
+  const { limits, fleet, guard, metrics, logger, writer } = parts;
+  const readDictionary = createDictionaryReader();
 
   const noteRefused = (refused: Admission["refused"], host: HostState): void => {
     for (const [code, samples] of refused) {
@@ -110,10 +115,14 @@ export function createIntake(parts: IntakeParts): Intake {
       const nowUs = readClockUs();
       let id: BatchId | undefined;
       try {
-        id = readBatchId(bytes);
+        const outline = outlineBatch(bytes);
+        id = outline.id;
         const host = fleet.note(source.host, nowUs);
         host.counters.batches_received++;
-        const { batch, refused } = admitBatch(bytes, id, source.host, limits, nowUs);
+        const { batch, refused } = admitBatch(bytes, outline, source.host, {
+          ...{ limits, readDictionary, nowUs },
+          judgeSeries: (series) => guard.judge(host, series, nowUs),
+        });
         // The KPIs that its results give are committed with it: it is acknowledged once all of it is.
         const enriched = addKpis(batch);
         noteRefused(refused, host);

@@ -1,0 +1,61 @@
+import { hash } from "node:crypto";
+import { decodeDictionary, type ReadDictionary } from "@fleetmark/shared/batch-decoder";
+import type { Series } from "@fleetmark/shared/series";
+
+/**
+ * The dictionaries that agents sent of late. An agent sends the same one with every batch of its telemetry: decoded and checked once, a
+ * batch of fifty samples costs a tenth of what it did.
+ */
+
+interface Remembered {
+  readonly series: readonly Series[];
+  readonly weight: number;
+}
+
+/** Room for the dictionaries of 10 000 hosts of fifty series. */
+const mostBytes = 64 * 2 ** 20;
+/** What a dictionary weighs in memory, by its encoded bytes and its series: measured, names and tags shared. */
+const weighDictionary = (encodedBytes: number, count: number): number => 300 + encodedBytes + 40 * count;
+/** Names of measurements and fields that are kept once; the fleet's probes have some hundreds. */
+const mostNames = 10_000;
+
+/** Creates a reader that remembers, by the bytes and the host; what is not asked for is forgotten first. */
+export function createDictionaryReader(): ReadDictionary {
+  const remembered = new Map<string, Remembered>();
+  const names = new Map<string, string>();
+  let bytes = 0;
+
+  const share = (name: string): string => {
+    const known = names.get(name);
+    if (known !== undefined) return known;
+    if (names.size >= mostNames) names.clear();
+    names.set(name, name);
+    return name;
+  };
+
+  const remember = (key: string, entry: Remembered): void => {
+    remembered.set(key, entry);
+    bytes += entry.weight;
+    for (const [oldest, { weight }] of remembered) {
+      if (bytes <= mostBytes) return;
+      remembered.delete(oldest);
+      bytes -= weight;
+    }
+  };
+
+  return (dictionary, host) => {
+    const key = `${hash("sha256", dictionary, "base64")} ${host}`;
+    const known = remembered.get(key);
+    if (known !== undefined) {
+      // Moved to the end: the order of the map is the order of use.
+      remembered.delete(key);
+      remembered.set(key, known);
+      return known.series;
+    }
+    const series = decodeDictionary(dictionary, host).map(({ measurement, tags, field }) => {
+      return { measurement: share(measurement), tags, field: share(field) };
+    });
+    remember(key, { series, weight: weighDictionary(dictionary.length, series.length) });
+    return series;
+  };
+}
