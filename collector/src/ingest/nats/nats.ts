@@ -15,7 +15,7 @@ import { readDelivery } from "./delivery.js";
 import { jetStreamError } from "./failure.js";
 import { startPuller } from "./puller.js";
 import { createSettlements } from "./settlements.js";
-import { ackWaitSeconds, ensureStream } from "./stream.js";
+import { ensureStream } from "./stream.js";
 import { type ConsumerFigures, isStuck } from "./watchdog.js";
 
 /** Takes batches from JetStream, for as long as it is open. It connects and reconnects by itself. */
@@ -54,6 +54,7 @@ export async function startNatsIngest(config: NatsIngestConfig, parts: NatsInges
   let complaint = "";
   const denied = new Set<string>();
   let figures: ConsumerFigures | undefined;
+  let alive: NodeJS.Timeout | undefined;
 
   const publish = (subject: string, payload: Uint8Array | string): void => {
     // What can't be told now, the server and the agents find out by themselves: the one delivers again, the others send again.
@@ -173,8 +174,11 @@ export async function startNatsIngest(config: NatsIngestConfig, parts: NatsInges
     while (reading && !connection.isClosed()) {
       try {
         const manager = await jetstreamManager(connection, { checkAPI: false });
-        await ensureStream(manager, config.stream, complain);
+        const ackWaitMs = await ensureStream(manager, config.stream, complain);
         noteWell();
+        clearInterval(alive);
+        // Well within the time after which the server would give a message to another collector.
+        alive = setInterval(custody.keepAlive, Math.max(100, ackWaitMs / 3));
         const reason = await fetchAll(connection, manager);
         if (reason !== undefined) throw reason;
         waitMs = timing.retry.first;
@@ -208,8 +212,6 @@ export async function startNatsIngest(config: NatsIngestConfig, parts: NatsInges
       logger.error({ event: "nats_denied", code: reason.code, remedy: reason.remedy }, reason.message);
     },
   });
-  // Well within the time after which the server would give a message to another collector.
-  const alive = setInterval(custody.keepAlive, (ackWaitSeconds * 1000) / 3);
   const sweeping = setInterval(() => attendance.sweep(readClockUs()), timing.inspect);
 
   return {

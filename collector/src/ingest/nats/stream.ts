@@ -5,7 +5,7 @@ import type { NatsIngestConfig } from "../../config.js";
 import { jetStreamError } from "./failure.js";
 
 /** Seconds after which a batch that a collector has in hand goes to another, unless the first says that it still works on it. */
-export const ackWaitSeconds = 15;
+const ackWaitSeconds = 15;
 /** Batches that all collectors together may have in hand; each one bounds its own far below. */
 const maxAckPending = 16_384;
 /** Seconds in which a publish with the same id is a repetition; an agent's own repetitions come within seconds. */
@@ -126,13 +126,14 @@ const consumerMissing = 10_014;
 /**
  * Finds the stream and the consumer, and makes what is missing. What exists is never altered: what differs is said.
  * @param tell hears of differences that do not stand in the way
+ * @returns the milliseconds after which a batch in hand goes to another collector
  * @throws FleetmarkError NATS_STREAM_MISMATCH, NATS_NO_JETSTREAM, NATS_FAILED
  */
 export async function ensureStream(
   manager: JetStreamManager,
   config: NatsIngestConfig["stream"],
   tell: (difference: FleetmarkError) => void,
-): Promise<void> {
+): Promise<number> {
   const judge = (differences: readonly Difference[], explain: typeof explainStream): void => {
     if (differences.length === 0) return;
     const mismatch = new FleetmarkError("NATS_STREAM_MISMATCH", explain(differences));
@@ -154,6 +155,7 @@ export async function ensureStream(
       consumerMissing,
     );
     judge(compareConfig<ConsumerConfig>(durable, consumer), explainConsumer);
+    return (durable.ack_wait ?? ackWaitSeconds * nanos) / 1e6;
   } catch (thrown) {
     throw jetStreamError(thrown);
   }
