@@ -64,6 +64,14 @@ grafana: build ## Write what Grafana is provisioned with, from deploy/grafana/sr
 grafana-fresh: build ## Check that what Grafana is provisioned with is up to date
 	@node deploy/grafana/dist/generate.js --check
 
+.PHONY: grafana-check
+grafana-check: build servers ## Run every dashboard query and alert rule on a real run and a simulated fleet (HOSTS=50 DAYS=7; ten minutes)
+	@node test/run.mjs test/grafana/check.ts
+
+.PHONY: grafana-preview
+grafana-preview: build servers ## Draw every dashboard as a page in grafana-preview/, without Grafana (URL=http://… of an InfluxDB)
+	@node test/run.mjs test/grafana/preview.ts
+
 # Servers that tests start, from Debian's packages: what this machine lacks is unpacked here, and nothing is installed on it.
 SERVER_PACKAGES := influxdb:influxd nats-server:nats-server victoria-metrics:victoria-metrics
 

@@ -15,7 +15,8 @@ export interface PanelReport {
   readonly panels: number;
   readonly queries_run: number;
   readonly failed: readonly string[];
-  readonly empty: number;
+  /** Empty answers by cause. */
+  readonly empty: Readonly<Record<string, number>>;
   readonly empty_without_cause: readonly string[];
   readonly wrong_series: readonly string[];
   readonly over_one_second: number;
@@ -91,13 +92,19 @@ function hostsIn({ series }: Answer): Set<string> {
 /**
  * Runs every query of every dashboard with all, one and several selected, over a range, and tells what failed, what is empty although data
  * exist, and what has other hosts than those selected.
+ * @param trouble whether the data hold some of everything that can go wrong, so that panels of it must show it
  */
-export async function checkPanels(reader: InfluxReader, shown: TimeRange, slowest: number): Promise<PanelReport> {
+export async function checkPanels(
+  reader: InfluxReader,
+  shown: TimeRange,
+  trouble: "injected" | "none",
+  slowest: number,
+): Promise<PanelReport> {
   const failed: string[] = [];
   const emptyWithoutCause: string[] = [];
   const wrongSeries: string[] = [];
   const timings: SlowQuery[] = [];
-  let empty = 0;
+  const empty: Record<string, number> = {};
   for (const dashboard of dashboards) {
     for (const { name, selection } of await chooseSelections(reader, dashboard)) {
       for (const placed of listQueries(dashboard)) {
@@ -109,16 +116,19 @@ export async function checkPanels(reader: InfluxReader, shown: TimeRange, slowes
           failed.push(`${where}: ${answer.error}`);
           continue;
         }
-        const trouble = ofTrouble.test(placed.place) || placed.place === "annotation Environment changes";
+        const mayBeQuiet = ofTrouble.test(placed.place) || placed.place === "annotation Environment changes";
         if (answer.series.length === 0) {
-          empty++;
-          const cause = trouble && name !== "all" ? "no trouble there" : await explainEmpty(reader, placed.query.query);
+          const cause =
+            mayBeQuiet && (trouble === "none" || name !== "all")
+              ? "no trouble there"
+              : await explainEmpty(reader, placed.query.query);
           if (cause === undefined) emptyWithoutCause.push(where);
+          else empty[cause] = (empty[cause] ?? 0) + 1;
           continue;
         }
         const hosts = hostsIn(answer);
         const wanted = placed.query.query.includes('FROM "collector"') ? selection.collector : selection.host;
-        if (trouble || hosts.size === 0 || !Array.isArray(wanted)) continue;
+        if (mayBeQuiet || hosts.size === 0 || !Array.isArray(wanted)) continue;
         if (hosts.size !== wanted.length || wanted.some((host) => !hosts.has(host)))
           wrongSeries.push(`${where}: ${[...hosts].join(", ")}`);
       }

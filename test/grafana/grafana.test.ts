@@ -18,7 +18,7 @@ describe.skipIf(findServer("influxd") === undefined)("dashboards and alert rules
     server = await startDatabase();
     await fillWithFleet(server.url, { hosts: leastHosts, fromMs, toMs, tickMs: 60_000, runMs: 20 * 60_000 });
     const reader = openReader(server.url);
-    panels = await checkPanels(reader, { fromMs, toMs }, 3);
+    panels = await checkPanels(reader, { fromMs, toMs }, "injected", 3);
     alerts = await checkAlerts(reader, toMs, listBreaches());
   }, 240_000);
 

@@ -14,7 +14,7 @@ export const keepAll: Retention = {
 export const hourUs = 3.6e9;
 
 /** Measurements that are kept whole, apart from telemetry: they are few, and people look back on them for years. */
-export const recordMeasurements: readonly string[] = ["benchmark", "run", "kpi", "verdict", "alert"];
+export const recordMeasurements: readonly string[] = ["benchmark", "run", "run_window", "kpi", "verdict", "alert"];
 
 const records = new Set(recordMeasurements);
 

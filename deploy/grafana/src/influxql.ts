@@ -6,8 +6,8 @@
 export interface Select {
   /** Expressions, such as `as(mean("usage_user"), "user")`. */
   readonly fields: readonly string[];
-  /** A measurement, or a statement whose answer is read. */
-  readonly from: string | Select;
+  /** A measurement, or statements whose answers are read together. */
+  readonly from: string | Select | readonly Select[];
   /** Conditions besides the time, all of which must hold. */
   readonly where?: readonly string[];
   /** Tags. */
@@ -71,8 +71,21 @@ export function selected(tag: string, variable = tag): string {
   return `${quoteName(tag)} =~ /^($${variable})$/`;
 }
 
+/** Keeps to tags of one of the values. */
+export function isOneOf(tag: string, values: readonly string[]): string {
+  return `${quoteName(tag)} =~ /^(${values.join("|")})$/`;
+}
+
+function renderSource(from: Select["from"]): string {
+  if (typeof from === "string") return quoteName(from);
+  return [from]
+    .flat()
+    .map((select) => `(${renderSelect(select)})`)
+    .join(", ");
+}
+
 export function renderSelect(select: Select): string {
-  const source = typeof select.from === "string" ? quoteName(select.from) : `(${renderSelect(select.from)})`;
+  const source = renderSource(select.from);
   const groups = [...(select.every === undefined ? [] : [`time(${select.every})`]), ...(select.groupBy ?? []).map(quoteName)];
   return [
     `SELECT ${select.fields.join(", ")} FROM ${source}`,

@@ -1,5 +1,5 @@
-import type { Kpi } from "@fleetmark/shared/kpis";
-import { as, equals, last, type Select, selected } from "./influxql.js";
+import { type Kpi, kpis } from "@fleetmark/shared/kpis";
+import { as, equals, isOneOf, last, type Select, selected } from "./influxql.js";
 
 /** Tags that tell a KPI's series on one host from each other. */
 const seriesTags = ["benchmark", "params", "runtime", "device"] as const;
@@ -22,12 +22,35 @@ export function selectCurrent(kpi: Kpi, name: string, groupBy: readonly string[]
   return { fields: [as(`${speaker(kpi)}("v")`, name)], from: latest, groupBy };
 }
 
-/** The severity of the latest value of every series of every KPI. */
-export function selectLatestSeverities(): Select {
-  return {
-    fields: [as(last("severity"), "severity")],
-    from: "kpi",
-    where: kpiVariables.map((name) => selected(name)),
-    groupBy: ["host", "kpi", ...seriesTags],
-  };
+/** The KPIs for which the worst result of a host speaks, and those for which the best does. */
+const bySpeaker = (speaks: Kpi["speaks"]): string[] => kpis.filter((kpi) => kpi.speaks === speaks).map(({ id }) => id);
+
+/**
+ * The severity of each KPI of each host, in buckets of time where a width is given: of all results that feed it, that of the one that speaks for
+ * the host. A runtime that is slow beside a better one is no fault.
+ */
+export function selectSeverities(where: readonly string[], every?: string): Select[] {
+  const buckets = every === undefined ? {} : ({ every, fill: "none" } as const);
+  return (["worst", "best"] as const).map((speaks): Select => {
+    const ofKind = [...where, isOneOf("kpi", bySpeaker(speaks))];
+    const latest: Select = {
+      fields: [as(last("severity"), "each")],
+      from: "kpi",
+      where: ofKind,
+      groupBy: ["host", "kpi", ...seriesTags],
+      ...buckets,
+    };
+    return {
+      fields: [as(`${speaks === "worst" ? "max" : "min"}("each")`, "severity")],
+      from: latest,
+      groupBy: ["host", "kpi"],
+      ...buckets,
+    };
+  });
+}
+
+/** Counts KPIs of hosts by the severity of their latest values. */
+export function countSeverities(conditions: readonly string[]): Select {
+  const where = kpiVariables.map((name) => selected(name));
+  return { fields: [as('count("severity")', "KPIs")], from: selectSeverities(where), where: conditions };
 }

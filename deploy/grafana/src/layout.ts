@@ -33,10 +33,22 @@ export interface DashboardFacts {
   /** Of the time that is shown at first, such as `now-24h`. */
   readonly from: string;
   readonly refresh: string;
+  /** Whether runs are shaded from the start. Those of a whole fleet would shade all of the time. */
+  readonly shadesRuns: boolean;
   readonly sections: readonly Section[];
 }
 
 const gridWidth = 24;
+
+/** From this width on there is room for a legend beside the chart. */
+const roomyWidth = 12;
+
+/** Puts the legend of a narrow chart below it. */
+function moveLegend(panel: Panel): Panel {
+  if (panel.type !== "timeseries") return panel;
+  const { legend } = panel.options;
+  return { ...panel, options: { ...panel.options, legend: { ...legend, placement: "bottom" } } };
+}
 
 /** The schema that Grafana 11.6 writes; later ones read it and raise it themselves. */
 const schemaVersion = 41;
@@ -58,7 +70,8 @@ function placeSections(sections: readonly Section[]): (Panel | RowPanel)[] {
     for (const { height, panels } of shelves) {
       let x = 0;
       for (const [width, builder] of panels) {
-        placed.push({ ...builder.build(), id: placed.length + 1, gridPos: { x, y, w: width, h: height } });
+        const panel = { ...builder.build(), id: placed.length + 1, gridPos: { x, y, w: width, h: height } };
+        placed.push(width < roomyWidth ? moveLegend(panel) : panel);
         x += width;
       }
       y += height;
@@ -92,7 +105,7 @@ export function buildDashboard(facts: DashboardFacts): Dashboard {
     .readonly()
     .tooltip(1)
     .variables(facts.variables.map((name) => buildSharedVariable(name, facts.opensWith?.[name])))
-    .annotations([runAnnotation(), environmentAnnotation()])
+    .annotations([runAnnotation().enable(facts.shadesRuns), environmentAnnotation()])
     .link({ build: dashboardsLink });
   return { ...builder.build(), schemaVersion, panels: placeSections(facts.sections) };
 }

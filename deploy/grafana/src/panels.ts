@@ -93,6 +93,15 @@ export interface TimeseriesFacts extends PanelFacts {
   readonly max?: number;
 }
 
+/** Points of a chart: more than a panel of half the screen has pixels to tell apart would only cost InfluxDB time. */
+const chartPoints = 500;
+
+/**
+ * The least width of buckets in charts of losses. Buckets without a sample count as 0 there, so that a loss shows when its counter first
+ * appears: they must be wide enough that none is empty while the agent is there.
+ */
+export const lossInterval = "5m";
+
 /** Longest gap in telemetry that a line is drawn across, in milliseconds: a few late samples are none, a silent host is one. */
 const bridgedGap = 120_000;
 
@@ -104,6 +113,7 @@ export function timeseries(facts: TimeseriesFacts): TimeseriesBuilder {
     .fillOpacity(facts.stacked ? 35 : 0)
     .showPoints(facts.sparse ? VisibilityMode.Always : VisibilityMode.Never)
     .pointSize(4)
+    .maxDataPoints(chartPoints)
     .spanNulls(facts.sparse ? true : bridgedGap)
     .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.PaletteClassicByName))
     .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending))

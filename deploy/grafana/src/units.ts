@@ -3,6 +3,8 @@ import type { Kpi } from "@fleetmark/shared/kpis";
 /** Grafana's unit ids. Those with SI prefixes scale themselves: 0.002 ms is shown as 2 µs. */
 export const units = {
   count: "short",
+  /** Small whole numbers, written out. */
+  whole: "none",
   percent: "percent",
   seconds: "s",
   milliseconds: "ms",
@@ -10,6 +12,7 @@ export const units = {
   megabytes: "decmbytes",
   bytesPerSecond: "Bps",
   perSecond: "ops",
+  packetsPerSecond: "pps",
   age: "dateTimeFromNow",
 } as const;
 

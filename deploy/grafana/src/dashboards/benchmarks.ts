@@ -14,7 +14,7 @@ const ofTime = [...where, equals("quantity", "time")];
 
 /** Tags that tell a benchmark's series on one host from each other. */
 const seriesTags = ["benchmark", "params", "runtime", "device"] as const;
-const seriesName = "$tag_benchmark{$tag_params} $tag_runtime/$tag_device";
+const seriesName = "$tag_runtime/$tag_device $tag_benchmark{$tag_params}";
 
 /** The dashboard opens on the benchmark of the training KPI, so that its panels compare like with like at once. */
 const opening = kpis.find(({ id }) => id === "training_throughput_steps_per_sec")!;
@@ -45,6 +45,7 @@ function band() {
     unit: units.seconds,
     decimals: 2,
     sparse: true,
+    logarithmic: true,
   });
   const plain = (color: string) => ({ id: "color", value: { mode: "fixed", fixedColor: color } });
   return builder
@@ -84,6 +85,7 @@ const medianPerHost = timeseries({
   unit: units.seconds,
   decimals: 2,
   sparse: true,
+  logarithmic: true,
 });
 
 const throughput = timeseries({
@@ -105,7 +107,6 @@ const throughput = timeseries({
     ),
   ],
   unit: units.perSecond,
-  decimals: 0,
   sparse: true,
 });
 
@@ -128,20 +129,21 @@ const memory = timeseries({
   ],
   unit: units.megabytes,
   decimals: 0,
+  min: 0,
   sparse: true,
 });
 
 const overhead = timeseries({
   title: "Overhead",
   description:
-    "Median of the benchmarks that measure a relative cost, such as that of checking safety, per series; the median over the selected hosts. Select the safety category to see it.",
+    "Median of the benchmarks that measure a relative cost, such as that of checking safety, per series; the median over the selected hosts, whichever benchmark is selected.",
   queries: [
     querySeries(
       "A",
       {
         fields: [as(median("median"), "overhead")],
         from: "benchmark",
-        where: [...where, equals("quantity", "overhead")],
+        where: [selected("host"), selected("hw_class"), equals("quantity", "overhead")],
         groupBy: seriesTags,
         every: "$__interval",
         fill: "none",
@@ -247,6 +249,7 @@ export const benchmarkDashboard = buildDashboard({
   opensWith: { benchmark: [opening.benchmark], params: [opening.params ?? "*"] },
   from: "now-7d",
   refresh: "5m",
+  shadesRuns: false,
   sections: [
     {
       title: "Time",
@@ -289,7 +292,7 @@ export const benchmarkDashboard = buildDashboard({
     {
       title: "Verdicts and results",
       shelves: [
-        { height: 12, panels: [[24, verdicts]] },
+        { height: 16, panels: [[24, verdicts]] },
         { height: 12, panels: [[24, latestResults()]] },
       ],
     },

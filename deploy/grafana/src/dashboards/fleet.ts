@@ -1,9 +1,20 @@
 import { kpis } from "@fleetmark/shared/kpis";
 import { dashboardUids } from "../dashboard-ids.js";
 import { as, count, increase, last, max, perSecond, selected, sum } from "../influxql.js";
-import { kpiConditions, kpiVariables, selectCurrent, selectLatestSeverities } from "../kpi-queries.js";
+import { countSeverities, kpiConditions, kpiVariables, selectCurrent, selectSeverities } from "../kpi-queries.js";
 import { buildDashboard } from "../layout.js";
-import { alertList, colorColumn, joinBy, linkColumn, stat, statusHistory, table, timeseries, withoutColumns } from "../panels.js";
+import {
+  alertList,
+  colorColumn,
+  joinBy,
+  linkColumn,
+  lossInterval,
+  stat,
+  statusHistory,
+  table,
+  timeseries,
+  withoutColumns,
+} from "../panels.js";
 import { querySeries, queryTable } from "../target.js";
 import { colors, kpiSteps, noneSteps, severitySteps, steps } from "../thresholds.js";
 import { kpiUnit, units } from "../units.js";
@@ -20,7 +31,7 @@ const hostsUp = stat({
       from: { fields: [as(last("rss_bytes"), "up")], from: "agent", where: whereHost, groupBy: ["host"] },
     }),
   ],
-  unit: units.count,
+  unit: units.whole,
   steps: steps(colors.plain),
   lastOnly: "2m",
 });
@@ -34,50 +45,44 @@ const hostsKnown = stat({
       from: { fields: [as(last("rss_bytes"), "up")], from: "agent", where: whereHost, groupBy: ["host"] },
     }),
   ],
-  unit: units.count,
+  unit: units.whole,
   steps: steps(colors.plain),
   lastOnly: "24h",
 });
 
 const pastAlert = stat({
-  title: "KPIs past the alert threshold",
-  description:
-    "Latest KPI values in the time shown that are past their alert threshold, over all hosts, benchmarks and runtimes.",
+  title: "KPIs in alert",
+  description: "KPIs in the time shown that are past their alert threshold, over all hosts.",
   queries: [
-    querySeries("A", { fields: [as(count("severity"), "KPIs")], from: selectLatestSeverities(), where: ['"severity" > 2'] }),
+    querySeries("A", { fields: [as(count("severity"), "KPIs")], from: selectSeverities(kpiWhere), where: ['"severity" > 2'] }),
   ],
-  unit: units.count,
+  unit: units.whole,
   steps: noneSteps,
 });
 
 const pastTarget = stat({
-  title: "KPIs past the target only",
-  description: "Latest KPI values in the time shown that miss their target, but not their alert threshold.",
-  queries: [
-    querySeries("A", {
-      fields: [as(count("severity"), "KPIs")],
-      from: selectLatestSeverities(),
-      where: ['"severity" >= 1', '"severity" <= 2'],
-    }),
-  ],
-  unit: units.count,
+  title: "KPIs off target",
+  description:
+    "KPIs whose latest value in the time shown misses the target, but is not past the alert threshold, over all hosts.",
+  queries: [querySeries("A", countSeverities(['"severity" >= 1', '"severity" <= 2']))],
+  unit: units.whole,
   steps: steps(colors.good, [1, colors.missed]),
 });
 
 const runs = stat({
-  title: "Runs in the last day",
+  title: "Runs, last day",
   description: "Suite runs that ended within the last 24 hours.",
   queries: [querySeries("A", { fields: [as(count("completed"), "runs")], from: "run", where: whereHost })],
-  unit: units.count,
+  unit: units.whole,
   steps: steps(colors.plain),
   lastOnly: "24h",
 });
 
 const failedBenchmarks = stat({
-  title: "Benchmarks that failed",
+  title: "Failed, last day",
   description: "Benchmarks of the runs of the last 24 hours that gave no result.",
   queries: [querySeries("A", { fields: [as(`${sum("total")} - ${sum("completed")}`, "failed")], from: "run", where: whereHost })],
-  unit: units.count,
+  unit: units.whole,
   steps: noneSteps,
   lastOnly: "24h",
 });
@@ -109,7 +114,7 @@ const committed = stat(
 
 const latency = stat(
   {
-    title: "From sample to store, p99",
+    title: "Delay, p99",
     description: "Time from a batch's newest sample to its commit, 99th percentile, of the slowest collector.",
     queries: [
       querySeries("A", { fields: [as(max("end_to_end_p99_s"), "p99")], from: "collector", every: "$__interval", fill: "none" }),
@@ -129,7 +134,7 @@ function worstKpis() {
     queries: [
       queryTable("S", {
         fields: [as(max("severity"), "severity"), '"kpi" AS "worst"'],
-        from: selectLatestSeverities(),
+        from: selectSeverities(kpiWhere),
         groupBy: ["host"],
       }),
       ...kpis.map((kpi, i) => queryTable("ABCDEFGHIJ"[i], selectCurrent(kpi, kpi.title, ["host"], kpiConditions(kpi)))),
@@ -157,8 +162,7 @@ function heatMap() {
         "A",
         {
           fields: [as(max("severity"), "severity")],
-          from: "kpi",
-          where: kpiWhere,
+          from: selectSeverities(kpiWhere, "$__interval"),
           groupBy: ["host"],
           every: "$__interval",
           fill: "none",
@@ -170,8 +174,8 @@ function heatMap() {
     decimals: 2,
     steps: severitySteps,
   })
-    .interval("30m")
-    .maxDataPoints(84);
+    .interval("1h")
+    .maxDataPoints(56);
 }
 
 function lastSeen() {
@@ -225,7 +229,7 @@ const dropped = timeseries({
   ],
   unit: units.count,
   min: 0,
-});
+}).interval(lossInterval);
 
 export const fleetDashboard = buildDashboard({
   uid: dashboardUids.fleet,
@@ -234,6 +238,7 @@ export const fleetDashboard = buildDashboard({
   variables: kpiVariables,
   from: "now-24h",
   refresh: "1m",
+  shadesRuns: false,
   sections: [
     {
       title: "Now",

@@ -1,5 +1,6 @@
 import { dashboardUids } from "../dashboard-ids.js";
 import { as, equals, last, max, mean, perSecond, type Select, selected } from "../influxql.js";
+import { selectSeverities } from "../kpi-queries.js";
 import { buildDashboard } from "../layout.js";
 import { stat, statusHistory, timeseries } from "../panels.js";
 import { querySeries } from "../target.js";
@@ -261,7 +262,7 @@ const netErrors = timeseries({
       "$tag_host $tag_interface $col",
     ),
   ],
-  unit: units.perSecond,
+  unit: units.packetsPerSecond,
   decimals: 2,
   min: 0,
 });
@@ -275,8 +276,7 @@ const kpiHistory = statusHistory({
       "A",
       {
         fields: [as(max("severity"), "severity")],
-        from: "kpi",
-        where,
+        from: selectSeverities(where, "$__interval"),
         groupBy: ["host", "kpi"],
         every: "$__interval",
         fill: "none",
@@ -288,8 +288,8 @@ const kpiHistory = statusHistory({
   decimals: 2,
   steps: severitySteps,
 })
-  .interval("15m")
-  .maxDataPoints(96);
+  .interval("1h")
+  .maxDataPoints(56);
 
 export const hostDashboard = buildDashboard({
   uid: dashboardUids.host,
@@ -298,9 +298,10 @@ export const hostDashboard = buildDashboard({
   variables: ["host"],
   from: "now-6h",
   refresh: "30s",
+  shadesRuns: true,
   sections: [
     { title: "Now", shelves: [{ height: 4, panels: stats.map((panel) => [4, panel] as const) }] },
-    { title: "KPIs", shelves: [{ height: 8, panels: [[24, kpiHistory]] }] },
+    { title: "KPIs", shelves: [{ height: 7, panels: [[24, kpiHistory]] }] },
     {
       title: "CPU",
       shelves: [

@@ -103,5 +103,6 @@ export const kpiDashboard = buildDashboard({
   variables: kpiVariables,
   from: "now-7d",
   refresh: "5m",
+  shadesRuns: false,
   sections: kpis.map(section),
 });

@@ -1,9 +1,9 @@
 import { dashboardUids } from "../dashboard-ids.js";
 import { as, increase, last, max, mean, min, perSecond, selected } from "../influxql.js";
 import { buildDashboard } from "../layout.js";
-import { stat, type TimeseriesFacts, timeseries } from "../panels.js";
+import { lossInterval, stat, type TimeseriesFacts, timeseries } from "../panels.js";
 import { querySeries } from "../target.js";
-import { colors, noneSteps, steps } from "../thresholds.js";
+import { colors, steps } from "../thresholds.js";
 import { units } from "../units.js";
 
 const agents = { from: "agent", where: [selected("host")], groupBy: ["host"], every: "$__interval", fill: "null" } as const;
@@ -48,9 +48,8 @@ function byReason(
       ),
     ),
     unit: units.count,
-    decimals: 0,
     min: 0,
-  });
+  }).interval(lossInterval);
 }
 
 function now(
@@ -89,6 +88,7 @@ export const pipelineDashboard = buildDashboard({
   variables: ["host", "collector"],
   from: "now-6h",
   refresh: "30s",
+  shadesRuns: false,
   sections: [
     {
       title: "Now",
@@ -152,7 +152,7 @@ export const pipelineDashboard = buildDashboard({
                 sumOf,
                 units.bytes,
                 1,
-                noneSteps,
+                steps(colors.plain, [1, colors.missed]),
               ),
             ],
             [
@@ -242,7 +242,6 @@ export const pipelineDashboard = buildDashboard({
                   title: "Store failures",
                   description: "Writes that the store refused, in each step of the chart; they are repeated until it takes them.",
                   unit: units.count,
-                  decimals: 0,
                 },
                 collectors,
                 { failures: increase(max("store_failures")) },
@@ -284,7 +283,6 @@ export const pipelineDashboard = buildDashboard({
                   description:
                     "Messages that wait in the stream, that are fetched and not yet acknowledged, and that were delivered again. Empty without NATS.",
                   unit: units.count,
-                  decimals: 0,
                 },
                 collectors,
                 {
@@ -320,7 +318,6 @@ export const pipelineDashboard = buildDashboard({
                   title: "Agents attached",
                   description: "Agents that are attached, per collector.",
                   unit: units.count,
-                  decimals: 0,
                 },
                 collectors,
                 { agents: max("agents_attached") },
@@ -439,7 +436,6 @@ export const pipelineDashboard = buildDashboard({
                   description:
                     "Times that agents had to connect anew, and frames of the collector that broke the protocol, in each step of the chart.",
                   unit: units.count,
-                  decimals: 0,
                 },
                 agents,
                 { reconnects: increase(max("reconnects")), violations: increase(max("protocol_violations")) },
