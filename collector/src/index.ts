@@ -1,5 +1,9 @@
 export { type Collector, startCollector } from "./collector.js";
 export { type CollectorConfig, collectorConfigSchema } from "./config.js";
+export { parseMoment } from "./http/time-range.js";
+export { type ExportProgress, type ExportReport, exportStore } from "./move/export.js";
+export { type ImportProgress, type ImportReport, importFile } from "./move/import.js";
+export { type Precision, precisions } from "./move/parse-line.js";
 export { checkStore, type StoreCheck } from "./store/check.js";
 export { openStoreReadOnly } from "./store/duckdb.js";
 export { planStoreSetup } from "./store/setup.js";

@@ -37,6 +37,7 @@ const catalogue = {
     exit: 3,
     remedy: "The line is kept in quarantine; mend what the store says of it, such as another writer's field of the same name.",
   },
+  FILE_FAILED: { exit: 3, remedy: "Check that the file is whole, that its directory exists and that this process may use both." },
   PORT_TAKEN: { exit: 3, remedy: "Stop the process that listens there, or choose another address." },
   LISTEN_FAILED: { exit: 3, remedy: "Choose an address of this machine and a port that you may listen on." },
   COLLECTOR_UNREACHABLE: { exit: 3, remedy: "Start the collector, or correct its address." },

@@ -1,6 +1,8 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeFolder, runProgram } from "../testbed/program.js";
-import { askInflux, findServer, type Server, startInflux } from "../testbed/servers.js";
+import { findServer, type Server, startInflux } from "../testbed/servers.js";
 
 const folder = makeFolder();
 afterAll(folder.remove);
@@ -43,11 +45,55 @@ describe("fleetmark store check", () => {
       const without = await runProgram(args);
       expect(without.code).toBe(3);
       expect(without.stdout).toMatch(/failed +write .*no database "fleetmark": .*create it/);
-      await askInflux(server.url, "CREATE DATABASE fleetmark");
+      const setup = await runProgram(["store", "setup", "--yes", ...args.slice(2)]);
+      expect(setup, setup.stderr).toMatchObject({ code: 0 });
+      expect(setup.stdout).toMatch(/1\. create the database fleetmark\n {3}CREATE DATABASE "fleetmark" WITH.*done {2}4\. /s);
       const ended = await runProgram(args);
       expect(ended, ended.stdout).toMatchObject({ code: 0 });
       expect(ended.stdout).toMatch(/ok +read +the same point/);
-      expect(ended.stdout).toMatch(/ok +keep .*`fleetmark store setup` changes that/);
+      expect(ended.stdout).toMatch(/ok +keep +telemetry 30 d/);
     });
+  });
+});
+
+describe("fleetmark store setup, export and import", () => {
+  it("moves a file into a data file and out of it", async () => {
+    const [lines, parquet, data] = ["in.lp", "out.parquet", "moved"].map((name) => join(folder.path, name));
+    const nowS = Math.floor(Date.now() / 1000);
+    writeFileSync(lines, `cpu,host=a usage_user=1 ${nowS}\nrubbish\ncpu,host=a usage_user=2 ${nowS + 1}\n`);
+    const rejected = join(folder.path, "in.rejected");
+    const brought = await runProgram(["store", "import", lines, "--precision", "s", "--rejected", rejected, "--data-dir", data]);
+    expect(brought.code, brought.stderr).toBe(3);
+    expect(brought.stdout).toMatch(
+      /2 values of 2 points.*\n1 could not be stored, kept in .*in\.rejected:\n {2}line 2: no fields\n/,
+    );
+    const written = await runProgram([
+      "store",
+      "export",
+      parquet,
+      "--json",
+      "--measurement",
+      "cpu",
+      "--from",
+      "-1h",
+      "--data-dir",
+      data,
+    ]);
+    expect(written, written.stderr).toMatchObject({ code: 0 });
+    expect(JSON.parse(written.stdout)).toMatchObject({ file: parquet, samples: 2, skipped: 0 });
+  });
+
+  it("says what is wrong with how it is called", async () => {
+    const named = await runProgram(["store", "export", "x.csv", "--data-dir", folder.path]);
+    expect([named.code, named.stderr]).toEqual([2, expect.stringMatching(/\.lp, \.lp\.gz or \.parquet/)]);
+    const timed = await runProgram(["store", "export", "x.lp", "--from", "yesterday", "--data-dir", folder.path]);
+    expect([timed.code, timed.stderr]).toEqual([2, expect.stringMatching(/2026-01-31T12:00:00Z or -7d/)]);
+    const unasked = await runProgram(["store", "setup", "--data-dir", folder.path]);
+    expect([unasked.code, unasked.stderr]).toEqual([2, expect.stringMatching(/--yes to do it, or --dry-run/)]);
+  });
+
+  it("needs no setup for a data file", async () => {
+    const ended = await runProgram(["store", "setup", "--dry-run", "--json", "--data-dir", folder.path]);
+    expect(JSON.parse(ended.stdout)).toMatchObject({ steps: [], notes: [expect.stringMatching(/needs no setup/)] });
   });
 });

@@ -5,11 +5,14 @@ import type { Command } from "commander";
 import { addConfigFlags, readConfig } from "../config-flags.js";
 import { configSchemas } from "../config-schemas.js";
 import { chooseColours } from "../terminal.js";
+import { addExportCommand, addImportCommand } from "./store-move.js";
 
 export function addStoreCommand(program: Command): void {
   const store = program.command("store").description("set up, check and move the store that a collector is configured for");
   addCheckCommand(store);
   addSetupCommand(store);
+  addExportCommand(store);
+  addImportCommand(store);
 }
 
 function addCheckCommand(store: Command): void {

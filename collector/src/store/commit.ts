@@ -11,6 +11,7 @@ import {
 import type { Batch, Columns } from "@fleetmark/shared/batch";
 import { seriesKey } from "@fleetmark/shared/series";
 import { addStoredSeries, numberSeries, type SeriesIndex, type StoredSeries } from "./series-index.js";
+import type { Samples } from "./store.js";
 import { rememberBatch, type StoredBatches, selectNew } from "./stored-batches.js";
 
 /** What the only writer of a data file knows of it. It changes only after a commit. */
@@ -22,18 +23,18 @@ export interface WriterState {
 /** The most rows that one chunk of the engine holds. */
 const chunkRows = 2048;
 
-interface Rows {
+export interface Rows {
   readonly numbers: [ids: number[], times: bigint[], values: number[]];
   readonly texts: [ids: number[], times: bigint[], values: string[]];
   readonly added: StoredSeries[];
 }
 
 /** Turns batches into rows, numbering the series that are new. */
-function collectRows(index: SeriesIndex, batches: readonly Batch[]): Rows {
+export function collectRows(index: SeriesIndex, batches: readonly Samples[]): Rows {
   const rows: Rows = { numbers: [[], [], []], texts: [[], [], []], added: [] };
   const added = new Map<string, number>();
   let nextId = index.byId.size + 1;
-  const identify = (series: Batch["series"][number]): number => {
+  const identify = (series: Samples["series"][number]): number => {
     const key = seriesKey(series);
     let id = index.byKey.get(key)?.id ?? added.get(key);
     if (id === undefined) {
@@ -58,7 +59,7 @@ function collectRows(index: SeriesIndex, batches: readonly Batch[]): Rows {
   return rows;
 }
 
-async function appendRows(
+export async function appendRows(
   connection: DuckDBConnection,
   table: string,
   types: DuckDBType[],
@@ -82,14 +83,17 @@ async function appendRows(
   }
 }
 
-async function appendAll(connection: DuckDBConnection, rows: Rows, batches: readonly Batch[], receivedUs: number): Promise<void> {
-  const { added } = rows;
-  await appendRows(
+export function appendSeries(connection: DuckDBConnection, added: readonly StoredSeries[]): Promise<void> {
+  return appendRows(
     connection,
     "series",
     [INTEGER, VARCHAR, VARCHAR, VARCHAR],
     [added.map((s) => s.id), added.map((s) => s.measurement), added.map((s) => s.field), added.map((s) => s.tagsText)],
   );
+}
+
+async function appendAll(connection: DuckDBConnection, rows: Rows, batches: readonly Batch[], receivedUs: number): Promise<void> {
+  await appendSeries(connection, rows.added);
   await appendRows(connection, "numbers", [INTEGER, BIGINT, DOUBLE], rows.numbers);
   await appendRows(connection, "texts", [INTEGER, BIGINT, VARCHAR], rows.texts);
   await appendRows(

@@ -3,18 +3,38 @@ import type { Batch } from "@fleetmark/shared/batch";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { pointToResult, pointToRun, type Result } from "@fleetmark/shared/result";
 import type { Series } from "@fleetmark/shared/series";
+import { readClockUs } from "../clock.js";
 import { commitBatches, type WriterState } from "./commit.js";
 import { type DataFile, explainOpenFailure, openDataFile } from "./data-file.js";
-import { type Moment, readHistory, readLatestMoments, readMomentsOfText, readNewestMoments, readPoints } from "./reads.js";
+import { overwritePart, readParts } from "./parts.js";
+import {
+  type Moment,
+  readGreatestValues,
+  readHistory,
+  readLatestMoments,
+  readMomentsOfText,
+  readNewestMoments,
+  readPoints,
+} from "./reads.js";
 import { buildHostRecords, identifyBenchmark, readRecords } from "./records.js";
-import { keepAll, type Retention } from "./retention.js";
+import { deliveryMeasurement, keepAll, type Retention } from "./retention.js";
 import { retainData } from "./roll-up.js";
 import { addStoredSeries, createSeriesIndex, findSeries, numberSeries, type SeriesIndex } from "./series-index.js";
-import type { HostRecord, ResultFilter, Retained, Store, StoreReader } from "./store.js";
+import type { HostRecord, Part, ResultFilter, Retained, Store, StoreReader } from "./store.js";
 import { rememberRange, type StoredBatches } from "./stored-batches.js";
 
 /** Asks on a connection of its own, which sees what was committed when each statement began. */
 type Query = <T>(ask: (connection: DuckDBConnection) => Promise<T>) => Promise<T>;
+
+/** Returns when hosts were last heard of by another store, from which their data was brought here. */
+async function readBroughtDeliveries(
+  connection: DuckDBConnection,
+  index: SeriesIndex,
+): Promise<[host: string, timeUs: number][]> {
+  const series = findSeries(index, deliveryMeasurement, "received_us", {});
+  const last = await readGreatestValues(connection, series);
+  return series.flatMap(({ id, tags }) => (last.has(id) ? [[tags.host, last.get(id) as number]] : []));
+}
 
 function storeFailed(thrown: unknown): FleetmarkError {
   return thrown instanceof FleetmarkError ? thrown : new FleetmarkError("STORE_FAILED", errorMessage(thrown), { cause: thrown });
@@ -59,12 +79,28 @@ async function readHosts(connection: DuckDBConnection, index: SeriesIndex): Prom
   const moments = await readLatestMoments(connection, index, "texts", findSeries(index, "agent", "version", {}));
   const seen = (await connection.runAndReadAll("SELECT host, max(received_us) FROM batches GROUP BY host")).getRowsJS();
   const lastSeen = new Map(seen.map(([host, timeUs]) => [host as string, Number(timeUs)]));
+  for (const [host, timeUs] of await readBroughtDeliveries(connection, index)) {
+    lastSeen.set(host, Math.max(timeUs, lastSeen.get(host) ?? 0));
+  }
   return buildHostRecords(await readPoints(connection, index, "agent", moments), lastSeen);
 }
 
-function createReader(query: Query, index: () => SeriesIndex, version: () => number, close: () => Promise<void>): StoreReader {
+/** Reads a stream on a connection of its own. */
+async function* streamFrom<T>(file: DataFile, read: (connection: DuckDBConnection) => AsyncIterable<T>): AsyncGenerator<T> {
+  const connection = await file.instance.connect();
+  try {
+    yield* read(connection);
+  } catch (thrown) {
+    throw storeFailed(thrown);
+  } finally {
+    connection.closeSync();
+  }
+}
+
+function createReader(file: () => DataFile, index: () => SeriesIndex, close: () => Promise<void>): StoreReader {
+  const query = createQuery(file);
   return {
-    history: (history) => query((connection) => readHistory(connection, index(), history, version())),
+    history: (history) => query((connection) => readHistory(connection, index(), history, file().version)),
     latestResults: (filter) => query((connection) => readLatestResults(connection, index(), filter)),
     resultsOfRun: (run) =>
       query(async (connection) => {
@@ -80,8 +116,11 @@ function createReader(query: Query, index: () => SeriesIndex, version: () => num
     listSeries: async (measurement): Promise<Series[]> => {
       const { byMeasurement } = index();
       const series = measurement === undefined ? [...byMeasurement.values()].flat() : (byMeasurement.get(measurement) ?? []);
-      return series.map(({ measurement, field, tags }) => ({ measurement, field, tags }));
+      return series
+        .filter((each) => each.measurement !== deliveryMeasurement)
+        .map(({ measurement, field, tags }) => ({ measurement, field, tags }));
     },
+    read: (filter) => streamFrom(file(), (connection) => readParts(connection, index(), filter, file().version)),
     close,
   };
 }
@@ -174,12 +213,23 @@ export async function openStore(dataDir: string, retention: Retention = keepAll)
     closeFile();
   };
   const reader = createReader(
-    query,
+    () => requireOpen().file,
     () => requireOpen().state.index,
-    () => requireOpen().file.version,
     close,
   );
-  return { ...reader, write, retain };
+  const overwrite = async (part: Part): Promise<void> => {
+    try {
+      open ??= await openForWriting(dataDir);
+      await overwritePart(open.connection, open.state, part);
+    } catch (thrown) {
+      if (isInvalidated(thrown)) closeFile();
+      throw storeFailed(thrown);
+    }
+  };
+  const settle = async (): Promise<void> => {
+    await retain(readClockUs());
+  };
+  return { ...reader, write, overwrite, settle, retain };
 }
 
 /**
@@ -194,9 +244,8 @@ export async function openStoreReadOnly(dataDir: string): Promise<StoreReader> {
     file.close();
   };
   return createReader(
-    createQuery(() => file),
+    () => file,
     () => index,
-    () => file.version,
     close,
   );
 }

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { StoreConfig } from "../config.js";
-import { openStore } from "./duckdb.js";
+import { openStore, openStoreReadOnly } from "./duckdb.js";
 import { openInfluxStore, type RefuseLine } from "./influx/influx.js";
 import type { InfluxTarget } from "./influx/server.js";
-import type { Store } from "./store.js";
+import type { Store, StoreReader } from "./store.js";
 
 async function readToken(path: string | undefined, name: string): Promise<string> {
   if (path === undefined) return "";
@@ -37,4 +37,12 @@ export async function openConfiguredStore(config: StoreConfig, dataDir: string, 
   const { retention } = config;
   if (config.kind === "duckdb") return openStore(dataDir, retention);
   return openInfluxStore(await readInfluxTarget(config), refuseLine, { retention });
+}
+
+/**
+ * Opens the store that the configuration names, to be read alone.
+ * @throws FleetmarkError CONFIG_UNREADABLE, and what the store's own opening throws
+ */
+export async function openConfiguredReader(config: StoreConfig, dataDir: string): Promise<StoreReader> {
+  return config.kind === "duckdb" ? openStoreReadOnly(dataDir) : openConfiguredStore(config, dataDir, async () => {});
 }

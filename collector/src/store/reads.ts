@@ -123,6 +123,16 @@ export async function readLatestMoments(
   return toMoments(index, await readRows(connection, sql, { ids: listIds(series) }));
 }
 
+/** Returns the greatest value of each of the series. */
+export async function readGreatestValues(
+  connection: DuckDBConnection,
+  series: readonly StoredSeries[],
+): Promise<Map<number, number>> {
+  if (series.length === 0) return new Map();
+  const sql = "SELECT series_id, max(value) FROM numbers WHERE series_id IN (SELECT unnest($ids)) GROUP BY series_id";
+  return new Map((await readRows(connection, sql, { ids: listIds(series) })) as [number, number][]);
+}
+
 /** Returns the moments at which one of the series held the text. */
 export async function readMomentsOfText(
   connection: DuckDBConnection,

@@ -1,5 +1,6 @@
 import type { Series } from "@fleetmark/shared/series";
 import type { StoreConfig } from "../config.js";
+import type { Aggregate } from "./store.js";
 
 /** How long a store keeps what it holds, in seconds; without end for ever. */
 export type Retention = StoreConfig["retention"];
@@ -38,3 +39,17 @@ export function isKeptWhole({ measurement }: Pick<Series, "measurement">, kind: 
 export function findHorizonUs(keepS: number, nowUs: number): number {
   return keepS === Number.POSITIVE_INFINITY ? 0 : Math.max(0, Math.floor((nowUs - keepS * 1e6) / hourUs) * hourUs);
 }
+
+/**
+ * What an hour of a field is rolled up to, when it is written as fields of its own: `mean_usage_user`. InfluxQL names the fields of `mean(*)`
+ * and so on itself, and these are its names.
+ */
+export const hourlyFields: Readonly<Record<Aggregate, string>> = {
+  mean: "mean_",
+  min: "min_",
+  max: "max_",
+  last: "last_",
+  count: "count_",
+  p50: "median_",
+  p95: "percentile_",
+};

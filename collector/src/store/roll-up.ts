@@ -65,7 +65,7 @@ async function findGroups(connection: DuckDBConnection, kept: DuckDBListValue, h
   return groups;
 }
 
-async function commit(connection: DuckDBConnection, act: () => Promise<void>): Promise<void> {
+export async function commit(connection: DuckDBConnection, act: () => Promise<void>): Promise<void> {
   await connection.run("BEGIN");
   try {
     await act();
@@ -109,7 +109,9 @@ export async function retainData(
   stop: AbortSignal,
 ): Promise<Retained> {
   stop.addEventListener("abort", () => connection.interrupt(), { once: true });
-  const horizonUs = findHorizonUs(retention.raw, nowUs);
+  // Hours may have been brought from elsewhere, of which a longer time is rolled up.
+  const [[broughtUs]] = (await connection.runAndReadAll("SELECT max(time_us) FROM horizon")).getRowsJS();
+  const horizonUs = Math.max(findHorizonUs(retention.raw, nowUs), Number(broughtUs));
   const kept = listKept(index, "numbers");
   const run = createRun(connection, { kept });
   let samples = 0;

@@ -43,6 +43,26 @@ export interface HostRecord {
   readonly last_seen_us: number;
 }
 
+/** Samples with their series: a batch without its name. */
+export type Samples = Pick<Batch, "series" | "numbers" | "texts">;
+
+/** Part of what a store holds, on its way elsewhere. Points are whole in it. */
+export interface Part {
+  /** Samples as they were measured, or hours of what was rolled up, seven fields for each: `mean_usage_user` and so on. */
+  readonly kind: "samples" | "hours";
+  readonly samples: Samples;
+  /** Values that can't be moved, such as booleans of another writer. */
+  readonly skipped: number;
+}
+
+export interface PartFilter {
+  /** All measurements, if it is empty. */
+  readonly measurements: readonly string[];
+  /** Microseconds since the Unix epoch; from inclusive, to exclusive. */
+  readonly fromUs: number;
+  readonly toUs: number;
+}
+
 /** What became of what was past its time. */
 export interface Retained {
   readonly samples_rolled_up: number;
@@ -72,6 +92,8 @@ export interface StoreReader {
   hosts(): Promise<HostRecord[]>;
   /** Every series of a measurement, or of all. */
   listSeries(measurement?: string): Promise<Series[]>;
+  /** Everything that is stored, in parts of some ten thousand samples. */
+  read(filter: PartFilter): AsyncIterable<Part>;
   close(): Promise<void>;
 }
 
@@ -83,6 +105,16 @@ export interface Store extends StoreReader {
    * @throws FleetmarkError STORE_FAILED
    */
   write(batches: readonly Batch[], receivedUs: number): Promise<Batch[]>;
+  /**
+   * Stores a part, in place of what it holds of the same series and times: doing it twice is doing it once.
+   * @throws FleetmarkError STORE_FAILED with nothing known of the part
+   */
+  overwrite(part: Part): Promise<void>;
+  /**
+   * Rolls up what parts have brought, as far as the nightly roll-up would pass it over.
+   * @throws FleetmarkError STORE_FAILED
+   */
+  settle(range: Pick<PartFilter, "fromUs" | "toUs">): Promise<void>;
   /**
    * Rolls up and drops what is past its time; nothing is done where the server does so by itself.
    * @throws FleetmarkError STORE_FAILED; what was done until then stays done

@@ -1,4 +1,5 @@
-import { hourlyFields, introductionFields, rollupLookback, wholeMeasurements } from "./rollup.js";
+import { hourlyFields } from "../retention.js";
+import { introductionFields, rollupLookback, wholeMeasurements } from "./rollup.js";
 import { nameBucket } from "./server.js";
 
 /** Flux, for the tasks of InfluxDB 2.x alone: 1.x and 3.x do not run it, so that nothing is read with it. */
@@ -17,24 +18,32 @@ const functions: readonly (readonly [prefix: string, fn: string])[] = [
   [hourlyFields.p95, `(column, tables=<-) => tables |> quantile(q: 0.95, column: column, method: "exact_selector")`],
 ];
 
+/** Full hours, microseconds since the Unix epoch. */
+export interface HourRange {
+  readonly startUs: number;
+  readonly endUs: number;
+}
+
+function formatTime(timeUs: number): string {
+  return new Date(timeUs / 1000).toISOString();
+}
+
 /**
  * Rolls up by hour, as the continuous query of 1.x does: every float of what carries no suite.
- * Without `keepS` it is a nightly task that looks back for late samples; with it, a query over what is kept already.
+ * Without a range it is a nightly task that looks back for late samples; with one, a query.
  */
-export function buildRollupFlux({ database, org, keepS }: { database: string; org: string; keepS?: number }): string {
-  const start =
-    keepS === undefined
-      ? `date.truncate(t: -${rollupLookback}, unit: 1h)`
-      : keepS === Number.POSITIVE_INFINITY
-        ? "0"
-        : `date.truncate(t: -${Math.floor(keepS)}s, unit: 1h)`;
+export function buildRollupFlux({ database, org, range }: { database: string; org: string; range?: HourRange }): string {
+  const bounds =
+    range === undefined
+      ? `start: date.truncate(t: -${rollupLookback}, unit: 1h), stop: date.truncate(t: now(), unit: 1h)`
+      : `start: ${formatTime(range.startUs)}, stop: ${formatTime(range.endUs)}`;
   return [
-    `import "date"`,
+    ...(range === undefined ? [`import "date"`] : []),
     `import "types"`,
     "",
-    ...(keepS === undefined ? [`option task = {name: ${JSON.stringify(taskName(database))}, every: 1d, offset: 10m}`, ""] : []),
+    ...(range === undefined ? [`option task = {name: ${JSON.stringify(taskName(database))}, every: 1d, offset: 10m}`, ""] : []),
     `samples = from(bucket: ${JSON.stringify(nameBucket(database))})`,
-    `    |> range(start: ${start}, stop: date.truncate(t: now(), unit: 1h))`,
+    `    |> range(${bounds})`,
     `    |> filter(fn: (r) => not exists r.suite and types.isType(v: r._value, type: "float"))`,
     "",
     "rollUp = (prefix, fn) => samples",

@@ -1,9 +1,12 @@
-import type { Batch, Columns } from "@fleetmark/shared/batch";
+import type { Batch } from "@fleetmark/shared/batch";
+import { FleetmarkError } from "@fleetmark/shared/errors";
 import { readClockUs } from "../../clock.js";
-import { deliveryMeasurement, findHorizonUs, hourUs, isKeptWhole, isRecord, type Retention } from "../retention.js";
-import type { Store } from "../store.js";
+import { deliveryMeasurement, findHorizonUs, hourUs, isKeptWhole, isRecord, keepAll, type Retention } from "../retention.js";
+import { emptyColumns, selectSamples } from "../samples.js";
+import type { Samples, Store } from "../store.js";
 import { rememberBatch, type StoredBatches, selectNew } from "../stored-batches.js";
 import { formatLines } from "./line-protocol.js";
+import { countsAs, readParts, rollUpRange } from "./parts.js";
 import { listSeries, readHistory, readHosts, readLatestResults, readResultsOfRun, readRuns } from "./reads.js";
 import type { Place } from "./rollup.js";
 import { connectInflux, type InfluxServer, type InfluxTarget } from "./server.js";
@@ -16,8 +19,8 @@ export type RefuseLine = (line: string, reason: string) => Promise<void>;
 
 /** What a store on a server is opened with, besides where it is. */
 export interface InfluxStoreOptions {
-  /** How long the server keeps telemetry, which tells where history is read rolled up. Without end unless it is given. */
-  readonly retention?: Pick<Retention, "raw">;
+  /** How long the server keeps things, which tells where history is read rolled up. For ever unless it is given. */
+  readonly retention?: Retention;
   /** The clock, microseconds since the Unix epoch. */
   readonly now?: () => number;
 }
@@ -27,7 +30,7 @@ export interface InfluxStoreOptions {
  * the server before the first write or question, so that a collector starts while its store is away.
  */
 export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine, options: InfluxStoreOptions = {}): Store {
-  const { retention = { raw: Number.POSITIVE_INFINITY }, now = readClockUs } = options;
+  const { retention = keepAll, now = readClockUs } = options;
   const server = connectInflux(target);
   // What this process has stored: after a restart a repetition is written again, over itself.
   const stored: StoredBatches = new Map();
@@ -45,14 +48,24 @@ export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine, op
     runs: (filter) => readRuns(server, filter),
     hosts: () => readHosts(server),
     listSeries: (measurement) => listSeries(server, measurement),
+    read: (filter) => readParts(server, filter, findHorizonUs(retention.raw, now())),
+    overwrite: async ({ kind, samples }) => {
+      if (kind === "samples") return writeBatches(server, [samples], refuseLine);
+      if (!(await server.hasPlace("hourly"))) throw new FleetmarkError("STORE_FAILED", noHours);
+      await writeLines(server, formatLines([samples], countsAs(target)), refuseLine, "hourly");
+    },
+    // An hour later than the last that is kept: that one may go meanwhile.
+    settle: (range) => rollUpRange(server, target, range, findHorizonUs(retention.hourly, now()) + hourUs),
     // `store setup` has told the server to.
     retain: async () => undefined,
     close: () => server.close(),
   };
 }
 
+const noHours = "there is no place for hours that were rolled up: run `fleetmark store setup` first";
+
 /** When each host was last heard of: one point a host and hour, which is written over until the hour is past. */
-function buildDeliveries(batches: readonly Batch[], receivedUs: number): Batch {
+function buildDeliveries(batches: readonly Batch[], receivedUs: number): Samples {
   const hosts = [...new Set(batches.map(({ id }) => id.host))];
   const series = hosts.map((host) => ({ measurement: deliveryMeasurement, tags: { host }, field: "received_us" }));
   const numbers = {
@@ -60,35 +73,20 @@ function buildDeliveries(batches: readonly Batch[], receivedUs: number): Batch {
     timeUs: hosts.map(() => receivedUs - (receivedUs % hourUs)),
     values: hosts.map(() => receivedUs),
   };
-  return { id: batches[0].id, series, numbers, texts: { series: [], timeUs: [], values: [] } };
-}
-
-function filterColumns<V>(columns: Columns<V>, keep: readonly boolean[]): Columns<V> {
-  const kept = columns.series.flatMap((series, i) => (keep[series] ? [i] : []));
-  return {
-    series: kept.map((i) => columns.series[i]),
-    timeUs: kept.map((i) => columns.timeUs[i]),
-    values: kept.map((i) => columns.values[i]),
-  };
-}
-
-/** Returns what of a batch is kept longer than telemetry. */
-function selectKeptWhole(batch: Batch): Batch {
-  const [numbers, texts] = (["numbers", "texts"] as const).map((kind) => batch.series.map((series) => isKeptWhole(series, kind)));
-  return { ...batch, numbers: filterColumns(batch.numbers, numbers), texts: filterColumns(batch.texts, texts) };
+  return { series, numbers, texts: emptyColumns() };
 }
 
 /**
  * Writes batches to the default place, and what is kept longer to its own first, once `store setup` has made that. A server refuses what is
  * older than a place keeps: no loss where the longer one has it.
  */
-async function writeBatches(server: InfluxServer, batches: readonly Batch[], refuseLine: RefuseLine): Promise<void> {
+async function writeBatches(server: InfluxServer, batches: readonly Samples[], refuseLine: RefuseLine): Promise<void> {
   // Telemetry alone is worth no question.
   const isWorth = batches.some(
     ({ series, texts }) => series.some(({ measurement }) => isRecord(measurement)) || texts.series.length > 0,
   );
   const keepsWhole = server.knowsPlace("records") || (isWorth && (await server.hasPlace("records")));
-  const kept = keepsWhole ? formatLines(batches.map(selectKeptWhole)) : [];
+  const kept = keepsWhole ? formatLines(batches.map((batch) => selectSamples(batch, isKeptWhole))) : [];
   await writeLines(server, kept, refuseLine, "records");
   const heads = new Set(kept.map(cutHead));
   await writeLines(server, formatLines(batches), async (line, reason) => {

@@ -1,5 +1,5 @@
-import type { Batch } from "@fleetmark/shared/batch";
 import type { Series } from "@fleetmark/shared/series";
+import type { Samples } from "../store.js";
 
 /**
  * InfluxDB's line protocol: `measurement,tag=value field=1.5,text="x" 1700000000000000`, times in microseconds. Names need no escaping:
@@ -11,7 +11,7 @@ function formatTagValue(value: string): string {
   return value.replace(/[,= ]/g, "\\$&");
 }
 
-function formatHead({ measurement, tags }: Series): string {
+export function formatHead({ measurement, tags }: Series): string {
   const keys = Object.keys(tags).filter((key) => tags[key] !== "");
   return [measurement, ...keys.sort().map((key) => `${key}=${formatTagValue(tags[key])}`)].join(",");
 }
@@ -24,11 +24,15 @@ function formatTextField(value: string): string {
   return `"${value.replace(/["\\]/g, "\\$&")}"`;
 }
 
-/** Returns one line for each moment of each measurement and tag set of the batches, in the order of their first samples. */
-export function formatLines(batches: readonly Batch[]): string[] {
+/**
+ * Returns one line for each moment of each measurement and tag set of the batches, in the order of their first samples.
+ * @param isInteger tells the fields that are integers: none of what is measured
+ */
+export function formatLines(batches: readonly Samples[], isInteger: (field: string) => boolean = () => false): string[] {
   const lines = new Map<string, string>();
   for (const { series, numbers, texts } of batches) {
     const heads = series.map(formatHead);
+    const suffixes = series.map(({ field }) => (isInteger(field) ? "i" : ""));
     const add = (index: number, timeUs: number, value: string): void => {
       const key = `${timeUs} ${heads[index]}`;
       const field = `${series[index].field}=${value}`;
@@ -36,7 +40,7 @@ export function formatLines(batches: readonly Batch[]): string[] {
       lines.set(key, before === undefined ? `${heads[index]} ${field}` : `${before},${field}`);
     };
     numbers.series.forEach((index, i) => {
-      add(index, numbers.timeUs[i], formatNumberField(numbers.values[i]));
+      add(index, numbers.timeUs[i], formatNumberField(numbers.values[i]) + suffixes[index]);
     });
     texts.series.forEach((index, i) => {
       add(index, texts.timeUs[i], formatTextField(texts.values[i]));

@@ -2,9 +2,9 @@ import { pointToResult, pointToRun, type Result, type Run } from "@fleetmark/sha
 import { canonicalTags, type Point, type Series, seriesKey } from "@fleetmark/shared/series";
 import { checkPoints, readHistoryAcross } from "../history.js";
 import { buildHostRecords, identifyBenchmark, readRecords } from "../records.js";
-import { deliveryMeasurement, isRecord } from "../retention.js";
+import { deliveryMeasurement, hourlyFields, isRecord } from "../retention.js";
 import type { Aggregate, HistoryQuery, HostRecord, ResultFilter, SeriesHistory } from "../store.js";
-import { hourlyFields, type Place, quoteName, quoteSource, quoteText } from "./rollup.js";
+import { type Place, quoteName, quoteSource, quoteText } from "./rollup.js";
 import type { AnsweredSeries, InfluxServer } from "./server.js";
 
 const aggregateInfluxql: Readonly<Record<Aggregate, (field: string) => string>> = {

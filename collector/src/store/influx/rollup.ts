@@ -1,5 +1,4 @@
 import { deliveryMeasurement, recordMeasurements } from "../retention.js";
-import type { Aggregate } from "../store.js";
 
 /**
  * Where on a server things are kept longer than telemetry, as retention policies of one database (1.x) or as buckets that DBRP mappings make
@@ -7,17 +6,6 @@ import type { Aggregate } from "../store.js";
  */
 export const places = { hourly: "hourly", records: "records" } as const;
 export type Place = keyof typeof places;
-
-/** What an hour of a field is rolled up to: the field's name follows the prefix, as InfluxQL names fields itself: `mean_usage_user`. */
-export const hourlyFields: Readonly<Record<Aggregate, string>> = {
-  mean: "mean_",
-  min: "min_",
-  max: "max_",
-  last: "last_",
-  count: "count_",
-  p50: "median_",
-  p95: "percentile_",
-};
 
 export function quoteName(name: string): string {
   return `"${name.replace(/["\\]/g, "\\$&")}"`;

@@ -48,6 +48,11 @@ export interface InfluxServer {
    */
   query(influxql: string): Promise<AnsweredSeries[]>;
   /**
+   * Asks in InfluxQL for more than fits into memory: the answer comes in parts.
+   * @throws FleetmarkError STORE_FAILED, also after some parts
+   */
+  stream(influxql: string): AsyncIterable<AnsweredSeries[]>;
+  /**
    * Whether `fleetmark store setup` has made the place. Once found it is remembered; until then the server is asked every time.
    * @throws FleetmarkError STORE_FAILED
    */
@@ -176,6 +181,7 @@ export function connectInflux(target: InfluxTarget): InfluxServer {
       if (error !== undefined) throw fail(target, `${error} (asked: ${influxql.slice(0, shownLength)})`);
       return series;
     },
+    stream: (influxql) => streamAnswer(target, influxql),
     hasPlace: async (place) => {
       if (!found.has(place) && (await findPlace(target, place))) found.add(place);
       return found.has(place);
@@ -236,6 +242,52 @@ async function ask(target: InfluxTarget, influxql: string): Promise<Answer> {
   }
 }
 
+/** Rows in one part of a streamed answer. */
+const chunkRows = 10_000;
+
+async function* streamAnswer(target: InfluxTarget, influxql: string): AsyncGenerator<AnsweredSeries[]> {
+  const stop = new AbortController();
+  // The whole may take long; what must not is the wait for its next piece.
+  let timer: NodeJS.Timeout | undefined;
+  const wait = (): void => {
+    timer = setTimeout(() => stop.abort(new Error(`nothing came for ${target.timeoutMs} ms`)), target.timeoutMs);
+  };
+  const parse = (line: string): AnsweredSeries[] => {
+    const answer = answerSchema.safeParse(JSON.parse(line));
+    if (!answer.success) throw fail(target, `answered a query with something else: ${readMessage(line)}`);
+    const [result] = answer.data.results;
+    if (result?.error !== undefined) throw fail(target, `${result.error} (asked: ${influxql.slice(0, shownLength)})`);
+    return result?.series ?? [];
+  };
+  try {
+    wait();
+    const parameters = { db: target.database, epoch: "u", chunked: "true", chunk_size: String(chunkRows) };
+    const response = await fetch(buildUrl(target, "/query", parameters), {
+      method: "POST",
+      body: new URLSearchParams({ q: influxql }),
+      headers: describeCaller(target),
+      signal: stop.signal,
+    });
+    if (!response.ok) throw new HttpError(response.status, response.statusText, await response.text());
+    let rest = "";
+    const decoder = new TextDecoder();
+    for await (const bytes of response.body ?? []) {
+      clearTimeout(timer);
+      const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+      rest = lines.pop() as string;
+      for (const line of lines) if (line.trim() !== "") yield parse(line);
+      wait();
+    }
+    if (rest.trim() !== "") yield parse(rest);
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError) throw fail(target, `answered a query with something that is not JSON: ${thrown.message}`);
+    throw explainFailure(target, thrown);
+  } finally {
+    clearTimeout(timer);
+    stop.abort();
+  }
+}
+
 /**
  * Asks the API of 2.x and 3.x and returns the body.
  * @throws FleetmarkError STORE_FAILED
@@ -293,4 +345,18 @@ async function findPlace(target: InfluxTarget, place: Place): Promise<boolean> {
     if (status === 400 || status === 404) return false;
     throw thrown;
   }
+}
+
+/**
+ * Runs a Flux query for what it does (2.x). One that fails on its way answers 200 all the same, with a table of errors.
+ * @throws FleetmarkError STORE_FAILED
+ */
+export async function runFlux(target: InfluxTarget, query: string): Promise<void> {
+  const answer = await askApi(target, "POST", "/api/v2/query", {
+    parameters: { org: target.org },
+    body: { query, type: "flux" },
+  });
+  const lines = answer.split(/\r?\n/);
+  const at = lines.findIndex((line) => /^,?(result,table,)?error,reference/.test(line));
+  if (at !== -1) throw fail(target, lines[at + 1] ?? "a query failed");
 }

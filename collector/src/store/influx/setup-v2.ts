@@ -1,9 +1,10 @@
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { z } from "zod";
+import { hourUs } from "../retention.js";
 import type { SetupPlan, SetupStep } from "../setup-plan.js";
 import { buildCopyFlux, buildRollupFlux, taskName } from "./flux.js";
 import { type Place, places } from "./rollup.js";
-import { askApi, nameBucket } from "./server.js";
+import { askApi, nameBucket, runFlux } from "./server.js";
 import type { SetupWish } from "./setup.js";
 
 /** InfluxDB 2.x: buckets, DBRP mappings and a task, by its API v2. */
@@ -43,7 +44,7 @@ function readKeptS(bucket: Bucket): number {
 }
 
 export async function planSetupV2(wish: SetupWish): Promise<Pick<SetupPlan, "steps" | "notes">> {
-  const { target, retention } = wish;
+  const { target, retention, nowUs } = wish;
   const { database, org } = target;
   const read = async <T>(schema: z.ZodType<T>, path: string, parameters: Record<string, string>): Promise<T> => {
     const body = await askApi(target, "GET", path, { parameters });
@@ -137,9 +138,12 @@ export async function planSetupV2(wish: SetupWish): Promise<Pick<SetupPlan, "ste
   const task = (await read(tasksSchema, "/api/v2/tasks", { orgID, name: taskName(database) })).tasks[0];
   if (task?.flux.trim() !== flux.trim()) {
     if (own !== undefined) {
+      const endUs = Math.floor(nowUs / hourUs) * hourUs;
+      const keptUs = retention.hourly === Number.POSITIVE_INFINITY ? endUs : retention.hourly * 1e6;
+      const range = { startUs: Math.max(0, Math.ceil((nowUs - keptUs) / hourUs) * hourUs), endUs };
       for (const [what, query] of [
         ["copy the records that are there already", buildCopyFlux({ database, org }, retention.records)],
-        ["roll up the telemetry that is there already", buildRollupFlux({ database, org, keepS: retention.hourly })],
+        ["roll up the telemetry that is there already", buildRollupFlux({ database, org, range })],
       ]) {
         add(what, `POST /api/v2/query ${query}`, () => runFlux(target, query));
       }
@@ -152,15 +156,4 @@ export async function planSetupV2(wish: SetupWish): Promise<Pick<SetupPlan, "ste
   }
   for (const shorten of shortening) shorten();
   return { steps, notes: [] };
-}
-
-/** A query that fails on its way answers 200 all the same, with a table of errors. */
-async function runFlux(target: SetupWish["target"], query: string): Promise<void> {
-  const answer = await askApi(target, "POST", "/api/v2/query", {
-    parameters: { org: target.org },
-    body: { query, type: "flux" },
-  });
-  const lines = answer.split(/\r?\n/);
-  const at = lines.findIndex((line) => /^(,result,table)?,?error,reference/.test(line.replaceAll(" ", "")));
-  if (at !== -1) throw new FleetmarkError("STORE_FAILED", `InfluxDB at ${target.url}: ${lines[at + 1] ?? "a query failed"}`);
 }

@@ -1,0 +1,76 @@
+import { createReadStream, createWriteStream } from "node:fs";
+import { PassThrough, Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createGunzip, createGzip } from "node:zlib";
+import { formatLines } from "../store/influx/line-protocol.js";
+import { places } from "../store/influx/rollup.js";
+import type { Part } from "../store/store.js";
+import type { FileItem } from "./file-item.js";
+import { createLineParser, type Precision } from "./parse-line.js";
+import { readLines } from "./read-lines.js";
+
+/**
+ * Line protocol in a file. The comments are those of InfluxDB's own exports, which its shell (`influx -import`) reads too: they say where the
+ * lines after them belong.
+ */
+const context = "# CONTEXT-RETENTION-POLICY: ";
+const precisionComment = "# PRECISION: ";
+
+function isGzip(path: string): boolean {
+  return path.endsWith(".gz");
+}
+
+async function* formatParts(parts: AsyncIterable<Part>, database: string): AsyncGenerator<string> {
+  yield `# DML\n# CONTEXT-DATABASE: ${database}\n${precisionComment}us\n`;
+  let kind: Part["kind"] | undefined;
+  for await (const part of parts) {
+    const lines = formatLines([part.samples]);
+    if (lines.length === 0) continue;
+    if (part.kind !== kind) yield `${context}${part.kind === "hours" ? places.hourly : "autogen"}\n`;
+    kind = part.kind;
+    yield `${lines.join("\n")}\n`;
+  }
+}
+
+export async function writeLineFile(path: string, parts: AsyncIterable<Part>, database: string): Promise<void> {
+  const pack = isGzip(path) ? createGzip({ level: 6 }) : new PassThrough();
+  await pipeline(Readable.from(formatParts(parts, database)), pack, createWriteStream(path));
+}
+
+async function* readText(path: string, onBytes: (bytes: number) => void): AsyncGenerator<string> {
+  const file = createReadStream(path, { highWaterMark: 256 * 1024 });
+  file.on("data", (bytes) => onBytes(bytes.length));
+  const bytes = isGzip(path) ? file.pipe(createGunzip()) : file;
+  if (bytes !== file) file.once("error", (error) => bytes.destroy(error));
+  const decoder = new TextDecoder();
+  for await (const piece of bytes) yield decoder.decode(piece as Uint8Array, { stream: true });
+}
+
+/**
+ * Reads the points of a file, line by line; what is none comes with the reason.
+ * @param precision of the times, where the file does not say; nanoseconds are the protocol's own
+ */
+export async function* readLineFile(
+  path: string,
+  precision: Precision | undefined,
+  onBytes: (bytes: number) => void,
+): AsyncGenerator<FileItem> {
+  const parse = createLineParser();
+  let kind: Part["kind"] = "samples";
+  let unit: Precision = precision ?? "ns";
+  for await (const { number, text } of readLines(readText(path, onBytes))) {
+    if (text.startsWith("#")) {
+      if (text.startsWith(context)) kind = text.slice(context.length).trim() === places.hourly ? "hours" : "samples";
+      if (text.startsWith(precisionComment) && precision === undefined)
+        unit = text.slice(precisionComment.length).trim() as Precision;
+      continue;
+    }
+    const line = text.endsWith("\r") ? text.slice(0, -1) : text;
+    if (line.trim() === "") continue;
+    try {
+      yield { number, kind, point: parse(line, unit) };
+    } catch (thrown) {
+      yield { number, reason: (thrown as Error).message, text: line };
+    }
+  }
+}
