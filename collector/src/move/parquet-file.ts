@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { BIGINT, DOUBLE, type DuckDBConnection, DuckDBInstance, INTEGER, VARCHAR } from "@duckdb/node-api";
-import { canonicalTags, checkSeries, seriesKey } from "@fleetmark/shared/series";
+import { canonicalTags, checkSeries, type Series, seriesKey } from "@fleetmark/shared/series";
 import { appendRows } from "../store/commit.js";
-import type { Part, Samples } from "../store/store.js";
+import type { Part } from "../store/store.js";
 import type { FileItem } from "./file-item.js";
 
 /**
@@ -36,7 +36,7 @@ function quote(path: string): string {
 }
 
 async function appendPart(connection: DuckDBConnection, ids: Map<string, number>, { kind, samples }: Part): Promise<void> {
-  const added: Samples["series"] = [];
+  const added: Series[] = [];
   const first = ids.size + 1;
   const numbered = samples.series.map((series) => {
     const key = seriesKey(series);

@@ -1,6 +1,6 @@
 import { BIGINT, DOUBLE, type DuckDBConnection, type DuckDBValue, INTEGER, VARCHAR } from "@duckdb/node-api";
 import type { Columns } from "@fleetmark/shared/batch";
-import { canonicalTags } from "@fleetmark/shared/series";
+import { canonicalTags, type Series } from "@fleetmark/shared/series";
 import { appendRows, appendSeries, collectRows, type WriterState } from "./commit.js";
 import { deliveryMeasurement, hourlyFields, hourUs } from "./retention.js";
 import { commit } from "./roll-up.js";
@@ -70,7 +70,7 @@ async function readSamples(
   isWanted: (series: StoredSeries) => boolean,
   window: Window,
 ): Promise<Part> {
-  const series: Samples["series"] = [];
+  const series: Series[] = [];
   const numbers = new Map<number, number>();
   const number = (id: number): number | undefined => {
     const stored = index.byId.get(id) as StoredSeries;
@@ -104,24 +104,25 @@ async function readHours(
     `SELECT series_id, CAST(time_us AS DOUBLE), ${hourColumns.join(", ")} FROM hours WHERE time_us >= $from AND time_us < $to ORDER BY time_us`,
     { from: BigInt(window.fromUs), to: BigInt(window.toUs) },
   );
-  const samples: Samples = { series: [], numbers: emptyColumns(), texts: emptyColumns() };
+  const series: Series[] = [];
+  const numbers = emptyColumns<number>();
   const first = new Map<number, number>();
   for (const [id, timeUs, ...values] of rows as number[][]) {
     const stored = index.byId.get(id) as StoredSeries;
     if (!isWanted(stored)) continue;
     let at = first.get(id);
     if (at === undefined) {
-      at = samples.series.length;
-      for (const name of aggregates) samples.series.push({ ...stored, field: hourlyFields[name] + stored.field });
+      at = series.length;
+      for (const name of aggregates) series.push({ ...stored, field: hourlyFields[name] + stored.field });
       first.set(id, at);
     }
     for (let i = 0; i < aggregates.length; i++) {
-      samples.numbers.series.push(at + i);
-      samples.numbers.timeUs.push(timeUs);
-      samples.numbers.values.push(values[hourColumns.indexOf(columnOf[aggregates[i]])]);
+      numbers.series.push(at + i);
+      numbers.timeUs.push(timeUs);
+      numbers.values.push(values[hourColumns.indexOf(columnOf[aggregates[i]])]);
     }
   }
-  return { kind: "hours", samples, skipped: 0 };
+  return { kind: "hours", samples: { series, numbers, texts: emptyColumns() }, skipped: 0 };
 }
 
 const columnOf = { mean: "mean", min: "min", max: "max", last: "last", count: "samples", p50: "p50", p95: "p95" } as const;
