@@ -3,6 +3,7 @@ import { version } from "@fleetmark/shared/version";
 import { destination, type Logger, pino } from "pino";
 import type { Bench } from "./bench.js";
 import type { AgentConfig } from "./config.js";
+import { type ClockOffsetMeter, createClockOffsetMeter } from "./delivery/clock-offset.js";
 import { createDelivery, type Delivery } from "./delivery/delivery.js";
 import { loadLink } from "./delivery/load-link.js";
 import { readInventory } from "./probes/inventory.js";
@@ -30,16 +31,17 @@ export interface Agent {
 
 interface TelemetryParts {
   readonly delivery: Delivery;
+  readonly clockOffset: ClockOffsetMeter;
   readonly gate: QuietGate;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
 
-function startTelemetry(config: AgentConfig, { delivery, gate, logger, signal }: TelemetryParts): Ticker {
+function startTelemetry(config: AgentConfig, { delivery, clockOffset, gate, logger, signal }: TelemetryParts): Ticker {
   const { interval, probes: names } = config.telemetry;
   const chosen = probes.filter((probe) => names.includes(probe.name));
   const sampleHost = createTelemetry(chosen, roots, logger);
-  const sampleSelf = createSelfTelemetry(delivery.counts, delivery.outbox);
+  const sampleSelf = createSelfTelemetry(delivery.counts, delivery.outbox, clockOffset);
   return startTicker(interval, async () => {
     await gate.pass(interval);
     if (signal.aborted) return;
@@ -94,7 +96,8 @@ export async function startAgent(config: AgentConfig, givenLogger?: Logger, give
     flushInterval: config.buffer.flush_interval,
     logger,
   });
-  const ticker = startTelemetry(config, { delivery, gate, logger, signal });
+  const clockOffset = createClockOffsetMeter();
+  const ticker = startTelemetry(config, { delivery, clockOffset, gate, logger, signal });
   logger.info({ event: "agent_started", host, version, hardware_class: hardwareClass });
 
   // The suite waits for the inventory, whose child process would disturb it.
@@ -102,7 +105,7 @@ export async function startAgent(config: AgentConfig, givenLogger?: Logger, give
     const inventoryJson = await describeHost(facts, signal, logger);
     if (signal.aborted) return undefined;
     const introduction = { host, agentVersion: version, hardwareClass, inventoryJson };
-    delivery.open((sender, counts) => openLink({ introduction, sender, counts, logger }));
+    delivery.open((sender, counts) => openLink({ introduction, sender, counts, clockOffset, logger }));
     if (suite === "none") return undefined;
     return startSuiteRun({ suite, host, hardwareClass, signal, runSuite: bench.runSuite, delivery, gate, logger });
   };

@@ -1,9 +1,14 @@
 import type { Point } from "@fleetmark/shared/series";
+import type { ClockOffsetMeter } from "./delivery/clock-offset.js";
 import type { DeliveryCounts } from "./delivery/counts.js";
 import type { Outbox } from "./delivery/outbox.js";
 
 /** Creates the sampler of the agent's own state: counts since it began, bytes, and the percent of one core it used between samples. */
-export function createSelfTelemetry(counts: DeliveryCounts, outbox: Outbox): (nowUs: number) => Point[] {
+export function createSelfTelemetry(
+  counts: DeliveryCounts,
+  outbox: Outbox,
+  clockOffset: ClockOffsetMeter,
+): (nowUs: number) => Point[] {
   let cpuBefore = process.cpuUsage();
   let before: number | undefined;
 
@@ -16,6 +21,12 @@ export function createSelfTelemetry(counts: DeliveryCounts, outbox: Outbox): (no
     return elapsed > 0 ? (100 * (user + system)) / elapsed : 0;
   };
 
+  /** Nothing while no collector was asked, or none has answered for long. */
+  const readClockOffset = (): Record<string, number> => {
+    const found = clockOffset.read();
+    return found === undefined ? {} : { clock_offset_ms: found.offsetMs, clock_rtt_ms: found.rttMs };
+  };
+
   return (timeUs) => {
     const fields = {
       samples_recorded: counts.recorded,
@@ -24,6 +35,7 @@ export function createSelfTelemetry(counts: DeliveryCounts, outbox: Outbox): (no
       samples_acked: counts.acked,
       outbox_batches: outbox.batches,
       outbox_bytes: outbox.bytes,
+      ...readClockOffset(),
       reconnects: counts.reconnects,
       protocol_violations: counts.violations,
       rss_bytes: process.memoryUsage.rss(),

@@ -1,4 +1,9 @@
+import { createWallClock } from "@fleetmark/shared/wall-clock";
+
 /** Returns the time as microseconds since the Unix epoch. */
 export function readClockUs(): number {
   return Date.now() * 1000;
 }
+
+/** Returns the time as microseconds since the Unix epoch, to the microsecond: for agents that compare their clocks with it. */
+export const readFineClockUs = createWallClock();

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { encodeBatch } from "@fleetmark/shared/batch";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { AgentFrameSchema, ProgressSchema } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
@@ -85,6 +85,22 @@ describe("the way of a batch", () => {
     agent.call.end();
     expect((await agent.nextAck()).committed).toHaveLength(1);
     expect((await agent.ended).code).toBe(status.OK);
+  });
+
+  it("tells an agent its clock, in the Welcome and whenever it asks", async () => {
+    const collector = await start();
+    const beforeUs = BigInt((Date.now() - 1) * 1000);
+    const agent = connectAgent(collector.grpc);
+    const send = (frame: MessageInitShape<typeof AgentFrameSchema>["frame"]) =>
+      agent.call.write(encodeAgentFrame(create(AgentFrameSchema, { frame })));
+    send({ case: "hello", value: makeHello() });
+    const { clock } = await agent.nextWelcome();
+    send({ case: "clockRequest", value: { sentUs: 7n } });
+    const reply = await agent.nextClockReply();
+    expect(reply.requestSentUs).toBe(7n);
+    const afterUs = BigInt((Date.now() + 1) * 1000);
+    const moments = [beforeUs, clock?.receivedUs, clock?.sentUs, reply.receivedUs, reply.sentUs, afterUs] as bigint[];
+    expect(moments).toEqual(moments.toSorted((a, b) => Number(a - b)));
   });
 
   it("commits and acknowledges what it has taken in when it is stopped", async () => {

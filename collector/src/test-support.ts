@@ -3,7 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { type Batch, BatchBuilder } from "@fleetmark/shared/batch";
-import { type Ack, AgentFrameSchema, type Hello, HelloSchema, type Welcome } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
+import {
+  type Ack,
+  AgentFrameSchema,
+  type ClockReply,
+  type Hello,
+  HelloSchema,
+  type Welcome,
+} from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import { formatBenchmarkName, type Result, type Run } from "@fleetmark/shared/result";
 import type { Point } from "@fleetmark/shared/series";
 import { type Address, formatAddress } from "@fleetmark/shared/units";
@@ -100,6 +107,7 @@ export interface TestAgent {
   sendBatch(bytes: Uint8Array): boolean;
   nextAck(): Promise<Ack>;
   nextWelcome(): Promise<Welcome>;
+  nextClockReply(): Promise<ClockReply>;
 }
 
 /** Opens a stream to a collector, without a word. */
@@ -126,7 +134,7 @@ export function connectAgent(address: Address): TestAgent {
     call.cancel();
     client.close();
   });
-  const nextFrame = async (wanted: "ack" | "welcome"): Promise<unknown> => {
+  const nextFrame = async (wanted: "ack" | "welcome" | "clockReply"): Promise<unknown> => {
     while (frames.length === 0 && !over) {
       await new Promise<void>((resolve) => {
         wake = resolve;
@@ -143,6 +151,7 @@ export function connectAgent(address: Address): TestAgent {
     ended,
     sendBatch: (bytes) => call.write(encodeAgentFrame(create(AgentFrameSchema, { frame: { case: "batch", value: bytes } }))),
     nextAck: async () => (await nextFrame("ack")) as Ack,
+    nextClockReply: async () => (await nextFrame("clockReply")) as ClockReply,
     nextWelcome: async () => (await nextFrame("welcome")) as Welcome,
   };
 }

@@ -5,6 +5,7 @@ import type { TlsFiles } from "@fleetmark/shared/tls";
 import { formatAddress } from "@fleetmark/shared/units";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { createClockOffsetMeter } from "../../agent/src/delivery/clock-offset.js";
 import { createDelivery, type Delivery } from "../../agent/src/delivery/delivery.js";
 import { openGrpcLink } from "../../agent/src/delivery/grpc-link.js";
 import { type Authority, type CertificateFiles, createAuthority } from "../testbed/certificates.js";
@@ -55,7 +56,10 @@ async function attach(host: string, tls: TlsFiles): Promise<Attached> {
   const logger = pino({ level: "warn" }, { write: (line: string) => codes.push(readComplaint(line)) });
   const delivery = await createDelivery({ host, maxBytes: 1e6, flushInterval: 0.01, logger });
   const introduction = { host, agentVersion: "0", hardwareClass: "test", inventoryJson: "{}" };
-  delivery.open((sender, counts) => openGrpcLink({ address: collector.facts.grpc, tls, introduction, sender, counts, logger }));
+  const clockOffset = createClockOffsetMeter();
+  delivery.open((sender, counts) =>
+    openGrpcLink({ address: collector.facts.grpc, tls, introduction, sender, counts, clockOffset, logger }),
+  );
   cleanups.push(() => delivery.close(0));
   return { delivery, codes };
 }

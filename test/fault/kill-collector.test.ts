@@ -5,6 +5,7 @@ import { type Address, formatAddress } from "@fleetmark/shared/config";
 import type { Point } from "@fleetmark/shared/series";
 import { pino } from "pino";
 import { afterAll, describe, expect, it } from "vitest";
+import { createClockOffsetMeter } from "../../agent/src/delivery/clock-offset.js";
 import { createDelivery } from "../../agent/src/delivery/delivery.js";
 import { openGrpcLink } from "../../agent/src/delivery/grpc-link.js";
 import { makeFolder, type Program, startDaemon } from "../testbed/program.js";
@@ -54,6 +55,7 @@ describe("a collector killed again and again", () => {
       openGrpcLink({
         address,
         tls: {},
+        clockOffset: createClockOffsetMeter(),
         introduction: { host: "oracle", agentVersion: "0", hardwareClass: "test", inventoryJson: "{}" },
         sender,
         counts,

@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Address, formatAddress } from "@fleetmark/shared/config";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createClockOffsetMeter } from "../../agent/src/delivery/clock-offset.js";
 import { createDelivery } from "../../agent/src/delivery/delivery.js";
 import { openGrpcLink } from "../../agent/src/delivery/grpc-link.js";
 import { makeFolder, type Program, startDaemon } from "../testbed/program.js";
@@ -38,6 +39,7 @@ describe.skipIf(findServer("influxd") === undefined)("a collector on InfluxDB, w
       openGrpcLink({
         address: collector.facts.grpc,
         tls: {},
+        clockOffset: createClockOffsetMeter(),
         introduction: { host: "oracle", agentVersion: "0", hardwareClass: "test", inventoryJson: "{}" },
         ...{ sender, counts, logger },
       }),

@@ -2,6 +2,7 @@ import type { Point } from "@fleetmark/shared/series";
 import * as library from "@nats-io/transport-node";
 import { type Logger, pino } from "pino";
 import { agentConfigSchema } from "../../agent/src/config.js";
+import { createClockOffsetMeter } from "../../agent/src/delivery/clock-offset.js";
 import { createDelivery, type Delivery } from "../../agent/src/delivery/delivery.js";
 import { type NatsTiming, openNatsLink } from "../../agent/src/delivery/nats-link.js";
 import { type Collector, startCollector } from "../../collector/src/collector.js";
@@ -49,7 +50,11 @@ export async function openTestAgent({ host, nats, timing }: TestAgentOptions): P
   const delivery = await createDelivery({ host, maxBytes: 2 ** 26, flushInterval: 0.02, logger });
   const introduction = { host, agentVersion: "0", hardwareClass: "test", inventoryJson: "{}" };
   delivery.open((sender, counts) =>
-    openNatsLink({ config: config.nats, introduction, sender, counts, logger, library, timing: { ...quickTiming, ...timing } }),
+    openNatsLink({
+      ...{ config: config.nats, introduction, sender, counts, logger, library },
+      clockOffset: createClockOffsetMeter(),
+      timing: { ...quickTiming, ...timing },
+    }),
   );
   return {
     delivery,

@@ -1,10 +1,13 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { create } from "@bufbuild/protobuf";
 import { decodeBatch } from "@fleetmark/shared/batch-decoder";
+import { ClockReplySchema, WelcomeSchema } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import type { Point } from "@fleetmark/shared/series";
 import { protocolVersion } from "@fleetmark/shared/wire";
 import { status } from "@grpc/grpc-js";
 import { pino } from "pino";
 import { afterEach, expect, test, vi } from "vitest";
+import { type ClockOffset, type ClockOffsetMeter, createClockOffsetMeter } from "./clock-offset.js";
 import { createDelivery, type Delivery } from "./delivery.js";
 import { openGrpcLink } from "./grpc-link.js";
 import type { SessionTiming } from "./grpc-session.js";
@@ -19,7 +22,7 @@ import {
   type TestCollector,
 } from "./test-collector.js";
 
-const patient: SessionTiming = { welcome: 20, silence: 20, ping: 20 };
+const patient: SessionTiming = { welcome: 20, silence: 20, clock: 20, ping: 20 };
 const introduction = { host: "h", agentVersion: "0.0.1", hardwareClass: "c", inventoryJson: '{"cpu":{}}' };
 
 const cleanups: (() => unknown)[] = [];
@@ -35,6 +38,7 @@ async function startCollector(onFrame?: Parameters<typeof startTestCollector>[0]
 
 interface Agent {
   readonly delivery: Delivery;
+  readonly clockOffset: ClockOffsetMeter;
   /** Codes of the link's log, in order, repeats included. */
   readonly codes: string[];
 }
@@ -46,11 +50,13 @@ async function attach(port: number, timing = patient): Promise<Agent> {
     { write: (line: string) => codes.push(JSON.parse(line).code ?? JSON.parse(line).event) },
   );
   const delivery = await createDelivery({ host: "h", maxBytes: 1e8, flushInterval: 0.01, logger });
+  const clockOffset = createClockOffsetMeter();
   delivery.open((sender, counts) => {
-    return openGrpcLink({ address: { host: "127.0.0.1", port }, tls: {}, introduction, sender, counts, logger, timing });
+    const address = { host: "127.0.0.1", port };
+    return openGrpcLink({ address, tls: {}, introduction, sender, counts, clockOffset, logger, timing });
   });
   cleanups.push(() => delivery.close(0));
-  return { delivery, codes };
+  return { delivery, clockOffset, codes };
 }
 
 const makePoint = (value: number): Point => ({ measurement: "m", tags: {}, timeUs: 1_000_000 + value, fields: { value } });
@@ -246,6 +252,28 @@ test("progress is sent as it comes, and the latest of it to a collector that com
   delivery.report({ ...progress, completed: 2 });
   const seen = (): number[] => collector.frames.flatMap((frame) => (frame.case === "progress" ? [frame.value.completed] : []));
   await eventually(() => expect(seen()).toEqual([1, 2]));
+});
+
+test("measures how far its clock is from the collector's, where that answers, and asks again and again", async () => {
+  // A collector whose clock is 5 s ahead.
+  const reply = (requestSentUs: bigint) => {
+    const nowUs = BigInt(Date.now() * 1000 + 5_000_000);
+    return { requestSentUs, receivedUs: nowUs, sentUs: nowUs };
+  };
+  let asked = 0;
+  const collector = await startCollector((call, frame) => {
+    const clock = create(ClockReplySchema, reply(0n));
+    if (frame.case === "hello") sendFrame(call, { case: "welcome", value: create(WelcomeSchema, { protocolVersion, clock }) });
+    if (frame.case !== "clockRequest") return;
+    asked++;
+    sendFrame(call, { case: "clockReply", value: create(ClockReplySchema, reply(frame.value.sentUs)) });
+  });
+  const { delivery, clockOffset } = await attach(collector.port, { ...patient, clock: 0.05 });
+  await eventually(() => expect(asked).toBeGreaterThan(3));
+  const { offsetMs, rttMs } = clockOffset.read() as ClockOffset;
+  // Date.now tells whole milliseconds.
+  expect(Math.abs(offsetMs + 5000)).toBeLessThanOrEqual(rttMs / 2 + 2);
+  expect(delivery.counts.violations).toBe(0);
 });
 
 test("closing waits for what is under way, tells what is left, and ends the stream cleanly", async () => {

@@ -3,6 +3,7 @@ import { type Address, formatAddress } from "@fleetmark/shared/config";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { TlsFiles } from "@fleetmark/shared/tls";
 import type { Logger } from "pino";
+import type { ClockOffsetMeter } from "./clock-offset.js";
 import type { DeliveryCounts } from "./counts.js";
 import { defaultTiming, openSession, type Session, type SessionEnd, type SessionTiming } from "./grpc-session.js";
 import type { Introduction, Link, RunProgress } from "./link.js";
@@ -18,6 +19,7 @@ export interface GrpcLinkOptions {
   readonly introduction: Introduction;
   readonly sender: Sender;
   readonly counts: DeliveryCounts;
+  readonly clockOffset: ClockOffsetMeter;
   readonly logger: Logger;
   readonly timing?: SessionTiming;
 }

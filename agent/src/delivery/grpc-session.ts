@@ -3,7 +3,13 @@ import { checkServerIdentity } from "node:tls";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type Address, formatAddress } from "@fleetmark/shared/config";
 import { type ErrorCode, errorCatalogue, errorMessage } from "@fleetmark/shared/errors";
-import { type Ack, AgentFrameSchema, type CollectorFrame, type Welcome } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
+import {
+  type Ack,
+  AgentFrameSchema,
+  type ClockReply,
+  type CollectorFrame,
+  type Welcome,
+} from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import { readTlsFiles, type TlsFiles } from "@fleetmark/shared/tls";
 import { isLoopback } from "@fleetmark/shared/units";
 import { decodeCollectorFrame, encodeAgentFrame, fleetService, protocolVersion } from "@fleetmark/shared/wire";
@@ -15,6 +21,7 @@ import {
   type StatusObject,
   status,
 } from "@grpc/grpc-js";
+import type { ClockOffsetMeter, ClockQuestion } from "./clock-offset.js";
 import type { Introduction, RunProgress } from "./link.js";
 import type { Sender } from "./sender.js";
 
@@ -24,11 +31,13 @@ export interface SessionTiming {
   readonly welcome: number;
   /** Without any acknowledgement while batches are in flight. */
   readonly silence: number;
+  /** Between questions for the collector's clock; the first ones come faster. */
+  readonly clock: number;
   /** Between keepalive pings, and for their answer: a peer that is gone without a word is noticed within their sum. */
   readonly ping: number;
 }
 
-export const defaultTiming: SessionTiming = { welcome: 10, silence: 60, ping: 10 };
+export const defaultTiming: SessionTiming = { welcome: 10, silence: 60, clock: 30, ping: 10 };
 
 /** Why a session ended. `code` is undefined when this end closed it. */
 export interface SessionEnd {
@@ -52,6 +61,7 @@ export interface SessionOptions {
   readonly tls: TlsFiles;
   readonly introduction: Introduction;
   readonly sender: Sender;
+  readonly clockOffset: ClockOffsetMeter;
   readonly timing: SessionTiming;
   onWelcome(welcome: Welcome): void;
   /** A frame made no sense. */
@@ -124,12 +134,14 @@ function openCall({ address, tls, timing }: SessionOptions): { call: ClientDuple
  * @throws FleetmarkError TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED
  */
 export function openSession(options: SessionOptions): Session {
-  const { sender, timing, introduction } = options;
+  const { sender, timing, introduction, clockOffset } = options;
   const { call, close } = openCall(options);
   let state: "greeting" | "attached" | "closing" | "over" = "greeting";
   let writable = true;
   let fruitful = false;
   let timer: NodeJS.Timeout | undefined;
+  let clockTimer: NodeJS.Timeout | undefined;
+  let question: ClockQuestion | undefined;
   let resolveEnded: (end: SessionEnd) => void = () => {};
   const ended = new Promise<SessionEnd>((resolve) => {
     resolveEnded = resolve;
@@ -140,6 +152,7 @@ export function openSession(options: SessionOptions): Session {
     const ours = state === "closing";
     state = "over";
     clearTimeout(timer);
+    clearTimeout(clockTimer);
     call.cancel();
     close();
     resolveEnded({ code: ours ? undefined : code, message, fruitful });
@@ -165,6 +178,22 @@ export function openSession(options: SessionOptions): Session {
     if (idle && sender.inFlight > 0) expectWithin(timing.silence, "acknowledgement");
   };
 
+  /** A question that would wait behind batches tells nothing; then the next one does. */
+  const askClock = (seconds: number): void => {
+    if (state !== "attached") return;
+    if (writable) {
+      question = clockOffset.ask();
+      send({ case: "clockRequest", value: { sentUs: BigInt(question.askedUs) } });
+    }
+    clockTimer = setTimeout(() => askClock(Math.min(timing.clock, seconds * 2)), seconds * 1000);
+  };
+
+  const takeClock = (reply: ClockReply): void => {
+    // An answer to a question before the last is late, and told by nothing but that.
+    if (question !== undefined && reply.requestSentUs === BigInt(question.askedUs)) clockOffset.settle(question, reply);
+    question = undefined;
+  };
+
   const greet = (welcome: Welcome): void => {
     if (welcome.protocolVersion !== protocolVersion) {
       const message = `the collector speaks protocol version ${welcome.protocolVersion}, this agent ${protocolVersion}`;
@@ -176,6 +205,7 @@ export function openSession(options: SessionOptions): Session {
     sender.begin(welcome.maxBatchBytes);
     options.onWelcome(welcome);
     pump();
+    if (welcome.clock !== undefined) askClock(Math.min(1, timing.clock));
   };
 
   const settle = (ack: Ack): void => {
@@ -197,6 +227,7 @@ export function openSession(options: SessionOptions): Session {
   const receive = ({ frame }: CollectorFrame): void => {
     if (state === "greeting" && frame.case === "welcome") greet(frame.value);
     else if (state !== "greeting" && frame.case === "ack") settle(frame.value);
+    else if (state !== "greeting" && frame.case === "clockReply") takeClock(frame.value);
     else refuse(`an unexpected ${frame.case}`);
   };
 

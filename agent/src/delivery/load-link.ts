@@ -2,6 +2,7 @@ import { checkNatsFiles } from "@fleetmark/shared/nats-connection";
 import { readTlsFiles } from "@fleetmark/shared/tls";
 import type { Logger } from "pino";
 import type { AgentConfig } from "../config.js";
+import type { ClockOffsetMeter } from "./clock-offset.js";
 import type { DeliveryCounts } from "./counts.js";
 import type { Introduction, Link } from "./link.js";
 import type { Sender } from "./sender.js";
@@ -10,6 +11,7 @@ export interface LinkParts {
   readonly introduction: Introduction;
   readonly sender: Sender;
   readonly counts: DeliveryCounts;
+  readonly clockOffset: ClockOffsetMeter;
   readonly logger: Logger;
 }
 

@@ -10,6 +10,7 @@ import { keepNatsConnected } from "@fleetmark/shared/nats-connection";
 import { decodeCollectorFrame, encodeAgentFrame } from "@fleetmark/shared/wire";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Logger } from "pino";
+import type { ClockOffsetMeter } from "./clock-offset.js";
 import type { DeliveryCounts } from "./counts.js";
 import type { Introduction, Link, RunProgress } from "./link.js";
 import { checkWelcome, sayHello } from "./nats-greeting.js";
@@ -36,6 +37,7 @@ export interface NatsLinkOptions {
   readonly introduction: Introduction;
   readonly sender: Sender;
   readonly counts: DeliveryCounts;
+  readonly clockOffset: ClockOffsetMeter;
   readonly logger: Logger;
   readonly timing?: NatsTiming;
 }
@@ -185,7 +187,10 @@ export function openNatsLink(options: NatsLinkOptions): Link {
     for (let attempt = 0; keeper.current() === connection; attempt++) {
       let waitMs = Math.min(longestHelloWait, 2 ** attempt) * 1000;
       try {
-        meet(connection, await sayHello(connection, introduction), first);
+        const question = options.clockOffset.ask();
+        const welcome = await sayHello(connection, introduction);
+        if (welcome.clock !== undefined) options.clockOffset.settle(question, welcome.clock);
+        meet(connection, welcome, first);
         first = false;
         waitMs = timing.hello;
       } catch (thrown) {

@@ -3,8 +3,9 @@ import type { Hello } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import { version } from "@fleetmark/shared/version";
 import { decodeAgentFrame, protocolVersion } from "@fleetmark/shared/wire";
 import { status } from "@grpc/grpc-js";
-import { readClockUs } from "../clock.js";
+import { readClockUs, readFineClockUs } from "../clock.js";
 import { attachHost } from "../fleet.js";
+import { replyClock } from "./clock-reply.js";
 import type { Fate, Source } from "./intake.js";
 import { readPeerNames } from "./peer-names.js";
 import {
@@ -51,7 +52,7 @@ function readNames(call: AgentCall, mutual: boolean): string[] | undefined {
   return certificate === undefined ? [] : readPeerNames(certificate);
 }
 
-function attach(stream: AgentStream, message: Hello): void {
+function attach(stream: AgentStream, message: Hello, receivedUs: number): void {
   const { parts, call } = stream;
   if (stream.host !== undefined) throw new FleetmarkError("PROTOCOL_VIOLATION", "a second Hello");
   checkIdentity(stream, message.host);
@@ -66,7 +67,7 @@ function attach(stream: AgentStream, message: Hello): void {
     "an agent attached",
   );
   const welcome = { protocolVersion, collectorVersion: version, maxBatchBytes: parts.limits.max_batch_bytes };
-  sendFrame(stream, { case: "welcome", value: welcome });
+  sendFrame(stream, { case: "welcome", value: { ...welcome, clock: replyClock(receivedUs) } });
 }
 
 function requireSource(stream: AgentStream): Source {
@@ -84,9 +85,10 @@ function acknowledge(stream: AgentStream, fate: Fate): void {
 }
 
 function takeFrame(stream: AgentStream, bytes: Buffer): void {
+  const receivedUs = readFineClockUs();
   const { frame } = decodeAgentFrame(bytes);
   if (frame.case === "hello") {
-    attach(stream, frame.value);
+    attach(stream, frame.value, receivedUs);
     return;
   }
   const { intake } = stream.parts;
@@ -96,6 +98,8 @@ function takeFrame(stream: AgentStream, bytes: Buffer): void {
     intake.takeBatch(frame.value, source, (fate) => acknowledge(stream, fate));
   } else if (frame.case === "progress") {
     intake.takeProgress(frame.value, source);
+  } else if (frame.case === "clockRequest") {
+    sendFrame(stream, { case: "clockReply", value: replyClock(receivedUs, frame.value.sentUs) });
   }
 }
 

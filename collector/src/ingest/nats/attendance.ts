@@ -5,8 +5,9 @@ import { readSubjectHost } from "@fleetmark/shared/nats";
 import { version } from "@fleetmark/shared/version";
 import { decodeAgentFrame, encodeCollectorFrame, protocolVersion } from "@fleetmark/shared/wire";
 import type { Logger } from "pino";
-import { readClockUs } from "../../clock.js";
+import { readClockUs, readFineClockUs } from "../../clock.js";
 import { type AgentHello, attachHost, detachHost, type Fleet } from "../../fleet.js";
+import { replyClock } from "../clock-reply.js";
 import type { Intake } from "../intake.js";
 
 /** Agents say Hello again and again; one that missed a few is gone. */
@@ -41,11 +42,10 @@ function readFrame<K extends "hello" | "progress">(kind: K, bytes: Uint8Array) {
 
 export function createAttendance({ intake, fleet, maxBatchBytes, logger, onAttach, onDetach }: AttendanceParts): Attendance {
   const present = new Map<string, AgentHello>();
-  const welcome = encodeCollectorFrame(
-    create(CollectorFrameSchema, {
-      frame: { case: "welcome", value: { protocolVersion, collectorVersion: version, maxBatchBytes } },
-    }),
-  );
+  const welcome = (receivedUs: number): Uint8Array => {
+    const value = { protocolVersion, collectorVersion: version, maxBatchBytes, clock: replyClock(receivedUs) };
+    return encodeCollectorFrame(create(CollectorFrameSchema, { frame: { case: "welcome", value } }));
+  };
 
   const isRepeated = (host: string, hello: Hello): boolean => {
     const known = present.get(host);
@@ -64,19 +64,20 @@ export function createAttendance({ intake, fleet, maxBatchBytes, logger, onAttac
 
   return {
     greet: (subject, bytes) => {
+      const receivedUs = readFineClockUs();
       const host = readSubjectHost(subject);
       const { value: message } = readFrame("hello", bytes);
       const nowUs = readClockUs();
       if (isRepeated(host, message)) {
         fleet.note(host, nowUs);
-        return welcome;
+        return welcome(receivedUs);
       }
       const hello = intake.takeHello(message, { link: "nats", host });
       attachHost(fleet.note(host, nowUs), hello, nowUs);
       if (!present.has(host)) onAttach();
       present.set(host, hello);
       logger.info({ event: "agent_attached", host, version: hello.version, link: "nats" }, "an agent attached");
-      return welcome;
+      return welcome(receivedUs);
     },
     takeProgress: (subject, bytes) => {
       const host = readSubjectHost(subject);

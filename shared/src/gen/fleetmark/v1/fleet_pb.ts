@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fleetmark/v1/fleet.proto.
  */
 export const file_fleetmark_v1_fleet: GenFile = /*@__PURE__*/
-  fileDesc("ChhmbGVldG1hcmsvdjEvZmxlZXQucHJvdG8SDGZsZWV0bWFyay52MSJ4CgpBZ2VudEZyYW1lEiQKBWhlbGxvGAEgASgLMhMuZmxlZXRtYXJrLnYxLkhlbGxvSAASDwoFYmF0Y2gYAiABKAxIABIqCghwcm9ncmVzcxgDIAEoCzIWLmZsZWV0bWFyay52MS5Qcm9ncmVzc0gAQgcKBWZyYW1lImUKDkNvbGxlY3RvckZyYW1lEigKB3dlbGNvbWUYASABKAsyFS5mbGVldG1hcmsudjEuV2VsY29tZUgAEiAKA2FjaxgCIAEoCzIRLmZsZWV0bWFyay52MS5BY2tIAEIHCgVmcmFtZSJ2CgVIZWxsbxIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEhUKDWFnZW50X3ZlcnNpb24YAiABKAkSDAoEaG9zdBgDIAEoCRIWCg5oYXJkd2FyZV9jbGFzcxgEIAEoCRIWCg5pbnZlbnRvcnlfanNvbhgFIAEoCSJXCgdXZWxjb21lEhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SGQoRY29sbGVjdG9yX3ZlcnNpb24YAiABKAkSFwoPbWF4X2JhdGNoX2J5dGVzGAMgASgNIjsKB0JhdGNoSWQSDAoEaG9zdBgBIAEoCRIQCghlcG9jaF91cxgCIAEoAxIQCghzZXF1ZW5jZRgDIAEoAyK+AQoFQmF0Y2gSIQoCaWQYASABKAsyFS5mbGVldG1hcmsudjEuQmF0Y2hJZBIkCgZzZXJpZXMYAiADKAsyFC5mbGVldG1hcmsudjEuU2VyaWVzEhQKDGJhc2VfdGltZV91cxgDIAEoAxIsCgdudW1iZXJzGAQgASgLMhsuZmxlZXRtYXJrLnYxLk51bWJlckNvbHVtbnMSKAoFdGV4dHMYBSABKAsyGS5mbGVldG1hcmsudjEuVGV4dENvbHVtbnMiTQoGU2VyaWVzEhMKC21lYXN1cmVtZW50GAEgASgJEh8KBHRhZ3MYAiADKAsyES5mbGVldG1hcmsudjEuVGFnEg0KBWZpZWxkGAMgASgJIiEKA1RhZxILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAkiSwoNTnVtYmVyQ29sdW1ucxIUCgxzZXJpZXNfaW5kZXgYASADKA0SFQoNdGltZV9kZWx0YV91cxgCIAMoERINCgV2YWx1ZRgDIAMoASJICgtUZXh0Q29sdW1ucxIUCgxzZXJpZXNfaW5kZXgYASADKA0SFQoNdGltZV9kZWx0YV91cxgCIAMoERIMCgR0ZXh0GAMgAygJIokBCgNBY2sSKAoJY29tbWl0dGVkGAEgAygLMhUuZmxlZXRtYXJrLnYxLkJhdGNoSWQSKQoIcmVqZWN0ZWQYAiADKAsyFy5mbGVldG1hcmsudjEuUmVqZWN0aW9uEi0KB3JlZnVzZWQYAyADKAsyHC5mbGVldG1hcmsudjEuUmVmdXNlZFNhbXBsZXMiTQoJUmVqZWN0aW9uEiEKAmlkGAEgASgLMhUuZmxlZXRtYXJrLnYxLkJhdGNoSWQSDAoEY29kZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIlIKDlJlZnVzZWRTYW1wbGVzEiEKAmlkGAEgASgLMhUuZmxlZXRtYXJrLnYxLkJhdGNoSWQSDAoEY29kZRgCIAEoCRIPCgdzYW1wbGVzGAMgASgNIoMBCghQcm9ncmVzcxILCgNydW4YASABKAkSDQoFc3VpdGUYAiABKAkSEQoJY29tcGxldGVkGAMgASgNEg0KBXRvdGFsGAQgASgNEhEKCWJlbmNobWFyaxgFIAEoCRIRCgllbGFwc2VkX3MYBiABKAESEwoLcmVtYWluaW5nX3MYByABKAEyTQoFRmxlZXQSRAoGQXR0YWNoEhguZmxlZXRtYXJrLnYxLkFnZW50RnJhbWUaHC5mbGVldG1hcmsudjEuQ29sbGVjdG9yRnJhbWUoATABYgZwcm90bzM");
+  fileDesc("ChhmbGVldG1hcmsvdjEvZmxlZXQucHJvdG8SDGZsZWV0bWFyay52MSKtAQoKQWdlbnRGcmFtZRIkCgVoZWxsbxgBIAEoCzITLmZsZWV0bWFyay52MS5IZWxsb0gAEg8KBWJhdGNoGAIgASgMSAASKgoIcHJvZ3Jlc3MYAyABKAsyFi5mbGVldG1hcmsudjEuUHJvZ3Jlc3NIABIzCg1jbG9ja19yZXF1ZXN0GAQgASgLMhouZmxlZXRtYXJrLnYxLkNsb2NrUmVxdWVzdEgAQgcKBWZyYW1lIpYBCg5Db2xsZWN0b3JGcmFtZRIoCgd3ZWxjb21lGAEgASgLMhUuZmxlZXRtYXJrLnYxLldlbGNvbWVIABIgCgNhY2sYAiABKAsyES5mbGVldG1hcmsudjEuQWNrSAASLwoLY2xvY2tfcmVwbHkYAyABKAsyGC5mbGVldG1hcmsudjEuQ2xvY2tSZXBseUgAQgcKBWZyYW1lInYKBUhlbGxvEhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SFQoNYWdlbnRfdmVyc2lvbhgCIAEoCRIMCgRob3N0GAMgASgJEhYKDmhhcmR3YXJlX2NsYXNzGAQgASgJEhYKDmludmVudG9yeV9qc29uGAUgASgJIoABCgdXZWxjb21lEhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SGQoRY29sbGVjdG9yX3ZlcnNpb24YAiABKAkSFwoPbWF4X2JhdGNoX2J5dGVzGAMgASgNEicKBWNsb2NrGAQgASgLMhguZmxlZXRtYXJrLnYxLkNsb2NrUmVwbHkiHwoMQ2xvY2tSZXF1ZXN0Eg8KB3NlbnRfdXMYASABKAMiSwoKQ2xvY2tSZXBseRIXCg9yZXF1ZXN0X3NlbnRfdXMYASABKAMSEwoLcmVjZWl2ZWRfdXMYAiABKAMSDwoHc2VudF91cxgDIAEoAyI7CgdCYXRjaElkEgwKBGhvc3QYASABKAkSEAoIZXBvY2hfdXMYAiABKAMSEAoIc2VxdWVuY2UYAyABKAMivgEKBUJhdGNoEiEKAmlkGAEgASgLMhUuZmxlZXRtYXJrLnYxLkJhdGNoSWQSJAoGc2VyaWVzGAIgAygLMhQuZmxlZXRtYXJrLnYxLlNlcmllcxIUCgxiYXNlX3RpbWVfdXMYAyABKAMSLAoHbnVtYmVycxgEIAEoCzIbLmZsZWV0bWFyay52MS5OdW1iZXJDb2x1bW5zEigKBXRleHRzGAUgASgLMhkuZmxlZXRtYXJrLnYxLlRleHRDb2x1bW5zIk0KBlNlcmllcxITCgttZWFzdXJlbWVudBgBIAEoCRIfCgR0YWdzGAIgAygLMhEuZmxlZXRtYXJrLnYxLlRhZxINCgVmaWVsZBgDIAEoCSIhCgNUYWcSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJIksKDU51bWJlckNvbHVtbnMSFAoMc2VyaWVzX2luZGV4GAEgAygNEhUKDXRpbWVfZGVsdGFfdXMYAiADKBESDQoFdmFsdWUYAyADKAEiSAoLVGV4dENvbHVtbnMSFAoMc2VyaWVzX2luZGV4GAEgAygNEhUKDXRpbWVfZGVsdGFfdXMYAiADKBESDAoEdGV4dBgDIAMoCSKJAQoDQWNrEigKCWNvbW1pdHRlZBgBIAMoCzIVLmZsZWV0bWFyay52MS5CYXRjaElkEikKCHJlamVjdGVkGAIgAygLMhcuZmxlZXRtYXJrLnYxLlJlamVjdGlvbhItCgdyZWZ1c2VkGAMgAygLMhwuZmxlZXRtYXJrLnYxLlJlZnVzZWRTYW1wbGVzIk0KCVJlamVjdGlvbhIhCgJpZBgBIAEoCzIVLmZsZWV0bWFyay52MS5CYXRjaElkEgwKBGNvZGUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCSJSCg5SZWZ1c2VkU2FtcGxlcxIhCgJpZBgBIAEoCzIVLmZsZWV0bWFyay52MS5CYXRjaElkEgwKBGNvZGUYAiABKAkSDwoHc2FtcGxlcxgDIAEoDSKDAQoIUHJvZ3Jlc3MSCwoDcnVuGAEgASgJEg0KBXN1aXRlGAIgASgJEhEKCWNvbXBsZXRlZBgDIAEoDRINCgV0b3RhbBgEIAEoDRIRCgliZW5jaG1hcmsYBSABKAkSEQoJZWxhcHNlZF9zGAYgASgBEhMKC3JlbWFpbmluZ19zGAcgASgBMk0KBUZsZWV0EkQKBkF0dGFjaBIYLmZsZWV0bWFyay52MS5BZ2VudEZyYW1lGhwuZmxlZXRtYXJrLnYxLkNvbGxlY3RvckZyYW1lKAEwAWIGcHJvdG8z");
 
 /**
  * @generated from message fleetmark.v1.AgentFrame
@@ -42,6 +42,12 @@ export type AgentFrame = Message<"fleetmark.v1.AgentFrame"> & {
      */
     value: Progress;
     case: "progress";
+  } | {
+    /**
+     * @generated from field: fleetmark.v1.ClockRequest clock_request = 4;
+     */
+    value: ClockRequest;
+    case: "clockRequest";
   } | { case: undefined; value?: undefined };
 };
 
@@ -71,6 +77,12 @@ export type CollectorFrame = Message<"fleetmark.v1.CollectorFrame"> & {
      */
     value: Ack;
     case: "ack";
+  } | {
+    /**
+     * @generated from field: fleetmark.v1.ClockReply clock_reply = 3;
+     */
+    value: ClockReply;
+    case: "clockReply";
   } | { case: undefined; value?: undefined };
 };
 
@@ -147,6 +159,13 @@ export type Welcome = Message<"fleetmark.v1.Welcome"> & {
    * @generated from field: uint32 max_batch_bytes = 3;
    */
   maxBatchBytes: number;
+
+  /**
+   * When Hello came and this left. A collector that sets it answers each ClockRequest.
+   *
+   * @generated from field: fleetmark.v1.ClockReply clock = 4;
+   */
+  clock?: ClockReply | undefined;
 };
 
 /**
@@ -155,6 +174,60 @@ export type Welcome = Message<"fleetmark.v1.Welcome"> & {
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
   messageDesc(file_fleetmark_v1_fleet, 3);
+
+/**
+ * ClockRequest asks for the collector's clock, so that the agent learns how far its own is off.
+ *
+ * @generated from message fleetmark.v1.ClockRequest
+ */
+export type ClockRequest = Message<"fleetmark.v1.ClockRequest"> & {
+  /**
+   * By the agent's clock, microseconds since the Unix epoch.
+   *
+   * @generated from field: int64 sent_us = 1;
+   */
+  sentUs: bigint;
+};
+
+/**
+ * Describes the message fleetmark.v1.ClockRequest.
+ * Use `create(ClockRequestSchema)` to create a new message.
+ */
+export const ClockRequestSchema: GenMessage<ClockRequest> = /*@__PURE__*/
+  messageDesc(file_fleetmark_v1_fleet, 4);
+
+/**
+ * ClockReply answers at once: two of the four timestamps of NTP (RFC 5905, section 8); the agent has the others.
+ *
+ * @generated from message fleetmark.v1.ClockReply
+ */
+export type ClockReply = Message<"fleetmark.v1.ClockReply"> & {
+  /**
+   * As it came; 0 in a Welcome.
+   *
+   * @generated from field: int64 request_sent_us = 1;
+   */
+  requestSentUs: bigint;
+
+  /**
+   * By the collector's clock, microseconds since the Unix epoch.
+   *
+   * @generated from field: int64 received_us = 2;
+   */
+  receivedUs: bigint;
+
+  /**
+   * @generated from field: int64 sent_us = 3;
+   */
+  sentUs: bigint;
+};
+
+/**
+ * Describes the message fleetmark.v1.ClockReply.
+ * Use `create(ClockReplySchema)` to create a new message.
+ */
+export const ClockReplySchema: GenMessage<ClockReply> = /*@__PURE__*/
+  messageDesc(file_fleetmark_v1_fleet, 5);
 
 /**
  * BatchId names a batch for ever: no two batches share it, and a resend keeps it.
@@ -187,7 +260,7 @@ export type BatchId = Message<"fleetmark.v1.BatchId"> & {
  * Use `create(BatchIdSchema)` to create a new message.
  */
 export const BatchIdSchema: GenMessage<BatchId> = /*@__PURE__*/
-  messageDesc(file_fleetmark_v1_fleet, 4);
+  messageDesc(file_fleetmark_v1_fleet, 6);
 
 /**
  * Batch is a self-contained group of samples: a dictionary of the series it uses, and flat packed columns.
@@ -228,7 +301,7 @@ export type Batch = Message<"fleetmark.v1.Batch"> & {
  * Use `create(BatchSchema)` to create a new message.
  */
 export const BatchSchema: GenMessage<Batch> = /*@__PURE__*/
-  messageDesc(file_fleetmark_v1_fleet, 5);
+  messageDesc(file_fleetmark_v1_fleet, 7);
 
 /**
  * Series names what is measured. The tag `host` is not sent: the collector takes it from the batch's id.
@@ -257,7 +330,7 @@ export type Series = Message<"fleetmark.v1.Series"> & {
  * Use `create(SeriesSchema)` to create a new message.
  */
 export const SeriesSchema: GenMessage<Series> = /*@__PURE__*/
-  messageDesc(file_fleetmark_v1_fleet, 6);
+  messageDesc(file_fleetmark_v1_fleet, 8);
 
 /**
  * @generated from message fleetmark.v1.Tag
@@ -279,7 +352,7 @@ export type Tag = Message<"fleetmark.v1.Tag"> & {
  * Use `create(TagSchema)` to create a new message.
  */
 export const TagSchema: GenMessage<Tag> = /*@__PURE__*/
-  messageDesc(file_fleetmark_v1_fleet, 7);
+  messageDesc(file_fleetmark_v1_fleet, 9);
 
 /**
  * Columns of equal length: sample i belongs to series[series_index[i]].
@@ -310,7 +383,7 @@ export type NumberColumns = Message<"fleetmark.v1.NumberColumns"> & {
  * Use `create(NumberColumnsSchema)` to create a new message.
  */
 export const NumberColumnsSchema: GenMessage<NumberColumns> = /*@__PURE__*/
-  messageDesc(file_fleetmark_v1_fleet, 8);
+  messageDesc(file_fleetmark_v1_fleet, 10);
 
 /**
  * @generated from message fleetmark.v1.TextColumns
@@ -337,7 +410,7 @@ export type TextColumns = Message<"fleetmark.v1.TextColumns"> & {
  * Use `create(TextColumnsSchema)` to create a new message.
  */
 export const TextColumnsSchema: GenMessage<TextColumns> = /*@__PURE__*/
-  messageDesc(file_fleetmark_v1_fleet, 9);
+  messageDesc(file_fleetmark_v1_fleet, 11);
 
 /**
  * Ack tells which batches the agent may forget: those that the store has committed, and those that no resend can mend.
@@ -368,7 +441,7 @@ export type Ack = Message<"fleetmark.v1.Ack"> & {
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema: GenMessage<Ack> = /*@__PURE__*/
-  messageDesc(file_fleetmark_v1_fleet, 10);
+  messageDesc(file_fleetmark_v1_fleet, 12);
 
 /**
  * Rejection is final: the collector keeps the batch in quarantine and will never store it.
@@ -399,7 +472,7 @@ export type Rejection = Message<"fleetmark.v1.Rejection"> & {
  * Use `create(RejectionSchema)` to create a new message.
  */
 export const RejectionSchema: GenMessage<Rejection> = /*@__PURE__*/
-  messageDesc(file_fleetmark_v1_fleet, 11);
+  messageDesc(file_fleetmark_v1_fleet, 13);
 
 /**
  * RefusedSamples counts the samples of one batch that were refused for one reason while the rest was stored.
@@ -430,7 +503,7 @@ export type RefusedSamples = Message<"fleetmark.v1.RefusedSamples"> & {
  * Use `create(RefusedSamplesSchema)` to create a new message.
  */
 export const RefusedSamplesSchema: GenMessage<RefusedSamples> = /*@__PURE__*/
-  messageDesc(file_fleetmark_v1_fleet, 12);
+  messageDesc(file_fleetmark_v1_fleet, 14);
 
 /**
  * Progress of the run under way on the agent's host. It is shown, not stored.
@@ -483,7 +556,7 @@ export type Progress = Message<"fleetmark.v1.Progress"> & {
  * Use `create(ProgressSchema)` to create a new message.
  */
 export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
-  messageDesc(file_fleetmark_v1_fleet, 13);
+  messageDesc(file_fleetmark_v1_fleet, 15);
 
 /**
  * Fleet is what a collector offers to the agents of its fleet.
