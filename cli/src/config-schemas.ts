@@ -1,5 +1,5 @@
-import { agentConfigSchema } from "@fleetmark/agent";
-import { collectorConfigSchema } from "@fleetmark/collector";
+import { agentConfigSchema } from "@fleetmark/agent/config";
+import { collectorConfigSchema } from "@fleetmark/collector/config";
 
 /** The configuration schema of each process. */
 export const configSchemas = { agent: agentConfigSchema, collector: collectorConfigSchema } as const;

@@ -1,13 +1,7 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { version } from "@fleetmark/shared/version";
 import { Command, CommanderError } from "commander";
-import { addBenchCommand } from "./commands/bench.js";
-import { addConfigCommand } from "./commands/config.js";
 import { addAgentCommand, addCollectorCommand } from "./commands/daemons.js";
-import { addDoctorCommand } from "./commands/doctor.js";
-import { addResultsCommand } from "./commands/results.js";
-import { addStoreCommand } from "./commands/store.js";
-import { addUpCommand } from "./commands/up.js";
 import { reportFailure } from "./failure.js";
 
 const program = new Command("fleetmark")
@@ -28,14 +22,15 @@ Examples:
 Exit codes: 0 done, 1 a breached alert threshold was found, 2 bad usage or configuration, 3 the work could not be done.`,
   );
 
-addUpCommand(program);
-addBenchCommand(program);
-addResultsCommand(program);
-addDoctorCommand(program);
-addAgentCommand(program);
-addCollectorCommand(program);
-addStoreCommand(program);
-addConfigCommand(program);
+/** A daemon loads its own command alone: the others would cost it tens of megabytes for as long as it runs. */
+const isDaemon = ["agent", "collector"].includes(process.argv[2] ?? "");
+if (isDaemon) {
+  addAgentCommand(program);
+  addCollectorCommand(program);
+} else {
+  const { addAllCommands } = await import("./commands/all.js");
+  addAllCommands(program);
+}
 
 function copyExitOverride(command: Command): void {
   for (const child of command.commands) {

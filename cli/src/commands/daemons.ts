@@ -1,5 +1,3 @@
-import { startAgent } from "@fleetmark/agent";
-import { startCollector } from "@fleetmark/collector";
 import type { Command } from "commander";
 import { addConfigFlags, readConfig } from "../config-flags.js";
 import { configSchemas } from "../config-schemas.js";
@@ -21,6 +19,7 @@ Examples:
   addConfigFlags(command, configSchemas.collector);
   command.action(() =>
     runDaemon(async () => {
+      const { startCollector } = await import("@fleetmark/collector");
       const collector = await startCollector(readConfig(command, configSchemas.collector));
       return {
         ready: { grpc: collector.grpc, http: collector.http },
@@ -48,6 +47,8 @@ Examples:
   addConfigFlags(command, configSchemas.agent);
   command.action(() =>
     runDaemon(async () => {
+      // An agent must not carry what a collector is made of, nor the other way round.
+      const { startAgent } = await import("@fleetmark/agent");
       const agent = await startAgent(readConfig(command, configSchemas.agent));
       return { ready: { host: agent.host }, close: () => agent.close() };
     }),
