@@ -138,7 +138,7 @@ describe("provisioning files", () => {
   it("hold no secret, only the names of variables and files", () => {
     for (const path of ["grafana/provisioning/datasources/fleetmark.yaml", "compose/grafana/datasource.yaml"]) {
       const [{ secureJsonData, url }] = read(path).datasources;
-      expect(secureJsonData.httpHeaderValue1).toMatch(/^(\$\{FLEETMARK_\w+\}|Token \$__file\{\/run\/secrets\/\w+\})$/);
+      expect(secureJsonData.httpHeaderValue1).toMatch(/^(\$\{FLEETMARK_\w+\}|Token \$__file\{\/run\/fleetmark\/\w+\})$/);
       expect(url).toMatch(/^\$\{FLEETMARK_\w+\}$/);
     }
   });

@@ -38,7 +38,7 @@ export function buildTree(): Map<string, string> {
   const provisioning = "grafana/provisioning";
   // biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana's own placeholder, for an environment variable
   tree.set(`${provisioning}/datasources/fleetmark.yaml`, toYaml(buildDatasourceFile("${FLEETMARK_INFLUX_AUTHORIZATION}")));
-  tree.set("compose/grafana/datasource.yaml", toYaml(buildDatasourceFile("Token $__file{/run/secrets/influx_token}")));
+  tree.set("compose/grafana/datasource.yaml", toYaml(buildDatasourceFile("Token $__file{/run/fleetmark/influx_token}")));
   tree.set(`${provisioning}/dashboards/fleetmark.yaml`, toYaml(buildProvidersFile()));
   for (const dashboard of dashboards) {
     tree.set(`${provisioning}/dashboards/fleetmark/${dashboard.uid}.json`, `${JSON.stringify(dashboard, null, 2)}\n`);
