@@ -8,6 +8,8 @@ import type { Bench } from "./bench.js";
 import { type AgentConfig, agentConfigSchema } from "./config.js";
 import { behave, sendWelcome, startTestCollector, type TestCollector } from "./delivery/test-collector.js";
 
+import { makeTestFolder } from "./test-folder.js";
+
 const logger = pino({ level: "silent" });
 
 function makeResult(name: string): Result {
@@ -92,7 +94,15 @@ async function startCollector(onFrame = behave): Promise<TestCollector> {
 }
 
 function readConfig(port: number, flags: Record<string, string> = {}): AgentConfig {
-  const given = { host: "h", "collector.address": `127.0.0.1:${port}`, "buffer.flush_interval": "10ms", ...flags };
+  const folder = makeTestFolder();
+  cleanups.push(folder.remove);
+  const given = {
+    host: "h",
+    "collector.address": `127.0.0.1:${port}`,
+    "spool.dir": folder.path,
+    "spool.flush_interval": "10ms",
+    ...flags,
+  };
   return loadConfig(agentConfigSchema, { environment: {}, flags: given });
 }
 

@@ -2,6 +2,7 @@ import { FleetmarkError } from "@fleetmark/shared/errors";
 import { version } from "@fleetmark/shared/version";
 import { destination, type Logger, pino } from "pino";
 import type { Bench } from "./bench.js";
+import { type ClockReading, readHostClocks } from "./clock.js";
 import type { AgentConfig } from "./config.js";
 import { type ClockOffsetMeter, createClockOffsetMeter } from "./delivery/clock-offset.js";
 import { createDelivery, type Delivery } from "./delivery/delivery.js";
@@ -25,7 +26,10 @@ export interface Agent {
   readonly host: string;
   /** Resolves when the fate of all that the run on start gave is known; with undefined where none was asked for. */
   readonly runFinished: Promise<RunOutcome | undefined>;
-  /** Stops within two seconds; a run under way is interrupted and kept. Returns the samples that the collector has not acknowledged. */
+  /**
+   * Stops within two seconds; a run under way is interrupted and kept. Returns the samples that the
+   * collector has not acknowledged: they are in the spool, and the next agent on it sends them.
+   */
   close(): Promise<{ unacked: number }>;
 }
 
@@ -41,11 +45,11 @@ function startTelemetry(config: AgentConfig, { delivery, clockOffset, gate, logg
   const { interval, probes: names } = config.telemetry;
   const chosen = probes.filter((probe) => names.includes(probe.name));
   const sampleHost = createTelemetry(chosen, roots, logger);
-  const sampleSelf = createSelfTelemetry(delivery.counts, delivery.outbox, clockOffset);
+  const sampleSelf = createSelfTelemetry(delivery, clockOffset);
   return startTicker(interval, async () => {
     await gate.pass(interval);
     if (signal.aborted) return;
-    const nowUs = Date.now() * 1000;
+    const nowUs = delivery.clock.stamp();
     const points = await sampleHost(nowUs);
     delivery.record([...points, ...sampleSelf(nowUs)]);
   });
@@ -73,9 +77,14 @@ async function loadBench(): Promise<Bench> {
 /**
  * Starts the agent: it samples the host, runs the suite on start if one is named, and delivers both to the collector, for as
  * long as it takes the collector to be there.
- * @throws FleetmarkError BENCHMARK_UNKNOWN, TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED
+ * @throws FleetmarkError BENCHMARK_UNKNOWN, SPOOL_LOCKED, SPOOL_UNWRITABLE, TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED
  */
-export async function startAgent(config: AgentConfig, givenLogger?: Logger, givenBench?: Bench): Promise<Agent> {
+export async function startAgent(
+  config: AgentConfig,
+  givenLogger?: Logger,
+  givenBench?: Bench,
+  readClocks: () => ClockReading = readHostClocks,
+): Promise<Agent> {
   const { host } = config;
   const suite = config.run.on_start;
   const logger = givenLogger ?? createLogger(config.log.level);
@@ -90,11 +99,13 @@ export async function startAgent(config: AgentConfig, givenLogger?: Logger, give
   const ending = new AbortController();
   const { signal } = ending;
   const gate = createQuietGate();
+  const { dir, max_bytes, max_age, resend_rate, flush_interval } = config.spool;
   const delivery = await createDelivery({
     host,
-    maxBytes: config.buffer.max_bytes,
-    flushInterval: config.buffer.flush_interval,
+    spool: { dir, maxBytes: max_bytes, maxAge: max_age, resendRate: resend_rate },
+    flushInterval: flush_interval,
     logger,
+    readClocks,
   });
   const clockOffset = createClockOffsetMeter();
   const ticker = startTelemetry(config, { delivery, clockOffset, gate, logger, signal });
@@ -120,7 +131,9 @@ export async function startAgent(config: AgentConfig, givenLogger?: Logger, give
     const recorded = suiteRun.then((run) => run?.recorded);
     await waitAtMost(Promise.all([recorded, ticker.stop()]), patience.interruptedRun);
     const left = await delivery.close(patience.acknowledgement);
-    logger.info({ event: "agent_stopped", unacked: left.unacked });
+    const kept =
+      left.unacked > 0 ? "what the collector has not acknowledged is kept in the spool, and sent next time" : undefined;
+    logger.info({ event: "agent_stopped", unacked: left.unacked }, kept);
     return left;
   };
   let stopped: Promise<{ unacked: number }> | undefined;

@@ -14,7 +14,13 @@ test("needs no file", () => {
     nats: { servers: [], tls: {}, user: "", insecure: false },
     telemetry: { interval: 10, probes: probeNames },
     run: { on_start: "none" },
-    buffer: { max_bytes: 64 * 2 ** 20, flush_interval: 1 },
+    spool: {
+      dir: "./fleetmark-data/spool",
+      max_bytes: 256 * 2 ** 20,
+      max_age: 30 * 86_400,
+      resend_rate: 256 * 1024,
+      flush_interval: 1,
+    },
     log: { level: "info" },
   });
 });
@@ -29,8 +35,11 @@ test.each([
   ["collector.address", "nowhere"],
   ["telemetry.interval", "1ms"],
   ["telemetry.probes", "cpu,gpus"],
-  ["buffer.max_bytes", "1KiB"],
-  ["buffer.flush_interval", "never"],
+  ["spool.dir", ""],
+  ["spool.max_bytes", "1KiB"],
+  ["spool.max_age", "1s"],
+  ["spool.resend_rate", "1"],
+  ["spool.flush_interval", "never"],
   ["log.level", "loud"],
 ])("refuses %s = %j by name", (path, value) => {
   expect(() => load({ [path]: value })).toThrow(path);

@@ -53,12 +53,25 @@ export const agentConfigSchema = z
         on_start: z.string().default("none").describe("suite that runs once when the agent starts, or none"),
       })
       .prefault({}),
-    buffer: z
+    spool: z
       .strictObject({
+        dir: z
+          .string()
+          .min(1)
+          .prefault("./fleetmark-data/spool")
+          .describe("folder for batches that the collector has not acknowledged; one agent a folder"),
         max_bytes: byteSizeSchema
           .refine((bytes) => bytes >= 65_536, "must be at least 64KiB")
-          .prefault("64MiB")
-          .describe("memory for batches that the collector has not acknowledged; when full, the oldest telemetry goes first"),
+          .prefault("256MiB")
+          .describe("bound of the batches in the spool; when full, the oldest telemetry goes first and results last"),
+        max_age: durationSchema
+          .refine((seconds) => seconds >= 60, "must be at least 1m")
+          .prefault("30d")
+          .describe("batches that have waited for longer are dropped"),
+        resend_rate: byteSizeSchema
+          .refine((bytes) => bytes >= 1024, "must be at least 1KiB")
+          .prefault("256KiB")
+          .describe("bytes per second at which what had to wait is sent, beside what is new"),
         flush_interval: durationSchema
           .refine((seconds) => seconds >= 0.01 && seconds <= 600, "must be between 10ms and 10m")
           .prefault("1s")

@@ -46,6 +46,8 @@ export function startSuiteRun({
 
   const measure = async (): Promise<{ run: Run; results: readonly Result[] }> => {
     logger.info({ event: "run_started", suite });
+    const started_us = delivery.clock.stamp();
+    const results: Result[] = [];
     try {
       const outcome = await runSuite({
         suite,
@@ -54,16 +56,20 @@ export function startSuiteRun({
         signal,
         onProgress: (progress) => delivery.report(progress),
         onResult: (result) => {
-          fates.push(delivery.recordResult(resultToPoint(result)));
+          // The suite reads the host's clock, which may step; the agent's own puts results in order with all else.
+          const stamped = { ...result, time_us: delivery.clock.stamp() };
+          results.push(stamped);
+          fates.push(delivery.recordResult(resultToPoint(stamped)));
         },
         onQuiet: (quiet) => gate.set(quiet),
       });
-      fates.push(delivery.recordResult(runToPoint(outcome.run)));
-      const { run, state, completed, total, failures, duration } = outcome.run;
+      const stampedRun = { ...outcome.run, started_us, time_us: delivery.clock.stamp() };
+      fates.push(delivery.recordResult(runToPoint(stampedRun)));
+      const { run, state, completed, total, failures, duration } = stampedRun;
       delivery.report({ run, suite, completed, total, benchmark: "", elapsedS: duration, remainingS: 0 });
       for (const { name, error } of failures) logger.warn({ event: "benchmark_failed", code: "BENCHMARK_FAILED", name }, error);
       logger.info({ event: "run_ended", run, suite, state, completed, total, failed: failures.length, duration });
-      return outcome;
+      return { run: stampedRun, results };
     } finally {
       gate.set(false);
     }

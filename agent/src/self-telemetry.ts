@@ -1,24 +1,23 @@
 import type { Point } from "@fleetmark/shared/series";
 import type { ClockOffsetMeter } from "./delivery/clock-offset.js";
-import type { DeliveryCounts } from "./delivery/counts.js";
-import type { Outbox } from "./delivery/outbox.js";
+import type { Delivery } from "./delivery/delivery.js";
 
 /** Creates the sampler of the agent's own state: counts since it began, bytes, and the percent of one core it used between samples. */
 export function createSelfTelemetry(
-  counts: DeliveryCounts,
-  outbox: Outbox,
+  { counts, spool, clock }: Pick<Delivery, "counts" | "spool" | "clock">,
   clockOffset: ClockOffsetMeter,
 ): (nowUs: number) => Point[] {
   let cpuBefore = process.cpuUsage();
-  let before: number | undefined;
+  let before = performance.now();
 
-  /** Percent of a core since the call before; 0 at the first. */
-  const readCpu = (nowUs: number): number => {
+  /** Percent of a core since the call before. */
+  const readCpu = (): number => {
     const { user, system } = process.cpuUsage(cpuBefore);
-    const elapsed = before === undefined ? 0 : nowUs - before;
+    const now = performance.now();
+    const elapsedUs = (now - before) * 1000;
     cpuBefore = process.cpuUsage();
-    before = nowUs;
-    return elapsed > 0 ? (100 * (user + system)) / elapsed : 0;
+    before = now;
+    return elapsedUs > 0 ? (100 * (user + system)) / elapsedUs : 0;
   };
 
   /** Nothing while no collector was asked, or none has answered for long. */
@@ -27,26 +26,33 @@ export function createSelfTelemetry(
     return found === undefined ? {} : { clock_offset_ms: found.offsetMs, clock_rtt_ms: found.rttMs };
   };
 
+  /** By the host's clock, which may have been set since. */
+  const readOldestAge = (): number => (spool.oldestPutMs === undefined ? 0 : Math.max(0, Date.now() - spool.oldestPutMs) / 1000);
+
   return (timeUs) => {
     const fields = {
       samples_recorded: counts.recorded,
       samples_sent: counts.sent,
       samples_resent: counts.resent,
       samples_acked: counts.acked,
-      outbox_batches: outbox.batches,
-      outbox_bytes: outbox.bytes,
+      spool_batches: spool.batches,
+      spool_bytes: spool.bytes,
+      spool_limit_bytes: spool.limitBytes,
+      spool_oldest_age_s: readOldestAge(),
+      clock_steps: clock.steps,
       ...readClockOffset(),
       reconnects: counts.reconnects,
       protocol_violations: counts.violations,
       rss_bytes: process.memoryUsage.rss(),
-      cpu_percent: readCpu(timeUs),
+      cpu_percent: readCpu(),
     };
     const byReason = (field: string, reasons: ReadonlyMap<string, number>): Point[] =>
-      [...reasons].map(([reason, samples]) => ({ measurement: "agent", tags: { reason }, timeUs, fields: { [field]: samples } }));
+      [...reasons].map(([reason, count]) => ({ measurement: "agent", tags: { reason }, timeUs, fields: { [field]: count } }));
     return [
       { measurement: "agent", tags: {}, timeUs, fields },
       ...byReason("samples_dropped", counts.dropped),
       ...byReason("samples_refused", counts.refused),
+      ...byReason("batches_quarantined", new Map(counts.quarantined > 0 ? [["SPOOL_CORRUPT", counts.quarantined]] : [])),
     ];
   };
 }

@@ -101,10 +101,21 @@ const catalogue = {
   },
   NATS_PAYLOAD_LIMIT: { exit: 3, remedy: "Raise max_payload in the NATS server's configuration; its default of 1MB is enough." },
   NATS_FAILED: { exit: 3, remedy: "Look at the NATS server's own message above, and at its log." },
-  BUFFER_FULL: {
+  SPOOL_LOCKED: { exit: 3, remedy: "Stop the other agent, or give each its own folder with spool.dir." },
+  SPOOL_UNWRITABLE: { exit: 3, remedy: "Choose a folder that this user may write with spool.dir, or correct its permissions." },
+  SPOOL_CORRUPT: {
     exit: 3,
-    remedy: "The collector was away for longer than the agent's buffer lasts; enlarge the buffer or restore the collector.",
+    remedy: "The disk lost or changed what was written; what could not be read lies in the spool's folder quarantine/.",
   },
+  SPOOL_FULL: {
+    exit: 3,
+    remedy: "The collector was away for longer than the spool lasts; enlarge spool.max_bytes or restore the collector.",
+  },
+  SPOOL_TOO_OLD: {
+    exit: 3,
+    remedy: "The collector was away for longer than spool.max_age; restore it, or check the host's clock.",
+  },
+  SPOOL_DISK_FULL: { exit: 3, remedy: "Free space where spool.dir is; until then new batches wait in memory, which is bounded." },
   BENCHMARK_UNKNOWN: { exit: 2, remedy: "`fleetmark bench --list` shows the benchmarks and suites that exist." },
   BENCHMARK_FAILED: { exit: 3, remedy: "Look at the message of the benchmark's process above." },
   ACTION_INVALID: { exit: 3, remedy: "Check the policy: an action is one finite number per dimension of the action space." },

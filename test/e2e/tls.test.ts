@@ -39,6 +39,8 @@ afterAll(async () => {
   folder.remove();
 });
 
+let attached = 0;
+
 interface Attached {
   readonly delivery: Delivery;
   /** Codes of what the link complained of. */
@@ -54,7 +56,8 @@ function readComplaint(line: string): string {
 async function attach(host: string, tls: TlsFiles): Promise<Attached> {
   const codes: string[] = [];
   const logger = pino({ level: "warn" }, { write: (line: string) => codes.push(readComplaint(line)) });
-  const delivery = await createDelivery({ host, maxBytes: 1e6, flushInterval: 0.01, logger });
+  const spool = { dir: join(folder.path, `spool-${++attached}`), maxBytes: 1e6, maxAge: 86_400, resendRate: 1e6 };
+  const delivery = await createDelivery({ host, spool, flushInterval: 0.01, logger });
   const introduction = { host, agentVersion: "0", hardwareClass: "test", inventoryJson: "{}" };
   const clockOffset = createClockOffsetMeter();
   delivery.open((sender, counts) =>

@@ -50,7 +50,12 @@ describe("a collector killed again and again", () => {
     let collector = await startCollector("127.0.0.1:0");
     const address = collector.facts.grpc;
     const logger = pino({ level: process.env.ORACLE_LOG ?? "silent" });
-    const delivery = await createDelivery({ host: "oracle", maxBytes: 2 ** 26, flushInterval: 0.02, logger });
+    const delivery = await createDelivery({
+      host: "oracle",
+      spool: { dir: join(folder.path, "spool"), maxBytes: 2 ** 28, maxAge: 1e6, resendRate: 2 ** 24 },
+      flushInterval: 0.02,
+      logger,
+    });
     delivery.open((sender, counts) =>
       openGrpcLink({
         address,

@@ -34,7 +34,12 @@ describe.skipIf(findServer("influxd") === undefined)("a collector on InfluxDB, w
 
   it("loses nothing that was acknowledged, says that it waits, and goes on", async () => {
     const logger = pino({ level: "silent" });
-    const delivery = await createDelivery({ host: "oracle", maxBytes: 2 ** 26, flushInterval: 0.02, logger });
+    const delivery = await createDelivery({
+      host: "oracle",
+      spool: { dir: join(folder.path, "spool"), maxBytes: 2 ** 28, maxAge: 1e6, resendRate: 2 ** 24 },
+      flushInterval: 0.02,
+      logger,
+    });
     delivery.open((sender, counts) =>
       openGrpcLink({
         address: collector.facts.grpc,

@@ -47,7 +47,9 @@ let clockUs = Date.now() * 1000;
 export async function openTestAgent({ host, nats, timing }: TestAgentOptions): Promise<TestAgent & { close(): Promise<void> }> {
   const { logger, events, codes } = recordLog();
   const config = agentConfigSchema.parse({ host, link: "nats", nats });
-  const delivery = await createDelivery({ host, maxBytes: 2 ** 26, flushInterval: 0.02, logger });
+  const folder = makeFolder();
+  const spool = { dir: folder.path, maxBytes: 2 ** 26, maxAge: 86_400, resendRate: 2 ** 24 };
+  const delivery = await createDelivery({ host, spool, flushInterval: 0.02, logger });
   const introduction = { host, agentVersion: "0", hardwareClass: "test", inventoryJson: "{}" };
   delivery.open((sender, counts) =>
     openNatsLink({
@@ -68,7 +70,10 @@ export async function openTestAgent({ host, nats, timing }: TestAgentOptions): P
           return delivery.recordResult(point);
         }),
       ),
-    close: async () => void (await delivery.close(0)),
+    close: async () => {
+      await delivery.close(0);
+      folder.remove();
+    },
   };
 }
 

@@ -1,59 +1,91 @@
 import type { Point } from "@fleetmark/shared/series";
 import type { Logger } from "pino";
+import { type Clock, type ClockReading, createClock, readHostClocks } from "../clock.js";
 import { addCount, createCounts, type DeliveryCounts } from "./counts.js";
+import { createFeed, type Feed } from "./feed.js";
 import type { Link, RunProgress } from "./link.js";
-import { createOutbox, type Outbox } from "./outbox.js";
 import type { Fate } from "./parcel.js";
 import { createRecorder } from "./recorder.js";
-import { createSender, type Sender } from "./sender.js";
+import { createSender, type OwnSender, type Sender } from "./sender.js";
+import { openSpool, type Spool } from "./spool.js";
 
 export interface DeliveryOptions {
   readonly host: string;
-  readonly maxBytes: number;
+  readonly spool: {
+    readonly dir: string;
+    readonly maxBytes: number;
+    /** Seconds. */
+    readonly maxAge: number;
+    /** Bytes of the backlog per second. */
+    readonly resendRate: number;
+  };
   /** Seconds. */
   readonly flushInterval: number;
   readonly logger: Logger;
+  readonly readClocks?: () => ClockReading;
 }
 
-/** The way from points to the collector: recorder, outbox and, once it is open, a link. */
+/** The way from points to the collector: recorder, spool and, once it is open, a link. */
 export interface Delivery {
   readonly counts: DeliveryCounts;
-  readonly outbox: Outbox;
+  readonly spool: Pick<Spool, "batches" | "bytes" | "samples" | "limitBytes" | "oldestPutMs">;
+  /** Gives the times of all that is recorded. */
+  readonly clock: Clock;
   record(points: readonly Point[]): void;
-  /** Sends a point at once and apart. The promise tells what became of it. */
+  /** Sends a point at once and apart. The promise tells what became of it by the time this process ends. */
   recordResult(point: Point): Promise<Fate>;
   report(progress: RunProgress): void;
   open(openLink: (sender: Sender, counts: DeliveryCounts) => Link): void;
-  /** Flushes, waits until all is acknowledged or the time is up, and closes the link. Returns the samples left. */
+  /**
+   * Flushes, waits until all is acknowledged or the time is up, and closes the link and the spool. Returns the samples that are
+   * not acknowledged: they are in the spool, and the next process sends them.
+   */
   close(seconds: number): Promise<{ unacked: number }>;
 }
 
-/** When this agent began, microseconds since the Unix epoch; two agents of one process differ. */
-function readEpoch(): number {
-  return Math.floor((performance.timeOrigin + performance.now()) * 1000);
-}
-
-export async function createDelivery({ host, maxBytes, flushInterval, logger }: DeliveryOptions): Promise<Delivery> {
-  const epochUs = readEpoch();
+/**
+ * Opens the spool and what leads to and from it.
+ * @throws FleetmarkError SPOOL_LOCKED, SPOOL_UNWRITABLE, DATA_NEWER
+ */
+export async function createDelivery(options: DeliveryOptions): Promise<Delivery> {
+  const { host, flushInterval, logger, readClocks = readHostClocks } = options;
+  const { dir, maxBytes, maxAge, resendRate } = options.spool;
+  const readWallMs = (): number => Math.max(0, Math.floor(readClocks().wallUs / 1000));
   const counts = createCounts();
-  const waiting = new Map<number, (fate: Fate) => void>();
+  const fates = new Map<number, (fate: Fate) => void>();
+  let feed: Feed | undefined;
+  let sender: OwnSender | undefined;
   let link: Link | undefined;
   let timer: NodeJS.Timeout | undefined;
-  let onEmpty = (): void => {};
+  let ownEpochUs = 0;
+  let onGone = (): void => {};
   let closed = false;
 
-  const outbox = createOutbox(maxBytes, (parcel, fate) => {
-    if (fate === "committed") counts.acked += parcel.samples;
-    else addCount(counts.dropped, fate, parcel.samples);
-    waiting.get(parcel.id.sequence)?.(fate);
-    waiting.delete(parcel.id.sequence);
-    if (outbox.batches === 0) onEmpty();
+  const spool = await openSpool({
+    ...{ host, dir, maxBytes, maxAge, logger, counts, wallMs: readWallMs() },
+    onReady: (entries) => feed?.offer(entries),
+    onReadable: () => feed?.resume(),
+    onGone(batch, fate) {
+      sender?.forget(batch);
+      if (fate === "committed") counts.acked += batch.samples;
+      else addCount(counts.dropped, fate, batch.samples);
+      if (batch.epochUs === ownEpochUs) {
+        fates.get(batch.sequence)?.(fate);
+        fates.delete(batch.sequence);
+      }
+      onGone();
+    },
   });
-  const sender = createSender(host, epochUs, outbox, counts, logger);
-  const recorder = createRecorder(host, epochUs, counts, (parcel) => {
-    outbox.put(parcel);
-    link?.wake();
+  ownEpochUs = spool.epochUs;
+  feed = createFeed({ spool, rate: resendRate, now: () => performance.now(), onMore: () => link?.wake() });
+  const ownSender = createSender(spool, feed, counts, logger);
+  sender = ownSender;
+  const clock = createClock({
+    read: readClocks,
+    before: spool.clockBefore,
+    onStep: (stepUs, answer) => logger.warn({ event: "clock_stepped", step_s: stepUs / 1e6, answer }),
   });
+  const recorder = createRecorder(host, ownEpochUs, counts, (parcel) => spool.put(parcel, clock.state, readWallMs()));
 
   const flush = (): void => {
     clearTimeout(timer);
@@ -61,9 +93,21 @@ export async function createDelivery({ host, maxBytes, flushInterval, logger }: 
     recorder.flush();
   };
 
+  const waitUntilEmpty = (seconds: number): Promise<void> =>
+    new Promise((resolve) => {
+      const patience = setTimeout(resolve, seconds * 1000);
+      onGone = () => {
+        if (spool.batches > 0) return;
+        clearTimeout(patience);
+        resolve();
+      };
+      onGone();
+    });
+
   return {
     counts,
-    outbox,
+    spool,
+    clock,
     record(points) {
       if (closed) return;
       recorder.record(points);
@@ -72,32 +116,23 @@ export async function createDelivery({ host, maxBytes, flushInterval, logger }: 
     recordResult(point) {
       if (closed) return Promise.resolve("COLLECTOR_UNREACHABLE");
       const sequence = recorder.recordResult(point);
-      return new Promise((resolve) => {
-        // The recorder or the outbox may have given it up already, and counted why.
-        if (sequence === undefined || outbox.peek(sequence - 1)?.id.sequence !== sequence) resolve("dropped");
-        else waiting.set(sequence, resolve);
-      });
+      // What the recorder gave up it has counted.
+      if (sequence === undefined) return Promise.resolve("dropped");
+      return new Promise((resolve) => fates.set(sequence, resolve));
     },
     report: (progress) => link?.report(progress),
     open(openLink) {
-      link = openLink(sender, counts);
+      link = openLink(ownSender, counts);
     },
     async close(seconds) {
       flush();
       closed = true;
-      if (outbox.batches > 0 && link !== undefined) {
-        await new Promise<void>((resolve) => {
-          const patience = setTimeout(resolve, seconds * 1000);
-          onEmpty = () => {
-            clearTimeout(patience);
-            resolve();
-          };
-        });
-      }
+      if (link !== undefined) await waitUntilEmpty(seconds);
       await link?.close();
-      const dropped = [...counts.dropped.values()].reduce((sum, samples) => sum + samples, 0);
-      for (const resolve of waiting.values()) resolve("COLLECTOR_UNREACHABLE");
-      return { unacked: counts.recorded - counts.acked - dropped };
+      feed?.close();
+      const { samples } = await spool.close();
+      for (const resolve of fates.values()) resolve("COLLECTOR_UNREACHABLE");
+      return { unacked: samples };
     },
   };
 }

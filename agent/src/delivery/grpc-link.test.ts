@@ -7,6 +7,7 @@ import { protocolVersion } from "@fleetmark/shared/wire";
 import { status } from "@grpc/grpc-js";
 import { pino } from "pino";
 import { afterEach, expect, test, vi } from "vitest";
+import { makeTestFolder } from "../test-folder.js";
 import { type ClockOffset, type ClockOffsetMeter, createClockOffsetMeter } from "./clock-offset.js";
 import { createDelivery, type Delivery } from "./delivery.js";
 import { openGrpcLink } from "./grpc-link.js";
@@ -49,7 +50,10 @@ async function attach(port: number, timing = patient): Promise<Agent> {
     { level: "trace" },
     { write: (line: string) => codes.push(JSON.parse(line).code ?? JSON.parse(line).event) },
   );
-  const delivery = await createDelivery({ host: "h", maxBytes: 1e8, flushInterval: 0.01, logger });
+  const folder = makeTestFolder();
+  cleanups.push(folder.remove);
+  const spool = { dir: folder.path, maxBytes: 1e8, maxAge: 1e6, resendRate: 1e9 };
+  const delivery = await createDelivery({ host: "h", spool, flushInterval: 0.01, logger });
   const clockOffset = createClockOffsetMeter();
   delivery.open((sender, counts) => {
     const address = { host: "127.0.0.1", port };
@@ -76,7 +80,7 @@ test("introduces itself, sends batches in order and forgets what is committed", 
   await eventually(() => expect(delivery.counts.acked).toBe(3));
   expect(collector.frames[0]).toMatchObject({ case: "hello", value: { protocolVersion, ...introduction } });
   expect(values(collector).sort()).toEqual([1, 2, 3]);
-  expect(delivery.outbox.bytes).toBe(0);
+  expect(delivery.spool.bytes).toBe(0);
   expect(await delivery.close(1)).toEqual({ unacked: 0 });
 });
 

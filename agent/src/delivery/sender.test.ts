@@ -4,28 +4,58 @@ import fc from "fast-check";
 import { pino } from "pino";
 import { expect, test } from "vitest";
 import { addCount, createCounts } from "./counts.js";
-import { createOutbox } from "./outbox.js";
+import type { Feed } from "./feed.js";
+import type { Fate } from "./parcel.js";
 import { createSender, type Sender, windowLimits } from "./sender.js";
+import type { Entry, Position } from "./spool-entry.js";
 
 const epochUs = 1_700_000_000_000_000;
 
-function setUp(maxBytes = 1e9) {
+/** A spool in memory, whose batches are at hand as soon as they are put. */
+function setUp() {
   const counts = createCounts();
-  const outbox = createOutbox(maxBytes, (parcel, fate) => {
-    if (fate === "committed") counts.acked += parcel.samples;
-    else addCount(counts.dropped, fate, parcel.samples);
-  });
-  let sequence = 0;
-  const put = (size = 10): void => {
-    outbox.put({
-      id: { host: "h", epochUs, sequence: ++sequence },
-      priority: "telemetry",
-      bytes: new Uint8Array(size),
-      samples: 2,
-    });
+  const entries: Entry[] = [];
+  let given = new Set<Entry>();
+  const byName: number[] = [];
+  const leave = (entry: Entry, fate: Fate): void => {
+    if (fate === "committed") counts.acked += entry.samples;
+    else addCount(counts.dropped, fate, entry.samples);
+    entries.splice(entries.indexOf(entry), 1);
+    sender.forget(entry.id);
+  };
+  const spool = {
+    epochUs,
+    findHost: (epoch: number) => (epoch === epochUs || epoch === 7 ? "h" : undefined),
+    release: leave,
+    releaseByName({ epochUs: epoch, sequence }: Position, fate: Fate) {
+      byName.push(sequence);
+      const entry = entries.find(({ id }) => id.sequence === sequence && id.epochUs === epoch);
+      if (entry !== undefined) leave(entry, fate);
+    },
+  };
+  const feed: Feed = {
+    begin() {
+      given = new Set();
+    },
+    take(accept) {
+      const entry = entries.find((each) => !given.has(each));
+      if (entry === undefined || !accept(entry)) return undefined;
+      given.add(entry);
+      return entry;
+    },
+    offer: () => {},
+    forget: () => {},
+    resume: () => {},
+    close: () => {},
+  };
+  let last = 0;
+  const put = (size = 10, epoch = epochUs): void => {
+    const id = { host: "h", epochUs: epoch, sequence: ++last };
+    entries.push({ id, priority: "telemetry", bytes: new Uint8Array(size), samples: 2, putMs: 0 });
     counts.recorded += 2;
   };
-  return { counts, outbox, put, sender: createSender("h", epochUs, outbox, counts, pino({ level: "silent" })) };
+  const sender = createSender(spool, feed, counts, pino({ level: "silent" }));
+  return { counts, entries, put, sender, byName };
 }
 
 const makeId = (sequence: number, host = "h") => ({ host, epochUs: BigInt(epochUs), sequence: BigInt(sequence) });
@@ -73,7 +103,7 @@ test("a new stream sends everything unacknowledged again and counts it as resent
 });
 
 test("drops what the collector rejects or cannot take, by code, and keeps foreign codes out of the tags", () => {
-  const { put, sender, counts, outbox } = setUp();
+  const { put, sender, counts, entries } = setUp();
   put(10);
   put(500);
   put(10);
@@ -82,20 +112,33 @@ test("drops what the collector rejects or cannot take, by code, and keeps foreig
   const rejected = [1, 3].map((sequence, i) => ({ id: makeId(sequence), code: ["BATCH_MALFORMED", "<b>"][i], message: "no" }));
   sender.settle(create(AckSchema, { rejected }));
   expect(Object.fromEntries(counts.dropped)).toEqual({ BATCH_TOO_LARGE: 2, BATCH_MALFORMED: 2, UNKNOWN: 2 });
-  expect(outbox.batches).toBe(0);
+  expect(entries.length).toBe(0);
 });
 
 test("counts refused samples, and ignores acknowledgements of what it never sent", () => {
-  const { put, sender, counts, outbox } = setUp();
+  const { put, sender, counts, entries } = setUp();
   put();
   put();
   sender.begin(0);
   sender.take();
   const refused = [{ id: makeId(1), code: "TIME_AHEAD", samples: 1 }];
   sender.settle(create(AckSchema, { committed: [makeId(1, "other"), makeId(2), makeId(0)], refused }));
-  expect(outbox.batches).toBe(2);
+  expect(entries.length).toBe(2);
   expect(counts.violations).toBe(3);
   expect(Object.fromEntries(counts.refused)).toEqual({ TIME_AHEAD: 1 });
+});
+
+test("an acknowledgement that comes after the stream it belongs to still counts, as do those of earlier processes", () => {
+  const { put, sender, counts, entries, byName } = setUp();
+  put();
+  put(10, 7);
+  sender.begin(0);
+  expect(drain(sender)).toEqual([1, 2]);
+  sender.begin(0);
+  sender.settle(create(AckSchema, { committed: [makeId(1), { host: "h", epochUs: 7n, sequence: 2n }] }));
+  expect(byName).toEqual([1, 2]);
+  expect(entries).toEqual([]);
+  expect(counts).toMatchObject({ sent: 2, resent: 2, acked: 4, violations: 0 });
 });
 
 const stepArbitrary = fc.oneof(
@@ -109,7 +152,7 @@ const stepArbitrary = fc.oneof(
 test("every sample is acknowledged, dropped or waiting, whatever happens in whatever order", () => {
   fc.assert(
     fc.property(fc.array(stepArbitrary, { maxLength: 100 }), (steps) => {
-      const { put, sender, counts, outbox } = setUp(1000);
+      const { put, sender, counts, entries } = setUp();
       for (const step of steps) {
         if (step.step === "put") put(step.size);
         else if (step.step === "take") sender.take();
@@ -119,13 +162,13 @@ test("every sample is acknowledged, dropped or waiting, whatever happens in what
           sender.settle(create(AckSchema, { rejected: [{ id: makeId(step.sequence), code: "BATCH_MALFORMED", message: "" }] }));
       }
       const dropped = [...counts.dropped.values()].reduce((sum, samples) => sum + samples, 0);
-      expect(counts.acked + dropped + outbox.batches * 2).toBe(counts.recorded);
+      expect(counts.acked + dropped + entries.length * 2).toBe(counts.recorded);
       // Once the collector is in order again, nothing stays.
-      for (let round = 0; outbox.batches > 0 && round < 200; round++) {
+      for (let round = 0; entries.length > 0 && round < 200; round++) {
         sender.begin(0);
         sender.settle(commit(...drain(sender)));
       }
-      expect(outbox.batches).toBe(0);
+      expect(entries.length).toBe(0);
     }),
   );
 });

@@ -2,8 +2,10 @@ import { errorCatalogue } from "@fleetmark/shared/errors";
 import type { Ack, BatchId } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import type { Logger } from "pino";
 import { addCount, type DeliveryCounts } from "./counts.js";
-import type { Outbox } from "./outbox.js";
-import type { Parcel } from "./parcel.js";
+import type { Feed } from "./feed.js";
+import type { Fate, Parcel } from "./parcel.js";
+import { createSequenceSet } from "./sequence-set.js";
+import type { Entry, Position } from "./spool-entry.js";
 
 /** How much may be sent without an acknowledgement. */
 export const windowLimits = { batches: 64, bytes: 4 * 2 ** 20 } as const;
@@ -12,7 +14,7 @@ export const windowLimits = { batches: 64, bytes: 4 * 2 ** 20 } as const;
 export interface Sender {
   /** Batches sent over the present stream and not acknowledged. */
   readonly inFlight: number;
-  /** A new stream begins: everything in the outbox is due again. `maxBatchBytes` of 0 means no limit. */
+  /** A new stream begins: everything unacknowledged is due again. `maxBatchBytes` of 0 means no limit. */
   begin(maxBatchBytes: number): void;
   /**
    * Returns the next parcel to send, if there is one at hand and the window has room for it. After undefined the link is woken
@@ -27,32 +29,55 @@ function knownCode(code: string): string {
   return Object.hasOwn(errorCatalogue, code) ? code : "UNKNOWN";
 }
 
-export function createSender(host: string, epochUs: number, outbox: Outbox, counts: DeliveryCounts, logger: Logger): Sender {
-  const inFlight = new Map<number, number>();
+/** What the sender asks of the spool. */
+export interface SenderSpool {
+  readonly epochUs: number;
+  release(entry: Entry, fate: Fate): void;
+  releaseByName(position: Position, fate: Fate): void;
+  findHost(epochUs: number): string | undefined;
+}
+
+/** A sender that can be told of what left the spool by itself. */
+export interface OwnSender extends Sender {
+  forget(position: Position): void;
+}
+
+const nameOf = ({ epochUs, sequence }: Position): string => `${epochUs}/${sequence}`;
+
+export function createSender(spool: SenderSpool, feed: Feed, counts: DeliveryCounts, logger: Logger): OwnSender {
+  const inFlight = new Map<string, Entry>();
   let bytesInFlight = 0;
   let limit = Number.POSITIVE_INFINITY;
-  /** The last sequence given out over this stream, and over any. */
-  let cursor = 0;
-  let highest = 0;
+  /** Sequences of this process that were given out over any stream. */
+  const given = createSequenceSet();
 
-  /** The sequence of a batch of ours that is in flight; anything else is the collector's error. */
-  const readSequence = (id: BatchId | undefined): number | undefined => {
-    const sequence = Number(id?.sequence ?? 0);
-    if (id?.host === host && id.epochUs === BigInt(epochUs) && sequence > 0 && sequence <= highest) return sequence;
+  /** The name of a batch that an agent of this spool sent; anything else is the collector's error. */
+  const readPosition = (id: BatchId | undefined): Position | undefined => {
+    const position = { epochUs: Number(id?.epochUs ?? 0), sequence: Number(id?.sequence ?? 0) };
+    const isOurs = id !== undefined && id.host === spool.findHost(position.epochUs) && position.sequence > 0;
+    if (isOurs && (position.epochUs !== spool.epochUs || given.has(position.sequence))) return position;
     counts.violations++;
     return undefined;
   };
 
-  const land = (sequence: number): void => {
-    bytesInFlight -= inFlight.get(sequence) ?? 0;
-    inFlight.delete(sequence);
+  const settleOne = (id: BatchId | undefined, fate: Fate): void => {
+    const position = readPosition(id);
+    if (position === undefined) return;
+    const entry = inFlight.get(nameOf(position));
+    // Over a link whose acknowledgements outlive its streams, one may be of a batch that is not due again yet.
+    if (entry === undefined) spool.releaseByName(position, fate);
+    else spool.release(entry, fate);
   };
 
-  const forget = (id: BatchId | undefined, fate: string): void => {
-    const sequence = readSequence(id);
-    if (sequence === undefined) return;
-    land(sequence);
-    outbox.release([sequence], fate);
+  const hasRoom = (size: number): boolean =>
+    inFlight.size === 0 || (inFlight.size < windowLimits.batches && bytesInFlight + size <= windowLimits.bytes);
+
+  const send = (entry: Entry): void => {
+    const { epochUs, sequence } = entry.id;
+    if (epochUs === spool.epochUs && given.add(sequence)) counts.sent += entry.samples;
+    else counts.resent += entry.samples;
+    inFlight.set(nameOf(entry.id), entry);
+    bytesInFlight += entry.bytes.length;
   };
 
   return {
@@ -63,45 +88,42 @@ export function createSender(host: string, epochUs: number, outbox: Outbox, coun
       limit = maxBatchBytes === 0 ? Number.POSITIVE_INFINITY : maxBatchBytes;
       inFlight.clear();
       bytesInFlight = 0;
-      cursor = 0;
+      feed.begin();
     },
     take() {
       for (;;) {
-        const parcel = outbox.peek(cursor);
-        if (parcel === undefined) return undefined;
-        const { sequence } = parcel.id;
-        const size = parcel.bytes.length;
-        if (size > limit) {
-          logger.error({ event: "batch_dropped", code: "BATCH_TOO_LARGE", bytes: size, limit, samples: parcel.samples });
-          cursor = sequence;
-          outbox.release([sequence], "BATCH_TOO_LARGE");
-          continue;
+        const entry = feed.take(({ id, bytes }) => bytes.length > limit || inFlight.has(nameOf(id)) || hasRoom(bytes.length));
+        if (entry === undefined) return undefined;
+        if (inFlight.has(nameOf(entry.id))) continue;
+        const size = entry.bytes.length;
+        if (size <= limit) {
+          send(entry);
+          return entry;
         }
-        const full = inFlight.size >= windowLimits.batches || bytesInFlight + size > windowLimits.bytes;
-        if (full && inFlight.size > 0) return undefined;
-        if (sequence > highest) counts.sent += parcel.samples;
-        else counts.resent += parcel.samples;
-        cursor = sequence;
-        highest = Math.max(highest, cursor);
-        inFlight.set(cursor, size);
-        bytesInFlight += size;
-        return parcel;
+        logger.error({ event: "batch_dropped", code: "BATCH_TOO_LARGE", bytes: size, limit, samples: entry.samples });
+        spool.release(entry, "BATCH_TOO_LARGE");
       }
     },
     settle(ack) {
-      for (const id of ack.committed) forget(id, "committed");
+      for (const id of ack.committed) settleOne(id, "committed");
       for (const { id, code, message } of ack.rejected) {
         logger.error(
           { event: "batch_rejected", code: knownCode(code), sequence: Number(id?.sequence ?? 0) },
           message.slice(0, 500),
         );
-        forget(id, knownCode(code));
+        settleOne(id, knownCode(code));
       }
       for (const { id, code, samples } of ack.refused) {
-        if (readSequence(id) === undefined) continue;
+        if (readPosition(id) === undefined) continue;
         logger.warn({ event: "samples_refused", code: knownCode(code), samples });
         addCount(counts.refused, knownCode(code), samples);
       }
+    },
+    forget(position) {
+      const entry = inFlight.get(nameOf(position));
+      if (entry === undefined) return feed.forget(position);
+      inFlight.delete(nameOf(position));
+      bytesInFlight -= entry.bytes.length;
     },
   };
 }

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { CollectorConfig } from "@fleetmark/collector";
 import { type Address, formatAddress } from "@fleetmark/shared/config";
@@ -93,7 +94,10 @@ async function startPair(config: CollectorConfig, suite: string, progress: Progr
   ];
   const collector: Pair["collector"] = await supervise(chooseCollectorArgs, environment, tellRestart("collector"));
   try {
-    const agentArgs = ["agent", "--collector-address", formatAddress(collector.facts.grpc), "--run-on-start", suite];
+    const agentArgs = [
+      ...["agent", "--collector-address", formatAddress(collector.facts.grpc)],
+      ...["--spool-dir", join(config.data_dir, "spool"), "--run-on-start", suite],
+    ];
     const agent: Pair["agent"] = await supervise(() => agentArgs, environment, tellRestart("agent"));
     return { collector, agent };
   } catch (thrown) {
