@@ -135,7 +135,15 @@ describe("mutual TLS", () => {
   it("is what the agent as a program speaks, by its flags", async () => {
     const files = tlsFlags("collector", { ca_file: authority.ca_file, ...authority.issue("h6", "DNS:h6") });
     const address = ["--collector-address", formatAddress(collector.facts.grpc)];
-    const agent = await startDaemon(["agent", "--host", "h6", ...address, ...files]);
+    const agent = await startDaemon([
+      "agent",
+      "--host",
+      "h6",
+      "--spool-dir",
+      join(folder.path, "spool-h6"),
+      ...address,
+      ...files,
+    ]);
     cleanups.push(() => agent.ended);
     cleanups.push(() => agent.process.kill("SIGTERM"));
     await eventually(async () => {
