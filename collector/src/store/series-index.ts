@@ -12,10 +12,12 @@ export interface SeriesIndex {
   readonly byKey: Map<string, StoredSeries>;
   readonly byId: Map<number, StoredSeries>;
   readonly byMeasurement: Map<string, StoredSeries[]>;
+  /** The numbers of the series of dictionaries that were stored whole: a host sends the same ones again and again. */
+  readonly byDictionary: WeakMap<readonly Series[], Int32Array>;
 }
 
 export function createSeriesIndex(): SeriesIndex {
-  return { byKey: new Map(), byId: new Map(), byMeasurement: new Map() };
+  return { byKey: new Map(), byId: new Map(), byMeasurement: new Map(), byDictionary: new WeakMap() };
 }
 
 export function addStoredSeries(index: SeriesIndex, series: StoredSeries): void {
