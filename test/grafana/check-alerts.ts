@@ -3,8 +3,8 @@ import { ruleGroups } from "../../deploy/grafana/src/alerts/rule-groups.js";
 import { readSeries } from "../../deploy/grafana/src/check/answers.js";
 import { evaluateRule } from "../../deploy/grafana/src/check/evaluate.js";
 import { expandTimes, parseSpan } from "../../deploy/grafana/src/check/expand.js";
+import type { Breach } from "./fleet-parts.js";
 import type { InfluxReader } from "./influx-reader.js";
-import type { Breach } from "./simulated-fleet.js";
 
 export interface Firing {
   readonly rule: ProvisionedRule;
@@ -23,6 +23,8 @@ export interface AlertReport {
   readonly missed: readonly string[];
   /** Alerts that no breach explains. */
   readonly false_alarms: readonly string[];
+  /** Alerts at a moment when nothing was wrong. */
+  readonly quiet_alarms: readonly string[];
 }
 
 interface QueryModel {
@@ -92,21 +94,30 @@ function describe(rule: string, labels: Readonly<Record<string, string>>): strin
   return `${rule} ${JSON.stringify(labels)}`;
 }
 
-/** Evaluates every rule, and compares what fires with what was injected. */
-export async function checkAlerts(reader: InfluxReader, atMs: number, breaches: readonly Breach[]): Promise<AlertReport> {
+function describeFiring({ rule, labels, value }: Firing): string {
+  return `${describe(rule.uid, labels)} = ${value}`;
+}
+
+/** Evaluates every rule, and compares what fires with what was injected; and at a moment when nothing was wrong. */
+export async function checkAlerts(
+  reader: InfluxReader,
+  atMs: number,
+  quietMs: number,
+  breaches: readonly Breach[],
+): Promise<AlertReport> {
+  const quiet = await findAllFiring(reader, quietMs);
   const { firing, evaluations, errors } = await findAllFiring(reader, atMs);
   return {
     rules: ruleGroups.reduce((sum, { rules }) => sum + rules.length, 0),
-    evaluations,
-    failed: errors,
+    evaluations: evaluations + quiet.evaluations,
+    failed: [...errors, ...quiet.errors],
     rules_fired: new Set(firing.map(({ rule }) => rule.uid)).size,
     alerts_fired: firing.length,
     breaches_injected: breaches.length,
     missed: breaches
       .filter((breach) => !firing.some((each) => explains(breach, each)))
       .map(({ rule, labels }) => describe(rule, labels)),
-    false_alarms: firing
-      .filter((each) => !breaches.some((breach) => explains(breach, each)))
-      .map(({ rule, labels, value }) => `${describe(rule.uid, labels)} = ${value}`),
+    false_alarms: firing.filter((each) => !breaches.some((breach) => explains(breach, each))).map(describeFiring),
+    quiet_alarms: quiet.firing.map(describeFiring),
   };
 }

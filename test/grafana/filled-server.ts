@@ -1,6 +1,7 @@
 import { openInfluxStore } from "../../collector/src/store/influx/influx.js";
 import { askInflux, type Server, startInflux } from "../testbed/servers.js";
-import { type FleetFacts, simulateFleet } from "./simulated-fleet.js";
+import type { FleetFacts } from "./fleet-parts.js";
+import { simulateFleet } from "./simulated-fleet.js";
 
 /** Starts an InfluxDB with Fleetmark's empty database. */
 export async function startDatabase(): Promise<Server> {

@@ -35,7 +35,6 @@ function call(name: string): (field: string) => string {
 export const mean = call("mean");
 export const median = call("median");
 export const last = call("last");
-export const first = call("first");
 export const min = call("min");
 export const max = call("max");
 export const sum = call("sum");
@@ -57,10 +56,6 @@ export function increase(aggregate: string): string {
 
 export function equals(tag: string, value: string): string {
   return `${quoteName(tag)} = ${quoteText(value)}`;
-}
-
-export function isNot(tag: string, value: string): string {
-  return `${quoteName(tag)} != ${quoteText(value)}`;
 }
 
 /**

@@ -30,8 +30,8 @@ function countSamples(measurement: "agent" | "collector"): Pick<RuleFacts, "quer
 }
 
 /**
- * Adds up how much a counter grew. Empty buckets count as 0, so that a counter that appears with its first event counts from there: agents
- * report a reason from when it first occurs.
+ * Adds up how much a number grew. Counters by reason are there from their first event on: empty buckets count as 0, so that this event counts.
+ * Others are there always, and buckets without them are left out: a collector that was away and comes back has grown by nothing.
  */
 function sumIncrease(
   measurement: "agent" | "collector",
@@ -39,8 +39,9 @@ function sumIncrease(
   groupBy: readonly string[],
   lookback: number,
 ): Pick<RuleFacts, "query" | "lookback" | "reducer" | "condition"> {
+  const fill = groupBy.includes("reason") ? 0 : "none";
   return {
-    query: { fields: [as(increase(max(field)), "increase")], from: measurement, groupBy, every: "5m", fill: 0 },
+    query: { fields: [as(increase(max(field)), "increase")], from: measurement, groupBy, every: "5m", fill },
     lookback,
     reducer: "sum",
     condition: { kind: "threshold", type: "gt", params: [0] },
