@@ -95,6 +95,10 @@ bench-found-slowdowns: build ## Measure how often a slowdown of 5 % is found (PA
 bench-engine: build ## Measure what the measuring engine itself costs
 	@node bench/dist/proofs/engine-cost.js
 
+.PHONY: bench-store
+bench-store: build servers ## Measure writing and asking, on InfluxDB and on DuckDB (ARGS="--json --hosts 50 --days 7"; ten minutes)
+	@node test/run.mjs test/store/bench.ts $(ARGS)
+
 .PHONY: schema
 schema: build ## Write docs/result-file.schema.json from the code
 	@node cli/bin/fleetmark.js bench --schema > docs/result-file.schema.json

@@ -39,6 +39,8 @@ export interface Server {
   readonly url: string;
   /** A second port that was given to it. */
   readonly otherPort: number;
+  /** The process that serves now. */
+  pid(): number;
   /** Ends it as a crash would. */
   kill(): Promise<void>;
   /** Starts it again on the same port and folder. */
@@ -89,6 +91,7 @@ export async function startServer(recipe: Recipe): Promise<Server> {
   return {
     url,
     otherPort,
+    pid: () => child?.pid as number,
     kill,
     restart: start,
     remove: async () => {

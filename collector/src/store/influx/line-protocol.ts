@@ -29,22 +29,46 @@ function formatTextField(value: string): string {
  * @param isInteger tells the fields that are integers: none of what is measured
  */
 export function formatLines(batches: readonly Samples[], isInteger: (field: string) => boolean = () => false): string[] {
-  const lines = new Map<string, string>();
+  const heads = new Map<string, OpenLines>();
+  const lines: string[] = [];
+  const times: number[] = [];
   for (const { series, numbers, texts } of batches) {
-    const heads = series.map(formatHead);
-    const suffixes = series.map(({ field }) => (isInteger(field) ? "i" : ""));
-    const add = (index: number, timeUs: number, value: string): void => {
-      const key = `${timeUs} ${heads[index]}`;
-      const field = `${series[index].field}=${value}`;
-      const before = lines.get(key);
-      lines.set(key, before === undefined ? `${heads[index]} ${field}` : `${before},${field}`);
+    const known = series.map((each) => {
+      const head = formatHead(each);
+      const found = heads.get(head) ?? { head, atTime: new Map() };
+      heads.set(head, found);
+      return { lines: found, field: `${each.field}=`, suffix: isInteger(each.field) ? "i" : "" };
+    });
+    // Samples of one point mostly follow each other.
+    let [last, lastAt]: [OpenLines | undefined, number] = [undefined, -1];
+    const add = (own: OpenLines, timeUs: number, field: string): void => {
+      if (own !== last || times[lastAt] !== timeUs) {
+        const at = own.atTime.get(timeUs);
+        last = own;
+        if (at === undefined) {
+          lastAt = lines.push(`${own.head} ${field}`) - 1;
+          times.push(timeUs);
+          own.atTime.set(timeUs, lastAt);
+          return;
+        }
+        lastAt = at;
+      }
+      lines[lastAt] += `,${field}`;
     };
     numbers.series.forEach((index, i) => {
-      add(index, numbers.timeUs[i], formatNumberField(numbers.values[i]) + suffixes[index]);
+      const { lines: own, field, suffix } = known[index];
+      add(own, numbers.timeUs[i], field + formatNumberField(numbers.values[i]) + suffix);
     });
     texts.series.forEach((index, i) => {
-      add(index, texts.timeUs[i], formatTextField(texts.values[i]));
+      const { lines: own, field } = known[index];
+      add(own, texts.timeUs[i], field + formatTextField(texts.values[i]));
     });
   }
-  return Array.from(lines, ([key, line]) => `${line} ${key.slice(0, key.indexOf(" "))}`);
+  return lines.map((line, i) => `${line} ${times[i]}`);
+}
+
+/** The lines of one measurement and tag set, by their times. */
+interface OpenLines {
+  readonly head: string;
+  readonly atTime: Map<number, number>;
 }
