@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openStore } from "../../collector/src/store/duckdb.js";
 import { openInfluxStore } from "../../collector/src/store/influx/influx.js";
-import type { Aggregate, SeriesHistory, Store } from "../../collector/src/store/store.js";
+import type { Aggregate, Store } from "../../collector/src/store/store.js";
 import { buildBatch, makeResult, makeRun } from "../../collector/src/test-support.js";
 import { makeFolder } from "../testbed/program.js";
 import { askInflux, findServer, type Server, startInflux } from "../testbed/servers.js";
@@ -53,11 +53,6 @@ const everything = {
   maxPoints: 1e6,
   aggregate: "last",
 } as const;
-
-/** Histories in the order of their tags: a store may give them in any. */
-function sortHistories(histories: readonly SeriesHistory[]): SeriesHistory[] {
-  return [...histories].sort((a, b) => (JSON.stringify(a.tags) < JSON.stringify(b.tags) ? -1 : 1));
-}
 
 const beds = [
   { name: "DuckDB", make: makeDuckBed, missing: false },
@@ -131,7 +126,7 @@ describe.each(beds)("$name", ({ make, missing }) => {
         [startUs + 4e6, 3],
       ]);
       expect(await ask("min", 2e6, startUs + 1e6)).toEqual([[startUs, 5]]);
-      expect(sortHistories(await store.history({ ...everything, aggregate: "max" })).map(({ tags }) => tags)).toEqual([
+      expect((await store.history({ ...everything, aggregate: "max" })).map(({ tags }) => tags)).toEqual([
         { cpu: "cpu0", host: "h1" },
         { cpu: "cpu1", host: "h1" },
       ]);
@@ -265,6 +260,99 @@ describe.each(beds)("$name", ({ make, missing }) => {
       expect(await store.runs({ host: "h2", limit: 2 })).toEqual([]);
     });
 
+    it("answers runs page by page, each of them once", async () => {
+      const runs = Array.from({ length: 25 }, (_, i) =>
+        makeRun({ run: `run-${i}`, time_us: startUs + i, started_us: startUs, host: i % 2 === 0 ? "h1" : "h2" }),
+      );
+      for (const host of ["h1", "h2"]) {
+        await store.write([buildBatch(1, runs.filter((run) => run.host === host).map(runToPoint), host)], startUs);
+      }
+      const found: string[] = [];
+      for (let beforeUs: number | undefined; ; ) {
+        const page = await store.runs({ limit: 10, beforeUs });
+        if (page.length === 0) break;
+        found.push(...page.map(({ run }) => run));
+        beforeUs = page.at(-1)?.time_us;
+      }
+      expect(found).toEqual(runs.map(({ run }) => run).reverse());
+    });
+
+    it("puts what lies on an edge into the bucket that begins there, and the end of a range outside", async () => {
+      const edges = [0, 1e6 - 1, 1e6, 2e6 - 1, 2e6, 3e6];
+      await store.write(
+        [
+          buildBatch(
+            1,
+            edges.map((offset, i) => cpu(i, startUs + offset)),
+          ),
+        ],
+        startUs,
+      );
+      const ask = async (fromUs: number, toUs: number, bucketUs: number) =>
+        (await store.history({ ...everything, fromUs, toUs, bucketUs, aggregate: "count" }))[0]?.points ?? [];
+      expect(await ask(startUs, startUs + 3e6, 1e6)).toEqual([
+        [startUs, 2],
+        [startUs + 1e6, 2],
+        [startUs + 2e6, 1],
+      ]);
+      // A range that begins within a bucket answers for that bucket with what lies in the range.
+      expect(await ask(startUs + 1, startUs + 1e6 + 1, 1e6)).toEqual([
+        [startUs, 1],
+        [startUs + 1e6, 1],
+      ]);
+      // Buckets are counted from 1970, whatever their width.
+      const first = startUs - (startUs % 7e6);
+      expect(await ask(startUs, startUs + 4e6, 7e6)).toEqual([
+        [first, 2],
+        [first + 7e6, 4],
+      ]);
+      expect(await ask(startUs + 4e6, startUs + 5e6, 1e6)).toEqual([]);
+      expect(await ask(startUs + 3e6, startUs + 3e6 + 1, 1)).toEqual([[startUs + 3e6, 1]]);
+    });
+
+    it("answers more points than fit into one part of an answer", async () => {
+      const count = 25_000;
+      const points = Array.from({ length: count }, (_, i) => cpu(i, startUs + i));
+      await store.write([buildBatch(1, points)], startUs);
+      const [{ points: found }] = await store.history({ ...everything, fromUs: startUs });
+      expect(found).toHaveLength(count);
+      expect(found.at(-1)).toEqual([startUs + count - 1, count - 1]);
+    });
+
+    it("lists each series with the fields that it has, and no others", async () => {
+      const points: Point[] = [
+        { measurement: "disk", tags: { path: "/" }, timeUs: startUs, fields: { used: 1, label: "root" } },
+        { measurement: "disk", tags: { path: "/home" }, timeUs: startUs, fields: { free: 2 } },
+      ];
+      await store.write([buildBatch(1, points)], startUs);
+      expect((await store.listSeries()).map(({ field, tags }) => `${field} ${tags.path}`)).toEqual([
+        "free /home",
+        "label /",
+        "used /",
+      ]);
+      expect(await store.listSeries("other")).toEqual([]);
+    });
+
+    it("reads back in parts what was written, and overwrites it with the same", async () => {
+      const points = [1, 2, 3].map((i) => ({
+        measurement: "notes",
+        tags: {},
+        timeUs: startUs + i,
+        fields: { value: i, note: `n ${i}` },
+      }));
+      await store.write([buildBatch(1, points)], startUs);
+      const read = async (): Promise<number> => {
+        let samples = 0;
+        for await (const part of store.read({ measurements: ["notes"], fromUs: startUs + 2, toUs: startUs + 4 })) {
+          samples += part.samples.numbers.values.length + part.samples.texts.values.length;
+          await store.overwrite(part);
+        }
+        return samples;
+      };
+      expect([await read(), await read()]).toEqual([4, 4]);
+      expect((await store.history({ ...everything, measurement: "notes", field: "value" }))[0].points).toHaveLength(3);
+    });
+
     it("answers hosts as they last introduced themselves, and when they were last heard of", async () => {
       const agent = (version: string, timeUs: number): Point => ({
         measurement: "agent",
@@ -292,6 +380,7 @@ describe.each(beds)("$name", ({ make, missing }) => {
       expect(await store.write(batches, startUs)).toHaveLength(40);
       const counts = await store.history({ ...everything, aggregate: "count", bucketUs: 1e12, fromUs: 1, toUs: 2e15 });
       expect(counts.map(({ points }) => points[0][1])).toEqual(batches.map(() => 300));
+      expect(counts.map(({ tags }) => tags.host)).toEqual(batches.map(({ id }) => id.host).sort());
     });
   });
 });

@@ -90,6 +90,25 @@ describe.skipIf(findServer("influxd") === undefined)("a real InfluxDB 1.x", () =
     expect(refused[0].reason).toMatch(/retention policy/);
   });
 
+  it("takes compressed blocks", async () => {
+    await askInflux(server.url, "CREATE DATABASE packed");
+    const target = { url: server.url, database: "packed", org: "", token: "", timeoutMs: 5000, gzip: true };
+    const store = openInfluxStore(target, async (line, reason) => {
+      throw new Error(`refused ${line}: ${reason}`);
+    });
+    onTestFinished(() => store.close());
+    await store.write(
+      [
+        buildBatch(
+          1,
+          Array.from({ length: 1000 }, (_, i) => cpu(i, i)),
+        ),
+      ],
+      startUs,
+    );
+    expect(await countStored(store)).toBe(1000);
+  });
+
   it("killed and started again: what was committed is there, and a batch that was not is taken when it comes again", async () => {
     await askInflux(server.url, "CREATE DATABASE killed");
     const { store } = open(server.url, { database: "killed" });
@@ -269,5 +288,65 @@ describe("the answers of the write API, by its published table", () => {
     await expect(open(page.url).store.hosts()).rejects.toMatchObject(failure(/not JSON/));
     const other = await answer((_, response) => response.writeHead(200).end('{"results":[{"series":[{"columns":5}]}]}'));
     await expect(open(other.url).store.hosts()).rejects.toMatchObject(failure(/something else/));
+  });
+
+  it("a query of which half is answered is a failure, in whole and in parts", async () => {
+    const half = await answer((request, response) => {
+      response.writeHead(200, { "content-length": "1000" }).write('{"results":[{"series":[');
+      setTimeout(() => request.socket.destroy(), 50);
+    });
+    const { store } = open(half.url);
+    await expect(store.hosts()).rejects.toMatchObject(failure(/terminated|closed|aborted/));
+    const everything = { measurements: [], fromUs: 0, toUs: 1e15 };
+    await expect(store.read(everything)[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "STORE_FAILED" });
+  });
+
+  it("a write answered with a page is no commit, whatever its status", async () => {
+    const { url } = await answer((_, response) =>
+      response.writeHead(200, { "content-type": "text/html" }).end("<html>log in</html>"),
+    );
+    const { store, refused } = open(url, { org: "o" });
+    await expect(store.write([batch()], startUs)).rejects.toMatchObject(failure(/200/));
+    expect(refused).toEqual([]);
+  });
+
+  it("what InfluxDB 3 says of each line at fault is the reason", async () => {
+    const { url, asked } = await answer((_, response) => {
+      if (asked.at(-1)?.body.includes("usage_user=2 ") !== true) return void response.writeHead(204).end();
+      const fault = {
+        original_line: "cpu,host=h1 usa…",
+        line_number: 1,
+        error_message: "invalid column type for column 'usage_user'",
+      };
+      response.writeHead(400).end(JSON.stringify({ error: "partial write of line protocol occurred", data: [fault] }));
+    });
+    const { store, refused } = open(url, { org: "o" });
+    expect(await store.write([batch()], startUs)).toHaveLength(1);
+    expect(refused.map(({ reason }) => reason)).toEqual([
+      "partial write of line protocol occurred: invalid column type for column 'usage_user'",
+    ]);
+  });
+
+  it("a place that was set up and is gone holds everything back, and says what to do", async () => {
+    const { url } = await answer((_, response) => response.writeHead(500).end('{"error":"retention policy not found: records"}'));
+    await expect(open(url).store.write([batch()], startUs)).rejects.toMatchObject(failure(/run `fleetmark store setup` again/));
+  });
+
+  it("blocks are compressed when they go far, and not nearby", async () => {
+    const encodings: (string | undefined)[] = [];
+    const bodies: string[] = [];
+    const { url } = await answer((request, response) => {
+      encodings.push(request.headers["content-encoding"]);
+      response.writeHead(204).end();
+    });
+    const points = Array.from({ length: 100 }, (_, i) => cpu(i, i));
+    for (const gzip of [true, false, undefined]) {
+      const target = { url, database: "d", org: "", token: "", timeoutMs: 5000, gzip };
+      const store = openInfluxStore(target, async (line) => void bodies.push(line));
+      await store.write([buildBatch(1, points)], startUs);
+      await store.close();
+    }
+    expect(encodings).toEqual(["gzip", undefined, undefined]);
+    expect(bodies).toEqual([]);
   });
 });

@@ -112,7 +112,7 @@ export function addApi(app: FastifyInstance, store: StoreReader, fleet: Fleet): 
     summary: "Runs that have ended, the newest first",
     query: runsQuery,
     answers: { 200: runsAnswer },
-    answer: (query) => store.runs(query),
+    answer: ({ host, limit, before_us }) => store.runs({ host, limit, beforeUs: before_us }),
   });
   addRoute(app, {
     path: "/api/v1/results",

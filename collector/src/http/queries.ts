@@ -19,6 +19,12 @@ export const noQuery = z.strictObject({});
 
 export const runsQuery = z.strictObject({
   host: host.optional(),
+  before_us: z.coerce
+    .number()
+    .int()
+    .nonnegative()
+    .describe("those that ended before this time_us: the last one of a page leads to the next")
+    .optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(100).describe("the most runs that are answered"),
 });
 

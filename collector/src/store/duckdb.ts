@@ -16,7 +16,7 @@ import {
   readNewestMoments,
   readPoints,
 } from "./reads.js";
-import { buildHostRecords, identifyBenchmark, readRecords } from "./records.js";
+import { buildHostRecords, identifyBenchmark, readRecords, sortByTags, sortSeries } from "./records.js";
 import { deliveryMeasurement, keepAll, type Retention } from "./retention.js";
 import { retainData } from "./roll-up.js";
 import { addStoredSeries, createSeriesIndex, findSeries, numberSeries, type SeriesIndex } from "./series-index.js";
@@ -100,25 +100,30 @@ async function* streamFrom<T>(file: DataFile, read: (connection: DuckDBConnectio
 function createReader(file: () => DataFile, index: () => SeriesIndex, close: () => Promise<void>): StoreReader {
   const query = createQuery(file);
   return {
-    history: (history) => query((connection) => readHistory(connection, index(), history, file().version)),
+    history: async (history) =>
+      sortByTags(await query((connection) => readHistory(connection, index(), history, file().version))),
     latestResults: (filter) => query((connection) => readLatestResults(connection, index(), filter)),
     resultsOfRun: (run) =>
       query(async (connection) => {
         const moments = await readMomentsOfText(connection, index(), findSeries(index(), "benchmark", "run", {}), run);
         return readRecords(await readPoints(connection, index(), "benchmark", moments), pointToResult);
       }),
-    runs: ({ host, limit }) =>
+    runs: (filter) =>
       query(async (connection) => {
-        const moments = await readNewestMoments(connection, index(), findSeries(index(), "run", "state", { host }), limit);
+        const moments = await readNewestMoments(
+          connection,
+          index(),
+          findSeries(index(), "run", "state", { host: filter.host }),
+          filter,
+        );
         return readRecords(await readPoints(connection, index(), "run", moments), pointToRun);
       }),
     hosts: () => query((connection) => readHosts(connection, index())),
     listSeries: async (measurement): Promise<Series[]> => {
       const { byMeasurement } = index();
       const series = measurement === undefined ? [...byMeasurement.values()].flat() : (byMeasurement.get(measurement) ?? []);
-      return series
-        .filter((each) => each.measurement !== deliveryMeasurement)
-        .map(({ measurement, field, tags }) => ({ measurement, field, tags }));
+      const shown = series.filter((each) => each.measurement !== deliveryMeasurement);
+      return sortSeries(shown.map(({ measurement, field, tags }) => ({ measurement, field, tags })));
     },
     read: (filter) => streamFrom(file(), (connection) => readParts(connection, index(), filter, file().version)),
     close,

@@ -52,7 +52,7 @@ export function checkPoints(points: number, { maxPoints }: Pick<HistoryQuery, "m
 }
 
 /** Joins histories of ranges that follow each other. */
-function joinHistories(parts: readonly SeriesHistory[][]): SeriesHistory[] {
+export function joinHistories(parts: readonly SeriesHistory[][]): SeriesHistory[] {
   const joined = new Map<string, { tags: SeriesHistory["tags"]; points: (readonly [number, number])[] }>();
   for (const { tags, points } of parts.flat()) {
     const key = canonicalTags(tags);
@@ -82,6 +82,27 @@ async function readEdge(sources: HistorySources, query: HistoryQuery, horizonUs:
     const hours = points.map(([timeUs, value]) => ({ timeUs, value, samples: counts.get(keyOf(tags, timeUs)) ?? 1 }));
     return { tags, points: [[bucketStart, combineHours[query.aggregate](hours)]] };
   });
+}
+
+/**
+ * Answers from hours where these say the same as the samples that are there still, for a three hundredth of the work: whole buckets of whole
+ * hours, and of percentiles those of one hour.
+ * @param finalUs a full hour before which all hours are rolled up
+ */
+export async function readFinalHours(sources: HistorySources, query: HistoryQuery, finalUs: number): Promise<SeriesHistory[]> {
+  const { fromUs, toUs, bucketUs, aggregate } = query;
+  const isPercentile = aggregate === "p50" || aggregate === "p95";
+  const startUs = Math.ceil(fromUs / bucketUs) * bucketUs;
+  const endUs = Math.floor(Math.min(finalUs, toUs) / bucketUs) * bucketUs;
+  if (bucketUs % hourUs !== 0 || (isPercentile && bucketUs !== hourUs) || startUs >= endUs) return sources.samples(query);
+  const parts = await Promise.all([
+    fromUs < startUs ? sources.samples({ ...query, toUs: startUs }) : [],
+    sources.hours({ ...query, fromUs: startUs, toUs: endUs }),
+    endUs < toUs ? sources.samples({ ...query, fromUs: endUs }) : [],
+  ]);
+  const histories = joinHistories(parts);
+  checkPoints(sum(histories.map(({ points }) => points.length)), query);
+  return histories;
 }
 
 /**

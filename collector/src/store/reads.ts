@@ -1,9 +1,10 @@
 import { BIGINT, type DuckDBConnection, DuckDBListType, DuckDBListValue, type DuckDBValue, INTEGER } from "@duckdb/node-api";
 import type { Point } from "@fleetmark/shared/series";
 import { checkPoints, readHistoryAcross } from "./history.js";
+import { sortNewestFirst } from "./records.js";
 import { isKeptWhole } from "./retention.js";
 import { findSeries, type SeriesIndex, type StoredSeries } from "./series-index.js";
-import type { Aggregate, HistoryQuery, SeriesHistory } from "./store.js";
+import type { Aggregate, HistoryQuery, RunFilter, SeriesHistory } from "./store.js";
 
 /** A moment of a point: the tags of its series and its time. */
 export interface Moment {
@@ -150,12 +151,15 @@ export async function readNewestMoments(
   connection: DuckDBConnection,
   index: SeriesIndex,
   series: readonly StoredSeries[],
-  limit: number,
+  { limit, beforeUs = Number.MAX_SAFE_INTEGER }: Pick<RunFilter, "limit" | "beforeUs">,
 ): Promise<Moment[]> {
   if (series.length === 0) return [];
-  const sql = `SELECT DISTINCT series_id, time_us FROM texts WHERE series_id IN (SELECT unnest($ids))
+  const sql = `SELECT DISTINCT series_id, time_us FROM texts WHERE series_id IN (SELECT unnest($ids)) AND time_us < $before
     ORDER BY time_us DESC, series_id LIMIT $limit`;
-  return toMoments(index, await readRows(connection, sql, { ids: listIds(series), limit: BigInt(limit) }));
+  return toMoments(
+    index,
+    await readRows(connection, sql, { ids: listIds(series), limit: BigInt(limit), before: BigInt(beforeUs) }),
+  );
 }
 
 /** Reads points whole, newest first: all fields of a measurement that share tags and time. */
@@ -191,5 +195,5 @@ export async function readPoints(
       points.set(key, point);
     }
   }
-  return [...points.values()].sort((a, b) => b.timeUs - a.timeUs);
+  return sortNewestFirst([...points.values()]);
 }

@@ -33,6 +33,12 @@ export interface ResultFilter {
   readonly benchmark?: string;
 }
 
+export interface RunFilter {
+  readonly host?: string;
+  readonly beforeUs?: number;
+  readonly limit: number;
+}
+
 /** A host as its agent last introduced it. */
 export interface HostRecord {
   readonly host: string;
@@ -82,15 +88,18 @@ export class StoreBusy extends FleetmarkError {
 
 /** What can be asked of what was stored. Every question throws FleetmarkError STORE_FAILED when the engine fails. */
 export interface StoreReader {
-  /** @throws FleetmarkError REQUEST_INVALID when the answer would hold more than maxPoints */
+  /**
+   * In the order of the series' tags.
+   * @throws FleetmarkError REQUEST_INVALID when the answer would hold more than maxPoints
+   */
   history(query: HistoryQuery): Promise<SeriesHistory[]>;
-  /** The latest result of each benchmark, runtime and device on each host, of whichever suite. */
+  /** The latest result of each benchmark, runtime and device on each host, of whichever suite; the newest first. */
   latestResults(filter: ResultFilter): Promise<Result[]>;
   resultsOfRun(run: string): Promise<Result[]>;
-  /** Runs that have ended, the newest first. */
-  runs(filter: { readonly host?: string; readonly limit: number }): Promise<Run[]>;
+  /** Runs that have ended, the newest first; with `beforeUs`, those that ended before it: the next page begins where one ended. */
+  runs(filter: RunFilter): Promise<Run[]>;
   hosts(): Promise<HostRecord[]>;
-  /** Every series of a measurement, or of all. */
+  /** Every series of a measurement, or of all, in the order of their keys. */
   listSeries(measurement?: string): Promise<Series[]>;
   /** Everything that is stored, in parts of some ten thousand samples. */
   read(filter: PartFilter): AsyncIterable<Part>;

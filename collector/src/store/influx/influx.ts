@@ -1,6 +1,7 @@
 import type { Batch } from "@fleetmark/shared/batch";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { readClockUs } from "../../clock.js";
+import { sortByTags } from "../records.js";
 import { deliveryMeasurement, findHorizonUs, hourUs, isKeptWhole, isRecord, keepAll, type Retention } from "../retention.js";
 import { emptyColumns, selectSamples } from "../samples.js";
 import type { Samples, Store } from "../store.js";
@@ -13,6 +14,9 @@ import { connectInflux, type InfluxServer, type InfluxTarget } from "./server.js
 
 /** Lines in one request: where the client's and the server's cost per line no longer falls. */
 const blockLines = 5000;
+
+/** The nightly roll-up looks back three days, and has done so a night later. */
+const finalAfterS = 4.5 * 86_400;
 
 /** Told of each line that the server will never store, with its reason, before the others are acknowledged. */
 export type RefuseLine = (line: string, reason: string) => Promise<void>;
@@ -42,7 +46,10 @@ export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine, op
       for (const { id } of fresh) rememberBatch(stored, id);
       return fresh;
     },
-    history: (query) => readHistory(server, query, findHorizonUs(retention.raw, now())),
+    history: async (query) => {
+      const [horizonUs, finalUs] = [findHorizonUs(retention.raw, now()), findHorizonUs(finalAfterS, now())];
+      return sortByTags(await readHistory(server, query, { horizonUs, finalUs }));
+    },
     latestResults: (filter) => readLatestResults(server, filter),
     resultsOfRun: (run) => readResultsOfRun(server, run),
     runs: (filter) => readRuns(server, filter),

@@ -1,9 +1,9 @@
 import { pointToResult, pointToRun, type Result, type Run } from "@fleetmark/shared/result";
 import { canonicalTags, type Point, type Series, seriesKey } from "@fleetmark/shared/series";
-import { checkPoints, readHistoryAcross } from "../history.js";
-import { buildHostRecords, identifyBenchmark, readRecords } from "../records.js";
-import { deliveryMeasurement, hourlyFields, isRecord } from "../retention.js";
-import type { Aggregate, HistoryQuery, HostRecord, ResultFilter, SeriesHistory } from "../store.js";
+import { checkPoints, joinHistories, readFinalHours, readHistoryAcross } from "../history.js";
+import { buildHostRecords, identifyBenchmark, readRecords, sortNewestFirst, sortSeries } from "../records.js";
+import { deliveryMeasurement, hourlyFields, hourUs, isRecord } from "../retention.js";
+import type { Aggregate, HistoryQuery, HostRecord, ResultFilter, RunFilter, SeriesHistory } from "../store.js";
 import { type Place, quoteName, quoteSource, quoteText } from "./rollup.js";
 import type { AnsweredSeries, InfluxServer } from "./server.js";
 
@@ -44,7 +44,7 @@ function readPoints(answers: readonly AnsweredSeries[]): Point[] {
       return { measurement: series.name, tags, timeUs: Number(row[0]), fields };
     });
   });
-  return points.sort((a, b) => b.timeUs - a.timeUs);
+  return sortNewestFirst(points);
 }
 
 /** Where records are kept: in a place of their own once there is one, else in the default one. */
@@ -79,8 +79,30 @@ async function readSamples(server: InfluxServer, query: HistoryQuery, place: Pla
   const types = await server.query(`SHOW FIELD KEYS FROM ${source}`);
   if (!types.some(({ values }) => values.some(([field, type]) => field === query.field && type !== "string"))) return [];
   const selected = aggregateInfluxql[query.aggregate](quoteName(query.field));
-  const condition = where(query.tags, rangeOf(query));
-  return toHistories(await server.query(`SELECT ${selected} FROM ${source}${condition} ${grouping(query)}`), query);
+  const answers = await Promise.all(
+    cutRange(query).map((range) =>
+      server.query(`SELECT ${selected} FROM ${source}${where(query.tags, rangeOf(range))} ${grouping(query)}`),
+    ),
+  );
+  return joinHistories(answers.map((answer) => toHistories(answer, query)));
+}
+
+/** Queries at the same time for one percentile: the server takes a microsecond a sample for it, on one core each. */
+const slices = 4;
+const slicedFromUs = 24 * hourUs;
+
+/** Cuts a long range for a percentile between buckets. */
+function cutRange(query: HistoryQuery): HistoryQuery[] {
+  const { fromUs, toUs, bucketUs, aggregate } = query;
+  if ((aggregate !== "p50" && aggregate !== "p95") || toUs - fromUs < slicedFromUs) return [query];
+  const stepUs = Math.ceil((toUs - fromUs) / slices / bucketUs) * bucketUs;
+  const cuts: HistoryQuery[] = [];
+  for (let start = fromUs; start < toUs; ) {
+    const end = Math.min(toUs, Math.floor((start + stepUs) / bucketUs) * bucketUs);
+    cuts.push({ ...query, fromUs: start, toUs: end });
+    start = end;
+  }
+  return cuts;
 }
 
 /** Combines hours: a mean weighs each by its samples, a count adds them up, and the others are found among their own kind. */
@@ -100,14 +122,21 @@ async function readHours(server: InfluxServer, query: HistoryQuery): Promise<Ser
 
 /**
  * @param horizonUs a full hour before which telemetry is read rolled up, if the server does so
+ * @param finalUs a full hour before which hours are final: the nightly roll-up looks back on them no more
  * @throws FleetmarkError REQUEST_INVALID when the answer holds more than maxPoints
  */
-export async function readHistory(server: InfluxServer, query: HistoryQuery, horizonUs: number): Promise<SeriesHistory[]> {
+export async function readHistory(
+  server: InfluxServer,
+  query: HistoryQuery,
+  { horizonUs, finalUs }: { readonly horizonUs: number; readonly finalUs: number },
+): Promise<SeriesHistory[]> {
   if (isRecord(query.measurement)) return readSamples(server, query, await placeOfRecords(server));
-  const isRolledUp = query.fromUs < horizonUs && (await server.hasPlace("hourly"));
+  const isRolledUp = query.fromUs < Math.max(horizonUs, finalUs) && (await server.hasPlace("hourly"));
+  const hours = (asked: HistoryQuery): Promise<SeriesHistory[]> => readHours(server, asked);
+  const samples = (asked: HistoryQuery): Promise<SeriesHistory[]> => readSamples(server, asked, undefined);
   const sources = {
-    samples: (asked: HistoryQuery) => readSamples(server, asked, undefined),
-    hours: (asked: HistoryQuery) => readHours(server, asked),
+    samples: isRolledUp ? (asked: HistoryQuery) => readFinalHours({ samples, hours }, asked, finalUs) : samples,
+    hours,
   };
   return readHistoryAcross(sources, query, isRolledUp ? horizonUs : 0);
 }
@@ -126,15 +155,31 @@ export async function readLatestResults(server: InfluxServer, filter: ResultFilt
   return readRecords([...latest.values()], pointToResult);
 }
 
+/** How far from its run's own time a result may be stamped: clocks are set. */
+const clockSlackUs = 24 * hourUs;
+
+/** Run ids are fields, which InfluxDB does not index: the run, if it has ended, tells where in time its results are. */
+async function findTimeOfRun(server: InfluxServer, run: string): Promise<string[]> {
+  const source = quoteSource("run", await placeOfRecords(server));
+  const answers = await server.query(`SELECT "started_us" FROM ${source} WHERE "run" = ${quoteText(run)}`);
+  const rows = answers.flatMap(({ values }) => values);
+  if (rows.length === 0) return [];
+  const started = Math.min(...rows.map(([timeUs, startedUs]) => Math.min(Number(timeUs), Number(startedUs))));
+  const ended = Math.max(...rows.map(([timeUs]) => Number(timeUs)));
+  return [`time >= ${started - clockSlackUs}u`, `time <= ${ended + clockSlackUs}u`];
+}
+
 export async function readResultsOfRun(server: InfluxServer, run: string): Promise<Result[]> {
   const source = quoteSource("benchmark", await placeOfRecords(server));
-  const answers = await server.query(`SELECT * FROM ${source} WHERE "run" = ${quoteText(run)} GROUP BY *`);
+  const condition = where({}, [`"run" = ${quoteText(run)}`, ...(await findTimeOfRun(server, run))]);
+  const answers = await server.query(`SELECT * FROM ${source}${condition} GROUP BY *`);
   return readRecords(readPoints(answers), pointToResult);
 }
 
-export async function readRuns(server: InfluxServer, { host, limit }: { host?: string; limit: number }): Promise<Run[]> {
+export async function readRuns(server: InfluxServer, { host, limit, beforeUs }: RunFilter): Promise<Run[]> {
   const source = quoteSource("run", await placeOfRecords(server));
-  const answers = await server.query(`SELECT * FROM ${source}${where({ host })} GROUP BY * ORDER BY time DESC LIMIT ${limit}`);
+  const condition = where({ host }, beforeUs === undefined ? [] : [`time < ${beforeUs}u`]);
+  const answers = await server.query(`SELECT * FROM ${source}${condition} GROUP BY * ORDER BY time DESC LIMIT ${limit}`);
   return readRecords(readPoints(answers).slice(0, limit), pointToRun);
 }
 
@@ -152,8 +197,10 @@ export async function readHosts(server: InfluxServer): Promise<HostRecord[]> {
 
 /** Returns the series of a measurement in a place: `last(*)` answers, for each tag set, a column for each field that it has. */
 async function listSeriesOf(server: InfluxServer, measurement: string, place: Place | undefined): Promise<Series[]> {
-  const prefix = place === "hourly" ? `last_${hourlyFields.last}` : "last_";
-  const answers = await server.query(`SELECT last(*) FROM ${quoteSource(measurement, place)} GROUP BY *`);
+  // A record is whole: its last point has every field, and is found in a tenth of the time.
+  const selected = isRecord(measurement) ? ["*", " ORDER BY time DESC LIMIT 1"] : ["last(*)", ""];
+  const prefix = isRecord(measurement) ? "" : place === "hourly" ? `last_${hourlyFields.last}` : "last_";
+  const answers = await server.query(`SELECT ${selected[0]} FROM ${quoteSource(measurement, place)} GROUP BY *${selected[1]}`);
   return answers.flatMap((series) => {
     const tags = readTags(series);
     return series.columns.flatMap((column, i) =>
@@ -178,5 +225,5 @@ export async function listSeries(server: InfluxServer, measurement?: string): Pr
       for (const series of await listSeriesOf(server, name, place)) found.set(seriesKey(series), series);
     }
   }
-  return [...found.values()];
+  return sortSeries([...found.values()]);
 }

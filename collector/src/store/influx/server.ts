@@ -83,9 +83,11 @@ const shownLength = 300;
 function readMessage(body: string | undefined): string {
   const text = (body ?? "").trim();
   try {
-    const { message, error } = JSON.parse(text) as { message?: unknown; error?: unknown };
-    if (typeof message === "string") return message.slice(0, shownLength);
-    if (typeof error === "string") return error.slice(0, shownLength);
+    const { message, error, data } = JSON.parse(text) as { message?: unknown; error?: unknown; data?: unknown };
+    // InfluxDB 3 lists the lines at fault.
+    const fault = Array.isArray(data) ? (data[0] as { error_message?: unknown } | null)?.error_message : undefined;
+    const said = typeof message === "string" ? message : error;
+    if (typeof said === "string") return `${said}${typeof fault === "string" ? `: ${fault}` : ""}`.slice(0, shownLength);
   } catch {
     // Not JSON: a proxy's page, most likely.
   }

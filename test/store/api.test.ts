@@ -1,0 +1,123 @@
+import { resultToPoint, runToPoint } from "@fleetmark/shared/result";
+import type { Point } from "@fleetmark/shared/series";
+import { formatAddress } from "@fleetmark/shared/units";
+import { pino } from "pino";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createFleet } from "../../collector/src/fleet.js";
+import { type HttpServer, startHttpServer } from "../../collector/src/http/server.js";
+import { addKpis } from "../../collector/src/judge/enrich.js";
+import { createMetrics } from "../../collector/src/metrics.js";
+import { openStore } from "../../collector/src/store/duckdb.js";
+import { openInfluxStore } from "../../collector/src/store/influx/influx.js";
+import type { Store } from "../../collector/src/store/store.js";
+import { buildBatch, makeResult, makeRun } from "../../collector/src/test-support.js";
+import { makeFolder } from "../testbed/program.js";
+import { askInflux, findServer, type Server, startInflux } from "../testbed/servers.js";
+
+const startUs = 1_700_000_000_000_000;
+
+/** Two hosts with telemetry, runs, results of two suites and what they give. */
+function makePoints(host: string): Point[] {
+  const results = [0, 1, 2].flatMap((run) =>
+    ["policy_forward", "environment_step"].map((benchmark, i) =>
+      makeResult({
+        ...{ host, benchmark, run: `${host}-${run}`, suite: run === 0 ? "full" : "quick", time_us: startUs + run * 10e6 + i },
+        ...(benchmark === "environment_step" ? { category: "environment", runtime: "js", params: "env=ChemicalReactor-v0" } : {}),
+      }),
+    ),
+  );
+  const runs = [0, 1, 2].map((run) =>
+    makeRun({ host, run: `${host}-${run}`, time_us: startUs + run * 10e6 + 5, started_us: startUs }),
+  );
+  const cpu = Array.from({ length: 500 }, (_, i) => ({
+    ...{
+      measurement: "cpu",
+      tags: { cpu: `cpu${i % 2}` },
+      timeUs: startUs + i * 100_000,
+      fields: { usage_user: (i * 37) % 101, note: `n${i % 3}` },
+    },
+  }));
+  const agent = { version: "1", hardware_class: "c1", inventory: '{"cpu":{"model":"x"}}' };
+  return [
+    ...results.map(resultToPoint),
+    ...runs.map(runToPoint),
+    ...cpu,
+    { measurement: "agent", tags: {}, timeUs: startUs, fields: agent },
+  ];
+}
+
+const range = "from=2023-11-14T22:13:00Z&to=2023-11-14T22:15:00Z";
+
+const paths = [
+  "hosts",
+  "runs",
+  "runs?host=h1&limit=2",
+  `runs?limit=2&before_us=${startUs + 20e6 + 5}`,
+  "results",
+  "results?host=h2",
+  "results?suite=full",
+  "results?category=environment&benchmark=environment_step",
+  "results?run=h1-1",
+  "results?run=h1-1&category=rl",
+  "results?run=none",
+  "kpis",
+  "kpis?run=h2-2",
+  ...["mean", "min", "max", "last", "p50", "p95", "count"].map(
+    (aggregate) => `series?measurement=cpu&field=usage_user&${range}&bucket=7s&aggregate=${aggregate}`,
+  ),
+  `series?measurement=cpu&field=usage_user&tags=cpu=cpu1&host=h1&${range}`,
+  `series?measurement=cpu&field=note&${range}`,
+  `series?measurement=kpi&field=value&${range}`,
+  `series?measurement=cpu&field=usage_user&${range}&bucket=1ms`,
+  "series?measurement=cpu&field=usage_user&from=2020-01-01T00:00:00Z&to=2019-01-01T00:00:00Z",
+  "series/names",
+  "series/names?measurement=cpu",
+  "series/names?measurement=none",
+];
+
+describe.skipIf(findServer("influxd") === undefined)("the HTTP API", () => {
+  const folder = makeFolder();
+  const opened: { store: Store; http: HttpServer }[] = [];
+  let server: Server;
+
+  beforeAll(async () => {
+    server = await startInflux();
+    await askInflux(server.url, "CREATE DATABASE fleetmark");
+    const refuse = async (line: string, reason: string): Promise<void> => {
+      throw new Error(`refused ${line}: ${reason}`);
+    };
+    const target = { url: server.url, database: "fleetmark", org: "", token: "", timeoutMs: 10_000 };
+    for (const store of [await openStore(folder.path), openInfluxStore(target, refuse)]) {
+      for (const host of ["h1", "h2"]) await store.write([addKpis(buildBatch(1, makePoints(host), host))], startUs + 7);
+      const parts = {
+        store,
+        fleet: createFleet(10),
+        metrics: createMetrics(),
+        logger: pino({ level: "silent" }),
+        findObstacle: () => undefined,
+      };
+      opened.push({ store, http: await startHttpServer({ host: "127.0.0.1", port: 0 }, parts) });
+    }
+  });
+  afterAll(async () => {
+    for (const { store, http } of opened) {
+      await http.close();
+      await store.close();
+    }
+    await server?.remove();
+    folder.remove();
+  });
+
+  it.each(paths)("answers /api/v1/%s alike on both stores", async (path) => {
+    const [duck, influx] = await Promise.all(
+      opened.map(async ({ http }) => {
+        const answer = await fetch(`http://${formatAddress(http.address)}/api/v1/${path}`);
+        return { status: answer.status, body: await answer.json() };
+      }),
+    );
+    expect(influx).toEqual(duck);
+    const refused = /1ms|2019/.test(path);
+    expect(duck.status).toBe(refused ? 400 : 200);
+    if (!refused && !/none|note/.test(path)) expect(JSON.stringify(duck.body).length).toBeGreaterThan(60);
+  });
+});
