@@ -20,14 +20,13 @@ export interface GrpcIngest {
 
 /** How much larger than the largest batch a frame may be: then the batch can still be rejected by its id, and its agent goes on. */
 const frameAllowance = 4;
-const streamsPerConnection = 16;
+/** Open streams for each host that may be there: a host that comes back is there twice, until the elder stream has ended. */
+const streamsPerHost = 2;
 /** What a clean end of the streams may take, before the connections are cut. */
 const shutdownWithinMs = 250;
 
 function createServer(limits: IngestLimits): Server {
   return new Server({
-    // An agent opens one; what opens many is none.
-    "grpc.max_concurrent_streams": streamsPerConnection,
     "grpc.max_receive_message_length": limits.max_batch_bytes * frameAllowance,
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 10_000,
@@ -64,8 +63,11 @@ export async function startGrpcIngest(
   const unavailable = (): FleetmarkError => new FleetmarkError("COLLECTOR_UNREACHABLE", "the collector is stopping");
   server.addService(fleetService, {
     attach: (call: AgentCall) => {
-      if (accepting) openSession(call, parts, credentials.mutual);
-      else call.emit("error", { code: status.UNAVAILABLE, details: unavailable().message });
+      if (!accepting) call.emit("error", { code: status.UNAVAILABLE, details: unavailable().message });
+      else if (parts.streams.size >= parts.limits.max_hosts * streamsPerHost) {
+        parts.metrics.streamsRefused.inc({ code: "HOSTS_TOO_MANY" });
+        call.emit("error", { code: status.RESOURCE_EXHAUSTED, details: `${parts.streams.size} streams are open` });
+      } else openSession(call, parts, credentials.mutual);
     },
   });
   server.addService(
