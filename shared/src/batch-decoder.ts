@@ -3,7 +3,7 @@ import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import type { Batch, BatchId, Columns } from "./batch.js";
 import { errorMessage, FleetmarkError } from "./errors.js";
 import { BatchIdSchema, BatchSchema, type Batch as WireBatch } from "./gen/fleetmark/v1/fleet_pb.js";
-import { checkSeries, type Series, seriesLimits } from "./series.js";
+import { checkName, checkTags, type Series, seriesLimits } from "./series.js";
 
 /** What an encoded batch shows at a glance, before anything but its id is decoded. */
 export interface BatchOutline {
@@ -118,19 +118,28 @@ function decodeTags(entry: WireBatch["series"][number], host: string): Record<st
   return tags;
 }
 
+function haveEqualTags(a: WireBatch["series"][number], b: WireBatch["series"][number]): boolean {
+  return (
+    a.tags.length === b.tags.length && a.tags.every(({ key, value }, i) => key === b.tags[i].key && value === b.tags[i].value)
+  );
+}
+
 /**
- * Decodes an encoded dictionary and checks its series. Those that have equal tags share them: most of a host's do.
+ * Decodes an encoded dictionary and checks its series. Neighbours of equal tags share them: in an agent's dictionary all fields of a point.
  * @throws FleetmarkError BATCH_MALFORMED, SERIES_INVALID
  */
 export function decodeDictionary(dictionary: Uint8Array, host: string): Series[] {
-  const shared = new Map<string, Record<string, string>>();
-  return decodeMessage(dictionary).series.map((entry) => {
-    const text = JSON.stringify(entry.tags.map(({ key, value }) => [key, value]));
-    const tags = shared.get(text) ?? decodeTags(entry, host);
-    shared.set(text, tags);
-    const series = { measurement: entry.measurement, tags, field: entry.field };
-    checkSeries(series);
-    return series;
+  const entries = decodeMessage(dictionary).series;
+  let tags: Series["tags"] = {};
+  return entries.map((entry, i) => {
+    const { measurement, field } = entry;
+    checkName("measurement", measurement);
+    checkName("field", field);
+    if (i === 0 || !haveEqualTags(entry, entries[i - 1])) {
+      tags = decodeTags(entry, host);
+      checkTags({ measurement, tags });
+    }
+    return { measurement, tags, field };
   });
 }
 

@@ -24,7 +24,11 @@ export const seriesLimits = { nameLength: 128, tagValueLength: 512, tags: 16, te
 const namePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const controlCharacter = /\p{Cc}/u;
 
-function checkName(what: string, name: string): void {
+/**
+ * Checks the name of a measurement, a field or a tag.
+ * @throws FleetmarkError SERIES_INVALID
+ */
+export function checkName(what: string, name: string): void {
   if (name.length > seriesLimits.nameLength) {
     throw new FleetmarkError("SERIES_INVALID", `${what} of ${name.length} characters (the limit is ${seriesLimits.nameLength})`);
   }
@@ -41,6 +45,14 @@ function checkName(what: string, name: string): void {
 export function checkSeries(series: Series): void {
   checkName("measurement", series.measurement);
   checkName("field", series.field);
+  checkTags(series);
+}
+
+/**
+ * Checks the tags of a series, and the name of its measurement and field not.
+ * @throws FleetmarkError SERIES_INVALID naming the part that is wrong
+ */
+export function checkTags(series: Pick<Series, "measurement" | "tags">): void {
   const keys = Object.keys(series.tags);
   if (keys.length > seriesLimits.tags) {
     throw new FleetmarkError(

@@ -9,8 +9,8 @@ import {
   VARCHAR,
 } from "@duckdb/node-api";
 import type { Batch, Columns } from "@fleetmark/shared/batch";
-import { type Series, seriesKey } from "@fleetmark/shared/series";
-import { addStoredSeries, numberSeries, type SeriesIndex, type StoredSeries } from "./series-index.js";
+import type { Series } from "@fleetmark/shared/series";
+import { addStoredSeries, createSeriesFinder, type SeriesIndex, type StoredSeries } from "./series-index.js";
 import type { Samples } from "./store.js";
 import { rememberBatch, type StoredBatches, selectNew } from "./stored-batches.js";
 
@@ -38,17 +38,15 @@ interface Identified {
 
 /** Finds the numbers of all series, and numbers those that are new. */
 function identifySeries(index: SeriesIndex, batches: readonly Samples[]): Identified {
-  const added = new Map<string, StoredSeries>();
+  const finder = createSeriesFinder(index);
+  const added: StoredSeries[] = [];
   const firstNew = index.byId.size + 1;
-  let nextId = firstNew;
   const identify = (series: Series): number => {
-    const key = seriesKey(series);
-    let found = index.byKey.get(key) ?? added.get(key);
-    if (found === undefined) {
-      found = numberSeries(nextId++, series);
-      added.set(key, found);
-    }
-    return found.id;
+    const found = finder.find(series);
+    if (found !== undefined) return found.id;
+    const numbered = finder.add(firstNew + added.length, series);
+    added.push(numbered);
+    return numbered.id;
   };
   const ids = batches.map(({ series }) => {
     const known = index.byDictionary.get(series);
@@ -58,7 +56,7 @@ function identifySeries(index: SeriesIndex, batches: readonly Samples[]): Identi
     if (found.every((id) => id < firstNew)) index.byDictionary.set(series, found);
     return found;
   });
-  return { ids, added: [...added.values()] };
+  return { ids, added };
 }
 
 /** Turns batches into rows, numbering the series that are new. */
