@@ -9,6 +9,7 @@ import { receiverNames } from "./alerts/notifications.js";
 import { ruleGroups } from "./alerts/rule-groups.js";
 import { dashboards } from "./dashboards/registry.js";
 import { datasource, expressionDatasource } from "./datasource.js";
+import type { InfluxQuery } from "./target.js";
 import { buildTree } from "./tree.js";
 
 /**
@@ -203,6 +204,19 @@ describe("dashboards", () => {
       const names = (dashboard.templating.list ?? []).map(({ name }) => name);
       for (const query of listSelects(dashboard)) {
         for (const [, name] of query.matchAll(/\(\$([a-z]\w*)\)/g)) expect(names, query).toContain(name);
+      }
+    }
+  });
+
+  it("group tables by one tag at most: Grafana's converter may mix up several", () => {
+    for (const dashboard of dashboards) {
+      for (const { title, targets } of panelsOf(dashboard)) {
+        for (const { query, resultFormat } of (targets ?? []) as unknown as InfluxQuery[]) {
+          let outermost = query;
+          while (/\([^()]*\)/.test(outermost)) outermost = outermost.replace(/\([^()]*\)/g, "");
+          const groups = /GROUP BY (.*)$/.exec(outermost)?.[1] ?? "";
+          if (resultFormat === "table") expect(groups.split(",").length, `${title}: ${query}`).toBe(1);
+        }
       }
     }
   });

@@ -1,6 +1,6 @@
 import { kpis } from "@fleetmark/shared/kpis";
 import { dashboardUids } from "../dashboard-ids.js";
-import { as, equals, last, max, mean, median, min, selected } from "../influxql.js";
+import { as, equals, last, max, mean, median, min, quoteName, type Select, selected } from "../influxql.js";
 import { buildDashboard } from "../layout.js";
 import { barGauge, linkColumn, stateTimeline, table, timeseries, withoutColumns } from "../panels.js";
 import { querySeries, queryTable } from "../target.js";
@@ -205,24 +205,27 @@ const verdicts = stateTimeline(
   .interval("30m")
   .maxDataPoints(200);
 
+/**
+ * The latest result of each series, with its tags as columns of one answered series: Grafana's converter orders the tags of grouped answers as
+ * it happens to find them, and may mix them up where there are several.
+ */
+function selectLatest(): Select {
+  const shown = ["median_low", "median_high", "p99", "n", "throughput", "steady_state", "conclusive", "disturbance"];
+  const latest: Select = {
+    fields: [as(last("median"), "median"), ...shown.map(quoteName)],
+    from: "benchmark",
+    where: ofTime,
+    groupBy: ["host", ...seriesTags],
+  };
+  return { fields: ["host", ...seriesTags, "median", ...shown].map(quoteName), from: latest };
+}
+
 function latestResults() {
   const builder = table({
     title: "Latest results",
     description:
       "The latest result of each benchmark on each host: median of one iteration with its 95 % interval, p99, samples, verdicts.",
-    queries: [
-      queryTable("A", {
-        fields: [
-          as(last("median"), "median"),
-          ...["median_low", "median_high", "p99", "n", "throughput", "steady_state", "conclusive", "disturbance"].map(
-            (name) => `"${name}"`,
-          ),
-        ],
-        from: "benchmark",
-        where: ofTime,
-        groupBy: ["host", ...seriesTags],
-      }),
-    ],
+    queries: [queryTable("A", selectLatest())],
     unit: units.seconds,
     decimals: 2,
     sortBy: "median",
