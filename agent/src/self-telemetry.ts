@@ -7,6 +7,10 @@ export function createSelfTelemetry(
   { counts, spool, clock }: Pick<Delivery, "counts" | "spool" | "clock">,
   clockOffset: ClockOffsetMeter,
 ): (nowUs: number) => Point[] {
+  // What counts by reason is not there before its first event. It begins with a 0 at the sample before, so that who reads growth sees that
+  // event too; what an earlier process has counted is there from the first sample, and has not grown.
+  const told = new Set<string>();
+  let beforeUs: number | undefined;
   let cpuBefore = process.cpuUsage();
   let before = performance.now();
 
@@ -46,13 +50,23 @@ export function createSelfTelemetry(
       rss_bytes: process.memoryUsage.rss(),
       cpu_percent: readCpu(),
     };
+    const countReason = (field: string, reason: string, count: number, atUs: number): Point => {
+      return { measurement: "agent", tags: { reason }, timeUs: atUs, fields: { [field]: count } };
+    };
     const byReason = (field: string, reasons: ReadonlyMap<string, number>): Point[] =>
-      [...reasons].map(([reason, count]) => ({ measurement: "agent", tags: { reason }, timeUs, fields: { [field]: count } }));
-    return [
+      [...reasons].flatMap(([reason, count]) => {
+        const earlierUs = told.has(`${field} ${reason}`) ? undefined : beforeUs;
+        told.add(`${field} ${reason}`);
+        const begin = earlierUs === undefined ? [] : [countReason(field, reason, 0, earlierUs)];
+        return [...begin, countReason(field, reason, count, timeUs)];
+      });
+    const points = [
       { measurement: "agent", tags: {}, timeUs, fields },
       ...byReason("samples_dropped", counts.dropped),
       ...byReason("samples_refused", counts.refused),
       ...byReason("batches_quarantined", new Map(counts.quarantined > 0 ? [["SPOOL_CORRUPT", counts.quarantined]] : [])),
     ];
+    beforeUs = timeUs;
+    return points;
   };
 }

@@ -176,6 +176,7 @@ describe.skipIf(findServer("nats-server") === undefined)("the entry points, with
         ...common,
         FLEETMARK_NATS_PASSWORD_FILE: join(secrets, "nats_agent_password"),
         FLEETMARK_RUN_ON_START: "none",
+        FLEETMARK_SPOOL_DIR: join(place.path, "spool"),
         FLEETMARK_TELEMETRY_INTERVAL: "1s",
       };
       const agent = await startDaemon(["agent", "--config", join(folder, "config", "agent.yaml")], {

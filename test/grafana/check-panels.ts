@@ -30,7 +30,7 @@ interface NamedSelection {
 }
 
 /** Panels of what goes wrong: hosts where nothing does have nothing to show there. */
-const ofTrouble = /dropped|refused|rejected|lost|unreadable|past the/i;
+const ofTrouble = /dropped|refused|rejected|lost|unreadable|in alert|off target/i;
 
 async function readValues(reader: InfluxReader, query: string): Promise<string[]> {
   const { series } = await reader.ask(query);
@@ -57,14 +57,25 @@ async function chooseSelections(reader: InfluxReader, dashboard: PlacedQuery["da
   ];
 }
 
-/** The names that the innermost statement of a query reads: its measurement, then fields and tags. */
+/** The statement that reads a measurement itself, without those around it. */
+function findInnermost(query: string): string {
+  const from = query.indexOf('FROM "');
+  const statement = query.slice(query.lastIndexOf("SELECT", from));
+  let depth = 0;
+  const end = [...statement].findIndex((char) => {
+    depth += char === "(" ? 1 : char === ")" ? -1 : 0;
+    return depth < 0;
+  });
+  return end < 0 ? statement : statement.slice(0, end);
+}
+
+/** The measurement that a query reads, and its fields and tags. */
 function namesRead(query: string): { measurement: string; names: string[] } {
-  const measurement = /FROM "(\w+)"/.exec(query)?.[1] ?? "";
-  const innermost = query.slice(query.lastIndexOf("SELECT", query.indexOf(`FROM "${measurement}"`)));
-  const withoutAliases = innermost.replace(/AS "[^"]*"/g, "");
+  const innermost = findInnermost(query).replace(/AS "[^"]*"/g, "");
+  const measurement = /FROM "(\w+)"/.exec(innermost)?.[1] ?? "";
   return {
     measurement,
-    names: [...withoutAliases.matchAll(/"(\w+)"/g)].map((match) => match[1]).filter((name) => name !== measurement),
+    names: [...innermost.matchAll(/"(\w+)"/g)].map((match) => match[1]).filter((name) => name !== measurement),
   };
 }
 

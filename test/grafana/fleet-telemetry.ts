@@ -38,14 +38,17 @@ function simulateAgent(host: Host, nowMs: number, facts: FleetFacts, busy: boole
     tags: { reason },
     fields: { [field]: value },
   });
-  const recently = nowMs > facts.toMs - 12 * 60_000;
+  // As the agent does: a counter begins with 0, one sample before its first event.
+  const sinceLoss = nowMs - (facts.toMs - 12 * 60_000);
+  const recently = sinceLoss > -facts.tickMs;
+  const lost = (n: number): number => (sinceLoss > 0 ? n : 0);
   return [
     self,
     { measurement: "agent", tags: { probe: "cpu" }, fields: { duration_s: 0.001, success: 1 } },
-    ...(host.index === parts.drops && recently ? [count("samples_dropped", "SPOOL_FULL", 4000)] : []),
+    ...(host.index === parts.drops && recently ? [count("samples_dropped", "SPOOL_FULL", lost(4000))] : []),
     ...(host.index === parts.droppedLongAgo ? [count("samples_dropped", "SPOOL_FULL", 900)] : []),
-    ...(host.index === parts.refused && recently ? [count("samples_refused", "TIME_AHEAD", 120)] : []),
-    ...(host.index === parts.spoolUnreadable && recently ? [count("batches_quarantined", "CHECKSUM", 2)] : []),
+    ...(host.index === parts.refused && recently ? [count("samples_refused", "TIME_AHEAD", lost(120))] : []),
+    ...(host.index === parts.spoolUnreadable && recently ? [count("batches_quarantined", "SPOOL_CORRUPT", lost(2))] : []),
   ];
 }
 

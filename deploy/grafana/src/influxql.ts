@@ -54,6 +54,26 @@ export function increase(aggregate: string): string {
   return `non_negative_difference(${aggregate})`;
 }
 
+/**
+ * How much a counter grew, per group and in buckets where a width is given: sample by sample, so that neither a gap nor a counter that began anew
+ * counts as growth.
+ */
+export function selectGrowth(
+  measurement: string,
+  counter: string,
+  name: string,
+  { where, groupBy, every }: Pick<Select, "where" | "groupBy" | "every">,
+): Select {
+  const steps: Select = {
+    fields: [as(`non_negative_difference(${quoteName(counter)})`, "growth")],
+    from: measurement,
+    where,
+    groupBy,
+  };
+  const buckets = every === undefined ? {} : ({ every, fill: "none" } as const);
+  return { fields: [as(sum("growth"), name)], from: steps, groupBy, ...buckets };
+}
+
 export function equals(tag: string, value: string): string {
   return `${quoteName(tag)} = ${quoteText(value)}`;
 }

@@ -96,10 +96,7 @@ export interface TimeseriesFacts extends PanelFacts {
 /** Points of a chart: more than a panel of half the screen has pixels to tell apart would only cost InfluxDB time. */
 const chartPoints = 500;
 
-/**
- * The least width of buckets in charts of losses. Buckets without a sample count as 0 there, so that a loss shows when its counter first
- * appears: they must be wide enough that none is empty while the agent is there.
- */
+/** The least width of buckets in charts of losses: events that belong together show as one. */
 export const lossInterval = "5m";
 
 /** Longest gap in telemetry that a line is drawn across, in milliseconds: a few late samples are none, a silent host is one. */

@@ -1,7 +1,7 @@
 import { fleetDashboard } from "../dashboards/fleet.js";
 import { hostDashboard } from "../dashboards/host.js";
 import { pipelineDashboard } from "../dashboards/pipeline.js";
-import { as, count, increase, last, max, median, min } from "../influxql.js";
+import { as, count, last, median, min, selectGrowth } from "../influxql.js";
 import { buildRule, label, type ProvisionedRule, type RuleFacts, value } from "./rule.js";
 
 /**
@@ -14,7 +14,7 @@ const quiet = { noDataState: "OK", execErrState: "KeepLast" } as const;
  * Counts samples in buckets of two minutes and averages two neighbours, so that a bucket that has just begun is not taken for silence.
  * A host is silent after two to four minutes, and forgotten after a day: it may have been retired.
  */
-function countSamples(measurement: "agent" | "collector"): Pick<RuleFacts, "query" | "lookback" | "reducer" | "condition"> {
+function countSamples(measurement: "agent" | "collector"): Pick<RuleFacts, "query" | "lookback" | "condition"> {
   return {
     query: {
       fields: [as(`moving_average(${count("rss_bytes")}, 2)`, "samples")],
@@ -24,26 +24,20 @@ function countSamples(measurement: "agent" | "collector"): Pick<RuleFacts, "quer
       fill: 0,
     },
     lookback: 86_400,
-    reducer: "last",
     condition: { kind: "threshold", type: "lt", params: [0.5] },
   };
 }
 
-/**
- * Adds up how much a number grew. Counters by reason are there from their first event on: empty buckets count as 0, so that this event counts.
- * Others are there always, and buckets without them are left out: a collector that was away and comes back has grown by nothing.
- */
-function sumIncrease(
+/** Fires when a counter has grown within the lookback. */
+function hasGrown(
   measurement: "agent" | "collector",
-  field: string,
+  counter: string,
   groupBy: readonly string[],
   lookback: number,
-): Pick<RuleFacts, "query" | "lookback" | "reducer" | "condition"> {
-  const fill = groupBy.includes("reason") ? 0 : "none";
+): Pick<RuleFacts, "query" | "lookback" | "condition"> {
   return {
-    query: { fields: [as(increase(max(field)), "increase")], from: measurement, groupBy, every: "5m", fill },
+    query: selectGrowth(measurement, counter, "growth", { groupBy }),
     lookback,
-    reducer: "sum",
     condition: { kind: "threshold", type: "gt", params: [0] },
   };
 }
@@ -86,7 +80,6 @@ const clockOffset = buildRule({
   panel: { dashboard: pipelineDashboard, title: "Clock offset" },
   query: { fields: [as(median("clock_offset_ms"), "offset")], from: "agent", groupBy: ["host"] },
   lookback: 600,
-  reducer: "last",
   condition: { kind: "threshold", type: "outside_range", params: [-1000, 1000] },
   pending: "5m",
   ...quiet,
@@ -100,7 +93,7 @@ const samplesDropped = buildRule({
   description: `The agent of ${label("host")} dropped ${value} samples within half an hour, for the reason ${label("reason")}: they are lost. Look first at how full its spool is.`,
   runbook: "samples-dropped",
   panel: { dashboard: pipelineDashboard, title: "Dropped and refused samples" },
-  ...sumIncrease("agent", "samples_dropped", ["host", "reason"], 1800),
+  ...hasGrown("agent", "samples_dropped", ["host", "reason"], 1800),
   pending: "0s",
   ...quiet,
 });
@@ -113,7 +106,7 @@ const samplesRefused = buildRule({
   description: `The collector refused ${value} samples of ${label("host")} within half an hour, for the reason ${label("reason")}. Look first at the clock of the host.`,
   runbook: "samples-refused",
   panel: { dashboard: pipelineDashboard, title: "Dropped and refused samples" },
-  ...sumIncrease("agent", "samples_refused", ["host", "reason"], 1800),
+  ...hasGrown("agent", "samples_refused", ["host", "reason"], 1800),
   pending: "0s",
   ...quiet,
 });
@@ -133,7 +126,6 @@ function spoolFilling(severity: "warning" | "critical", percent: number, pending
       groupBy: ["host"],
     },
     lookback: 600,
-    reducer: "last",
     condition:
       severity === "critical"
         ? { kind: "threshold", type: "gt", params: [percent] }
@@ -151,7 +143,7 @@ const quarantineGrowing = buildRule({
   description: `The collector ${label("host")} put ${value} bytes into quarantine within an hour: batches or lines that can never be stored. Look first at its log for why.`,
   runbook: "quarantine-growing",
   panel: { dashboard: pipelineDashboard, title: "Quarantine" },
-  ...sumIncrease("collector", "quarantine_bytes", ["host"], 3600),
+  ...hasGrown("collector", "quarantine_bytes", ["host"], 3600),
   pending: "0s",
   ...quiet,
 });
@@ -164,7 +156,7 @@ const spoolUnreadable = buildRule({
   description: `The agent of ${label("host")} set aside ${value} entries of its spool within an hour that it could not read (${label("reason")}). Look first at the disk of the host.`,
   runbook: "spool-unreadable",
   panel: { dashboard: pipelineDashboard, title: "Spool entries unreadable" },
-  ...sumIncrease("agent", "batches_quarantined", ["host", "reason"], 3600),
+  ...hasGrown("agent", "batches_quarantined", ["host", "reason"], 3600),
   pending: "0s",
   ...quiet,
 });
@@ -177,7 +169,7 @@ const storeFailing = buildRule({
   description: `The store refused ${value} writes of the collector ${label("host")} within ten minutes. Nothing is lost while spools have room. Look first at the collector's log and /readyz.`,
   runbook: "store-failing",
   panel: { dashboard: pipelineDashboard, title: "Store failures" },
-  ...sumIncrease("collector", "store_failures", ["host"], 600),
+  ...hasGrown("collector", "store_failures", ["host"], 600),
   pending: "5m",
   ...quiet,
 });
@@ -193,7 +185,6 @@ function diskFull(severity: "warning" | "critical", percent: number): Provisione
     panel: { dashboard: hostDashboard, title: "Disk space in use" },
     query: { fields: [as(min("used_percent"), "used")], from: "disk", groupBy: ["host", "path"] },
     lookback: 600,
-    reducer: "last",
     condition:
       severity === "critical"
         ? { kind: "threshold", type: "gt", params: [percent] }

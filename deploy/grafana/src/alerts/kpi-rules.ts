@@ -38,7 +38,6 @@ function buildKpiRule(kpi: Kpi, severity: "warning" | "critical"): ProvisionedRu
     panel: { dashboard: kpiDashboard, title: trendTitle(kpi) },
     query: selectCurrent(kpi, "value", ["host", "benchmark"], [equals("kpi", kpi.id)]),
     lookback: resultSpeaksFor * 3600,
-    reducer: "last",
     condition: severity === "critical" ? isCritical(kpi) : isWarning(kpi),
     pending: severity === "critical" ? "5m" : "15m",
     // A host without results has nothing to judge; one that is silent is told by the rule for agents, once.

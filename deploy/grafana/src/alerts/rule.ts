@@ -28,7 +28,6 @@ export interface RuleFacts {
   readonly query: Select;
   /** Seconds back from now that the query reads. */
   readonly lookback: number;
-  readonly reducer: TypeReduce["reducer"];
   readonly condition: Condition;
   /** How long the condition must hold. */
   readonly pending: string;
@@ -80,7 +79,7 @@ function buildCondition(condition: Condition): Model<TypeThreshold> | Model<Type
   return { ...common, type: "threshold", expression: "B", conditions: [{ evaluator }] };
 }
 
-/** Builds a rule of three steps: A asks InfluxDB, B reduces each series to a number, C is 1 where that number is bad. */
+/** Builds a rule of three steps: A asks InfluxDB, B takes the last number of each series, C is 1 where that number is bad. */
 export function buildRule(facts: RuleFacts): ProvisionedRule {
   const { uid, title, severity, panel, lookback } = facts;
   const panelId = findPanelId(panel.dashboard, panel.title);
@@ -99,7 +98,7 @@ export function buildRule(facts: RuleFacts): ProvisionedRule {
     datasource: expressionDatasource,
     type: "reduce",
     expression: "A",
-    reducer: facts.reducer,
+    reducer: "last",
     settings: { mode: "dropNN" },
   };
   return {

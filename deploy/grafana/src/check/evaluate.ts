@@ -2,8 +2,8 @@ import type { ProvisionedRule } from "../alerts/rule.js";
 import type { Series } from "./answers.js";
 
 /**
- * Evaluates the expressions of an alert rule as Grafana's do, in so far as the rules here use them: a reduction of each series to a number,
- * then a threshold, or math that compares that number. After Grafana's pkg/expr: reduce without nulls (dropNN), `gt` and `lt` that leave the
+ * Evaluates the expressions of an alert rule as Grafana's do, in so far as the rules here use them: the last number of each
+ * series, then a threshold, or math that compares that number. After Grafana's pkg/expr: reduce without nulls (dropNN), `gt` and `lt` that leave the
  * bound out, `outside_range`, and math of comparisons joined by &&.
  */
 
@@ -27,15 +27,6 @@ interface MathModel {
   readonly type: "math";
   readonly expression: string;
 }
-
-const reducers: Readonly<Record<string, (values: readonly number[]) => number>> = {
-  last: (values) => values[values.length - 1],
-  sum: (values) => values.reduce((total, each) => total + each, 0),
-  min: (values) => Math.min(...values),
-  max: (values) => Math.max(...values),
-  mean: (values) => values.reduce((total, each) => total + each, 0) / values.length,
-  count: (values) => values.length,
-};
 
 const comparisons: Readonly<Record<string, (a: number, b: number) => boolean>> = {
   ">": (a, b) => a > b,
@@ -65,11 +56,12 @@ export function evaluateRule(rule: ProvisionedRule, series: readonly Series[]): 
   const models = rule.data.slice(1).map(({ model }) => model as ReduceModel | ThresholdModel | MathModel);
   const reduce = models.find((model): model is ReduceModel => model.type === "reduce");
   const judge = models.find((model): model is ThresholdModel | MathModel => model.type !== "reduce");
-  if (reduce === undefined || judge === undefined) throw new Error(`${rule.uid} has not the expressions that are known here`);
+  if (reduce?.reducer !== "last" || judge === undefined)
+    throw new Error(`${rule.uid} has not the expressions that are known here`);
   return series.flatMap(({ labels, values }) => {
     const numbers = values.filter((each): each is number => typeof each === "number" && Number.isFinite(each));
     if (numbers.length === 0) return [];
-    const value = reducers[reduce.reducer](numbers);
+    const value = numbers[numbers.length - 1];
     return [{ labels, value, bad: judge.type === "math" ? holdsMath(judge, value) : holdsThreshold(judge, value) }];
   });
 }

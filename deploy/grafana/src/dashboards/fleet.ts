@@ -1,6 +1,6 @@
 import { kpis } from "@fleetmark/shared/kpis";
 import { dashboardUids } from "../dashboard-ids.js";
-import { as, count, increase, last, max, perSecond, selected, sum } from "../influxql.js";
+import { as, count, last, max, perSecond, selected, selectGrowth, sum } from "../influxql.js";
 import { countSeverities, kpiConditions, kpiVariables, selectCurrent, selectSeverities } from "../kpi-queries.js";
 import { buildDashboard } from "../layout.js";
 import {
@@ -197,35 +197,14 @@ function lastSeen() {
   return linkColumn(builder, "host", dashboardUids.host, "Open the host");
 }
 
-const dropped = timeseries({
+const byReason = { where: whereHost, groupBy: ["host", "reason"], every: "$__interval" };
+const lost = timeseries({
   title: "Samples lost on the way",
   description:
     "Samples that agents dropped because their spool was full, and that collectors refused, per reason. Both should be none.",
   queries: [
-    querySeries(
-      "A",
-      {
-        fields: [as(increase(max("samples_dropped")), "dropped")],
-        from: "agent",
-        where: whereHost,
-        groupBy: ["host", "reason"],
-        every: "$__interval",
-        fill: 0,
-      },
-      "$tag_host dropped $tag_reason",
-    ),
-    querySeries(
-      "B",
-      {
-        fields: [as(increase(max("samples_refused")), "refused")],
-        from: "agent",
-        where: whereHost,
-        groupBy: ["host", "reason"],
-        every: "$__interval",
-        fill: 0,
-      },
-      "$tag_host refused $tag_reason",
-    ),
+    querySeries("A", selectGrowth("agent", "samples_dropped", "dropped", byReason), "$tag_host dropped $tag_reason"),
+    querySeries("B", selectGrowth("agent", "samples_refused", "refused", byReason), "$tag_host refused $tag_reason"),
   ],
   unit: units.count,
   min: 0,
@@ -273,7 +252,7 @@ export const fleetDashboard = buildDashboard({
           panels: [
             [8, alertList("Firing alerts", "Fleetmark's alerts that fire now, the most severe first.")],
             [6, lastSeen()],
-            [10, dropped],
+            [10, lost],
           ],
         },
       ],

@@ -1,7 +1,7 @@
 import type { Builder } from "@grafana/grafana-foundation-sdk/cog";
 import type { Panel } from "@grafana/grafana-foundation-sdk/dashboard";
 import { dashboardUids } from "../dashboard-ids.js";
-import { as, increase, last, max, mean, min, perSecond, selected } from "../influxql.js";
+import { as, increase, last, max, mean, min, perSecond, selected, selectGrowth } from "../influxql.js";
 import { buildDashboard, type Shelf } from "../layout.js";
 import { lossInterval, stat, type TimeseriesFacts, timeseries } from "../panels.js";
 import { querySeries } from "../target.js";
@@ -44,14 +44,10 @@ const ofCollectors = drawLines.bind(undefined, collectors, ["host"]);
 
 /** Draws how much counters grew, by reason. */
 function drawLosses(source: Source, title: string, description: string, fields: Readonly<Record<string, string>>) {
-  const queries = Object.entries(fields).map(([name, field], i) => {
-    const grouped = { groupBy: ["host", "reason"], every: "$__interval", fill: 0 } as const;
-    return querySeries(
-      "AB"[i],
-      { ...source, fields: [as(increase(max(field)), name)], ...grouped },
-      `$tag_host ${name} $tag_reason`,
-    );
-  });
+  const grouped = { where: source.where, groupBy: ["host", "reason"], every: "$__interval" };
+  const queries = Object.entries(fields).map(([name, field], i) =>
+    querySeries("AB"[i], selectGrowth(source.from, field, name, grouped), `$tag_host ${name} $tag_reason`),
+  );
   const how = `${description} Per host and reason, in each step of the chart. Should be none.`;
   return timeseries({ title, description: how, queries, unit: units.count, min: 0 }).interval(lossInterval);
 }
