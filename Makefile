@@ -99,6 +99,10 @@ bench-engine: build ## Measure what the measuring engine itself costs
 bench-store: build servers ## Measure writing and asking, on InfluxDB and on DuckDB (ARGS="--json --hosts 50 --days 7"; ten minutes)
 	@node test/run.mjs test/store/bench.ts $(ARGS)
 
+.PHONY: bench-agent
+bench-agent: build ## Measure the memory and CPU of an agent at rest (SECONDS=60, ARGS=--json)
+	@node test/run.mjs test/load/bench-agent.ts $(SECONDS) $(ARGS)
+
 .PHONY: schema
 schema: build ## Write docs/result-file.schema.json from the code
 	@node cli/bin/fleetmark.js bench --schema > docs/result-file.schema.json

@@ -1,9 +1,14 @@
 #!/usr/bin/env node
+import { setFlagsFromString } from "node:v8";
+
 const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
   process.stderr.write(`fleetmark needs Node.js 20.19 or newer; this is ${process.versions.node}.\n`);
   process.exit(3);
 }
+// An agent at rest reads a few files every 10 s: V8's optimising compiler costs it 6 MB and half of its CPU time, and never pays
+// (`make bench-agent`). The command switches it on for as long as a suite runs.
+if (process.argv[2] === "agent") setFlagsFromString("--no-opt");
 try {
   await import("../dist/main.js");
 } catch (thrown) {
