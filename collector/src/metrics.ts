@@ -62,6 +62,7 @@ export function createMetrics() {
     streamsRefused: countByCode("streams_refused_total", "Streams of agents that the collector ended, by error code"),
     quarantineFailures: count("quarantine_failures_total", "Rejected batches that could not be kept in quarantine"),
     quarantineBytes: gauge("quarantine_bytes", "Size of the quarantine"),
+    natsTaking: gauge("nats_taking", "1 while batches are taken from NATS, 0 while something is in the way"),
     natsPending: gauge("nats_pending", "Batches in the NATS stream that no collector was given yet"),
     natsAckPending: gauge("nats_ack_pending", "Batches of the NATS stream that collectors have in hand"),
     natsRedelivered: count(

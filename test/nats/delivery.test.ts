@@ -125,6 +125,21 @@ describe.skipIf(findServer("nats-server") === undefined)("delivery over NATS", (
     expect(await readMetric(collector.http, "fleetmark_batches_repeated_total")).toBe(1);
   });
 
+  it("gives back what it has in hand when it closes, for another collector to take at once", async () => {
+    // No store answers there, so nothing leaves the hand.
+    const store = { kind: "influxdb", url: "http://127.0.0.1:1" };
+    const first = await openReadyCollector({ store });
+    const agent = await openAgent("h1");
+    const fates = agent.produce(5);
+    const manager = await jetstreamManager(nc);
+    const inHand = async () => (await manager.consumers.info(natsStream, natsConsumer)).num_ack_pending;
+    await vi.waitFor(async () => expect(await inHand()).toBe(5), patience);
+    await first.close();
+    const second = await openCollector();
+    expect(await fates).toEqual(Array(5).fill("committed"));
+    expect(await readMetric(second.http, "fleetmark_nats_redelivered_total")).toBe(5);
+  });
+
   it("puts poison into quarantine, says so, and goes on", async () => {
     const collector = await openReadyCollector({ limits: { max_batch_bytes: 2048 } });
     const acks = hearAcks("h1");
@@ -224,6 +239,15 @@ describe.skipIf(findServer("nats-server") === undefined)("delivery over NATS", (
         async () => expect((await fetch(`http://127.0.0.1:${collector.http.port}/readyz`)).ok).toBe(true),
         patience,
       );
+    });
+
+    it.each([
+      [{ replicas: 3 }, "set nats.stream.replicas to 1"],
+      [{ max_bytes: "1TiB" }, "lower nats.stream.max_bytes"],
+    ])("can't be made with %j, and the collector says what would do", async (stream, advice) => {
+      const collector = await openCollector({}, stream);
+      const failed = { code: "NATS_FAILED", msg: expect.stringContaining(advice) };
+      await vi.waitFor(() => expect(collector.events).toContainEqual(expect.objectContaining(failed)), patience);
     });
 
     it("says what only sizes it, leaves it, and goes on", async () => {

@@ -32,7 +32,10 @@ function displaceElder(stream: AgentStream, host: string): void {
   const { attached, logger } = stream.parts;
   const elder = attached.get(host);
   attached.set(host, stream);
-  if (elder === undefined) return;
+  if (elder === undefined) {
+    stream.parts.metrics.agentsAttached.inc();
+    return;
+  }
   logger.warn({ event: "agent_displaced", host }, "a newer stream of the same host displaced an agent");
   endStream(elder, status.ABORTED, new FleetmarkError("BATCH_FOREIGN", `another agent has attached as host ${host}`));
 }
@@ -61,7 +64,6 @@ function attach(stream: AgentStream, message: Hello, receivedUs: number): void {
   displaceElder(stream, hello.host);
   stream.host = parts.fleet.note(hello.host, nowUs);
   attachHost(stream.host, hello, nowUs);
-  parts.metrics.agentsAttached.set(parts.attached.size);
   parts.logger.info(
     { event: "agent_attached", host: hello.host, version: hello.version, peer: call.getPeer() },
     "an agent attached",

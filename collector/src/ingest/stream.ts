@@ -91,7 +91,7 @@ export function leaveStream(stream: AgentStream): void {
   if (host === undefined || parts.attached.get(host.host) !== stream) return;
   parts.attached.delete(host.host);
   detachHost(host);
-  parts.metrics.agentsAttached.set(parts.attached.size);
+  parts.metrics.agentsAttached.dec();
   parts.logger.info({ event: "agent_detached", host: host.host }, "an agent detached");
 }
 
