@@ -79,8 +79,8 @@ export function equals(tag: string, value: string): string {
 }
 
 /**
- * Keeps to what a dashboard's variable has selected. Grafana fills in one escaped value, several as `(a|b)` (some versions: `a|b`), and All as
- * the variable's own pattern; the group makes all of them one alternative between the anchors.
+ * Keeps to what a dashboard's variable has selected. Grafana fills in escaped values as `(a|b)` (some versions: `a|b`), and All as the variable's own
+ * pattern; the group makes all of them one alternative between the anchors.
  */
 export function selected(tag: string, variable = tag): string {
   return `${quoteName(tag)} =~ /^($${variable})$/`;

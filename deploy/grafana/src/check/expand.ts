@@ -16,11 +16,10 @@ export function escapeRegex(value: string): string {
   return value.replace(/[\\^$*+?.()|[\]{}/]/g, "\\$&");
 }
 
-/** One value stands for itself, several as `(a|b)`. A variable's pattern for All goes in as it is. */
+/** Values of a variable that takes several go in as `(a|b)`, one as `(a)`; its pattern for All goes in as it is. */
 function interpolate(values: readonly string[] | "all", allPattern: string): string {
   if (values === "all") return allPattern;
-  const escaped = values.map(escapeRegex);
-  return escaped.length === 1 ? escaped[0] : `(${escaped.join("|")})`;
+  return `(${values.map(escapeRegex).join("|")})`;
 }
 
 /** Fills in the variables of a dashboard. A name that it does not have stays, for the server to stumble over. */
