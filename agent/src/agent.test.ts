@@ -137,7 +137,17 @@ test("telemetry of this host and of the agent itself reaches the collector; what
     os: { kernel: expect.any(String) },
   });
   const own = collector.readBatches().flatMap(({ series }) => series.filter(({ measurement }) => measurement === "agent"));
-  expect(own.map(({ field }) => field)).toEqual(expect.arrayContaining(["duration_s", "success", "samples_acked", "rss_bytes"]));
+  expect(own.map(({ field }) => field)).toEqual(
+    expect.arrayContaining([
+      "duration_s",
+      "success",
+      "samples_acked",
+      "rss_bytes",
+      "spool_bytes",
+      "spool_oldest_age_s",
+      "clock_steps",
+    ]),
+  );
   expect(await agent.runFinished).toBeUndefined();
   expect(await agent.close()).toEqual({ unacked: 0 });
 });

@@ -1,0 +1,159 @@
+import { decodeBatch } from "@fleetmark/shared/batch-decoder";
+import type { Point } from "@fleetmark/shared/series";
+import { pino } from "pino";
+import { afterEach, expect, test, vi } from "vitest";
+import type { ClockReading } from "../clock.js";
+import { makeTestFolder } from "../test-folder.js";
+import { createClockOffsetMeter } from "./clock-offset.js";
+import { createDelivery, type Delivery } from "./delivery.js";
+import { openGrpcLink } from "./grpc-link.js";
+import { behave, sendAck, sendWelcome, startTestCollector, type TestCollector } from "./test-collector.js";
+
+const logger = pino({ level: "silent" });
+const introduction = { host: "h", agentVersion: "0.0.1", hardwareClass: "c", inventoryJson: "{}" };
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).reverse()) await clean();
+});
+
+function makeDir(): string {
+  const folder = makeTestFolder();
+  cleanups.push(folder.remove);
+  return folder.path;
+}
+
+async function open(dir: string, readClocks?: () => ClockReading, resendRate = 1e9): Promise<Delivery> {
+  const spool = { dir, maxBytes: 1e8, maxAge: 1e9, resendRate };
+  const delivery = await createDelivery({ host: "h", spool, flushInterval: 0.01, logger, readClocks });
+  cleanups.push(() => delivery.close(0));
+  return delivery;
+}
+
+function attach(delivery: Delivery, { port }: TestCollector): void {
+  const address = { host: "127.0.0.1", port };
+  const parts = { address, tls: {}, introduction, clockOffset: createClockOffsetMeter(), logger };
+  delivery.open((sender, counts) => openGrpcLink({ ...parts, sender, counts }));
+}
+
+async function startCollector(onFrame = behave): Promise<TestCollector> {
+  const collector = await startTestCollector(onFrame);
+  cleanups.push(() => collector.kill());
+  return collector;
+}
+
+const makePoint = (value: number, timeUs = 1_000_000 + value): Point => ({
+  measurement: "m",
+  tags: {},
+  timeUs,
+  fields: { value },
+});
+const eventually = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 20_000, interval: 5 });
+const values = (collector: TestCollector): number[] => collector.readBatches().flatMap(({ numbers }) => numbers.values);
+
+test("what no collector took is sent by the next process, earlier processes first, and then gone for good", async () => {
+  const dir = makeDir();
+  for (const value of [1, 2]) {
+    const delivery = await open(dir);
+    void delivery.recordResult(makePoint(value));
+    delivery.record([makePoint(10 * value)]);
+    expect(await delivery.close(0)).toEqual({ unacked: 2 * value });
+  }
+  const collector = await startCollector();
+  const third = await open(dir);
+  attach(third, collector);
+  expect(await third.recordResult(makePoint(3))).toBe("committed");
+  await eventually(() => expect(third.spool.batches).toBe(0));
+  expect(values(collector).filter((value) => value < 3 || value > 9)).toEqual([1, 2, 10, 20]);
+  expect(third.counts).toMatchObject({ acked: 5, sent: 1, resent: 4, violations: 0 });
+  const ids = collector.readBatches().map(({ id }) => `${id.epochUs}/${id.sequence}`);
+  expect(new Set(ids).size).toBe(5);
+  await third.close(1);
+  const fourth = await open(dir);
+  expect(fourth.spool.batches).toBe(0);
+});
+
+test("an agent that stops while its collector is silent keeps what it sent, and sends the same batch again", async () => {
+  const dir = makeDir();
+  const silent = await startCollector((call, frame) => {
+    if (frame.case === "hello") sendWelcome(call);
+  });
+  const first = await open(dir);
+  attach(first, silent);
+  const fate = first.recordResult(makePoint(1));
+  await eventually(() => expect(values(silent)).toEqual([1]));
+  expect(await first.close(0)).toEqual({ unacked: 1 });
+  expect(await fate).toBe("COLLECTOR_UNREACHABLE");
+  const collector = await startCollector();
+  const second = await open(dir);
+  attach(second, collector);
+  await eventually(() => expect(second.spool.batches).toBe(0));
+  expect(collector.readBatches().map(({ id }) => id)).toEqual(silent.readBatches().map(({ id }) => id));
+});
+
+test("a backlog does not hold up what is new, and is sent in order", async () => {
+  const dir = makeDir();
+  const first = await open(dir);
+  for (let value = 0; value < 300; value++) void first.recordResult(makePoint(value));
+  await first.close(0);
+  const collector = await startCollector();
+  // A batch is of some 70 bytes: 300 of them take two seconds at this rate.
+  const second = await open(dir, undefined, 10_000);
+  attach(second, collector);
+  await eventually(() => expect(values(collector).length).toBeGreaterThan(0));
+  expect(await second.recordResult(makePoint(1000))).toBe("committed");
+  const before = values(collector).indexOf(1000);
+  expect(before).toBeLessThan(300);
+  await eventually(() => expect(second.spool.batches).toBe(0));
+  expect(values(collector).filter((value) => value < 1000)).toEqual(Array.from({ length: 300 }, (_, i) => i));
+});
+
+test("a collector that takes one batch a time gets all of them, though memory holds few", async () => {
+  const dir = makeDir();
+  const waiting: (() => void)[] = [];
+  const collector = await startCollector((call, frame) => {
+    if (frame.case === "hello") sendWelcome(call);
+    if (frame.case === "batch") waiting.push(() => sendAck(call, decodeBatch(frame.value)));
+  });
+  const delivery = await open(dir);
+  attach(delivery, collector);
+  for (let value = 0; value < 1500; value++) {
+    void delivery.recordResult(makePoint(value));
+    if (value % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await eventually(() => {
+    for (const ack of waiting.splice(0, 5)) ack();
+    expect(delivery.spool.batches).toBe(0);
+  });
+  expect(values(collector).sort((a, b) => a - b)).toEqual(Array.from({ length: 1500 }, (_, i) => i));
+});
+
+test("no time is stamped twice though the clock goes back, within a process and across a restart", async () => {
+  const dir = makeDir();
+  const start = 1_700_000_000_000_000;
+  const host = { wallUs: start, steadyUs: 0 };
+  const pass = (us: number): void => {
+    host.wallUs += us;
+    host.steadyUs += us;
+  };
+  const stamped: number[] = [];
+  const tick = (delivery: Delivery): void => {
+    pass(10e6);
+    const timeUs = delivery.clock.stamp();
+    stamped.push(timeUs);
+    delivery.record([makePoint(stamped.length, timeUs)]);
+  };
+  for (const stepUs of [0, -3600e6, 3600e6, -1800e6]) {
+    const delivery = await open(dir, () => ({ ...host }));
+    for (let i = 0; i < 5; i++) tick(delivery);
+    host.wallUs += stepUs;
+    for (let i = 0; i < 5; i++) tick(delivery);
+    // A process that begins behind what was stamped counts that as a step too.
+    expect(delivery.clock.steps).toBeGreaterThanOrEqual(stepUs === 0 ? 0 : 1);
+    await delivery.close(0);
+    // The next process begins with a clock that was set back.
+    host.wallUs -= 60e6;
+  }
+  expect(stamped).toEqual([...new Set(stamped)].sort((a, b) => a - b));
+  expect(stamped.length).toBe(40);
+});
