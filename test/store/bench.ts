@@ -92,7 +92,14 @@ async function checkStored(server: Server, database: string): Promise<void> {
 
 interface Asked {
   readonly filled: { samples: number; points: number; results: number; runs: number; seconds: number };
-  readonly questions: { question: string; answered: number; first_ms: number; median_ms: number; worst_ms: number }[];
+  readonly questions: {
+    question: string;
+    answered: number;
+    first_ms: number;
+    median_ms: number;
+    worst_ms: number;
+    cpu_ms: number;
+  }[];
 }
 
 async function measureQueries(server: Server): Promise<{ influx: Asked; duckdb: Asked; influx_cpu_s: number }> {
@@ -114,7 +121,7 @@ async function measureQueries(server: Server): Promise<{ influx: Asked; duckdb: 
     "fleet",
   ]);
   await new Promise((resolve) => setup.once("close", resolve));
-  const influx = (await runProof("store-queries", [...shape, server.url, "fleet"])) as Asked;
+  const influx = (await runProof("store-queries", [...shape, server.url, "fleet", String(server.pid())])) as Asked;
   return { influx, duckdb, influx_cpu_s: readCpuS(server.pid()) - before };
 }
 
@@ -141,11 +148,18 @@ try {
     process.stdout.write(`\n${hosts} hosts, ${days} days: ${samples} samples, ${results} results, ${runs} runs\n`);
     const ms = (value: number): string => value.toFixed(value < 10 ? 1 : 0);
     print([
-      ["question (median of 7, ms; worst in brackets)", "answered", "InfluxDB", "DuckDB"],
-      ...influx.questions.map(({ question, answered, median_ms, worst_ms }, i) => {
+      ["question (median of 7, ms; worst in brackets)", "answered", "InfluxDB", "CPU", "DuckDB", "CPU"],
+      ...influx.questions.map(({ question, answered, median_ms, worst_ms, cpu_ms }, i) => {
         const other = duckdb.questions[i];
         const same = other.answered === answered ? String(answered) : `${answered} / ${other.answered}`;
-        return [question, same, `${ms(median_ms)} (${ms(worst_ms)})`, `${ms(other.median_ms)} (${ms(other.worst_ms)})`];
+        return [
+          question,
+          same,
+          `${ms(median_ms)} (${ms(worst_ms)})`,
+          ms(cpu_ms),
+          `${ms(other.median_ms)} (${ms(other.worst_ms)})`,
+          ms(other.cpu_ms),
+        ];
       }),
     ]);
   }

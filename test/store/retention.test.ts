@@ -93,6 +93,28 @@ describe.skipIf(findServer("influxd") === undefined)("what both stores answer on
     }
   });
 
+  it("samples that come days late are in the hours too", async () => {
+    const timeUs = nowUs - 10 * dayUs;
+    const batch = buildBatch(
+      2,
+      [3, 4].map((value, i) => ({
+        measurement: "cpu",
+        tags: { cpu: "late" },
+        timeUs: timeUs + i,
+        fields: { usage_user: value },
+      })),
+    );
+    const query = { ...whole, tags: { cpu: "late" }, bucketUs: hourUs } as const;
+    for (const store of [duck, influx]) {
+      await store.write([batch], nowUs);
+      expect((await store.history({ ...query, aggregate: "mean" }))[0].points[0][1], "before").toBe(3.5);
+      await store.retain(nowUs);
+      expect((await store.history({ ...query, aggregate: "mean" }))[0].points[0][1], "after").toBe(3.5);
+    }
+    const hours = await askInflux(server.url, `SELECT count(mean_usage_user) FROM fleetmark.hourly.cpu WHERE cpu = 'late'`);
+    expect(JSON.stringify(hours)).toContain('"values":[[0,1]]');
+  });
+
   it("too many points", async () => {
     for (const store of [duck, influx]) {
       const query = { ...whole, bucketUs: hourUs, aggregate: "mean", maxPoints: 100 } as const;

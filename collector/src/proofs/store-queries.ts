@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import type { Point } from "@fleetmark/shared/series";
 import { collectorConfigSchema } from "../config.js";
 import { openConfiguredStore } from "../store/open.js";
@@ -6,10 +7,11 @@ import { buildBatches, createChance, makeRun, makeTelemetry, nameHost, runEveryU
 
 /**
  * Fills a store with what a fleet sends in some days, asks it what people ask, and prints how long each answer took, as JSON:
- * `node store-queries.js HOSTS DAYS URL DATABASE`, or with a directory alone for a data file.
+ * `node store-queries.js HOSTS DAYS URL DATABASE PID`, or with a directory alone for a data file. PID is the server's: CPU time is that of both
+ * processes, which tells on a busy machine what the time that passed does not.
  */
 
-const [, , hostCount, dayCount, target, database] = process.argv;
+const [, , hostCount, dayCount, target, database, serverPid] = process.argv;
 const [hosts, days] = [Number(hostCount), Number(dayCount)];
 const hourUs = 3.6e9;
 const dayUs = 24 * hourUs;
@@ -23,6 +25,13 @@ const config =
   database === undefined
     ? collectorConfigSchema.parse({ data_dir: target })
     : collectorConfigSchema.parse({ store: { kind: "influxdb", url: target, database, timeout: "120s" } });
+
+/** CPU milliseconds of this process and of the server (proc(5), stat: the 14th and 15th field, in ticks of a hundredth of a second). */
+function readCpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  const fields = serverPid === undefined ? [] : readFileSync(`/proc/${serverPid}/stat`, "utf8").split(") ")[1].split(" ");
+  return (user + system) / 1e3 + (serverPid === undefined ? 0 : (Number(fields[11]) + Number(fields[12])) * 10);
+}
 
 interface Filled {
   readonly samples: number;
@@ -102,24 +111,24 @@ const store = await openConfiguredStore(config.store, config.data_dir, async (li
   throw new Error(`refused ${line}: ${reason}`);
 });
 const filled = await fill(store);
+// As the nights of those days would have.
+await store.retain(nowUs);
 process.stderr.write(`filled: ${JSON.stringify(filled)}\n`);
-const questions: { question: string; answered: number; first_ms: number; median_ms: number; worst_ms: number }[] = [];
+const questions: { question: string; answered: number; first_ms: number; median_ms: number; worst_ms: number; cpu_ms: number }[] =
+  [];
 for (const [question, ask] of Object.entries(listQuestions(store))) {
   const times: number[] = [];
   let answered = 0;
+  const cpuBefore = readCpuMs();
   for (let i = 0; i < repetitions; i++) {
     const started = performance.now();
     answered = await ask();
     times.push(performance.now() - started);
   }
   const sorted = [...times].sort((a, b) => a - b);
-  questions.push({
-    question,
-    answered,
-    first_ms: times[0],
-    median_ms: sorted[Math.floor(repetitions / 2)],
-    worst_ms: sorted[repetitions - 1],
-  });
+  const cpu_ms = (readCpuMs() - cpuBefore) / repetitions;
+  const [first_ms, median_ms, worst_ms] = [times[0], sorted[Math.floor(repetitions / 2)], sorted[repetitions - 1]];
+  questions.push({ question, answered, first_ms, median_ms, worst_ms, cpu_ms });
 }
 await store.close();
 process.stdout.write(`${JSON.stringify({ filled, questions })}\n`);

@@ -22,6 +22,8 @@ const functions: readonly (readonly [prefix: string, fn: string])[] = [
 export interface HourRange {
   readonly startUs: number;
   readonly endUs: number;
+  /** Of this host alone. */
+  readonly host?: string;
 }
 
 function formatTime(timeUs: number): string {
@@ -44,6 +46,7 @@ export function buildRollupFlux({ database, org, range }: { database: string; or
     ...(range === undefined ? [`option task = {name: ${JSON.stringify(taskName(database))}, every: 1d, offset: 10m}`, ""] : []),
     `samples = from(bucket: ${JSON.stringify(nameBucket(database))})`,
     `    |> range(${bounds})`,
+    ...(range?.host === undefined ? [] : [`    |> filter(fn: (r) => r.host == ${JSON.stringify(range.host)})`]),
     `    |> filter(fn: (r) => not exists r.suite and types.isType(v: r._value, type: "float"))`,
     "",
     "rollUp = (prefix, fn) => samples",

@@ -6,6 +6,7 @@ import { deliveryMeasurement, findHorizonUs, hourUs, isKeptWhole, isRecord, keep
 import { emptyColumns, selectSamples } from "../samples.js";
 import type { Samples, Store } from "../store.js";
 import { rememberBatch, type StoredBatches, selectNew } from "../stored-batches.js";
+import { createLateHours } from "./late-hours.js";
 import { formatLines } from "./line-protocol.js";
 import { countsAs, readParts, rollUpRange } from "./parts.js";
 import { listSeries, readHistory, readHosts, readLatestResults, readResultsOfRun, readRuns } from "./reads.js";
@@ -14,6 +15,11 @@ import { connectInflux, type InfluxServer, type InfluxTarget } from "./server.js
 
 /** Lines in one request: where the client's and the server's cost per line no longer falls. */
 const blockLines = 5000;
+
+/** Samples that come later than this are rolled up by us, for the nightly roll-up may pass them over: it looks back three days. */
+const lateAfterS = 2.5 * 86_400;
+/** An agent that was away sends what it has in many batches: they are waited for. */
+const rollUpLateWithinMs = 60_000;
 
 /** The nightly roll-up looks back three days, and has done so a night later. */
 const finalAfterS = 4.5 * 86_400;
@@ -38,16 +44,40 @@ export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine, op
   const server = connectInflux(target);
   // What this process has stored: after a restart a repetition is written again, over itself.
   const stored: StoredBatches = new Map();
+  const late = createLateHours();
+  let timer: NodeJS.Timeout | undefined;
+  // An hour later than the last that is kept: that one may go meanwhile.
+  const oldestUs = (): number => findHorizonUs(retention.hourly, now()) + hourUs;
+  const rollUpLate = async (): Promise<void> => {
+    const ranges = late.take();
+    try {
+      while (ranges.length > 0) {
+        await rollUpRange(server, target, ranges[0], oldestUs());
+        ranges.shift();
+      }
+    } catch (thrown) {
+      late.putBack(ranges);
+      throw thrown;
+    }
+  };
   return {
     write: async (batches, receivedUs) => {
       const fresh = selectNew(stored, batches);
       if (fresh.length === 0) return [];
       await writeBatches(server, [...fresh, buildDeliveries(fresh, receivedUs)], refuseLine);
       for (const { id } of fresh) rememberBatch(stored, id);
+      late.note(fresh, now() - lateAfterS * 1e6);
+      if (!late.isEmpty() && timer === undefined) {
+        timer = setTimeout(() => {
+          timer = undefined;
+          // What fails is tried again in the night, and told of then.
+          rollUpLate().catch(() => {});
+        }, rollUpLateWithinMs).unref();
+      }
       return fresh;
     },
     history: async (query) => {
-      const [horizonUs, finalUs] = [findHorizonUs(retention.raw, now()), findHorizonUs(finalAfterS, now())];
+      const [horizonUs, finalUs] = [findHorizonUs(retention.raw, now()), late.isEmpty() ? findHorizonUs(finalAfterS, now()) : 0];
       return sortByTags(await readHistory(server, query, { horizonUs, finalUs }));
     },
     latestResults: (filter) => readLatestResults(server, filter),
@@ -61,11 +91,16 @@ export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine, op
       if (!(await server.hasPlace("hourly"))) throw new FleetmarkError("STORE_FAILED", noHours);
       await writeLines(server, formatLines([samples], countsAs(target)), refuseLine, "hourly");
     },
-    // An hour later than the last that is kept: that one may go meanwhile.
-    settle: (range) => rollUpRange(server, target, range, findHorizonUs(retention.hourly, now()) + hourUs),
-    // `store setup` has told the server to.
-    retain: async () => undefined,
-    close: () => server.close(),
+    settle: (range) => rollUpRange(server, target, range, oldestUs()),
+    // `store setup` has told the server to do all but this.
+    retain: async () => {
+      await rollUpLate();
+      return undefined;
+    },
+    close: async () => {
+      clearTimeout(timer);
+      await server.close();
+    },
   };
 }
 

@@ -3,7 +3,7 @@ import { canonicalTags } from "@fleetmark/shared/series";
 import { deliveryMeasurement, hourlyFields, hourUs, isRecord } from "../retention.js";
 import type { Part, PartFilter } from "../store.js";
 import { buildRollupFlux } from "./flux.js";
-import { type Place, quoteSource, rollupSelect } from "./rollup.js";
+import { type Place, quoteSource, quoteText, rollupSelect } from "./rollup.js";
 import { type AnsweredSeries, type InfluxServer, type InfluxTarget, runFlux } from "./server.js";
 
 /** Moving what a server holds. */
@@ -72,24 +72,26 @@ export async function* readParts(server: InfluxServer, filter: PartFilter, horiz
 
 /**
  * Rolls up the hours of a range: those that the nightly roll-up no longer looks back on.
+ * @param range of one host, or of all
  * @param oldestUs a full hour before which the server keeps none
  */
 export async function rollUpRange(
   server: InfluxServer,
   target: InfluxTarget,
-  { fromUs, toUs }: Pick<PartFilter, "fromUs" | "toUs">,
+  { fromUs, toUs, host }: Pick<PartFilter, "fromUs" | "toUs"> & { readonly host?: string },
   oldestUs: number,
 ): Promise<void> {
   if (fromUs >= toUs || !(await server.hasPlace("hourly"))) return;
   const [startUs, endUs] = [Math.max(oldestUs, Math.floor(fromUs / hourUs) * hourUs), Math.ceil(toUs / hourUs) * hourUs];
   if (startUs >= endUs) return;
   const { database, org } = target;
-  if (org !== "") return runFlux(target, buildRollupFlux({ database, org, range: { startUs, endUs } }));
+  if (org !== "") return runFlux(target, buildRollupFlux({ database, org, range: { startUs, endUs, host } }));
   const policies = await server.query("SHOW RETENTION POLICIES");
   const own = policies.flatMap(({ columns, values }) => values.filter((row) => row[columns.indexOf("default")] === true));
   const policy = String(own[0]?.[0] ?? "autogen");
   for (let dayUs = startUs; dayUs < endUs; dayUs += 24 * hourUs) {
-    const conditions = [`time >= ${dayUs}u`, `time < ${Math.min(endUs, dayUs + 24 * hourUs)}u`];
+    const ofHost = host === undefined ? [] : [`"host" = ${quoteText(host)}`];
+    const conditions = [...ofHost, `time >= ${dayUs}u`, `time < ${Math.min(endUs, dayUs + 24 * hourUs)}u`];
     await server.query(rollupSelect(database, policy, conditions));
   }
 }
