@@ -1,6 +1,6 @@
 import type { ProvisionedRule } from "../../deploy/grafana/src/alerts/rule.js";
 import { ruleGroups } from "../../deploy/grafana/src/alerts/rule-groups.js";
-import { readSeries } from "../../deploy/grafana/src/check/answers.js";
+import { readSeries, type Series } from "../../deploy/grafana/src/check/answers.js";
 import { evaluateRule } from "../../deploy/grafana/src/check/evaluate.js";
 import { expandTimes, parseSpan } from "../../deploy/grafana/src/check/expand.js";
 import type { Breach } from "./fleet-parts.js";
@@ -25,6 +25,8 @@ export interface AlertReport {
   readonly false_alarms: readonly string[];
   /** Alerts at a moment when nothing was wrong. */
   readonly quiet_alarms: readonly string[];
+  /** Alerts of silent agents ten minutes after the last sample of anybody: one, of all. */
+  readonly silence_alarms: readonly string[];
 }
 
 interface QueryModel {
@@ -36,18 +38,27 @@ function labelsKey(labels: Readonly<Record<string, string>>): string {
   return JSON.stringify(Object.entries(labels).sort());
 }
 
-/** Evaluates a rule at a moment. */
+/** Evaluates a rule at a moment. Without data, a rule whose state is then NoData makes one alert without its series' labels. */
 async function evaluateAt(
   reader: InfluxReader,
   rule: ProvisionedRule,
   atMs: number,
 ): Promise<{ bad: Map<string, Firing>; error: string }> {
-  const [{ model, relativeTimeRange }] = rule.data;
-  const { query, intervalMs } = model as QueryModel;
-  const range = { fromMs: atMs - relativeTimeRange.from * 1000, toMs: atMs - relativeTimeRange.to * 1000 };
-  const answer = await reader.ask(expandTimes(query, range, intervalMs));
-  const verdicts = evaluateRule(rule, readSeries(answer.series)).filter(({ bad }) => bad);
-  return { bad: new Map(verdicts.map(({ labels, value }) => [labelsKey(labels), { rule, labels, value }])), error: answer.error };
+  const answers: Record<string, Series[]> = {};
+  let error = "";
+  for (const { refId, model, relativeTimeRange } of rule.data) {
+    const { query, intervalMs } = model as Partial<QueryModel>;
+    if (query === undefined || intervalMs === undefined) continue;
+    const range = { fromMs: atMs - relativeTimeRange.from * 1000, toMs: atMs - relativeTimeRange.to * 1000 };
+    const answer = await reader.ask(expandTimes(query, range, intervalMs));
+    answers[refId] = readSeries(answer.series);
+    error ||= answer.error;
+  }
+  const evaluation = evaluateRule(rule, answers);
+  const silent = { labels: { alertname: "DatasourceNoData" }, value: Number.NaN, bad: rule.noDataState === "NoData" };
+  const verdicts = evaluation.kind === "judged" ? evaluation.verdicts : [silent];
+  const bad = verdicts.filter((verdict) => verdict.bad);
+  return { bad: new Map(bad.map(({ labels, value }) => [labelsKey(labels), { rule, labels, value }])), error };
 }
 
 /** The alerts of a rule that fire at a moment: those whose condition held at each evaluation of the rule's `for` before it. */
@@ -106,11 +117,12 @@ export async function checkAlerts(
   breaches: readonly Breach[],
 ): Promise<AlertReport> {
   const quiet = await findAllFiring(reader, quietMs);
+  const silence = await findAllFiring(reader, atMs + 600_000);
   const { firing, evaluations, errors } = await findAllFiring(reader, atMs);
   return {
     rules: ruleGroups.reduce((sum, { rules }) => sum + rules.length, 0),
-    evaluations: evaluations + quiet.evaluations,
-    failed: [...errors, ...quiet.errors],
+    evaluations: evaluations + quiet.evaluations + silence.evaluations,
+    failed: [...errors, ...quiet.errors, ...silence.errors],
     rules_fired: new Set(firing.map(({ rule }) => rule.uid)).size,
     alerts_fired: firing.length,
     breaches_injected: breaches.length,
@@ -119,5 +131,6 @@ export async function checkAlerts(
       .map(({ rule, labels }) => describe(rule, labels)),
     false_alarms: firing.filter((each) => !breaches.some((breach) => explains(breach, each))).map(describeFiring),
     quiet_alarms: quiet.firing.map(describeFiring),
+    silence_alarms: silence.firing.filter(({ rule }) => rule.uid === "fm-agent-down").map(describeFiring),
   };
 }

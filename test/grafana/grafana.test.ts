@@ -37,6 +37,7 @@ describe.skipIf(findServer("influxd") === undefined)("dashboards and alert rules
     expect(alerts.missed).toEqual([]);
     expect(alerts.false_alarms).toEqual([]);
     expect(alerts.quiet_alarms).toEqual([]);
+    expect(alerts.silence_alarms).toEqual([expect.stringContaining("DatasourceNoData")]);
     expect(alerts.rules_fired).toBe(alerts.rules);
   });
 });

@@ -59,7 +59,8 @@ const ruleFile = z.strictObject({
                 model: z.record(z.string(), z.unknown()),
               }),
             )
-            .length(3),
+            .min(3)
+            .max(5),
           dashboardUid: uid,
           panelId: z.int().positive(),
           noDataState: z.enum(["NoData", "Alerting", "OK", "KeepLast"]),

@@ -51,9 +51,12 @@ const agentDown = buildRule({
   runbook: "agent-down",
   panel: { dashboard: fleetDashboard, title: "Last heard of" },
   ...countSamples("agent"),
+  // While nobody at all reports, the collectors or the store are away: one alert without a host says so, not one for each host. NoData and Error
+  // make that one; Alerting would make every host of the rule alert.
+  whileThereIs: { query: { fields: [as(count("rss_bytes"), "samples")], from: "agent" }, lookback: 240 },
+  condition: { kind: "math", expression: "$B < 0.5 && $E > 0" },
   pending: "1m",
-  // Nobody has reported for a day, or the database can't be asked: nobody is watching, and this rule says so for all.
-  noDataState: "Alerting",
+  noDataState: "NoData",
   execErrState: "Error",
 });
 

@@ -9,7 +9,7 @@ import { findPanelId } from "../layout.js";
 /** When a rule fires, of the number that its query reduces to. */
 export type Condition =
   | { readonly kind: "threshold"; readonly type: "gt" | "lt" | "outside_range"; readonly params: readonly number[] }
-  /** Grafana's math, on $B; it fires where that is not 0. For bounds that count themselves, which Grafana 11's thresholds do not. */
+  /** Grafana's math, on $B and $E; it fires where that is not 0. For bounds that count themselves, which Grafana 11's thresholds do not. */
   | { readonly kind: "math"; readonly expression: string };
 
 export interface RuleFacts {
@@ -28,6 +28,8 @@ export interface RuleFacts {
   readonly query: Select;
   /** Seconds back from now that the query reads. */
   readonly lookback: number;
+  /** A single number, $E: while this query answers nothing, the rule has no data and judges nobody. */
+  readonly whileThereIs?: { readonly query: Select; readonly lookback: number };
   readonly condition: Condition;
   /** How long the condition must hold. */
   readonly pending: string;
@@ -79,35 +81,40 @@ function buildCondition(condition: Condition): Model<TypeThreshold> | Model<Type
   return { ...common, type: "threshold", expression: "B", conditions: [{ evaluator }] };
 }
 
-/** Builds a rule of three steps: A asks InfluxDB, B takes the last number of each series, C is 1 where that number is bad. */
-export function buildRule(facts: RuleFacts): ProvisionedRule {
-  const { uid, title, severity, panel, lookback } = facts;
-  const panelId = findPanelId(panel.dashboard, panel.title);
-  const dashboardUid = panel.dashboard.uid ?? "";
+/** A query to InfluxDB and the last number of each series that it answers. */
+function askForLast([ask, reduce]: readonly [ask: string, reduce: string], select: Select, lookback: number): ProvisionedQuery[] {
   const influx = {
-    refId: "A",
+    refId: ask,
     datasource,
-    query: renderSelect(facts.query),
+    query: renderSelect(select),
     rawQuery: true,
     resultFormat: "time_series",
     intervalMs: 60_000,
     maxDataPoints: 43_200,
   };
-  const reduce: Model<TypeReduce> = {
-    refId: "B",
+  const last: Model<TypeReduce> = {
+    refId: reduce,
     datasource: expressionDatasource,
     type: "reduce",
-    expression: "A",
+    expression: ask,
     reducer: "last",
     settings: { mode: "dropNN" },
   };
+  return [query(ask, lookback, datasource.uid as string, influx), query(reduce, 0, expressionDatasource.uid as string, last)];
+}
+
+/** Builds a rule of three steps: A asks InfluxDB, B takes the last number of each series, C is 1 where that number is bad. */
+export function buildRule(facts: RuleFacts): ProvisionedRule {
+  const { uid, title, severity, panel, whileThereIs } = facts;
+  const panelId = findPanelId(panel.dashboard, panel.title);
+  const dashboardUid = panel.dashboard.uid ?? "";
   return {
     uid,
     title,
     condition: "C",
     data: [
-      query("A", lookback, datasource.uid as string, influx),
-      query("B", 0, expressionDatasource.uid as string, reduce),
+      ...askForLast(["A", "B"], facts.query, facts.lookback),
+      ...(whileThereIs === undefined ? [] : askForLast(["D", "E"], whileThereIs.query, whileThereIs.lookback)),
       query("C", 0, expressionDatasource.uid as string, buildCondition(facts.condition)),
     ],
     dashboardUid,

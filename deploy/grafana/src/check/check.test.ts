@@ -97,14 +97,20 @@ describe("answers", () => {
 
 describe("evaluateRule", () => {
   const rules = ruleGroups.flatMap((group) => group.rules);
-  const judge = (uid: string, values: (number | null)[]) => {
+  const judge = (uid: string, values: (number | null)[], others: number | null = 9) => {
     const rule = rules.find((each) => each.uid === uid)!;
-    return evaluateRule(rule, [{ name: "", labels: { host: "a" }, timesMs: values.map((_, i) => i), values }]);
+    const timesMs = values.map((_, i) => i);
+    const answers = {
+      A: [{ name: "", labels: { host: "a" }, timesMs, values }],
+      D: [{ name: "", labels: {}, timesMs: [0], values: [others] }],
+    };
+    const evaluation = evaluateRule(rule, answers);
+    return evaluation.kind === "judged" ? evaluation.verdicts : evaluation.kind;
   };
 
   it("warns from the target to the alert threshold, and is critical past it, whichever way is better", () => {
     const levels = (kpi: string, value: number) =>
-      ["warning", "critical"].filter((level) => judge(`fm-${kpi}-${level}`, [value])[0].bad);
+      ["warning", "critical"].filter((level) => JSON.stringify(judge(`fm-${kpi}-${level}`, [value])).includes('"bad":true'));
     expect([0.9, 1, 5, 5.1].map((value) => levels("environment-step-time", value))).toEqual([
       [],
       ["warning"],
@@ -126,7 +132,8 @@ describe("evaluateRule", () => {
     expect(judge("fm-clock-offset", [999])).toMatchObject([{ bad: false }]);
   });
 
-  it("has no verdict on a series without numbers", () => {
-    expect(judge("fm-agent-down", [null])).toEqual([]);
+  it("has no data where a query answered no number", () => {
+    expect(judge("fm-disk-full-warning", [null])).toBe("no-data");
+    expect(judge("fm-agent-down", [0], null)).toBe("no-data");
   });
 });

@@ -13,9 +13,12 @@ export interface Verdict {
   readonly bad: boolean;
 }
 
+/** What a rule found: verdicts, or that a query which it needs answered nothing. */
+export type Evaluation = { readonly kind: "judged"; readonly verdicts: readonly Verdict[] } | { readonly kind: "no-data" };
+
 interface ReduceModel {
   readonly type: "reduce";
-  readonly reducer: string;
+  readonly expression: string;
 }
 
 interface ThresholdModel {
@@ -43,25 +46,43 @@ function holdsThreshold({ conditions }: ThresholdModel, value: number): boolean 
   throw new Error(`a threshold of type ${type} is not known here`);
 }
 
-function holdsMath({ expression }: MathModel, value: number): boolean {
+/** @param numbers by the letters that stand for them */
+function holdsMath({ expression }: MathModel, numbers: ReadonlyMap<string, number>): boolean {
   return expression.split("&&").every((part) => {
-    const match = /^\s*\$B\s*(>=|<=|>|<)\s*(-?\d+(?:\.\d+)?)\s*$/.exec(part);
-    if (match === null) throw new Error(`math such as ${JSON.stringify(part)} is not known here`);
-    return comparisons[match[1]](value, Number(match[2]));
+    const match = /^\s*\$([A-Z])\s*(>=|<=|>|<)\s*(-?\d+(?:\.\d+)?)\s*$/.exec(part);
+    const left = numbers.get(match?.[1] ?? "");
+    if (match === null || left === undefined) throw new Error(`math such as ${JSON.stringify(part)} is not known here`);
+    return comparisons[match[2]](left, Number(match[3]));
   });
 }
 
-/** Judges each series that the rule's query A answered. Series without a number have no verdict. */
-export function evaluateRule(rule: ProvisionedRule, series: readonly Series[]): Verdict[] {
-  const models = rule.data.slice(1).map(({ model }) => model as ReduceModel | ThresholdModel | MathModel);
-  const reduce = models.find((model): model is ReduceModel => model.type === "reduce");
-  const judge = models.find((model): model is ThresholdModel | MathModel => model.type !== "reduce");
-  if (reduce?.reducer !== "last" || judge === undefined)
-    throw new Error(`${rule.uid} has not the expressions that are known here`);
+/** The last number of each series; those without any are left out. */
+function takeLast(series: readonly Series[]): Omit<Verdict, "bad">[] {
   return series.flatMap(({ labels, values }) => {
-    const numbers = values.filter((each): each is number => typeof each === "number" && Number.isFinite(each));
-    if (numbers.length === 0) return [];
-    const value = numbers[numbers.length - 1];
-    return [{ labels, value, bad: judge.type === "math" ? holdsMath(judge, value) : holdsThreshold(judge, value) }];
+    const value = values.findLast((each): each is number => typeof each === "number" && Number.isFinite(each));
+    return value === undefined ? [] : [{ labels, value }];
   });
+}
+
+/**
+ * Judges what the rule's queries answered, by their letters: each series of A, together with the single number of D where the rule has one.
+ * Where one of them answered nothing, the rule has no data.
+ */
+export function evaluateRule(rule: ProvisionedRule, answers: Readonly<Record<string, readonly Series[]>>): Evaluation {
+  const reduced = new Map<string, Omit<Verdict, "bad">[]>();
+  let judge: ThresholdModel | MathModel | undefined;
+  for (const { refId, model } of rule.data) {
+    const { type } = model as { type?: string };
+    if (type === "threshold" || type === "math") judge = model as ThresholdModel | MathModel;
+    if (type === "reduce") reduced.set(refId, takeLast(answers[(model as ReduceModel).expression] ?? []));
+  }
+  const subjects = reduced.get("B");
+  if (judge === undefined || subjects === undefined) throw new Error(`${rule.uid} has not the expressions that are known here`);
+  if ([...reduced.values()].some((numbers) => numbers.length === 0)) return { kind: "no-data" };
+  const others = [...reduced].filter(([letter]) => letter !== "B").map(([letter, [single]]) => [letter, single.value] as const);
+  const verdicts = subjects.map(({ labels, value }) => {
+    const bad = judge.type === "math" ? holdsMath(judge, new Map([...others, ["B", value]])) : holdsThreshold(judge, value);
+    return { labels, value, bad };
+  });
+  return { kind: "judged", verdicts };
 }
