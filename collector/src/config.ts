@@ -75,7 +75,7 @@ const storeSchema = z
       .describe("influxdb: address of the server")
       .optional(),
     database: z.string().min(1).describe("influxdb: the database (1.x) or bucket (2.x, 3.x)").default("fleetmark"),
-    org: z.string().describe("influxdb: the organisation (2.x, 3.x); empty for 1.x").default(""),
+    org: z.string().describe("influxdb: the organisation (2.x, Cloud); empty for 1.x and 3.x").default(""),
     token_file: z
       .string()
       .min(1)

@@ -3,6 +3,8 @@ import { createServer as createTcpServer } from "node:net";
 import type { Batch } from "@fleetmark/shared/batch";
 import type { Point } from "@fleetmark/shared/series";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { collectorConfigSchema } from "../../collector/src/config.js";
+import { checkStore } from "../../collector/src/store/check.js";
 import { openInfluxStore } from "../../collector/src/store/influx/influx.js";
 import type { Store } from "../../collector/src/store/store.js";
 import { buildBatch } from "../../collector/src/test-support.js";
@@ -330,6 +332,34 @@ describe("the answers of the write API, by its published table", () => {
   it("a place that was set up and is gone holds everything back, and says what to do", async () => {
     const { url } = await answer((_, response) => response.writeHead(500).end('{"error":"retention policy not found: records"}'));
     await expect(open(url).store.write([batch()], startUs)).rejects.toMatchObject(failure(/run `fleetmark store setup` again/));
+  });
+
+  it("a token that may not write records is found by the check, with the bucket that it lacks", async () => {
+    let timeUs = 0;
+    const { url, asked } = await answer((request, response) => {
+      const { pathname, searchParams } = new URL(request.url ?? "", "http://x");
+      const body = asked.at(-1)?.body ?? "";
+      if (pathname === "/ping") return void response.writeHead(204, { "x-influxdb-version": "2.7.6" }).end();
+      if (pathname === "/api/v2/write") {
+        timeUs = Number(/value=(\d+)/.exec(body)?.[1]);
+        const isForbidden = searchParams.get("bucket") === "fleetmark_records";
+        return void response
+          .writeHead(isForbidden ? 403 : 204)
+          .end(isForbidden ? '{"code":"forbidden","message":"insufficient permissions"}' : "");
+      }
+      const q = new URLSearchParams(body).get("q") ?? "";
+      const values = q.startsWith("SHOW FIELD KEYS") ? [["value", "float"]] : [[timeUs, timeUs]];
+      response.end(JSON.stringify({ results: [{ series: [{ name: "fleetmark_check", columns: ["time", "last"], values }] }] }));
+    });
+    const store = collectorConfigSchema.parse({ store: { kind: "influxdb", url, org: "o" } }).store;
+    const checks = await checkStore({ store, data_dir: "." });
+    expect(checks.at(-1)).toMatchObject({ ok: false, detail: expect.stringMatching(/403.*"fleetmark_records": give the token/) });
+  });
+
+  it("3.x takes its token without an organisation", async () => {
+    const { url, asked } = await answer((_, response) => response.writeHead(204).end());
+    await open(url, { token: "apiv3_x" }).store.write([batch()], startUs);
+    expect(asked[0].token).toBe("Token apiv3_x");
   });
 
   it("blocks are compressed when they go far, and not nearby", async () => {

@@ -67,12 +67,16 @@ export async function checkStore(config: Pick<CollectorConfig, "store" | "data_d
 
 const notSetUp = "as long as the server's default policy says, and nothing is rolled up: `fleetmark store setup` changes that";
 
-/** Whether what `fleetmark store setup` makes is there; a data file needs none of it. */
+/** Whether what `fleetmark store setup` makes is there, and may be written to; a data file needs none of it. */
 async function isSetUp(config: CollectorConfig["store"]): Promise<boolean> {
   if (config.kind === "duckdb") return true;
   const server = connectInflux(await readInfluxTarget(config));
   try {
-    return (await server.hasPlace("records")) && (await server.hasPlace("hourly"));
+    if (!((await server.hasPlace("records")) && (await server.hasPlace("hourly")))) return false;
+    const timeUs = readClockUs();
+    const written = await server.write([`${measurement},host=${host} value=${timeUs} ${timeUs}`], "records");
+    if (written.kind !== "committed") throw new FleetmarkError("STORE_REFUSED", `a point for the records was ${written.kind}`);
+    return true;
   } finally {
     await server.close();
   }

@@ -128,10 +128,12 @@ function explainFailure(
 /** Body size in bytes from which a block is compressed, if blocks are. */
 const gzipFromBytes = 1000;
 
-/** 1.x knows users and passwords (by a header that all of its versions read), its successors tokens. */
+/** 1.x knows users and passwords (by a header that all of its versions read), its successors tokens, which hold no colon. */
 function describeCaller({ org, token }: InfluxTarget): Record<string, string> {
   if (token === "") return {};
-  return { authorization: org === "" ? `Basic ${Buffer.from(token).toString("base64")}` : `Token ${token}` };
+  return {
+    authorization: org === "" && token.includes(":") ? `Basic ${Buffer.from(token).toString("base64")}` : `Token ${token}`,
+  };
 }
 
 /** Names the bucket (2.x) of a place. A slash in it would make a second default mapping of the database, which InfluxDB 2.x trips over. */
@@ -175,7 +177,7 @@ export function connectInflux(target: InfluxTarget): InfluxServer {
         if (thrown instanceof HttpError && (thrown.statusCode === 400 || thrown.statusCode === 422)) {
           return { kind: "refused", reason: readMessage(thrown.body) };
         }
-        throw explainFailure(target, thrown);
+        throw explainFailure({ ...target, database: nameBucket(target.database, place) }, thrown);
       }
     },
     query: async (influxql) => {
