@@ -1,9 +1,12 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
-import { type ErrorCode, errorCatalogue, FleetmarkError } from "@fleetmark/shared/errors";
+import { type ErrorCode, errorCatalogue, errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { AgentFrameSchema, type Welcome } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import { natsSubject } from "@fleetmark/shared/nats";
 import { decodeCollectorFrame, encodeAgentFrame, protocolVersion } from "@fleetmark/shared/wire";
 import type { NatsConnection } from "@nats-io/transport-node";
+import type { Logger } from "pino";
+import type { ClockOffsetMeter } from "./clock-offset.js";
 import type { Introduction } from "./link.js";
 import { answerWithinMs } from "./nats-publish.js";
 
@@ -11,7 +14,7 @@ import { answerWithinMs } from "./nats-publish.js";
  * Says Hello to whichever collectors listen. Resolves with the first Welcome.
  * @throws FleetmarkError of the collector that refuses, or what the library throws when none answers
  */
-export async function sayHello(connection: NatsConnection, introduction: Introduction): Promise<Welcome> {
+async function sayHello(connection: NatsConnection, introduction: Introduction): Promise<Welcome> {
   const hello = create(AgentFrameSchema, { frame: { case: "hello", value: { protocolVersion, ...introduction } } });
   const subject = natsSubject("hello", introduction.host);
   const { headers, data } = await connection.request(subject, encodeAgentFrame(hello), { timeout: answerWithinMs });
@@ -26,8 +29,46 @@ export async function sayHello(connection: NatsConnection, introduction: Introdu
 }
 
 /** Checks that the collector speaks what this agent speaks. */
-export function checkWelcome(welcome: Welcome): FleetmarkError | undefined {
-  if (welcome.protocolVersion === protocolVersion) return undefined;
+function checkWelcome(welcome: Welcome): void {
+  if (welcome.protocolVersion === protocolVersion) return;
   const message = `the collector speaks protocol version ${welcome.protocolVersion}, this agent ${protocolVersion}`;
-  return new FleetmarkError("PROTOCOL_MISMATCH", message);
+  throw new FleetmarkError("PROTOCOL_MISMATCH", message);
+}
+
+export interface GreetingOptions {
+  readonly introduction: Introduction;
+  readonly clockOffset: ClockOffsetMeter;
+  /** Between Hellos that are answered. */
+  readonly intervalMs: number;
+  readonly logger: Logger;
+  /** Whether the connection is still the one to use. */
+  isWanted(): boolean;
+  onWelcome(welcome: Welcome): void;
+  onRefusal(reason: FleetmarkError): void;
+}
+
+/** Seconds between Hellos that nobody answers: double each time, up to this. */
+const longestWait = 30;
+
+/** Says Hello until a collector is there, and then again and again, for as long as the connection is wanted. */
+export async function keepGreeting(connection: NatsConnection, options: GreetingOptions): Promise<void> {
+  const { introduction, clockOffset, intervalMs, logger } = options;
+  let unanswered = 0;
+  while (options.isWanted()) {
+    let waitMs = intervalMs;
+    try {
+      const question = clockOffset.ask();
+      const welcome = await sayHello(connection, introduction);
+      if (welcome.clock !== undefined) clockOffset.settle(question, welcome.clock);
+      checkWelcome(welcome);
+      unanswered = 0;
+      options.onWelcome(welcome);
+    } catch (thrown) {
+      waitMs = 1000 * Math.min(longestWait, 2 ** unanswered++);
+      if (thrown instanceof FleetmarkError) options.onRefusal(thrown);
+      else logger.debug({ event: "no_collector" }, errorMessage(thrown));
+    }
+    // A fleet that was cut off together does not speak in one moment.
+    await pause(waitMs * (0.75 + Math.random() / 2), undefined, { ref: false });
+  }
 }
