@@ -102,6 +102,8 @@ export function createCarrier(options: CarrierOptions): Carrier {
   const pump = (): void => {
     const connection = findConnection();
     if (connection === undefined) return;
+    // A full spool gives up its oldest batches, and these may be under way.
+    if (transits.size > sender.inFlight) transits.prune(({ id }) => sender.awaits(id));
     // After a failure one batch finds out whether the stream takes any.
     while (retry === undefined && (failures === 0 || publishing === 0)) {
       const transit = takeNext();

@@ -89,6 +89,14 @@ describe("parcels on their way through the stream", () => {
     expect([transits.size, transits.takeDue(), transits.isSilent(1e9)]).toEqual([0, undefined, false]);
   });
 
+  it("are forgotten when the spool has given them up", () => {
+    const transits = createTransits(patience);
+    put(transits, 7);
+    transits.add(parcel(8));
+    transits.prune(({ id }) => id.sequence === 8);
+    expect([transits.size, transits.takeDue()?.parcel.id.sequence]).toEqual([1, 8]);
+  });
+
   it("all arrive, whatever the stream forgets and however many acknowledgements are lost", () => {
     const step = fc.record({ kind: fc.constantFrom("publish", "refuse", "commit", "lose", "reset", "look"), pick: fc.nat() });
     fc.assert(

@@ -50,6 +50,8 @@ export interface Transits {
   /** What is published without an answer will get none: the connection is gone. */
   failAll(): void;
   settle(key: string): void;
+  /** Forgets those that nobody awaits any more. */
+  prune(isAwaited: (parcel: Parcel) => boolean): void;
   /** Whether a batch has been in the stream for so long that its fate is to be asked after. */
   isSilent(nowMs: number): boolean;
   /**
@@ -112,6 +114,9 @@ export function createTransits(patience: TransitPatience = defaultPatience): Tra
     },
     settle: (key) => {
       transits.delete(key);
+    },
+    prune: (isAwaited) => {
+      for (const { key, parcel } of transits.values()) if (!isAwaited(parcel)) transits.delete(key);
     },
     isSilent: (nowMs) => {
       for (const transit of transits.values()) {

@@ -76,6 +76,7 @@ test("sends in order, within the window, and goes on as acknowledgements come", 
   sender.begin(0);
   expect(drain(sender).length).toBe(windowLimits.batches);
   sender.settle(commit(1, 2));
+  expect([2, 3].map((sequence) => sender.awaits({ host: "h", epochUs, sequence }))).toEqual([false, true]);
   expect(drain(sender)).toEqual([windowLimits.batches + 1, windowLimits.batches + 2]);
   expect(counts.acked).toBe(4);
 });

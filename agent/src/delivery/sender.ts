@@ -21,6 +21,8 @@ export interface Sender {
    * (`Link.wake`) when more has come to hand, be it fresh or read from the disk.
    */
   take(): Parcel | undefined;
+  /** Whether a parcel that was taken still waits for its acknowledgement: the spool may have given it up meanwhile. */
+  awaits(id: Parcel["id"]): boolean;
   settle(ack: Ack): void;
 }
 
@@ -104,6 +106,7 @@ export function createSender(spool: SenderSpool, feed: Feed, counts: DeliveryCou
         spool.release(entry, "BATCH_TOO_LARGE");
       }
     },
+    awaits: (id) => inFlight.has(nameOf(id)),
     settle(ack) {
       for (const id of ack.committed) settleOne(id, "committed");
       for (const { id, code, message } of ack.rejected) {
