@@ -14,11 +14,11 @@ import {
   createStream,
   endStream,
   endWhenDone,
-  holdWhileCrowded,
   leaveStream,
   refuseStream,
   type StreamParts,
   sendFrame,
+  takeWaiting,
 } from "./stream.js";
 
 /** An agent that has not said Hello by then is none. */
@@ -119,14 +119,17 @@ export function openSession(call: AgentCall, parts: StreamParts, mutual: boolean
     clearTimeout(helloTimer);
     leaveStream(stream);
   };
-  call.on("data", (bytes: Buffer) => {
-    if (!stream.reading) return;
+  const take = (bytes: Buffer): void => {
     try {
       takeFrame(stream, bytes);
-      void holdWhileCrowded(stream);
     } catch (thrown) {
       refuseStream(stream, thrown);
     }
+  };
+  call.on("data", (bytes: Buffer) => {
+    if (!stream.reading) return;
+    stream.waiting.push(bytes);
+    void takeWaiting(stream, take);
   });
   call.on("end", () => {
     stream.agentDone = true;
