@@ -10,7 +10,7 @@ import { createLateHours } from "./late-hours.js";
 import { formatLines } from "./line-protocol.js";
 import { countsAs, readParts, rollUpRange } from "./parts.js";
 import { listSeries, readHistory, readHosts, readLatestResults, readResultsOfRun, readRuns } from "./reads.js";
-import type { Place } from "./rollup.js";
+import { type Place, rollupTimeoutMs } from "./rollup.js";
 import { connectInflux, type InfluxServer, type InfluxTarget } from "./server.js";
 
 /** Lines in one request: where the client's and the server's cost per line no longer falls. */
@@ -42,6 +42,8 @@ export interface InfluxStoreOptions {
 export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine, options: InfluxStoreOptions = {}): Store {
   const { retention = keepAll, now = readClockUs } = options;
   const server = connectInflux(target);
+  const patientTarget = { ...target, timeoutMs: rollupTimeoutMs };
+  const patient = connectInflux(patientTarget);
   // What this process has stored: after a restart a repetition is written again, over itself.
   const stored: StoredBatches = new Map();
   const late = createLateHours();
@@ -52,7 +54,7 @@ export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine, op
     const ranges = late.take();
     try {
       while (ranges.length > 0) {
-        await rollUpRange(server, target, ranges[0], oldestUs());
+        await rollUpRange(patient, patientTarget, ranges[0], oldestUs());
         ranges.shift();
       }
     } catch (thrown) {
@@ -91,7 +93,7 @@ export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine, op
       if (!(await server.hasPlace("hourly"))) throw new FleetmarkError("STORE_FAILED", noHours);
       await writeLines(server, formatLines([samples], countsAs(target)), refuseLine, "hourly");
     },
-    settle: (range) => rollUpRange(server, target, range, oldestUs()),
+    settle: (range) => rollUpRange(patient, patientTarget, range, oldestUs()),
     // `store setup` has told the server to do all but this.
     retain: async () => {
       await rollUpLate();
@@ -100,6 +102,7 @@ export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine, op
     close: async () => {
       clearTimeout(timer);
       await server.close();
+      await patient.close();
     },
   };
 }

@@ -45,3 +45,6 @@ export function copyRecordsSelects(database: string, defaultPolicy: string, from
     `SELECT ${introductionFields.map(quoteName).join(", ")} INTO ${into}.:MEASUREMENT FROM ${from}."agent" ${where}`,
   ];
 }
+
+/** A statement that rolls up a fleet's day, or copies years of records, is waited for. */
+export const rollupTimeoutMs = 600_000;

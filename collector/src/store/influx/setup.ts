@@ -2,6 +2,7 @@ import { FleetmarkError } from "@fleetmark/shared/errors";
 import { HttpError } from "@influxdata/influxdb-client";
 import type { Retention } from "../retention.js";
 import { describeRetention, type SetupPlan } from "../setup-plan.js";
+import { rollupTimeoutMs } from "./rollup.js";
 import { type InfluxTarget, readServerVersion } from "./server.js";
 import { planSetupV1 } from "./setup-v1.js";
 import { planSetupV2 } from "./setup-v2.js";
@@ -14,16 +15,13 @@ export interface SetupWish {
   readonly nowUs: number;
 }
 
-/** A statement may roll up years. */
-const statementTimeoutMs = 600_000;
-
 /**
  * Finds out what a server lacks. Nothing is changed before `apply`.
  * @throws FleetmarkError STORE_FAILED saying what to do
  */
 export async function planInfluxSetup(wish: SetupWish): Promise<SetupPlan> {
   const version = await readServerVersion(wish.target);
-  const target = { ...wish.target, timeoutMs: statementTimeoutMs };
+  const target = { ...wish.target, timeoutMs: rollupTimeoutMs };
   const plan = await explainRights(() => {
     if (version?.startsWith("3") === true) return planSetupV3({ ...wish, target });
     if (version?.startsWith("2") === true || (version === undefined && target.org !== ""))
