@@ -139,7 +139,9 @@ function drawLine({ series, style, color, bottoms, tops }: Line, { x, y, spanNul
     area.push(`${x(time).toFixed(1)},${y(top).toFixed(1)}`);
     before = i;
   });
-  const floor = series.timesMs.map((time, i) => `${x(time).toFixed(1)},${y(bottoms[i]).toFixed(1)}`).reverse();
+  const floor = series.timesMs
+    .flatMap((time, i) => (tops[i] === null ? [] : [`${x(time).toFixed(1)},${y(bottoms[i]).toFixed(1)}`]))
+    .reverse();
   const fill = stacked ? `<polygon points="${[...area, ...floor].join(" ")}" fill="${color}" opacity="0.35"/>` : "";
   const stroke =
     style.lineWidth === 0
