@@ -49,9 +49,15 @@ function isSafeUrl(url: string): boolean {
 
 /** How long something is kept: a duration, or `forever`. Seconds after parsing, without end for ever. */
 const keepSchema = z
-  .literal("forever")
-  .transform(() => Number.POSITIVE_INFINITY)
-  .or(durationSchema);
+  .union([z.string(), z.number()])
+  .transform((value, context) => {
+    if (value === "forever") return Number.POSITIVE_INFINITY;
+    const parsed = durationSchema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    context.addIssue({ code: "custom", message: `${JSON.stringify(value)} is not a duration such as 30d, nor forever` });
+    return z.NEVER;
+  })
+  .meta({ format: "duration" });
 
 const dayS = 86_400;
 
