@@ -27,7 +27,7 @@ interface Line {
 
 const margin = { left: 84, right: 8, top: 8, bottom: 20 } as const;
 
-function isNumber(value: unknown): value is number {
+export function isNumber(value: unknown): value is number {
   return typeof value === "number" && Number.isFinite(value);
 }
 

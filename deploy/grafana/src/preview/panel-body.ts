@@ -1,7 +1,7 @@
 import type { Panel } from "@grafana/grafana-foundation-sdk/dashboard";
 import { dropColumns, joinTables, type Series, type Table } from "../check/answers.js";
 import type { TimeRange } from "../check/expand.js";
-import { drawChart, type Mark, type Size, writeLegend } from "./chart.js";
+import { drawChart, isNumber, type Mark, type Size, writeLegend } from "./chart.js";
 import { colorByThresholds, resolveColor, styleField } from "./field-style.js";
 import { escapeHtml, formatValue } from "./format.js";
 
@@ -13,10 +13,6 @@ export interface PanelData {
   readonly marks: readonly Mark[];
   /** Lines of the list of alerts. */
   readonly alerts: readonly { readonly severity: string; readonly title: string; readonly text: string }[];
-}
-
-function isNumber(value: unknown): value is number {
-  return typeof value === "number" && Number.isFinite(value);
 }
 
 function lastOf({ values }: Series): number | string | null {
