@@ -16,6 +16,23 @@ export function formatHead({ measurement, tags }: Series): string {
   return [measurement, ...keys.sort().map((key) => `${key}=${formatTagValue(tags[key])}`)].join(",");
 }
 
+/** The heads of dictionaries that came before: a host sends the same ones again and again, and they never change. */
+const headsOfDictionaries = new WeakMap<readonly Series[], readonly string[]>();
+
+/** Returns the head of each series. Neighbours mostly share their measurement and tags, and then the head. */
+function formatHeads(series: readonly Series[]): readonly string[] {
+  const known = headsOfDictionaries.get(series);
+  if (known !== undefined) return known;
+  let head = "";
+  const heads = series.map((each, i) => {
+    const before = series[i - 1];
+    if (i === 0 || each.tags !== before.tags || each.measurement !== before.measurement) head = formatHead(each);
+    return head;
+  });
+  headsOfDictionaries.set(series, heads);
+  return heads;
+}
+
 function formatNumberField(value: number): string {
   return Object.is(value, -0) ? "-0" : String(value);
 }
@@ -33,10 +50,14 @@ export function formatLines(batches: readonly Samples[], isInteger: (field: stri
   const lines: string[] = [];
   const times: number[] = [];
   for (const { series, numbers, texts } of batches) {
-    const known = series.map((each) => {
-      const head = formatHead(each);
-      const found = heads.get(head) ?? { head, atTime: new Map() };
-      heads.set(head, found);
+    const ownHeads = formatHeads(series);
+    let found: OpenLines = { head: "", atTime: new Map() };
+    const known = series.map((each, i) => {
+      const head = ownHeads[i];
+      if (head !== found.head) {
+        found = heads.get(head) ?? { head, atTime: new Map() };
+        heads.set(head, found);
+      }
       return { lines: found, field: `${each.field}=`, suffix: isInteger(each.field) ? "i" : "" };
     });
     // Samples of one point mostly follow each other.
