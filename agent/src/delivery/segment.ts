@@ -125,10 +125,33 @@ export interface SegmentContent {
   readonly lost: Loss;
 }
 
-/** A file that has vanished, or lies on a part of the disk that can't be read, has lost all that it held. */
-async function readBytes(path: string): Promise<Buffer> {
+/** Memory that files are read into, one after the other: a buffer for each would wait for the collection of garbage. */
+export interface Scratch {
+  bytes: Buffer;
+}
+
+/** Reads a file into the scratch; what is returned is good until the next is read. */
+async function readInto(scratch: Scratch, path: string): Promise<Buffer> {
+  const handle = await open(path);
   try {
-    return await readFile(path);
+    const { size } = await handle.stat();
+    if (scratch.bytes.length < size) scratch.bytes = Buffer.allocUnsafeSlow(size);
+    let length = 0;
+    while (length < size) {
+      const { bytesRead } = await handle.read(scratch.bytes, length, size - length, length);
+      if (bytesRead === 0) break;
+      length += bytesRead;
+    }
+    return scratch.bytes.subarray(0, length);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A file that has vanished, or lies on a part of the disk that can't be read, has lost all that it held. */
+async function orNothing(read: Promise<Buffer>): Promise<Buffer> {
+  try {
+    return await read;
   } catch (thrown) {
     if (["ENOENT", "EIO"].includes(systemErrorCode(thrown) ?? "")) return Buffer.alloc(0);
     throw thrown;
@@ -140,9 +163,9 @@ function parse(segment: Segment, file: Buffer): { records: SpoolRecord[]; damage
   return { records: records.filter(({ id }) => id.epochUs === segment.epochUs && id.sequence >= segment.first), damaged };
 }
 
-/** Reads a segment that is known. */
-export async function readSegment(segment: Segment): Promise<SegmentContent> {
-  const file = await readBytes(segment.path);
+/** Reads a segment that is known. Its records' bytes are good until the scratch is used again. */
+export async function readSegment(segment: Segment, scratch: Scratch): Promise<SegmentContent> {
+  const file = await orNothing(readInto(scratch, segment.path));
   const { records, damaged } = parse(segment, file.subarray(0, segment.size));
   const alive = records.filter(({ id }) => !segment.gone.has(id.sequence));
   const sum = (pick: (record: SpoolRecord) => number, some: readonly SpoolRecord[]): number =>
@@ -155,17 +178,21 @@ export async function readSegment(segment: Segment): Promise<SegmentContent> {
   return { alive, damaged, lost };
 }
 
-/** Takes over a segment that an earlier process wrote. Returns too what is listed as gone but is not in the file. */
+/**
+ * Takes over a segment that an earlier process wrote. Returns too what is listed as gone but is not in the file. The records' bytes
+ * are good until the scratch is used again.
+ */
 export async function loadSegment(
   segment: Segment,
+  scratch: Scratch,
 ): Promise<{ records: SpoolRecord[]; alive: SpoolRecord[]; damaged: Buffer[]; missing: { batches: number; samples: number } }> {
-  const file = await readBytes(segment.path);
+  const file = await orNothing(readInto(scratch, segment.path));
   const { records, damaged } = parse(segment, file);
   segment.size = file.length;
   count(segment, records);
   const bySequence = new Map(records.map((record) => [record.id.sequence, record]));
   const missing = { batches: 0, samples: 0 };
-  for (const { sequence, samples } of parseGraves(await readBytes(gravesPath(segment)))) {
+  for (const { sequence, samples } of parseGraves(await orNothing(readFile(gravesPath(segment))))) {
     const record = bySequence.get(sequence);
     if (record !== undefined) {
       const size = record.bytes.length;

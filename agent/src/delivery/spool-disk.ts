@@ -13,6 +13,7 @@ import {
   readSegment,
   removeSegment,
   rewriteSegment,
+  type Scratch,
   type Segment,
   type SegmentContent,
   writeGraves,
@@ -83,6 +84,7 @@ export function createSpoolDisk({ dir, segmentBytes, quarantineBytes, onLost }: 
   const chains: Record<Priority, Segment[]> = { result: [], telemetry: [] };
   /** The file that was read last: it is mostly the one that is read next. */
   let cached: { segment: Segment; size: number; content: SegmentContent } | undefined;
+  const scratch: Scratch = { bytes: Buffer.alloc(0) };
 
   const all = (): Segment[] => [...chains.result, ...chains.telemetry];
 
@@ -111,7 +113,7 @@ export function createSpoolDisk({ dir, segmentBytes, quarantineBytes, onLost }: 
   };
 
   const takeOver = async (segment: Segment, onRecord: (record: SpoolRecord) => void): Promise<Found> => {
-    const { records, alive, damaged, missing } = await loadSegment(segment);
+    const { records, alive, damaged, missing } = await loadSegment(segment, scratch);
     const samples = records.reduce((sum, record) => sum + record.samples, 0) + missing.samples;
     const found = { records: records.length + missing.batches, samples, damages: damaged.length };
     for (const record of alive) onRecord(record);
@@ -125,7 +127,8 @@ export function createSpoolDisk({ dir, segmentBytes, quarantineBytes, onLost }: 
 
   const readContent = async (segment: Segment): Promise<SegmentContent> => {
     if (cached?.segment === segment && cached.size === segment.size) return cached.content;
-    const content = await readSegment(segment);
+    cached = undefined;
+    const content = await readSegment(segment, scratch);
     if (content.lost.batches > 0) {
       await setAside(segment, content.damaged);
       // On a full disk the file stays as it is; what is lost of it is counted once all the same.
@@ -136,8 +139,9 @@ export function createSpoolDisk({ dir, segmentBytes, quarantineBytes, onLost }: 
     return content;
   };
 
+  /** The bytes outlive the scratch. */
   const toEntry = ({ id, bytes, samples, putMs }: SpoolRecord, priority: Priority): Entry => ({
-    ...{ id, bytes, samples, putMs, priority },
+    ...{ id, bytes: Buffer.from(bytes), samples, putMs, priority },
   });
 
   return {
