@@ -115,6 +115,17 @@ describe.skipIf(findServer("influxd") === undefined)("what both stores answer on
     expect(JSON.stringify(hours)).toContain('"values":[[0,1]]');
   });
 
+  it("samples that no night has rolled up are answered all the same", async () => {
+    const target = { url: server.url, database: "sleepless", org: "", token: "", timeoutMs: 10_000 };
+    for (const step of (await planInfluxSetup({ target, retention, nowUs })).steps) await step.run();
+    const lines = [1, 2].map((value, i) => `cpu,host=h1 usage_user=${value} ${nowUs - 10 * dayUs + i}`);
+    await fetch(`${server.url}/write?db=sleepless&precision=u`, { method: "POST", body: lines.join("\n") });
+    const store = openInfluxStore(target, async () => {}, { retention, now: () => nowUs });
+    const history = await store.history({ ...whole, bucketUs: hourUs, aggregate: "mean" });
+    await store.close();
+    expect(history[0].points[0][1]).toBe(1.5);
+  });
+
   it("too many points", async () => {
     for (const store of [duck, influx]) {
       const query = { ...whole, bucketUs: hourUs, aggregate: "mean", maxPoints: 100 } as const;

@@ -120,6 +120,14 @@ async function readHours(server: InfluxServer, query: HistoryQuery): Promise<Ser
   return toHistories(await server.query(`SELECT ${selected} FROM ${source}${condition} ${grouping(query)}`), query);
 }
 
+/** Returns the end of the last hour that is rolled up of the query's series: where the server's nights have stopped, hours are not to be read on. */
+async function findRolledUpTo(server: InfluxServer, { measurement, field, tags }: HistoryQuery): Promise<number> {
+  const last = `last(${quoteName(hourlyFields.count + field)})`;
+  const [found] = await server.query(`SELECT ${last} FROM ${quoteSource(measurement, "hourly")}${where(tags)}`);
+  const timeUs = found?.values[0]?.[0];
+  return timeUs === undefined ? 0 : Number(timeUs) + hourUs;
+}
+
 /**
  * @param horizonUs a full hour before which telemetry is read rolled up, if the server does so
  * @param finalUs a full hour before which hours are final: the nightly roll-up looks back on them no more
@@ -132,10 +140,11 @@ export async function readHistory(
 ): Promise<SeriesHistory[]> {
   if (isRecord(query.measurement)) return readSamples(server, query, await placeOfRecords(server));
   const isRolledUp = query.fromUs < Math.max(horizonUs, finalUs) && (await server.hasPlace("hourly"));
+  const readyUs = isRolledUp && query.fromUs < finalUs ? Math.min(finalUs, await findRolledUpTo(server, query)) : 0;
   const hours = (asked: HistoryQuery): Promise<SeriesHistory[]> => readHours(server, asked);
   const samples = (asked: HistoryQuery): Promise<SeriesHistory[]> => readSamples(server, asked, undefined);
   const sources = {
-    samples: isRolledUp ? (asked: HistoryQuery) => readFinalHours({ samples, hours }, asked, finalUs) : samples,
+    samples: isRolledUp ? (asked: HistoryQuery) => readFinalHours({ samples, hours }, asked, readyUs) : samples,
     hours,
   };
   return readHistoryAcross(sources, query, isRolledUp ? horizonUs : 0);
