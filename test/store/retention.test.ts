@@ -108,7 +108,9 @@ describe.skipIf(findServer("influxd") === undefined)("what both stores answer on
     for (const store of [duck, influx]) {
       await store.write([batch], nowUs);
       expect((await store.history({ ...query, aggregate: "mean" }))[0].points[0][1], "before").toBe(3.5);
-      await store.retain(nowUs);
+      const retaining = store.retain(nowUs);
+      expect((await store.history({ ...query, aggregate: "mean" }))[0].points[0][1], "meanwhile").toBe(3.5);
+      await retaining;
       expect((await store.history({ ...query, aggregate: "mean" }))[0].points[0][1], "after").toBe(3.5);
     }
     const hours = await askInflux(server.url, `SELECT count(mean_usage_user) FROM fleetmark.hourly.cpu WHERE cpu = 'late'`);

@@ -50,7 +50,10 @@ export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine, op
   let timer: NodeJS.Timeout | undefined;
   // An hour later than the last that is kept: that one may go meanwhile.
   const oldestUs = (): number => findHorizonUs(retention.hourly, now()) + hourUs;
-  const rollUpLate = async (): Promise<void> => {
+  // One after the other: while one is under way, its hours are no longer noted and not yet there.
+  let rolling: Promise<void> = Promise.resolve();
+  let underWay = 0;
+  const rollUpRanges = async (): Promise<void> => {
     const ranges = late.take();
     try {
       while (ranges.length > 0) {
@@ -61,6 +64,14 @@ export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine, op
       late.putBack(ranges);
       throw thrown;
     }
+  };
+  const rollUpLate = (): Promise<void> => {
+    underWay++;
+    const rolled = rolling.then(rollUpRanges).finally(() => {
+      underWay--;
+    });
+    rolling = rolled.catch(() => {});
+    return rolled;
   };
   return {
     write: async (batches, receivedUs) => {
@@ -79,7 +90,10 @@ export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine, op
       return fresh;
     },
     history: async (query) => {
-      const [horizonUs, finalUs] = [findHorizonUs(retention.raw, now()), late.isEmpty() ? findHorizonUs(finalAfterS, now()) : 0];
+      const [horizonUs, finalUs] = [
+        findHorizonUs(retention.raw, now()),
+        late.isEmpty() && underWay === 0 ? findHorizonUs(finalAfterS, now()) : 0,
+      ];
       return sortByTags(await readHistory(server, query, { horizonUs, finalUs }));
     },
     latestResults: (filter) => readLatestResults(server, filter),
