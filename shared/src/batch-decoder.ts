@@ -12,6 +12,8 @@ export interface BatchOutline {
   /** The encoded dictionary, and the message without it. */
   readonly dictionary: Uint8Array;
   readonly rest: Uint8Array;
+  /** What is wrong with the message behind its id. */
+  readonly broken?: unknown;
 }
 
 /** Reads an encoded dictionary. What it returns is shared between batches if it is the same array. */
@@ -90,9 +92,9 @@ export function outlineBatch(bytes: Uint8Array): BatchOutline {
   try {
     walkBatch(bytes, walk);
   } catch (cause) {
-    // What is broken behind the id, decoding finds again.
     if (walk.id === undefined) malformed(`a batch without a readable id: ${errorMessage(cause)}`, cause);
-    return { id: walk.id, seriesCount: walk.seriesCount, dictionary: bytes.subarray(0, 0), rest: bytes };
+    // Decoding would not find it again: the library takes a message that ends in the midst of an inner one for complete.
+    return { id: walk.id, seriesCount: walk.seriesCount, dictionary: bytes.subarray(0, 0), rest: bytes, broken: cause };
   }
   if (walk.id === undefined) malformed("a batch without an id");
   const { inside, outside } = divide(bytes, walk.dictionary);
@@ -172,9 +174,10 @@ function decodeColumns<V>(what: string, wire: WireColumns, values: V[], seriesCo
  */
 export function decodeBatch(
   bytes: Uint8Array,
-  { id, dictionary, rest }: BatchOutline = outlineBatch(bytes),
+  { id, dictionary, rest, broken }: BatchOutline = outlineBatch(bytes),
   readDictionary: ReadDictionary = decodeDictionary,
 ): Batch {
+  if (broken !== undefined) malformed(`not a Batch message: ${errorMessage(broken)}`, broken);
   const wire = decodeMessage(rest);
   const series = readDictionary(dictionary, id.host);
   const base = toSafeNumber("base time", wire.baseTimeUs);

@@ -1,4 +1,5 @@
 import { create, toBinary } from "@bufbuild/protobuf";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Batch, BatchBuilder, countSamples, encodeBatch, maxStepUs } from "./batch.js";
@@ -101,6 +102,20 @@ describe("a batch on the wire", () => {
     expect(() => decodeBatch(bytes)).toThrow(
       expect.objectContaining({ code: expect.stringMatching(/^(BATCH_MALFORMED|SERIES_INVALID)$/) }),
     );
+  });
+
+  it("takes no batch that ends in the midst of a field for a whole one", () => {
+    const builder = new BatchBuilder();
+    builder.add({ measurement: "m", tags: { kind: "k" }, timeUs: 1e15, fields: { a: 1, b: 2, note: "text" } });
+    const bytes = encodeBatch(builder.build({ host: "h", epochUs: 5, sequence: 1 }));
+    const ends = new Set<number>();
+    for (const reader = new BinaryReader(bytes); reader.pos < reader.len; ends.add(reader.pos)) {
+      const [field, wireType] = reader.tag();
+      reader.skip(wireType, field);
+    }
+    for (let length = 0; length < bytes.length; length++) {
+      if (!ends.has(length)) expect(() => decodeBatch(bytes.slice(0, length))).toThrow(FleetmarkError);
+    }
   });
 
   it("says beforehand which times can share a batch", () => {
