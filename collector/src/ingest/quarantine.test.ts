@@ -28,4 +28,16 @@ describe("the quarantine", () => {
     expect(second.size()).toBe(81);
     expect(readdirSync(join(directory, "quarantine")).map((name) => name[0])).toEqual(["3", "4"]);
   });
+
+  it("lets no more wait for the disk than fits into memory, and goes on afterwards", async () => {
+    const directory = makeDirectory();
+    const quarantine = await openQuarantine(directory, 1_000_000);
+    const keep = (time: number): Promise<void> => quarantine.keep(Buffer.alloc(10), "BATCH_MALFORMED", id, time);
+    const fates = await Promise.allSettled(Array.from({ length: 1000 }, (_, time) => keep(time)));
+    const kept = fates.filter(({ status }) => status === "fulfilled").length;
+    expect(kept).toBe(256);
+    expect(fates.at(-1)).toMatchObject({ reason: { code: "DATA_UNWRITABLE" } });
+    await keep(2000);
+    expect(readdirSync(join(directory, "quarantine"))).toHaveLength(257);
+  });
 });

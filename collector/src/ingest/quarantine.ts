@@ -5,7 +5,10 @@ import { type ErrorCode, errorMessage, FleetmarkError } from "@fleetmark/shared/
 
 /** Rejected batches on disk, as they came, for a person to look into. */
 export interface Quarantine {
-  /** Keeps a batch; the oldest ones leave when the bound would be passed, and a batch over the bound is not kept. */
+  /**
+   * Keeps a batch; the oldest ones leave when the bound would be passed, and a batch over the bound is not kept.
+   * @throws FleetmarkError DATA_UNWRITABLE where batches come faster than the disk takes them: they would fill the memory
+   */
   keep(bytes: Uint8Array, code: ErrorCode, id: BatchId | undefined, nowUs: number): Promise<void>;
   /** Bytes kept now. */
   size(): number;
@@ -17,6 +20,10 @@ interface Kept {
 }
 
 const suffix = ".batch";
+/** Files of a few bytes each would make a folder that nobody can look into. */
+const mostFiles = 10_000;
+/** Batches that wait for the disk. Whoever sends broken ones as fast as a link can take them must not fill the memory. */
+const mostWaiting = 256;
 
 /** A name that sorts by time and is safe whatever the host calls itself. */
 function nameFile(nowUs: number, count: number, code: ErrorCode, id: BatchId | undefined): string {
@@ -50,11 +57,12 @@ export async function openQuarantine(dataDir: string, maxBytes: number): Promise
   }
   let count = 0;
   let total = kept.reduce((sum, { bytes }) => sum + bytes, 0);
+  let waiting = 0;
   let turn: Promise<void> = Promise.resolve();
 
   const keepOne = async (bytes: Uint8Array, name: string): Promise<void> => {
     if (bytes.length > maxBytes) return;
-    while (total + bytes.length > maxBytes) {
+    while (total + bytes.length > maxBytes || kept.length >= mostFiles) {
       const oldest = kept.shift() as Kept;
       await rm(join(directory, oldest.name), { force: true });
       total -= oldest.bytes;
@@ -67,9 +75,12 @@ export async function openQuarantine(dataDir: string, maxBytes: number): Promise
   };
 
   return {
-    keep: (bytes, code, id, nowUs) => {
+    keep: async (bytes, code, id, nowUs) => {
+      if (waiting >= mostWaiting)
+        throw new FleetmarkError("DATA_UNWRITABLE", "batches are rejected faster than the disk takes them");
+      waiting++;
       const name = nameFile(nowUs, ++count, code, id);
-      const kept = turn.then(() => keepOne(bytes, name));
+      const kept = turn.then(() => keepOne(bytes, name)).finally(() => waiting--);
       turn = kept.catch(() => {});
       return kept;
     },
