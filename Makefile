@@ -83,6 +83,14 @@ servers: ## Unpack the servers that tests start and this machine lacks
 test: lint types proto-check grafana-fresh servers ## Run every check and test
 	@npx --no-install vitest run
 
+.PHONY: fault
+fault: build servers ## Let things fail under load and judge what is stored (FAULTS=100 SEED=… TOPOLOGIES=…; half an hour)
+	@node test/dist/fault/main.js --faults $(or $(FAULTS),100) $(if $(SEED),--seed $(SEED)) $(if $(TOPOLOGIES),--topologies $(TOPOLOGIES))
+
+.PHONY: fuzz
+fuzz: build servers ## Send damaged frames to a collector beside healthy agents (FRAMES=1000000 SEED=…; ten minutes)
+	@node test/dist/fuzz/main.js --frames $(or $(FRAMES),1000000) $(if $(SEED),--seed $(SEED))
+
 .PHONY: bench-false-calls
 bench-false-calls: build ## Measure how often equal builds are called different (PAIRS=20; half an hour)
 	@node bench/dist/proofs/false-calls.js $(PAIRS)
@@ -98,6 +106,14 @@ bench-engine: build ## Measure what the measuring engine itself costs
 .PHONY: bench-store
 bench-store: build servers ## Measure writing and asking, on InfluxDB and on DuckDB (ARGS="--json --hosts 50 --days 7"; ten minutes)
 	@node test/run.mjs test/store/bench.ts $(ARGS)
+
+.PHONY: bench-ingest
+bench-ingest: build servers ## Measure ingest over both links into both stores, beside vmagent and the InfluxDB client (ARGS="--json"; ten minutes)
+	@node test/dist/load/bench-ingest.js $(ARGS)
+
+.PHONY: soak
+soak: build ## Watch the memory of agent and collector under load (MINUTES=30)
+	@node test/dist/load/soak.js --minutes $(or $(MINUTES),30)
 
 .PHONY: bench-agent
 bench-agent: build ## Measure the memory and CPU of an agent at rest (SECONDS=60, ARGS=--json)

@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import type { DaemonMessage } from "../../cli/src/daemon.js";
+import type { DaemonMessage } from "#cli/daemon.js";
+import { repositoryRoot } from "./repository-root.js";
 
-const bin = fileURLToPath(new URL("../../cli/bin/fleetmark.js", import.meta.url));
+export const fleetmarkBin = join(repositoryRoot, "cli/bin/fleetmark.js");
 
 export interface Ended {
   readonly code: number | null;
@@ -30,7 +30,7 @@ export interface StartOptions {
 }
 
 export function startProgram(args: readonly string[], options: StartOptions = {}): Program {
-  const child = spawn(process.execPath, [bin, ...args], {
+  const child = spawn(process.execPath, [fleetmarkBin, ...args], {
     stdio: ["ignore", "pipe", "pipe", ...(options.supervised ? (["ipc"] as const) : [])],
     env: { ...process.env, ...options.environment },
     cwd: options.cwd,

@@ -3,11 +3,11 @@ import { accessSync, constants, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { makeFolder } from "./program.js";
+import { repositoryRoot } from "./repository-root.js";
 
 /** Where `make servers` unpacks what the machine itself does not have. */
-const unpacked = ["usr/bin", "usr/sbin"].map((folder) => fileURLToPath(new URL(`../../.servers/${folder}`, import.meta.url)));
+const unpacked = ["usr/bin", "usr/sbin"].map((folder) => join(repositoryRoot, ".servers", folder));
 
 /** Finds a server's program; undefined where it is not installed. */
 export function findServer(name: string): string | undefined {

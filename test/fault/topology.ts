@@ -1,0 +1,151 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { formatAddress } from "@fleetmark/shared/units";
+import { type FleetProcess, startFleetProcess } from "../load/fleet.js";
+import type { FleetProcessOptions } from "../load/fleet-process.js";
+import { type JournalRecord, readJournal } from "../load/journal.js";
+import type { Shape } from "../load/sample.js";
+import { createAuthority } from "../testbed/certificates.js";
+import type { ManagedProcess } from "../testbed/managed-process.js";
+import { findServer } from "../testbed/servers.js";
+import { type FaultyProxy, startFaultyProxy } from "./faulty-proxy.js";
+import type { StoredSample } from "./oracle.js";
+import { createWire, type Disk, mountDisk, type Sandbox, type Wire } from "./sandbox.js";
+import { type NatsNode, prepareCollector, prepareInflux, prepareNats } from "./servers.js";
+import { readDuckDb, readInflux } from "./store-reader.js";
+
+/** A link and a store. Over NATS there is a cluster of three, and with InfluxDB behind it there are two collectors. */
+export const topologyNames = ["grpc-duckdb", "nats-influx", "grpc-influx", "nats-duckdb"] as const;
+export type TopologyName = (typeof topologyNames)[number];
+
+export interface LoadOptions {
+  readonly seed: number;
+  readonly processes: number;
+  readonly hostsPerProcess: number;
+  readonly shape: Shape;
+  readonly intervalMs: number;
+}
+
+/** Everything that a run needs, at work, and the handles by which faults get hold of it. */
+export interface Topology {
+  readonly name: TopologyName;
+  readonly spools: string;
+  readonly collectors: readonly ManagedProcess[];
+  readonly nats: readonly NatsNode[];
+  readonly influx: ManagedProcess | undefined;
+  readonly proxy: FaultyProxy | undefined;
+  readonly fleet: readonly FleetProcess[];
+  readonly wire: Wire | undefined;
+  /** Of the spools, of the database, and of each NATS node. */
+  readonly disks: { readonly spool: Disk; readonly database: Disk; readonly nats: readonly Disk[] } | undefined;
+  /** Stops all but the store, and shows what the store holds. */
+  readStore(see: (sample: StoredSample) => void): Promise<void>;
+  readJournals(): JournalRecord[][];
+  close(): Promise<void>;
+}
+
+/** MB. The spools of some fifty hosts need little; a full disk is one filled by somebody else. */
+const diskMegabytes = { spool: 256, database: 384, nats: 300 } as const;
+
+/** Says why a topology is not possible here; undefined if it is. */
+export function findTopologyObstacle(name: TopologyName): string | undefined {
+  const needed = [...(name.startsWith("nats") ? ["nats-server"] : []), ...(name.endsWith("influx") ? ["influxd"] : [])];
+  const missing = needed.find((program) => findServer(program) === undefined);
+  return missing === undefined ? undefined : `${missing} is not installed`;
+}
+
+interface Folders {
+  readonly spools: string;
+  readonly database: string;
+  readonly nats: readonly string[];
+}
+
+function makeFolders(folder: string, withNats: boolean): Folders {
+  const nats = withNats ? [1, 2, 3].map((i) => join(folder, `nats-${i}`)) : [];
+  const folders = { spools: join(folder, "spools"), database: join(folder, "database"), nats };
+  for (const path of [folder, folders.spools, folders.database, ...nats]) mkdirSync(path, { recursive: true });
+  return folders;
+}
+
+function mountDisks({ spools, database, nats }: Folders): Topology["disks"] {
+  return {
+    spool: mountDisk(spools, diskMegabytes.spool),
+    database: mountDisk(database, diskMegabytes.database),
+    nats: nats.map((path) => mountDisk(path, diskMegabytes.nats)),
+  };
+}
+
+export async function startTopology(
+  name: TopologyName,
+  folder: string,
+  sandbox: Sandbox,
+  load: LoadOptions,
+  wireBefore: Wire | undefined,
+): Promise<Topology> {
+  const folders = makeFolders(folder, name.startsWith("nats"));
+  const isSandbox = sandbox.obstacle === undefined;
+  const disks = isSandbox ? mountDisks(folders) : undefined;
+  const wire = wireBefore ?? (isSandbox ? createWire() : undefined);
+  const listenOn = wire?.address ?? "127.0.0.1";
+  const authority = createAuthority(folder);
+  const { ca_file } = authority;
+
+  const server = name.endsWith("influx") ? await prepareInflux(folder, folders.database) : undefined;
+  const proxy = server === undefined ? undefined : await startFaultyProxy(server.url);
+  const nats = name.startsWith("nats") ? await prepareNats(folder, folders.nats, listenOn) : [];
+  const natsConfig = { servers: nats.map(({ address }) => `nats://${formatAddress(address)}`), insecure: true };
+  const ours = { ca_file, ...authority.issue("collector", `IP:${listenOn}`) };
+  const store = proxy === undefined ? { kind: "duckdb" } : { kind: "influxdb", url: proxy.url, timeout: "3s" };
+  const startCollector = (collectorName: string) =>
+    prepareCollector(folder, collectorName, listenOn, ours, {
+      data_dir: proxy === undefined ? folders.database : join(folder, collectorName),
+      store,
+      ...(nats.length === 0 ? {} : { nats: { ...natsConfig, stream: { replicas: 3, max_bytes: "128MiB" } } }),
+    });
+  const started = [await startCollector("collector-1")];
+  if (name === "nats-influx") started.push(await startCollector("collector-2"));
+  const collectors = started.map(({ collector }) => collector);
+
+  const journals: string[] = [];
+  const fleet = Array.from({ length: load.processes }, (_, i) => {
+    const journal = join(folder, `agents-${i}.journal`);
+    journals.push(journal);
+    const hosts = Array.from({ length: load.hostsPerProcess }, (_, j) => `host-${i}-${j}`);
+    const theirs = authority.issue(`agents-${i}`, hosts.map((host) => `DNS:${host}`).join());
+    const collector = { address: formatAddress(started[0].address), tls: { ca_file, ...theirs } };
+    const options: FleetProcessOptions = {
+      ...load,
+      hosts,
+      link: nats.length === 0 ? { collector } : { link: "nats", nats: natsConfig },
+      spools: folders.spools,
+      journal,
+      log: join(folder, `agents-${i}.log`),
+    };
+    return startFleetProcess(`agents-${i}`, options, wire?.prefix);
+  });
+
+  return {
+    name,
+    spools: folders.spools,
+    collectors,
+    nats,
+    influx: server?.influx,
+    proxy,
+    fleet,
+    wire,
+    disks,
+    readJournals: () => journals.map(readJournal),
+    async readStore(see) {
+      for (const collector of collectors) await collector.stop();
+      if (server === undefined) await readDuckDb(join(folders.database, "fleetmark.duckdb"), see);
+      else await readInflux(server.url, see);
+    },
+    async close() {
+      await Promise.all(fleet.map((process) => process.kill()));
+      await Promise.all([...collectors, ...nats].map((process) => process.kill()));
+      await server?.influx.kill();
+      proxy?.close();
+      if (disks !== undefined) for (const disk of [disks.spool, disks.database, ...disks.nats]) disk.unmount();
+    },
+  };
+}

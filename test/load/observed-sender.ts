@@ -1,0 +1,71 @@
+import { decodeBatch } from "@fleetmark/shared/batch-decoder";
+import type { Ack } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
+import type { Sender } from "#agent/delivery/sender.js";
+import type { Journal } from "./journal.js";
+import { groupTag, loadMeasurement, type Shape } from "./sample.js";
+
+/** Reads which points an encoded batch holds: each by its time and its group. */
+function readPoints(bytes: Uint8Array, shape: Shape): { epochUs: number; points: [number, number][] } {
+  const { id, series, numbers, texts } = decodeBatch(bytes);
+  const groups = Array.from({ length: shape.groups }, (_, group) => groupTag(group));
+  const points = new Map<string, [number, number]>();
+  for (const columns of [numbers, texts]) {
+    for (let i = 0; i < columns.series.length; i++) {
+      const { measurement, tags } = series[columns.series[i]];
+      if (measurement !== loadMeasurement) continue;
+      const group = groups.indexOf(tags.group);
+      points.set(`${columns.timeUs[i]} ${group}`, [columns.timeUs[i], group]);
+    }
+  }
+  return { epochUs: id.epochUs, points: [...points.values()] };
+}
+
+/** Writes down what a sender gives out and what it is told, before anyone else acts on it. */
+export function observeSender(
+  sender: Sender,
+  host: string,
+  shape: Shape,
+  journal: Journal,
+  onAcked: (times: readonly number[]) => void,
+): Sender {
+  const taken = new Map<string, readonly number[]>();
+  const record = ({ committed, rejected, refused }: Ack): void => {
+    for (const id of committed) {
+      journal.write({ k: "acked", h: host, e: Number(id.epochUs), s: Number(id.sequence) });
+      const key = `${id.epochUs}/${id.sequence}`;
+      onAcked(taken.get(key) ?? []);
+      taken.delete(key);
+    }
+    for (const { id, code } of rejected) {
+      journal.write({ k: "rejected", h: host, e: Number(id?.epochUs), s: Number(id?.sequence), code });
+    }
+    for (const { id, code, samples } of refused) {
+      journal.write({ k: "refused", h: host, e: Number(id?.epochUs), s: Number(id?.sequence), code, n: samples });
+    }
+  };
+  return {
+    get inFlight() {
+      return sender.inFlight;
+    },
+    begin: (limit) => sender.begin(limit),
+    awaits: (id) => sender.awaits(id),
+    take() {
+      const parcel = sender.take();
+      if (parcel === undefined) return undefined;
+      const { epochUs, points } = readPoints(parcel.bytes, shape);
+      const key = `${epochUs}/${parcel.id.sequence}`;
+      if (!taken.has(key)) {
+        journal.write({ k: "taken", h: host, e: epochUs, s: parcel.id.sequence, p: points });
+        taken.set(
+          key,
+          points.map(([time]) => time),
+        );
+      }
+      return parcel;
+    },
+    settle(ack) {
+      record(ack);
+      sender.settle(ack);
+    },
+  };
+}
