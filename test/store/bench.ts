@@ -120,7 +120,8 @@ async function measureQueries(server: Server): Promise<{ influx: Asked; duckdb: 
     "--store-database",
     "fleet",
   ]);
-  await new Promise((resolve) => setup.once("close", resolve));
+  const code = await new Promise((resolve) => setup.once("close", resolve));
+  if (code !== 0) throw new Error(`store setup ended with ${code}`);
   const influx = (await runProof("store-queries", [...shape, server.url, "fleet", String(server.pid())])) as Asked;
   return { influx, duckdb, influx_cpu_s: readCpuS(server.pid()) - before };
 }
