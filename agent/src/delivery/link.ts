@@ -1,3 +1,8 @@
+import type { Logger } from "pino";
+import type { ClockOffsetMeter } from "./clock-offset.js";
+import type { DeliveryCounts } from "./counts.js";
+import type { Sender } from "./sender.js";
+
 /** How far a run is: shown where people look, never stored. */
 export interface RunProgress {
   readonly run: string;
@@ -18,6 +23,15 @@ export interface Introduction {
   readonly hardwareClass: string;
   /** A JSON object. */
   readonly inventoryJson: string;
+}
+
+/** What every link is opened with. */
+export interface LinkParts {
+  readonly introduction: Introduction;
+  readonly sender: Sender;
+  readonly counts: DeliveryCounts;
+  readonly clockOffset: ClockOffsetMeter;
+  readonly logger: Logger;
 }
 
 /** Carries what waits to a collector, over whatever it is, for as long as it is open. It connects and reconnects by itself. */

@@ -1,19 +1,7 @@
 import { checkNatsFiles } from "@fleetmark/shared/nats-connection";
 import { readTlsFiles } from "@fleetmark/shared/tls";
-import type { Logger } from "pino";
 import type { AgentConfig } from "../config.js";
-import type { ClockOffsetMeter } from "./clock-offset.js";
-import type { DeliveryCounts } from "./counts.js";
-import type { Introduction, Link } from "./link.js";
-import type { Sender } from "./sender.js";
-
-export interface LinkParts {
-  readonly introduction: Introduction;
-  readonly sender: Sender;
-  readonly counts: DeliveryCounts;
-  readonly clockOffset: ClockOffsetMeter;
-  readonly logger: Logger;
-}
+import type { Link, LinkParts } from "./link.js";
 
 /**
  * Loads the configured link with its client library, and only that one: each costs every agent megabytes. The files that it will read

@@ -2,7 +2,7 @@ import { hourUs } from "../retention.js";
 import type { SetupPlan, SetupStep } from "../setup-plan.js";
 import { copyRecordsSelects, places, quoteName, rollupLookback, rollupSelect } from "./rollup.js";
 import { connectInflux, type InfluxServer } from "./server.js";
-import type { SetupWish } from "./setup.js";
+import type { SetupWish } from "./setup-wish.js";
 
 /** InfluxDB 1.x: retention policies and a continuous query, by InfluxQL. */
 

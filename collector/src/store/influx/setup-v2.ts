@@ -5,7 +5,7 @@ import type { SetupPlan, SetupStep } from "../setup-plan.js";
 import { buildCopyFlux, buildRollupFlux, taskName } from "./flux.js";
 import { type Place, places } from "./rollup.js";
 import { askApi, nameBucket, runFlux } from "./server.js";
-import type { SetupWish } from "./setup.js";
+import type { SetupWish } from "./setup-wish.js";
 
 /** InfluxDB 2.x: buckets, DBRP mappings and a task, by its API v2. */
 

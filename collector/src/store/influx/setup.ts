@@ -1,19 +1,12 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { HttpError } from "@influxdata/influxdb-client";
-import type { Retention } from "../retention.js";
 import { describeRetention, type SetupPlan } from "../setup-plan.js";
 import { rollupTimeoutMs } from "./rollup.js";
-import { type InfluxTarget, readServerVersion } from "./server.js";
+import { readServerVersion } from "./server.js";
 import { planSetupV1 } from "./setup-v1.js";
 import { planSetupV2 } from "./setup-v2.js";
 import { planSetupV3 } from "./setup-v3.js";
-
-/** What a server is set up for. */
-export interface SetupWish {
-  readonly target: InfluxTarget;
-  readonly retention: Retention;
-  readonly nowUs: number;
-}
+import type { SetupWish } from "./setup-wish.js";
 
 /**
  * Finds out what a server lacks. Nothing is changed before `apply`.
