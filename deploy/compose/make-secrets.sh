@@ -36,7 +36,7 @@ users: [
     permissions: {
       publish: [
         "fleetmark.v1.batch.$host", "fleetmark.v1.hello.$host", "fleetmark.v1.progress.$host"
-        "\$JS.API.CONSUMER.INFO.FLEETMARK.collectors"
+        "\$JS.API.CONSUMER.INFO.FLEETMARK.collectors", "\$JS.API.STREAM.INFO.FLEETMARK"
       ]
       subscribe: ["fleetmark.v1.ack.$host", "fleetmark.v1.command.$host", "_INBOX.fleetmark.$host.>"]
     }

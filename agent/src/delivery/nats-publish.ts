@@ -4,7 +4,7 @@ import type { Msg, NatsConnection } from "@nats-io/transport-node";
 import type { ConsumerPosition } from "./nats-transits.js";
 
 /**
- * The two requests of JetStream that an agent makes. They are a message and a JSON answer each, as nats-architecture ADR-1 and ADR-22
+ * The requests of JetStream that an agent makes. Each is a message and a JSON answer, as nats-architecture ADR-1 and ADR-22
  * describe; the client library for JetStream would cost every agent its memory for that.
  */
 
@@ -74,6 +74,21 @@ function readSequence(value: unknown): number {
   return typeof sequence === "number" ? sequence : 0;
 }
 
+/**
+ * Returns the sequence up to which the stream, a work queue, has let go of everything: what it has let go of is done with. 0 where that
+ * can't be known.
+ */
+async function askStreamFloor(connection: NatsConnection): Promise<number> {
+  try {
+    const { state } = readAnswer(await connection.request(`$JS.API.STREAM.INFO.${natsStream}`, "", { timeout: answerWithinMs }));
+    const first = (state as { first_seq?: unknown } | undefined)?.first_seq;
+    return typeof first === "number" ? Math.max(0, first - 1) : 0;
+  } catch {
+    // Where the permission is missing, the consumer's word has to do.
+    return 0;
+  }
+}
+
 /** Asks how far the collectors are. Undefined while no collector has ever been there. */
 export async function askPosition(connection: NatsConnection): Promise<ConsumerPosition | undefined> {
   const subject = `$JS.API.CONSUMER.INFO.${natsStream}.${natsConsumer}`;
@@ -84,7 +99,8 @@ export async function askPosition(connection: NatsConnection): Promise<ConsumerP
   }
   return {
     created: String(answer.created),
-    ackFloor: readSequence(answer.ack_floor),
+    // A server that was killed may keep a floor for ever that lies below what was acknowledged (seen with nats-server 2.9).
+    ackFloor: Math.max(readSequence(answer.ack_floor), await askStreamFloor(connection)),
     delivered: readSequence(answer.delivered),
   };
 }
