@@ -102,6 +102,7 @@ export async function askPosition(connection: NatsConnection): Promise<ConsumerP
     // A server that was killed may keep a floor for ever that lies below what was acknowledged (seen with nats-server 2.9).
     ackFloor: Math.max(readSequence(answer.ack_floor), await askStreamFloor(connection)),
     delivered: readSequence(answer.delivered),
+    ackPending: typeof answer.num_ack_pending === "number" ? answer.num_ack_pending : Number.POSITIVE_INFINITY,
   };
 }
 

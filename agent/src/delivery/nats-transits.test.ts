@@ -4,7 +4,7 @@ import { createTransits, nameMessage, type Transit, type Transits } from "./nats
 import type { Parcel } from "./parcel.js";
 
 const patience = { silence: 30, stuck: 600 };
-const consumer = { created: "monday", ackFloor: 0, delivered: 0 };
+const consumer = { created: "monday", ackFloor: 0, delivered: 0, ackPending: 100 };
 
 function parcel(sequence: number): Parcel {
   return { id: { host: "h 1", epochUs: 5, sequence }, priority: "telemetry", bytes: new Uint8Array(1), samples: 1 };
@@ -68,6 +68,15 @@ describe("parcels on their way through the stream", () => {
     expect(transits.judge({ ...consumer, ackFloor: 7, delivered: 8 }, 1, true).map(({ sequence }) => sequence)).toEqual([7]);
   });
 
+  it("are sent anew when they are more than all that collectors have in hand", () => {
+    const transits = createTransits(patience);
+    for (const sequence of [7, 8, 9]) put(transits, sequence);
+    const given = { ...consumer, ackFloor: 0, delivered: 8 };
+    expect(transits.judge({ ...given, ackPending: 2 }, 30)).toEqual([]);
+    expect(transits.judge({ ...given, ackPending: 1 }, 29)).toEqual([]);
+    expect(transits.judge({ ...given, ackPending: 1 }, 30).map(({ sequence }) => sequence)).toEqual([7, 8]);
+  });
+
   it("are sent anew when the stream is another, or when there was none", () => {
     const transits = createTransits(patience);
     put(transits, 7);
@@ -126,9 +135,9 @@ describe("parcels on their way through the stream", () => {
         };
         const look = (): void => {
           now += 1000;
-          transits.judge({ created: String(created), ackFloor: floor, delivered: floor }, now);
+          transits.judge({ created: String(created), ackFloor: floor, delivered: floor, ackPending: 0 }, now);
         };
-        transits.judge({ created: String(created), ackFloor: 0, delivered: 0 }, 0);
+        transits.judge({ created: String(created), ackFloor: 0, delivered: 0, ackPending: 0 }, 0);
         for (const { kind } of steps) {
           if (kind === "publish") publish();
           else if (kind === "commit" || kind === "lose") consume(kind === "commit");

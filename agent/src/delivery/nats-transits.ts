@@ -10,6 +10,8 @@ export interface ConsumerPosition {
   readonly ackFloor: number;
   /** Every message up to this one was given to a collector. */
   readonly delivered: number;
+  /** How many of them collectors have in hand, of all hosts together. */
+  readonly ackPending: number;
 }
 
 /** A parcel between the sender and its acknowledgement. */
@@ -32,7 +34,7 @@ export interface TransitPatience {
   readonly stuck: number;
 }
 
-export const defaultPatience: TransitPatience = { silence: 30_000, stuck: 600_000 };
+export const defaultPatience: TransitPatience = { silence: 30_000, stuck: 60_000 };
 
 /** The longest wait is so many times the first. */
 const longestFactor = 16;
@@ -77,6 +79,19 @@ export function createTransits(patience: TransitPatience = defaultPatience): Tra
   let created: string | undefined;
 
   const wait = (base: number, { attempt }: Transit): number => base * Math.min(longestFactor, 2 ** (attempt - 1));
+
+  /**
+   * Lists the batches that were given out and stay without a word, if they are more than all that collectors have in hand: then some of
+   * them are done with, or the server has forgotten that they are to be done, as nats-server 2.9 may when it is killed. It does not tell
+   * which; to send all of them anew costs little.
+   */
+  const listForgotten = ({ delivered, ackPending }: ConsumerPosition, nowMs: number, hurry: boolean): readonly Transit[] => {
+    const silent = [...transits.values()].filter((transit) => {
+      const isSilent = hurry || nowMs - transit.storedMs >= wait(patience.silence, transit);
+      return transit.state === "stored" && transit.sequence <= delivered && isSilent;
+    });
+    return silent.length > ackPending ? silent : [];
+  };
 
   const isLost = (transit: Transit, { ackFloor, delivered }: ConsumerPosition, nowMs: number, hurry: boolean): boolean => {
     const age = nowMs - transit.storedMs;
@@ -128,8 +143,10 @@ export function createTransits(patience: TransitPatience = defaultPatience): Tra
       const anotherStream = created !== undefined && created !== (position?.created ?? "");
       created = position?.created ?? "";
       if (position === undefined) return [];
+      const forgotten = new Set(listForgotten(position, nowMs, hurry));
       const lost = [...transits.values()].filter((transit) => {
-        return transit.state === "stored" && (anotherStream || isLost(transit, position, nowMs, hurry));
+        if (transit.state !== "stored") return false;
+        return anotherStream || forgotten.has(transit) || isLost(transit, position, nowMs, hurry);
       });
       for (const transit of lost) {
         transit.state = "due";
