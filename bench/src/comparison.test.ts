@@ -33,7 +33,7 @@ function makeResult(median: number, reach: number, more: Partial<Result> = {}): 
       quantity: "time",
       unit: "s",
       throughput_unit: "calls/s",
-      process_runs: 3,
+      process_runs: 5,
       iterations_per_sample: 1,
     },
     ...{
@@ -108,6 +108,7 @@ describe("memory", () => {
       compareWithBaseline([after], toBaseline([withPeaks(50, 60)])).comparisons.find(({ metric }) => metric === "memory");
     expect(judge(withPeaks(55, 80))).toMatchObject({ verdict: "unchanged" });
     expect(judge(withPeaks(78, 80))).toMatchObject({ verdict: "regressed", severity: "medium" });
+    expect(judge({ ...withPeaks(78, 80), process_runs: 4 })).toMatchObject({ verdict: "inconclusive", severity: "none" });
   });
 });
 

@@ -101,6 +101,9 @@ function compareOverhead(result: Result, entry: BaselineEntry): Comparison | und
   return { name: result.name, metric: "overhead", ...moved, verdict, severity: grade(verdict, moved.change) };
 }
 
+/** The peaks of three processes lie apart from those of three others in one case of ten by chance, those of five in one of a hundred. */
+const fewestPeaks = 5;
+
 /** From the lowest to the highest peak of the processes that were timed; other files hold the highest alone. */
 function readPeak(peakMb: number, result: Result | undefined): MedianInterval {
   const lowest = result?.metadata.memory_peak_low_mb;
@@ -116,7 +119,10 @@ function compareMemory(result: Result, entry: BaselineEntry): Comparison | undef
     : compareIntervals(readPeak(entry.memoryPeakMb, entry.result), readPeak(result.memory_peak_mb, result), "relative");
   const change = 100 * moved.change;
   const [low, high] = [100 * moved.low, 100 * moved.high];
-  const verdict = change > severeMemory && low > 0 ? "regressed" : change < -severeMemory && high < 0 ? "improved" : "unchanged";
+  const found = change > severeMemory && low > 0 ? "regressed" : change < -severeMemory && high < 0 ? "improved" : "unchanged";
+  const runs = Math.min(result.process_runs, entry.result?.process_runs ?? fewestPeaks);
+  const isVague = !isMeasured && entry.result !== undefined && runs < fewestPeaks;
+  const verdict = isVague && found !== "unchanged" ? "inconclusive" : found;
   const severity = verdict === "regressed" ? "medium" : "none";
   const interval = entry.result === undefined ? { low: null, high: null } : { low, high };
   return {
