@@ -118,12 +118,24 @@ async function stopAll(): Promise<void> {
   await Promise.all(processes.splice(0).map((process) => process.kill()));
 }
 
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => {
+    generator?.kill("SIGKILL");
+    void stopAll().finally(() => {
+      rmSync(folder, { recursive: true, force: true });
+      process.exit(130);
+    });
+  });
+}
+
 interface Row {
   readonly way: string;
   readonly samplesPerSecond: number;
   /** CPU µs a sample, by process. */
   readonly cpuUs: Record<string, number>;
 }
+
+let generator: ChildProcess | undefined;
 
 function startGenerator(options: GeneratorOptions): ChildProcess {
   const program = join(repositoryRoot, "test/dist/load/ingest-generator.js");
@@ -135,7 +147,7 @@ async function measure(
   bench: Bench,
   options: Omit<GeneratorOptions, "link">,
 ): Promise<{ outcome: GeneratorOutcome; cpuUs: Record<string, number> }> {
-  const generator = startGenerator({ ...options, link: bench.link });
+  generator = startGenerator({ ...options, link: bench.link });
   await once(generator, "message");
   const watched = [{ name: "client", pid: generator.pid }, bench.collector, ...bench.servers];
   const before = watched.map(({ pid }) => readCpuS(pid ?? 0));
