@@ -75,7 +75,7 @@ const tlsTrouble = /certificate|SSL routines|tlsv1|altnames|EPROTO/i;
 
 /** What may lie behind a connection that was closed as soon as it was made, for which the library has no words. */
 function explainClosed(message: string): string {
-  if (!/Failed to connect/.test(message)) return "";
+  if (!/Failed to connect|ECONNRESET|EPIPE|dropped/.test(message)) return "";
   return "(closed as soon as made: if that lasts, one side speaks TLS and the other does not, or the collector refuses the certificate)";
 }
 
