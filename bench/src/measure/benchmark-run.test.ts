@@ -91,6 +91,8 @@ it("says what was seen of the machine", async () => {
   for (const key of ["wait_percent", "steal_percent", "others_cores", "memory_stall_percent", "throttles", "windows_disturbed"]) {
     expect(metadata[key]).toBeGreaterThanOrEqual(0);
   }
+  expect(metadata.pace_loss_percent).toBeGreaterThanOrEqual(0);
+  expect(metadata.reference_work_us).toBeGreaterThan(5);
   expect(metadata.windows).toBeGreaterThanOrEqual(3);
 });
 

@@ -1,11 +1,12 @@
 import type { SteadyState } from "@fleetmark/shared/result";
 import { bootstrapMedian, type MedianInterval } from "@fleetmark/shared/stats/bootstrap";
-import { median } from "@fleetmark/shared/stats/quantiles";
+import { median, quantile, sortNumbers } from "@fleetmark/shared/stats/quantiles";
 import type { Benchmark } from "../workloads/workload.js";
 import { runInChild } from "./child.js";
 import { readClock } from "./clock.js";
 import { type CoreLoads, chooseCore, listPinnableCores, readCoreLoads } from "./cores.js";
-import { hadToWait, listDisturbances } from "./disturbance.js";
+import { hadToWait, isPaceLost, listDisturbances } from "./disturbance.js";
+import { createPaceRecord, findPaceLoss } from "./pace.js";
 import type { Job, ProcessRun } from "./process-run.js";
 import { meetsGoal, planNextRun, type RepetitionLimits, type RunPlan } from "./repetition.js";
 import { classifySteadyState, countSettling } from "./steady-state.js";
@@ -28,6 +29,7 @@ export interface JudgedRun extends ProcessRun {
   /** The samples from the steady state on; all where there is no steady state. */
   readonly steady: Float64Array;
   readonly disturbed: boolean;
+  readonly disturbedWindows: number;
 }
 
 /** All that was measured of one benchmark. */
@@ -41,7 +43,7 @@ export interface Measurement {
   readonly durationS: number;
 }
 
-/** Share of the first run's samples that must lie in undisturbed windows for the run to count as undisturbed. */
+/** Share of a run's windows that may be disturbed in one that counts as undisturbed. */
 const mostDisturbedWindows = 0.2;
 
 /** A task of many samples per process needs three runs to tell runs apart; one of a single sample needs five. */
@@ -55,6 +57,8 @@ const plannedRuns = 4;
 export const unitOf = { repeat: "s", compare: "%", "first-call": "s", episode: "MB" } as const;
 
 let pinnable: readonly number[] | undefined;
+/** Of all that this process has measured. */
+const paces = createPaceRecord();
 
 /**
  * Measures a benchmark in fresh processes until the interval of its median is narrow enough or its budget is spent.
@@ -63,7 +67,7 @@ let pinnable: readonly number[] | undefined;
 export async function measureBenchmark(benchmark: Benchmark, options: MeasureOptions): Promise<Measurement> {
   const started = readClock();
   pinnable ??= listPinnableCores();
-  const made: JudgedRun[] = [];
+  let made: JudgedRun[] = [];
   const costs: number[] = [];
   let loads: CoreLoads = readCoreLoads();
   let plan: RunPlan | "stop" = {
@@ -80,7 +84,8 @@ export async function measureBenchmark(benchmark: Benchmark, options: MeasureOpt
     const { taskModule, seed } = options;
     const job: Job = { benchmark, taskModule, seed, ...plan, core, checkLeak: made.length === 0 };
     const run = judgeRun(await runInChild(job, { ...options, timeoutS: options.timeoutS ?? 60 + 3 * options.budgetS }));
-    made.push(run);
+    // What is full pace is known the better the more was measured.
+    made = [...made, run].map((each) => ({ ...each, ...judgeDisturbance(each, paces.fullS()) }));
     costs.push(readClock() - runStarted - run.timedS);
     const limits = run.kind === "repeat" || run.kind === "compare" ? manySamples : oneSample;
     const counted = chooseRuns(made, limits.fewestRuns);
@@ -108,8 +113,20 @@ export async function measureBenchmark(benchmark: Benchmark, options: MeasureOpt
 /** Judges a process run by its course and by what disturbed it. */
 export function judgeRun(run: ProcessRun): JudgedRun {
   const { verdict, start } = classifySteadyState(run.course);
-  const disturbed = listDisturbances(run.exposure).length > 0 || run.disturbedWindows > mostDisturbedWindows * run.windows;
-  return { ...run, verdict, steady: run.samples.slice(start), disturbed };
+  paces.note(run.windows.map(({ workS }) => workS));
+  return { ...run, verdict, steady: run.samples.slice(start), ...judgeDisturbance(run, paces.fullS()) };
+}
+
+/** Judges what disturbed a process run on a machine whose reference work takes `fullS` at full pace. */
+export function judgeDisturbance(
+  { exposure, windows }: Pick<ProcessRun, "exposure" | "windows">,
+  fullS: number,
+): Pick<JudgedRun, "exposure" | "disturbed" | "disturbedWindows"> {
+  const losses = windows.map(({ workS }) => findPaceLoss(workS, fullS));
+  const seen = { ...exposure, paceLoss: quantile(sortNumbers(losses), 1 - mostDisturbedWindows) };
+  const disturbedWindows = windows.filter(({ disturbed }, i) => disturbed || isPaceLost(losses[i])).length;
+  const disturbed = listDisturbances(seen).length > 0 || disturbedWindows > mostDisturbedWindows * windows.length;
+  return { exposure: seen, disturbed, disturbedWindows };
 }
 
 /** Counts the samples of a run's warm-up, by its change points or, where these passed over it, by its windows. */

@@ -93,9 +93,19 @@ function describeMachine(runs: readonly JudgedRun[]): Metadata {
     others_cores: typical((run) => run.exposure.others),
     memory_stall_percent: 100 * typical((run) => run.exposure.memoryStall),
     throttles: sum(runs, (run) => run.exposure.throttles),
-    windows: sum(runs, (run) => run.windows),
+    pace_loss_percent: 100 * typical((run) => run.exposure.paceLoss),
+    reference_work_us: 1e6 * typical((run) => median(run.windows.map(({ workS }) => workS))),
+    windows: sum(runs, (run) => run.windows.length),
     windows_disturbed: sum(runs, (run) => run.disturbedWindows),
   };
+}
+
+/** Says what disturbed runs, each of them disturbed; empty if there are none. */
+function describeDisturbance(runs: readonly JudgedRun[]): string {
+  if (runs.length === 0) return "";
+  // Some short disturbances may stay under the limits of the whole.
+  const windows = `disturbed in ${sum(runs, (run) => run.disturbedWindows)} of ${sum(runs, (run) => run.windows.length)} windows`;
+  return describeDisturbances(runs.map((run) => run.exposure)) || windows;
 }
 
 /** Returns the result of a measurement: the statistics of the steady samples of the runs that count. */
@@ -144,7 +154,7 @@ export function buildResult(measurement: Measurement, place: ResultPlace): Resul
     iterations_per_sample: iterationsPerSample,
     steady_state: worstVerdict(runs.map((run) => run.verdict)),
     conclusive: measurement.conclusive ? "yes" : "no",
-    disturbance: describeDisturbances(runs.filter((run) => run.disturbed).map((run) => run.exposure)),
+    disturbance: describeDisturbance(runs.filter((run) => run.disturbed)),
     ...summarize(runs.flatMap((run) => Array.from(run.steady))),
     median: interval.median,
     median_low: interval.low,

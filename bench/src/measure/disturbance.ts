@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { readClock } from "./clock.js";
 import { readText } from "./host.js";
+import { timeReferenceWork } from "./pace.js";
 
 /** Counters of the machine and of this process at one moment. A counter that this machine does not show is undefined. */
 export interface Snapshot {
@@ -18,6 +19,8 @@ export interface Snapshot {
   readonly throttles: number | undefined;
   readonly frequencyHz: number | undefined;
   readonly load: number | undefined;
+  /** Seconds that the reference work took. */
+  readonly workS: number;
 }
 
 /** What happened around the measured work between two snapshots. Shares are of the time between, `others` is in cores. */
@@ -30,6 +33,8 @@ export interface Exposure {
   readonly throttles: number;
   /** Share of its frequency that the core lost. */
   readonly slowdown: number;
+  /** Share of its full pace that the core lost, by the reference work. Known only to who knows the full pace: 0 from two snapshots alone. */
+  readonly paceLoss: number;
 }
 
 /** In what state the machine was before and after; undefined where it does not show it. */
@@ -41,7 +46,15 @@ export interface Conditions {
 }
 
 /** From where on each counts as a disturbance. */
-const limits: Exposure = { wait: 0.02, steal: 0.02, others: 0.25, memoryStall: 0.01, throttles: 1, slowdown: 0.1 };
+const limits: Exposure = {
+  wait: 0.02,
+  steal: 0.02,
+  others: 0.25,
+  memoryStall: 0.01,
+  throttles: 1,
+  slowdown: 0.1,
+  paceLoss: 0.12,
+};
 
 /** The kernel counts CPU time in /proc/stat in hundredths of a second on every architecture (USER_HZ, proc(5)). */
 const ticksPerSecond = 100;
@@ -75,8 +88,9 @@ function readThrottles(): number | undefined {
   return known.length === 0 ? undefined : known.reduce((sum, count) => sum + count, 0);
 }
 
-/** Takes a snapshot, in some tenths of a millisecond. Missing files are fine. */
+/** Takes a snapshot, in half a millisecond. Missing files are fine. */
 export function takeSnapshot(core: number | undefined): Snapshot {
+  const workS = timeReferenceWork();
   const cpu = parseCpuLine(readText("/proc/stat")?.split("\n", 1)[0] ?? "");
   const usage = process.cpuUsage();
   return {
@@ -90,6 +104,7 @@ export function takeSnapshot(core: number | undefined): Snapshot {
     throttles: readThrottles(),
     frequencyHz: readCounter(`/sys/devices/system/cpu/cpu${core ?? 0}/cpufreq/scaling_cur_freq`, /^(\d+)/, 1e3),
     load: readCounter("/proc/loadavg", /^(\S+)/, 1),
+    workS,
   };
 }
 
@@ -110,6 +125,7 @@ export function compareSnapshots(before: Snapshot, after: Snapshot): Exposure {
     memoryStall: share(grow("memoryStallS")),
     throttles: grow("throttles"),
     slowdown: Math.max(0, lost),
+    paceLoss: 0,
   };
 }
 
@@ -127,6 +143,26 @@ export function listDisturbances(exposure: Exposure): (keyof Exposure)[] {
   return (Object.keys(limits) as (keyof Exposure)[]).filter((key) => exposure[key] >= limits[key]);
 }
 
+/** What was seen of the machine around a stretch of samples. */
+export interface WindowSeen {
+  /** Whether a counter of the machine was past its limit. */
+  readonly disturbed: boolean;
+  /** Seconds that the reference work took, the longer of before and after. */
+  readonly workS: number;
+}
+
+export function lookBetween(before: Snapshot, after: Snapshot): WindowSeen {
+  return {
+    disturbed: listDisturbances(compareSnapshots(before, after)).length > 0,
+    workS: Math.max(before.workS, after.workS),
+  };
+}
+
+/** Whether so large a loss of pace counts as a disturbance. */
+export function isPaceLost(paceLoss: number): boolean {
+  return paceLoss >= limits.paceLoss;
+}
+
 /** Whether the main thread often stood ready without a core. */
 export function hadToWait(exposure: Exposure): boolean {
   return exposure.wait >= limits.wait;
@@ -139,6 +175,7 @@ const phrases: Readonly<Record<keyof Exposure, (amount: number) => string>> = {
   memoryStall: (share) => `memory pressure for ${formatPercent(share)} of the time`,
   throttles: (count) => `${count} thermal throttle events`,
   slowdown: (share) => `core frequency fell by ${formatPercent(share)}`,
+  paceLoss: (share) => `the core lost ${formatPercent(share)} of its pace`,
 };
 
 function formatPercent(share: number): string {

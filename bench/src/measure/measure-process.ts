@@ -2,6 +2,7 @@ import type { Task } from "../workloads/workload.js";
 import { measureClock } from "./clock.js";
 import { measureTask } from "./measure-task.js";
 import { collectGarbage, readResident } from "./memory.js";
+import { warmUpReferenceWork } from "./pace.js";
 import type { Job, ProcessRun } from "./process-run.js";
 import { sink } from "./sample.js";
 
@@ -16,6 +17,7 @@ export interface ProcessFacts {
 /** Measures a task in this process, and this process with it. */
 export async function measureProcess(task: Task, job: Job, { setupS, pinned, onTiming }: ProcessFacts): Promise<ProcessRun> {
   const clock = measureClock();
+  warmUpReferenceWork();
   const heapBeforeBytes = process.memoryUsage().heapUsed;
   await onTiming?.(true);
   const { gc, leak, metadata, ...measured } = await measureTask(task, job, clock);

@@ -2,7 +2,7 @@ import type { CompareTask, EpisodeTask, FirstCallTask, RepeatTask, Task } from "
 import { calibrate } from "./calibrate.js";
 import type { ClockFacts } from "./clock.js";
 import { timeQuad } from "./compare-tasks.js";
-import { compareSnapshots, listDisturbances, readConditions, takeSnapshot } from "./disturbance.js";
+import { compareSnapshots, lookBetween, readConditions, takeSnapshot } from "./disturbance.js";
 import { measureEpisode } from "./episode.js";
 import { measureFirstCall } from "./first-call.js";
 import { collectGarbage, type GcFigures, judgeLeak, type LeakVerdict, watchGc } from "./memory.js";
@@ -23,7 +23,6 @@ export type TaskMeasurement = Pick<
   | "exposure"
   | "conditions"
   | "windows"
-  | "disturbedWindows"
 > & { readonly gc: GcFigures; readonly leak: LeakVerdict | undefined };
 
 /** Share of the time limit that calibration may take: the upper bound of warm-up that is not sampled. */
@@ -133,7 +132,6 @@ async function measureOnce(job: Job, take: () => Promise<Once>): Promise<TaskMea
   const before = takeSnapshot(job.core);
   const { sample, iterations, metadata, gc } = await take();
   const after = takeSnapshot(job.core);
-  const exposure = compareSnapshots(before, after);
   const samples = Float64Array.of(sample);
   return {
     samples,
@@ -143,10 +141,9 @@ async function measureOnce(job: Job, take: () => Promise<Once>): Promise<TaskMea
     metadata,
     timedS: after.timeS - before.timeS,
     cpuS: after.ownS - before.ownS,
-    exposure,
+    exposure: compareSnapshots(before, after),
     conditions: readConditions(before, after),
-    windows: 1,
-    disturbedWindows: listDisturbances(exposure).length > 0 ? 1 : 0,
+    windows: [lookBetween(before, after)],
     gc,
     leak: undefined,
   };

@@ -1,7 +1,7 @@
 import type { Metadata } from "@fleetmark/shared/result";
 import type { Benchmark, Processed, Task } from "../workloads/workload.js";
 import type { ClockFacts } from "./clock.js";
-import type { Conditions, Exposure } from "./disturbance.js";
+import type { Conditions, Exposure, WindowSeen } from "./disturbance.js";
 import type { GcFigures, LeakVerdict } from "./memory.js";
 
 /** What a fresh process is to measure. */
@@ -44,8 +44,7 @@ export interface ProcessRun {
   readonly memory: MemoryFigures;
   readonly exposure: Exposure;
   readonly conditions: Conditions;
-  readonly windows: number;
-  readonly disturbedWindows: number;
+  readonly windows: readonly WindowSeen[];
   readonly pinned: boolean;
   /** Depends on all that the work returned. */
   readonly checksum: number;

@@ -3,10 +3,11 @@ import {
   type Conditions,
   compareSnapshots,
   type Exposure,
-  listDisturbances,
+  lookBetween,
   readConditions,
   type Snapshot,
   takeSnapshot,
+  type WindowSeen,
 } from "./disturbance.js";
 import type { Job } from "./process-run.js";
 
@@ -20,8 +21,7 @@ export interface SampledWindows {
   readonly cpuS: number;
   readonly exposure: Exposure;
   readonly conditions: Conditions;
-  readonly windows: number;
-  readonly disturbedWindows: number;
+  readonly windows: readonly WindowSeen[];
 }
 
 /** By how much the time limit may be passed for the sake of the fewest samples that say something. */
@@ -42,7 +42,8 @@ export async function sampleInWindows(
     return count >= job.samples || elapsedS >= (count < job.fewestSamples ? patience : 1) * job.limitS;
   };
   let before: Snapshot = first;
-  let [count, windows, disturbedWindows] = [0, 0, 0];
+  const windows: WindowSeen[] = [];
+  let count = 0;
   while (count === 0 || !isDue(count)) {
     const end = readClock() + windowS;
     do {
@@ -51,8 +52,7 @@ export async function sampleInWindows(
       count++;
     } while (!isDue(count) && readClock() < end);
     const after = takeSnapshot(job.core);
-    windows++;
-    if (listDisturbances(compareSnapshots(before, after)).length > 0) disturbedWindows++;
+    windows.push(lookBetween(before, after));
     before = after;
     await new Promise((resolve) => setImmediate(resolve));
   }
@@ -65,6 +65,5 @@ export async function sampleInWindows(
     exposure,
     conditions: readConditions(first, last),
     windows,
-    disturbedWindows,
   };
 }
