@@ -26,6 +26,9 @@ export interface EntryFacts extends Position {
 /** Before every batch. */
 export const origin: Position = { epochUs: 0, sequence: 0 };
 
+/** After every batch. */
+export const last: Position = { epochUs: Number.MAX_SAFE_INTEGER, sequence: 2 ** 48 };
+
 export function comparePositions(a: Position, b: Position): number {
   return a.epochUs - b.epochUs || a.sequence - b.sequence;
 }

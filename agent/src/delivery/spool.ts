@@ -6,13 +6,21 @@ import { addCount, type DeliveryCounts } from "./counts.js";
 import { DiskTrouble, tryDisk } from "./disk-trouble.js";
 import type { Chunk } from "./feed.js";
 import type { Fate, Parcel, Priority } from "./parcel.js";
+import { createSpoolBounds } from "./spool-bounds.js";
 import { createSpoolDisk, type SpoolDisk } from "./spool-disk.js";
-import { comparePositions, type Entry, type EntryFacts, namePosition, origin, type Position, readFacts } from "./spool-entry.js";
+import {
+  comparePositions,
+  type Entry,
+  type EntryFacts,
+  last,
+  namePosition,
+  origin,
+  type Position,
+  readFacts,
+} from "./spool-entry.js";
 import { lockSpool } from "./spool-lock.js";
 import { type Note, openNoteFile } from "./spool-note.js";
-
-/** Bytes in memory of what the disk can't take. */
-export const heldBytes = 4 * 2 ** 20;
+import { createSpoolTally, priorities } from "./spool-tally.js";
 
 /** Milliseconds: how long it may take to note on the disk that batches are gone, and between two tries with a failed disk. */
 const waits = { graves: 1000, retry: 2000 } as const;
@@ -20,8 +28,6 @@ const gravesAtOnce = 512;
 
 /** Bytes of a file of batches: small, because only whole files give their space back. */
 const segmentBounds = { least: 2 ** 16, most: 2 ** 20, perSpool: 32 } as const;
-
-const end: Position = { epochUs: Number.MAX_SAFE_INTEGER, sequence: 2 ** 48 };
 
 export interface SpoolOptions {
   readonly host: string;
@@ -72,12 +78,6 @@ export interface Spool {
   close(): Promise<{ batches: number; samples: number }>;
 }
 
-interface Tally {
-  batches: number;
-  bytes: number;
-  samples: number;
-}
-
 interface Waiting {
   readonly entry: Entry;
   readonly clock: ClockState;
@@ -85,14 +85,8 @@ interface Waiting {
   isReady: boolean;
 }
 
-const priorities = ["result", "telemetry"] as const;
-/** What goes first when something must go. */
-const sacrifices = ["telemetry", "result"] as const;
-
 const isLater = (a: ClockState, b: ClockState): boolean =>
   a.generation === b.generation ? a.lastUs > b.lastUs : a.generation > b.generation;
-
-const emptyTally = (): Tally => ({ batches: 0, bytes: 0, samples: 0 });
 
 /**
  * Opens the spool in a folder, which is made if it is not there. What it holds is kept as far as it can be read.
@@ -114,16 +108,13 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
 
 async function openLockedSpool(options: SpoolOptions, unlock: () => Promise<void>): Promise<Spool> {
   const { host, dir, maxBytes, maxAge, logger, counts, onReady, onGone } = options;
-  /** All that is alive, on the disk or not. */
-  const tallies: Record<Priority, Tally> = { result: emptyTally(), telemetry: emptyTally() };
+  const tally = createSpoolTally();
   /** Not on the disk yet, in order. */
   let waiting: Waiting[] = [];
   /** Names of those that a write under way carries. */
   let writing: ReadonlySet<string> = new Set();
   /** Gone, but the disk does not know yet. */
   let graves: EntryFacts[] = [];
-  /** The oldest that is alive, where it is known. */
-  const oldest: Record<Priority, EntryFacts | undefined> = { result: undefined, telemetry: undefined };
   const hosts = new Map<number, string>();
   let epochUs = 0;
   let clock: ClockState = { lastUs: 0, generation: 0 };
@@ -135,18 +126,13 @@ async function openLockedSpool(options: SpoolOptions, unlock: () => Promise<void
   let trouble: DiskTrouble | undefined;
   let timer: { readonly at: number; readonly handle: NodeJS.Timeout } | undefined;
   let tail: Promise<unknown> = Promise.resolve();
-  let toldFullAt = Number.NEGATIVE_INFINITY;
 
   const noteFile = openNoteFile(dir);
   const segmentBytes = Math.min(segmentBounds.most, Math.max(segmentBounds.least, maxBytes / segmentBounds.perSpool));
   const disk: SpoolDisk = createSpoolDisk({
     ...{ dir, segmentBytes, quarantineBytes: Math.max(segmentBytes, maxBytes / 4) },
     onLost(priority, lost) {
-      const total = tallies[priority];
-      total.batches = Math.max(0, total.batches - lost.batches);
-      total.samples = Math.max(0, total.samples - lost.samples);
-      total.bytes = Math.max(0, total.bytes - lost.bytes);
-      oldest[priority] = undefined;
+      tally.lose(priority, lost);
       noteLost(lost.batches, lost.samples);
     },
   });
@@ -157,16 +143,6 @@ async function openLockedSpool(options: SpoolOptions, unlock: () => Promise<void
     tail = result.catch(() => {});
     return result;
   };
-
-  const tally = ({ priority, samples, size }: EntryFacts, sign: 1 | -1): void => {
-    const total = tallies[priority];
-    // What was lost on the disk may still be acknowledged, if it had been sent before.
-    total.batches = Math.max(0, total.batches + sign);
-    total.bytes = Math.max(0, total.bytes + sign * size);
-    total.samples = Math.max(0, total.samples + sign * samples);
-  };
-
-  const sum = (key: keyof Tally): number => tallies.result[key] + tallies.telemetry[key];
 
   /** Lets a batch go that is alive. */
   const doom = (facts: EntryFacts, fate: Fate): void => {
@@ -179,11 +155,14 @@ async function openLockedSpool(options: SpoolOptions, unlock: () => Promise<void
       if (graves.length >= gravesAtOnce) schedule();
       else wakeWithin(waits.graves);
     }
-    tally(facts, -1);
-    const first = oldest[facts.priority];
-    if (first !== undefined && comparePositions(first, facts) === 0) oldest[facts.priority] = undefined;
+    tally.remove(facts);
     onGone(facts, fate);
   };
+
+  const bounds = createSpoolBounds({
+    ...{ disk, tally, maxBytes, maxAge, logger, readBytes: segmentBytes, giveUp: doom },
+    listWaiting: () => waiting.map(({ entry }) => entry),
+  });
 
   function noteLost(batches: number, samples: number): void {
     counts.quarantined += batches;
@@ -203,56 +182,12 @@ async function openLockedSpool(options: SpoolOptions, unlock: () => Promise<void
     if (unready.length > 0) onReady(unready.map(({ entry }) => entry));
   };
 
-  /** Gives up what is alive on the disk, in order, until `enough`. */
-  const sacrifice = async (priority: Priority, fate: Fate, enough: (facts: EntryFacts) => boolean): Promise<void> => {
-    for (let after = origin; ; ) {
-      const entries = await disk.read(priority, after, end, segmentBytes);
-      for (const facts of entries.map(readFacts)) {
-        if (enough(facts)) return;
-        doom(facts, fate);
-        after = facts;
-      }
-      if (entries.length === 0) return;
-    }
-  };
-
-  const sacrificeWaiting = (priority: Priority, fate: Fate, enough: () => boolean): void => {
-    for (const { entry } of [...waiting]) {
-      if (enough()) return;
-      if (entry.priority === priority) doom(readFacts(entry), fate);
-    }
-  };
-
-  const makeRoom = async (): Promise<void> => {
-    const enough = (): boolean => sum("bytes") <= maxBytes;
-    if (enough()) return;
-    const before = sum("samples");
-    for (const priority of sacrifices) {
-      if (!enough()) await sacrifice(priority, "SPOOL_FULL", enough);
-      sacrificeWaiting(priority, "SPOOL_FULL", enough);
-    }
-    if (performance.now() - toldFullAt < 60_000) return;
-    toldFullAt = performance.now();
-    logger.warn({ event: "spool_full", code: "SPOOL_FULL", samples: before - sum("samples"), limit: maxBytes });
-  };
-
-  const dropOld = async (): Promise<void> => {
-    const earliestMs = nowMs - maxAge * 1000;
-    for (const priority of priorities) {
-      const first = oldest[priority];
-      if (first === undefined || first.putMs >= earliestMs) continue;
-      const before = sum("samples");
-      await sacrifice(priority, "SPOOL_TOO_OLD", ({ putMs }) => putMs >= earliestMs);
-      logger.warn({ event: "spool_too_old", code: "SPOOL_TOO_OLD", samples: before - sum("samples"), max_age_s: maxAge });
-    }
-  };
-
   const findOldest = async (): Promise<void> => {
     for (const priority of priorities) {
-      if (oldest[priority] !== undefined || tallies[priority].batches === 0) continue;
-      const [onDisk] = await disk.read(priority, origin, end, 1);
+      if (tally.findOldest(priority) !== undefined || tally.isEmpty(priority)) continue;
+      const [onDisk] = await disk.read(priority, origin, last, 1);
       const first = onDisk ?? waiting.find(({ entry }) => entry.priority === priority)?.entry;
-      if (first !== undefined) oldest[priority] = readFacts(first);
+      if (first !== undefined) tally.setOldest(readFacts(first));
     }
   };
 
@@ -272,8 +207,8 @@ async function openLockedSpool(options: SpoolOptions, unlock: () => Promise<void
     for (const each of group) if (!alive.has(each)) disk.markGone(readFacts(each.entry));
     const written = new Set(group);
     waiting = waiting.filter((each) => !written.has(each));
-    const last = group[group.length - 1].entry.id;
-    if (comparePositions(last, lastKept) > 0) lastKept = last;
+    const { id } = group[group.length - 1].entry;
+    if (comparePositions(id, lastKept) > 0) lastKept = id;
     ready(group.filter((each) => alive.has(each)));
   };
 
@@ -290,9 +225,7 @@ async function openLockedSpool(options: SpoolOptions, unlock: () => Promise<void
 
   /** Makes do without the disk. */
   const hold = (fate: Fate): void => {
-    const limit = Math.min(heldBytes, maxBytes);
-    const enough = (): boolean => waiting.reduce((bytes, { entry }) => bytes + entry.bytes.length, 0) <= limit;
-    if (!enough()) for (const priority of sacrifices) sacrificeWaiting(priority, fate, enough);
+    bounds.trimWaiting(fate);
     ready(waiting);
     wakeWithin(waits.retry);
   };
@@ -315,8 +248,8 @@ async function openLockedSpool(options: SpoolOptions, unlock: () => Promise<void
       }
     };
     // What frees space comes first, and what of it fails does not keep the rest from being done.
-    await attempt(dropOld);
-    await attempt(makeRoom);
+    await attempt(() => bounds.dropOld(nowMs));
+    await attempt(bounds.makeRoom);
     await attempt(() => disk.sweep(() => writeNote(true)));
     for (const priority of priorities) await attempt(() => append(priority));
     if (graves.length > 0) await attempt(bury);
@@ -388,8 +321,7 @@ async function openLockedSpool(options: SpoolOptions, unlock: () => Promise<void
     const found = await disk.load(({ id, samples, putMs, bytes, clock: stamped }, priority) => {
       const { epochUs: epoch, sequence } = id;
       const facts = { priority, epochUs: epoch, sequence, samples, putMs, size: bytes.length };
-      tally(facts, 1);
-      oldest[priority] ??= facts;
+      tally.add(facts);
       hosts.set(epoch, id.host);
       highestEpochUs = Math.max(highestEpochUs, epoch);
       if (isLater(stamped, clock)) clock = stamped;
@@ -413,7 +345,7 @@ async function openLockedSpool(options: SpoolOptions, unlock: () => Promise<void
       noteFile.close();
       await unlock();
     });
-    return { batches: sum("batches"), samples: sum("samples") };
+    return { batches: tally.sum("batches"), samples: tally.sum("samples") };
   };
   let closed: ReturnType<typeof close> | undefined;
 
@@ -432,25 +364,23 @@ async function openLockedSpool(options: SpoolOptions, unlock: () => Promise<void
     clockBefore,
     limitBytes: maxBytes,
     get batches() {
-      return sum("batches");
+      return tally.sum("batches");
     },
     get bytes() {
-      return sum("bytes");
+      return tally.sum("bytes");
     },
     get samples() {
-      return sum("samples");
+      return tally.sum("samples");
     },
     get oldestPutMs() {
-      const known = priorities.flatMap((priority) => oldest[priority]?.putMs ?? []);
+      const known = priorities.flatMap((priority) => tally.findOldest(priority)?.putMs ?? []);
       return known.length === 0 ? undefined : Math.min(...known);
     },
     put(parcel, after, wallMs) {
       clock = after;
       nowMs = wallMs;
       const entry = { ...parcel, putMs: wallMs };
-      const facts = readFacts(entry);
-      if (tallies[entry.priority].batches === 0) oldest[entry.priority] = facts;
-      tally(facts, 1);
+      tally.add(readFacts(entry));
       waiting.push({ entry, clock: after, isReady: false });
       schedule();
     },
