@@ -13,6 +13,7 @@ import type { Series } from "@fleetmark/shared/series";
 import { addStoredSeries, createSeriesFinder, type SeriesIndex, type StoredSeries } from "./series-index.js";
 import type { Samples } from "./store.js";
 import { rememberBatch, type StoredBatches, selectNew } from "./stored-batches.js";
+import { commit } from "./transaction.js";
 
 /** What the only writer of a data file knows of it. It changes only after a commit. */
 export interface WriterState {
@@ -40,7 +41,7 @@ interface Identified {
 function identifySeries(index: SeriesIndex, batches: readonly Samples[]): Identified {
   const finder = createSeriesFinder(index);
   const added: StoredSeries[] = [];
-  const firstNew = index.byId.size + 1;
+  const firstNew = index.byId.length;
   const identify = (series: Series): number => {
     const found = finder.find(series);
     if (found !== undefined) return found.id;
@@ -212,15 +213,7 @@ export async function commitBatches(
   const fresh = selectNew(state.stored, batches);
   if (fresh.length === 0) return [];
   const group = { ...identifySeries(state.index, fresh), batches: fresh, receivedUs };
-  await connection.run("BEGIN");
-  try {
-    await appendAll(connection, group);
-    await connection.run("COMMIT");
-  } catch (thrown) {
-    // A failed COMMIT has ended the transaction already; then there is nothing left to roll back.
-    await connection.run("ROLLBACK").catch(() => {});
-    throw thrown;
-  }
+  await commit(connection, () => appendAll(connection, group));
   for (const series of group.added) addStoredSeries(state.index, series);
   for (const { id } of fresh) rememberBatch(state.stored, id);
   return fresh;

@@ -4,6 +4,7 @@ import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { pointToResult, pointToRun, type Result } from "@fleetmark/shared/result";
 import type { Series } from "@fleetmark/shared/series";
 import { readClockUs } from "../clock.js";
+import { loadStoredBatches, selectRanges } from "./batch-table.js";
 import { commitBatches, type WriterState } from "./commit.js";
 import { type DataFile, explainOpenFailure, openDataFile } from "./data-file.js";
 import { overwritePart, readParts } from "./parts.js";
@@ -21,7 +22,6 @@ import { deliveryMeasurement, keepAll, type Retention } from "./retention.js";
 import { retainData } from "./roll-up.js";
 import { addStoredSeries, createSeriesIndex, findSeries, numberSeries, type SeriesIndex } from "./series-index.js";
 import type { HostRecord, Part, ResultFilter, Retained, Store, StoreReader } from "./store.js";
-import { rememberRange, type StoredBatches } from "./stored-batches.js";
 
 /** Asks on a connection of its own, which sees what was committed when each statement began. */
 type Query = <T>(ask: (connection: DuckDBConnection) => Promise<T>) => Promise<T>;
@@ -50,20 +50,6 @@ async function loadIndex(connection: DuckDBConnection): Promise<SeriesIndex> {
   return index;
 }
 
-/** Loads the ids of all stored batches as ranges: consecutive sequences differ from their row number by the same amount. */
-async function loadStoredBatches(connection: DuckDBConnection): Promise<StoredBatches> {
-  const stored: StoredBatches = new Map();
-  const rows = await connection.runAndReadAll(
-    `SELECT host, epoch_us, min(sequence) AS first, max(sequence)
-     FROM (SELECT *, sequence - row_number() OVER (PARTITION BY host, epoch_us ORDER BY sequence) AS island FROM batches)
-     GROUP BY host, epoch_us, island ORDER BY host, epoch_us, first`,
-  );
-  for (const [host, epoch, first, last] of rows.getRowsJS()) {
-    rememberRange(stored, host as string, Number(epoch), [Number(first), Number(last)]);
-  }
-  return stored;
-}
-
 async function readLatestResults(connection: DuckDBConnection, index: SeriesIndex, filter: ResultFilter): Promise<Result[]> {
   const { host, suite, category, benchmark } = filter;
   const series = findSeries(index, "benchmark", "median", { host, suite, category, benchmark });
@@ -75,9 +61,10 @@ async function readLatestResults(connection: DuckDBConnection, index: SeriesInde
   return readRecords(await readPoints(connection, index, "benchmark", [...latest.values()]), pointToResult);
 }
 
-async function readHosts(connection: DuckDBConnection, index: SeriesIndex): Promise<HostRecord[]> {
+async function readHosts(connection: DuckDBConnection, index: SeriesIndex, version: number): Promise<HostRecord[]> {
   const moments = await readLatestMoments(connection, index, "texts", findSeries(index, "agent", "version", {}));
-  const seen = (await connection.runAndReadAll("SELECT host, max(received_us) FROM batches GROUP BY host")).getRowsJS();
+  const ranges = selectRanges(version);
+  const seen = (await connection.runAndReadAll(`SELECT host, max(received_us) FROM (${ranges}) GROUP BY host`)).getRowsJS();
   const lastSeen = new Map(seen.map(([host, timeUs]) => [host as string, Number(timeUs)]));
   for (const [host, timeUs] of await readBroughtDeliveries(connection, index)) {
     lastSeen.set(host, Math.max(timeUs, lastSeen.get(host) ?? 0));
@@ -118,7 +105,7 @@ function createReader(file: () => DataFile, index: () => SeriesIndex, close: () 
         );
         return readRecords(await readPoints(connection, index(), "run", moments), pointToRun);
       }),
-    hosts: () => query((connection) => readHosts(connection, index())),
+    hosts: () => query((connection) => readHosts(connection, index(), file().version)),
     listSeries: async (measurement): Promise<Series[]> => {
       const { byMeasurement } = index();
       const series = measurement === undefined ? [...byMeasurement.values()].flat() : (byMeasurement.get(measurement) ?? []);
@@ -164,7 +151,11 @@ async function loadFile<T>(file: DataFile, load: (connection: DuckDBConnection) 
 async function openForWriting(dataDir: string): Promise<OpenFile> {
   const file = await openDataFile(dataDir, { readOnly: false });
   return loadFile(file, async (connection) => {
-    return { file, connection, state: { index: await loadIndex(connection), stored: await loadStoredBatches(connection) } };
+    return {
+      file,
+      connection,
+      state: { index: await loadIndex(connection), stored: await loadStoredBatches(connection, file.version) },
+    };
   });
 }
 

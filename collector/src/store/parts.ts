@@ -1,12 +1,13 @@
 import { BIGINT, DOUBLE, type DuckDBConnection, type DuckDBValue, INTEGER, VARCHAR } from "@duckdb/node-api";
 import type { Columns } from "@fleetmark/shared/batch";
 import { canonicalTags, type Series } from "@fleetmark/shared/series";
+import { selectRanges } from "./batch-table.js";
 import { appendRows, appendSeries, collectRows, type WriterState } from "./commit.js";
 import { deliveryMeasurement, hourlyFields, hourUs } from "./retention.js";
-import { commit } from "./roll-up.js";
 import { emptyColumns } from "./samples.js";
 import { addStoredSeries, type SeriesIndex, type StoredSeries } from "./series-index.js";
 import { aggregates, type Part, type PartFilter, type Samples } from "./store.js";
+import { commit } from "./transaction.js";
 
 /** Moving what a data file holds. */
 
@@ -73,7 +74,7 @@ async function readSamples(
   const series: Series[] = [];
   const numbers = new Map<number, number>();
   const number = (id: number): number | undefined => {
-    const stored = index.byId.get(id) as StoredSeries;
+    const stored = index.byId[id] as StoredSeries;
     if (!isWanted(stored)) return undefined;
     const known = numbers.get(id) ?? series.push(stored) - 1;
     numbers.set(id, known);
@@ -108,7 +109,7 @@ async function readHours(
   const numbers = emptyColumns<number>();
   const first = new Map<number, number>();
   for (const [id, timeUs, ...values] of rows as number[][]) {
-    const stored = index.byId.get(id) as StoredSeries;
+    const stored = index.byId[id] as StoredSeries;
     if (!isWanted(stored)) continue;
     let at = first.get(id);
     if (at === undefined) {
@@ -128,10 +129,10 @@ async function readHours(
 const columnOf = { mean: "mean", min: "min", max: "max", last: "last", count: "samples", p50: "p50", p95: "p95" } as const;
 
 /** When each host was last heard of, as a server keeps it: what batches tell here. */
-async function readDeliveries(connection: DuckDBConnection, { fromUs, toUs }: PartFilter): Promise<Part> {
+async function readDeliveries(connection: DuckDBConnection, { fromUs, toUs }: PartFilter, version: number): Promise<Part> {
   const rows = await readRows(
     connection,
-    `SELECT host, CAST(max(received_us) AS DOUBLE) AS received FROM batches WHERE host <> '' GROUP BY host
+    `SELECT host, CAST(max(received_us) AS DOUBLE) AS received FROM (${selectRanges(version)}) WHERE host <> '' GROUP BY host
      HAVING received // ${hourUs} * ${hourUs} >= $from AND received // ${hourUs} * ${hourUs} < $to ORDER BY host`,
     { from: fromUs, to: toUs },
   );
@@ -162,7 +163,7 @@ export async function* readParts(
   try {
     const hours = version < 2 ? [] : await findWindows(connection, ["hours"], filter);
     for (const window of hours) yield await readHours(connection, index, isWanted, window);
-    if (wants(deliveryMeasurement)) yield await readDeliveries(connection, filter);
+    if (wants(deliveryMeasurement)) yield await readDeliveries(connection, filter, version);
     for (const window of await findWindows(connection, ["numbers", "texts"], filter)) {
       yield await readSamples(connection, index, isWanted, window);
     }

@@ -72,7 +72,7 @@ async function readBuckets(
   checkPoints(rows.length, query);
   const histories = new Map<number, SeriesHistory>();
   for (const [id, timeUs, value] of rows) {
-    const stored = index.byId.get(id as number) as StoredSeries;
+    const stored = index.byId[id as number] as StoredSeries;
     const history = histories.get(stored.id) ?? { tags: stored.tags, points: [] };
     history.points.push([Number(timeUs), value as number]);
     histories.set(stored.id, history);
@@ -107,7 +107,7 @@ export async function readHistory(
 
 function toMoments(index: SeriesIndex, rows: readonly unknown[][]): Moment[] {
   return rows.map(([id, timeUs]) => ({
-    tagsText: (index.byId.get(id as number) as StoredSeries).tagsText,
+    tagsText: (index.byId[id as number] as StoredSeries).tagsText,
     timeUs: Number(timeUs),
   }));
 }
@@ -187,7 +187,7 @@ export async function readPoints(
       values,
     );
     for (const [id, time, value] of rows) {
-      const { tags, tagsText, field } = index.byId.get(id as number) as StoredSeries;
+      const { tags, tagsText, field } = index.byId[id as number] as StoredSeries;
       const timeUs = Number(time);
       const key = `${timeUs} ${tagsText}`;
       const point = points.get(key) ?? { measurement, tags, timeUs, fields: {} };

@@ -149,8 +149,8 @@ describe("what is past its time in a data file", () => {
     await store.close();
     const instance = await DuckDBInstance.create(join(directory, "fleetmark.duckdb"));
     const connection = await instance.connect();
-    for (const sql of ["DROP TABLE hours", "DROP TABLE horizon", "DELETE FROM meta WHERE schema_version = 2"])
-      await connection.run(sql);
+    for (const table of ["hours", "horizon", "batch_ranges"]) await connection.run(`DROP TABLE ${table}`);
+    await connection.run("DELETE FROM meta WHERE schema_version > 1");
     connection.closeSync();
     instance.closeSync();
     const ask = async (reader: StoreReader) =>

@@ -1,7 +1,9 @@
 import { BIGINT, type DuckDBConnection, DuckDBListType, DuckDBListValue, type DuckDBValue, INTEGER } from "@duckdb/node-api";
+import { gatherBatches } from "./batch-table.js";
 import { findHorizonUs, hourUs, isKeptWhole, type Retention } from "./retention.js";
 import type { SeriesIndex } from "./series-index.js";
 import type { Retained } from "./store.js";
+import { commit } from "./transaction.js";
 
 /** Hours of samples that one transaction rolls up: exact percentiles hold all of a transaction's samples in memory. */
 const groupSamples = 2_000_000;
@@ -65,20 +67,11 @@ async function findGroups(connection: DuckDBConnection, kept: DuckDBListValue, h
   return groups;
 }
 
-export async function commit(connection: DuckDBConnection, act: () => Promise<void>): Promise<void> {
-  await connection.run("BEGIN");
-  try {
-    await act();
-    await connection.run("COMMIT");
-  } catch (thrown) {
-    await connection.run("ROLLBACK").catch(() => {});
-    throw thrown;
-  }
-}
-
 /** Lists the series of which samples of a kind are kept as long as records. */
 function listKept(index: SeriesIndex, kind: "numbers" | "texts"): DuckDBListValue {
-  return new DuckDBListValue([...index.byId.values()].filter((series) => isKeptWhole(series, kind)).map(({ id }) => id));
+  return new DuckDBListValue(
+    index.byId.flatMap((series) => (series !== undefined && isKeptWhole(series, kind) ? [series.id] : [])),
+  );
 }
 
 /** Drops what is older than so long, of the series that are kept whole or of all. */
@@ -136,5 +129,7 @@ export async function retainData(
     await texts("DELETE FROM texts WHERE time_us < $to AND series_id NOT IN (SELECT unnest($kept))", { to: BigInt(horizonUs) });
     await run("UPDATE horizon SET time_us = greatest(time_us, $to)", { to: BigInt(horizonUs) });
   });
-  return { ...(await dropOld(connection, index, retention, nowUs)), samples_rolled_up: samples };
+  const dropped = await dropOld(connection, index, retention, nowUs);
+  await gatherBatches(connection, nowUs);
+  return { ...dropped, samples_rolled_up: samples };
 }

@@ -2,7 +2,7 @@ import type { DuckDBInstance } from "@duckdb/node-api";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 
 /** Raised with every change to the tables; a file of a higher version is left alone. */
-export const schemaVersion = 2;
+export const schemaVersion = 3;
 
 /**
  * No table has an index: they are kept unique by their only writer, which knows every series and batch id. An index over samples
@@ -20,7 +20,8 @@ const firstStatements = [
 
 /**
  * What has come since, by the version that it leads to. `hours` holds what is left of samples that are past their time; `horizon` the hour
- * before which samples of telemetry have gone there.
+ * before which samples of telemetry have gone there. `batch_ranges` holds what is left of `batches` of former days: sequences that follow on
+ * each other, and when the last of them was received.
  */
 const upgrades: readonly (readonly string[])[] = [
   [
@@ -29,6 +30,11 @@ const upgrades: readonly (readonly string[])[] = [
     "CREATE TABLE horizon (time_us BIGINT NOT NULL)",
     "INSERT INTO horizon VALUES (0)",
     "INSERT INTO meta VALUES (2)",
+  ],
+  [
+    `CREATE TABLE batch_ranges (host VARCHAR NOT NULL, epoch_us BIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL,
+     received_us BIGINT NOT NULL)`,
+    "INSERT INTO meta VALUES (3)",
   ],
 ];
 

@@ -15,7 +15,8 @@ type Siblings = Map<string, StoredSeries>;
  * their tags, and all share the names, of which there are few.
  */
 export interface SeriesIndex {
-  readonly byId: Map<number, StoredSeries>;
+  /** By number, of which 0 is none: the length is the next number. */
+  readonly byId: (StoredSeries | undefined)[];
   readonly byMeasurement: Map<string, StoredSeries[]>;
   /** By measurement and tags. */
   readonly siblings: Map<string, Siblings>;
@@ -25,7 +26,7 @@ export interface SeriesIndex {
 }
 
 export function createSeriesIndex(): SeriesIndex {
-  return { byId: new Map(), byMeasurement: new Map(), siblings: new Map(), names: new Map(), byDictionary: new WeakMap() };
+  return { byId: [undefined], byMeasurement: new Map(), siblings: new Map(), names: new Map(), byDictionary: new WeakMap() };
 }
 
 function nameSiblings(measurement: string, tagsText: string): string {
@@ -47,7 +48,7 @@ export function addStoredSeries(index: SeriesIndex, series: StoredSeries): void 
   const field = share(series.field);
   const stored = { id: series.id, measurement: share(series.measurement), field, tags, tagsText };
   siblings.set(field, stored);
-  index.byId.set(stored.id, stored);
+  index.byId[stored.id] = stored;
   const ofMeasurement = index.byMeasurement.get(stored.measurement);
   if (ofMeasurement === undefined) index.byMeasurement.set(stored.measurement, [stored]);
   else ofMeasurement.push(stored);
