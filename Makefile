@@ -108,7 +108,7 @@ bench-store: build servers ## Measure writing and asking, on InfluxDB and on Duc
 	@node test/run.mjs test/store/bench.ts $(ARGS)
 
 .PHONY: bench-ingest
-bench-ingest: build servers ## Measure ingest over both links into both stores, beside vmagent and the InfluxDB client (ARGS="--json"; ten minutes)
+bench-ingest: build servers ## Measure ingest over both links into both stores, beside vmagent and the InfluxDB client (ARGS="--json"; a quarter of an hour)
 	@node test/dist/load/bench-ingest.js $(ARGS)
 
 .PHONY: soak

@@ -14,7 +14,7 @@ import type { GeneratorOptions, GeneratorOutcome } from "./ingest-generator.js";
 
 /**
  * Measures how fast samples come in and what that costs each process, over both links and into both stores, beside the raw InfluxDB client
- * and vmagent; then one collector with a large fleet. `--json` prints one document.
+ * and vmagent; then one collector with a large fleet. `--json` prints one document; `--repeats 0` measures the large fleets alone.
  */
 
 const { values } = parseArgs({
@@ -23,7 +23,9 @@ const { values } = parseArgs({
     samples: { type: "string", default: "2000000" },
     repeats: { type: "string", default: "3" },
     hosts: { type: "string", default: "10000" },
-    seconds: { type: "string", default: "120" },
+    seconds: { type: "string", default: "90" },
+    links: { type: "string", default: "grpc,nats" },
+    stores: { type: "string", default: "duckdb,influxdb" },
   },
 });
 const samplesWanted = Number(values.samples);
@@ -277,9 +279,12 @@ function summarize(rows: readonly Row[]) {
   };
 }
 
-/** One collector with a large fleet: each host has a connection of its own and sends 50 fields every ten seconds. */
-async function measureFleet(store: "duckdb" | "influxdb", hosts: number, forS: number) {
-  const bench = await startBench("grpc", store);
+/**
+ * One collector with a large fleet, of which each host sends 50 fields every ten seconds: over gRPC on a connection of its own; over NATS the
+ * collector has one connection however many agents there are, and so has the generator.
+ */
+async function measureFleet(link: "grpc" | "nats", store: "duckdb" | "influxdb", hosts: number, forS: number) {
+  const bench = await startBench(link, store);
   let most = 0;
   const watch = setInterval(() => {
     most = Math.max(most, readRssMb(bench.collector.pid ?? 0, "VmRSS"));
@@ -288,7 +293,7 @@ async function measureFleet(store: "duckdb" | "influxdb", hosts: number, forS: n
   clearInterval(watch);
   await stopAll();
   return {
-    store,
+    way: `${link} → ${store}`,
     hosts,
     seconds: forS,
     samples: outcome.samples,
@@ -300,12 +305,18 @@ async function measureFleet(store: "duckdb" | "influxdb", hosts: number, forS: n
 }
 
 try {
-  const ways: (() => Promise<Row | undefined>)[] = [() => measureLink("grpc", "duckdb")];
   const hasInflux = findServer("influxd") !== undefined;
   const hasNats = findServer("nats-server") !== undefined;
-  if (hasInflux) ways.push(() => measureLink("grpc", "influxdb"));
-  if (hasNats) ways.push(() => measureLink("nats", "duckdb"));
-  if (hasNats && hasInflux) ways.push(() => measureLink("nats", "influxdb"));
+  const links = (["grpc", "nats"] as const).filter((link) => values.links.includes(link) && (link === "grpc" || hasNats));
+  const stores = (["duckdb", "influxdb"] as const).filter(
+    (store) => values.stores.includes(store) && (store === "duckdb" || hasInflux),
+  );
+  const pairs = links.flatMap((link) => stores.map((store) => ({ link, store })));
+  const ways: (() => Promise<Row | undefined>)[] = pairs.map(
+    ({ link, store }) =>
+      () =>
+        measureLink(link, store),
+  );
   if (hasInflux) ways.push(measureClient);
   ways.push(measureVmagent);
   const measured = ways.map((): Row[] => []);
@@ -320,9 +331,9 @@ try {
   }
   const rows = measured.filter((list) => list.length > 0).map(summarize);
   const fleets = [];
-  for (const store of hasInflux ? (["duckdb", "influxdb"] as const) : (["duckdb"] as const)) {
-    say(`${values.hosts} hosts into ${store}`);
-    fleets.push(await measureFleet(store, Number(values.hosts), Number(values.seconds)));
+  for (const { link, store } of pairs) {
+    say(`${values.hosts} hosts, ${link} → ${store}`);
+    fleets.push(await measureFleet(link, store, Number(values.hosts), Number(values.seconds)));
   }
   const hardware = {
     cpu: cpus()[0].model,

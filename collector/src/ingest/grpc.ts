@@ -30,6 +30,8 @@ function createServer(limits: IngestLimits): Server {
     "grpc.max_receive_message_length": limits.max_batch_bytes * frameAllowance,
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 10_000,
+    // Its statistics of every connection would cost more memory than all we know of an agent.
+    "grpc.enable_channelz": 0,
   });
 }
 
