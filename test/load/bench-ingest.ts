@@ -299,6 +299,7 @@ async function measureFleet(link: "grpc" | "nats", store: "duckdb" | "influxdb",
     samples: outcome.samples,
     rss_mb_most: Math.round(most),
     latency_ms: outcome.latencyMs,
+    arrival_latency_ms: outcome.arrivalMs,
     cpu_us_per_sample: Object.fromEntries(Object.entries(cpuUs).map(([name, us]) => [name, Math.round(1000 * us) / 1000])),
     collector_cores: Math.round((cpuUs.collector * outcome.samples) / outcome.seconds / 1e4) / 100,
   };

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
@@ -86,6 +87,34 @@ describe("the writer", () => {
     expect(groups.flat()).toEqual([...Array.from({ length: 40 }, (_, i) => i + 1), 40]);
     expect((await metrics.batchesRepeated.get()).values[0].value).toBe(1);
     expect(await countRows(store)).toBe(40);
+    await store.close();
+  });
+
+  it("writes at once after a pause, then every tenth of a second, and at once again when it is closed", async () => {
+    const store = await openStore(makeDirectory());
+    const times: number[] = [];
+    const recording: Store = {
+      ...store,
+      write: (batches, receivedUs) => {
+        times.push(performance.now());
+        return store.write(batches, receivedUs);
+      },
+    };
+    const writer = createWriter(recording, createMetrics(), logger);
+    let acknowledged = 0;
+    const began = performance.now();
+    for (let sequence = 1; sequence <= 60; sequence++) {
+      writer.enqueue(buildBatch(sequence, [cpu(sequence)]), 100, () => acknowledged++);
+      await delay(5);
+    }
+    const most = Math.floor((performance.now() - began) / 100) + 1;
+    expect(times[0] - began).toBeLessThan(50);
+    expect(times.length).toBeGreaterThan(1);
+    expect(times.length).toBeLessThanOrEqual(most);
+    // A timer may fire a millisecond early.
+    for (let i = 1; i < times.length; i++) expect(times[i] - times[i - 1]).toBeGreaterThan(97);
+    await writer.close(5000);
+    expect(acknowledged).toBe(60);
     await store.close();
   });
 

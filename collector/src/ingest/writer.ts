@@ -5,7 +5,10 @@ import { readClockUs } from "../clock.js";
 import type { Metrics } from "../metrics.js";
 import { type Store, StoreBusy } from "../store/store.js";
 
-/** Gathers what arrives while the store commits into the next transaction: group commit. */
+/**
+ * Gathers what arrives while the store commits, and for a tenth of a second, into the next transaction: group commit. A transaction
+ * costs as much as thousands of samples; the first after a pause waits for nothing.
+ */
 export interface Writer {
   /** Queues a batch; `onCommitted` is called once it is durable, and never if that does not come to pass. */
   enqueue(batch: Batch, encodedBytes: number, onCommitted?: () => void): void;
@@ -30,6 +33,8 @@ const queueBytes = 32 * 2 ** 20;
 const batchOverheadBytes = 1024;
 /** The most samples that one transaction takes: laying them into rows holds up the event loop for some 20 ms. */
 const groupSamples = 50_000;
+/** From the begin of one transaction to that of the next, unless a whole group waits. */
+const gatherMs = 100;
 const firstRetryMs = 100;
 const lastRetryMs = 10_000;
 /** A store that takes longer than this for one group hangs, as far as anyone who asks for its health is concerned. */
@@ -49,6 +54,10 @@ function findNewestUs(batch: Batch): number | undefined {
 export function createWriter(store: Store, metrics: Metrics, logger: Logger): Writer {
   let queue: Queued[] = [];
   let queuedBytes = 0;
+  let queuedSamples = 0;
+  let beganAt = Number.NEGATIVE_INFINITY;
+  let closing = false;
+  let endGathering = (): void => {};
   let running: Promise<void> | undefined;
   let failure: string | undefined;
   let writingSince: number | undefined;
@@ -57,6 +66,7 @@ export function createWriter(store: Store, metrics: Metrics, logger: Logger): Wr
   let room: PromiseWithRoom | undefined;
 
   const isFull = (): boolean => queuedBytes >= queueBytes;
+  const hasGroup = (): boolean => queuedSamples >= groupSamples || isFull();
 
   const noteQueue = (): void => {
     metrics.queueBatches.set(queue.length);
@@ -79,7 +89,10 @@ export function createWriter(store: Store, metrics: Metrics, logger: Logger): Wr
 
   const removeGroup = (group: readonly Queued[]): void => {
     queue = queue.slice(group.length);
-    for (const { weight } of group) queuedBytes -= weight;
+    for (const { weight, samples } of group) {
+      queuedBytes -= weight;
+      queuedSamples -= samples;
+    }
     noteQueue();
     if (room !== undefined && !isFull()) {
       room.resolve();
@@ -116,9 +129,25 @@ export function createWriter(store: Store, metrics: Metrics, logger: Logger): Wr
       };
     });
 
+  /** Returns what is to be waited for before the next transaction, if anything. */
+  const gather = (): Promise<void> | undefined => {
+    const leftMs = beganAt + gatherMs - performance.now();
+    if (closing || leftMs <= 0 || hasGroup()) return undefined;
+    return new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, leftMs);
+      endGathering = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  };
+
   const run = async (): Promise<void> => {
     let retryMs = firstRetryMs;
     while (queue.length > 0 && !stopped) {
+      const gathering = gather();
+      if (gathering !== undefined) await gathering;
+      beganAt = performance.now();
       const group = takeGroup();
       try {
         await commitGroup(group);
@@ -145,8 +174,11 @@ export function createWriter(store: Store, metrics: Metrics, logger: Logger): Wr
   return {
     enqueue: (batch, encodedBytes, onCommitted) => {
       const weight = encodedBytes + batchOverheadBytes;
-      queue.push({ batch, samples: countSamples(batch), weight, onCommitted });
+      const samples = countSamples(batch);
+      queue.push({ batch, samples, weight, onCommitted });
       queuedBytes += weight;
+      queuedSamples += samples;
+      if (hasGroup()) endGathering();
       noteQueue();
       running ??= run();
     },
@@ -161,6 +193,8 @@ export function createWriter(store: Store, metrics: Metrics, logger: Logger): Wr
         stopped = true;
         wake();
       }, withinMs);
+      closing = true;
+      endGathering();
       await running;
       clearTimeout(deadline);
     },
