@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, realpathSync, renameSync, rmSync } from "node:fs
 import { basename, join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
+import { memoryLimit } from "./block-cache.js";
 import { checkSchema, createSchema, schemaVersion, upgradeSchema } from "./schema.js";
 
 export const dataFileName = "fleetmark.duckdb";
@@ -12,7 +13,7 @@ export const dataFileName = "fleetmark.duckdb";
  */
 const options = {
   threads: "2",
-  memory_limit: "1GB",
+  memory_limit: memoryLimit,
   checkpoint_threshold: "16MB",
   autoinstall_known_extensions: "false",
   autoload_known_extensions: "false",

@@ -5,6 +5,7 @@ import { pointToResult, pointToRun, type Result } from "@fleetmark/shared/result
 import type { Series } from "@fleetmark/shared/series";
 import { readClockUs } from "../clock.js";
 import { loadStoredBatches, selectRanges } from "./batch-table.js";
+import { type BlockCache, createBlockCache } from "./block-cache.js";
 import { commitBatches, type WriterState } from "./commit.js";
 import { type DataFile, explainOpenFailure, openDataFile } from "./data-file.js";
 import { overwritePart, readParts } from "./parts.js";
@@ -73,19 +74,33 @@ async function readHosts(connection: DuckDBConnection, index: SeriesIndex, versi
 }
 
 /** Reads a stream on a connection of its own. */
-async function* streamFrom<T>(file: DataFile, read: (connection: DuckDBConnection) => AsyncIterable<T>): AsyncGenerator<T> {
-  const connection = await file.instance.connect();
+async function* streamFrom<T>(
+  file: DataFile,
+  cache: BlockCache,
+  read: (connection: DuckDBConnection) => AsyncIterable<T>,
+): AsyncGenerator<T> {
+  const leave = await cache.enter();
   try {
-    yield* read(connection);
+    const connection = await file.instance.connect();
+    try {
+      yield* read(connection);
+    } finally {
+      connection.closeSync();
+    }
   } catch (thrown) {
     throw storeFailed(thrown);
   } finally {
-    connection.closeSync();
+    leave();
   }
 }
 
-function createReader(file: () => DataFile, index: () => SeriesIndex, close: () => Promise<void>): StoreReader {
-  const query = createQuery(file);
+function createReader(
+  file: () => DataFile,
+  index: () => SeriesIndex,
+  cache: BlockCache,
+  close: () => Promise<void>,
+): StoreReader {
+  const query = createQuery(file, cache);
   return {
     history: async (history) =>
       sortByTags(await query((connection) => readHistory(connection, index(), history, file().version))),
@@ -112,13 +127,14 @@ function createReader(file: () => DataFile, index: () => SeriesIndex, close: () 
       const shown = series.filter((each) => each.measurement !== deliveryMeasurement);
       return sortSeries(shown.map(({ measurement, field, tags }) => ({ measurement, field, tags })));
     },
-    read: (filter) => streamFrom(file(), (connection) => readParts(connection, index(), filter, file().version)),
+    read: (filter) => streamFrom(file(), cache, (connection) => readParts(connection, index(), filter, file().version)),
     close,
   };
 }
 
-function createQuery(file: () => DataFile): Query {
+function createQuery(file: () => DataFile, cache: BlockCache): Query {
   return async (ask) => {
+    const leave = await cache.enter();
     try {
       const connection = await file().instance.connect();
       try {
@@ -128,6 +144,8 @@ function createQuery(file: () => DataFile): Query {
       }
     } catch (thrown) {
       throw storeFailed(thrown);
+    } finally {
+      leave();
     }
   };
 }
@@ -170,6 +188,7 @@ function isInvalidated(thrown: unknown): boolean {
  */
 export async function openStore(dataDir: string, retention: Retention = keepAll): Promise<Store> {
   let open: OpenFile | undefined = await openForWriting(dataDir);
+  const cache = createBlockCache();
 
   const requireOpen = (): OpenFile => {
     if (open === undefined)
@@ -184,7 +203,9 @@ export async function openStore(dataDir: string, retention: Retention = keepAll)
   const write = async (batches: readonly Batch[], receivedUs: number): Promise<Batch[]> => {
     try {
       open ??= await openForWriting(dataDir);
-      return await commitBatches(open.connection, open.state, batches, receivedUs);
+      const written = await commitBatches(open.connection, open.state, batches, receivedUs);
+      await cache.trim(open.connection);
+      return written;
     } catch (thrown) {
       if (isInvalidated(thrown)) closeFile();
       throw storeFailed(thrown);
@@ -192,7 +213,7 @@ export async function openStore(dataDir: string, retention: Retention = keepAll)
   };
   let retaining: Promise<unknown> = Promise.resolve();
   const stop = new AbortController();
-  const query = createQuery(() => requireOpen().file);
+  const query = createQuery(() => requireOpen().file, cache);
   const retain = (nowUs: number): Promise<Retained> => {
     // One after the other, on a connection of its own beside that of the writer.
     const result = retaining.then(() =>
@@ -211,6 +232,7 @@ export async function openStore(dataDir: string, retention: Retention = keepAll)
   const reader = createReader(
     () => requireOpen().file,
     () => requireOpen().state.index,
+    cache,
     close,
   );
   const overwrite = async (part: Part): Promise<void> => {
@@ -242,6 +264,7 @@ export async function openStoreReadOnly(dataDir: string): Promise<StoreReader> {
   return createReader(
     () => file,
     () => index,
+    createBlockCache(),
     close,
   );
 }
