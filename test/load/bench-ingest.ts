@@ -24,8 +24,6 @@ const { values } = parseArgs({
     repeats: { type: "string", default: "3" },
     hosts: { type: "string", default: "10000" },
     seconds: { type: "string", default: "90" },
-    links: { type: "string", default: "grpc,nats" },
-    stores: { type: "string", default: "duckdb,influxdb" },
   },
 });
 const samplesWanted = Number(values.samples);
@@ -307,11 +305,8 @@ async function measureFleet(link: "grpc" | "nats", store: "duckdb" | "influxdb",
 
 try {
   const hasInflux = findServer("influxd") !== undefined;
-  const hasNats = findServer("nats-server") !== undefined;
-  const links = (["grpc", "nats"] as const).filter((link) => values.links.includes(link) && (link === "grpc" || hasNats));
-  const stores = (["duckdb", "influxdb"] as const).filter(
-    (store) => values.stores.includes(store) && (store === "duckdb" || hasInflux),
-  );
+  const links = findServer("nats-server") === undefined ? (["grpc"] as const) : (["grpc", "nats"] as const);
+  const stores = hasInflux ? (["duckdb", "influxdb"] as const) : (["duckdb"] as const);
   const pairs = links.flatMap((link) => stores.map((store) => ({ link, store })));
   const ways: (() => Promise<Row | undefined>)[] = pairs.map(
     ({ link, store }) =>

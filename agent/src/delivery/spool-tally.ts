@@ -1,36 +1,30 @@
 import type { Priority } from "./parcel.js";
+import type { Loss } from "./segment.js";
 import { comparePositions, type EntryFacts } from "./spool-entry.js";
 
 export const priorities = ["result", "telemetry"] as const satisfies readonly Priority[];
 
-/** How much there is of something. */
-export interface Amount {
-  batches: number;
-  bytes: number;
-  samples: number;
-}
-
 /** How much is alive in a spool, on the disk or not, and what of it is the oldest. */
 export interface SpoolTally {
-  sum(key: keyof Amount): number;
+  sum(key: keyof Loss): number;
   isEmpty(priority: Priority): boolean;
   add(batch: EntryFacts): void;
   remove(batch: EntryFacts): void;
   /** What was lost on the disk, of which no more is known. */
-  lose(priority: Priority, lost: Readonly<Amount>): void;
+  lose(priority: Priority, lost: Loss): void;
   /** The oldest batch of a priority; undefined when there is none, or when it has gone and its follower was not told yet. */
   findOldest(priority: Priority): EntryFacts | undefined;
   setOldest(batch: EntryFacts): void;
 }
 
 export function createSpoolTally(): SpoolTally {
-  const amounts: Record<Priority, Amount> = {
+  const amounts: Record<Priority, Record<keyof Loss, number>> = {
     result: { batches: 0, bytes: 0, samples: 0 },
     telemetry: { batches: 0, bytes: 0, samples: 0 },
   };
   const oldest: Record<Priority, EntryFacts | undefined> = { result: undefined, telemetry: undefined };
 
-  const subtract = (priority: Priority, { batches, bytes, samples }: Readonly<Amount>): void => {
+  const subtract = (priority: Priority, { batches, bytes, samples }: Loss): void => {
     const amount = amounts[priority];
     // What was lost on the disk may still be acknowledged, if it had been sent before.
     amount.batches = Math.max(0, amount.batches - batches);

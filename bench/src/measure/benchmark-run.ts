@@ -85,7 +85,7 @@ export async function measureBenchmark(benchmark: Benchmark, options: MeasureOpt
     const job: Job = { benchmark, taskModule, seed, ...plan, core, checkLeak: made.length === 0 };
     const run = judgeRun(await runInChild(job, { ...options, timeoutS: options.timeoutS ?? 60 + 3 * options.budgetS }));
     // What is full pace is known the better the more was measured.
-    made = [...made, run].map((each) => ({ ...each, ...judgeDisturbance(each, paces.fullS()) }));
+    made = [...made.map((former) => ({ ...former, ...judgeDisturbance(former, paces.fullS()) })), run];
     costs.push(readClock() - runStarted - run.timedS);
     const limits = run.kind === "repeat" || run.kind === "compare" ? manySamples : oneSample;
     const counted = chooseRuns(made, limits.fewestRuns);

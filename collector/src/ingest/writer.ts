@@ -120,26 +120,13 @@ export function createWriter(store: Store, metrics: Metrics, logger: Logger): Wr
     }
   };
 
-  const pause = (ms: number): Promise<void> =>
-    new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      wake = (): void => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-
   /** Returns what is to be waited for before the next transaction, if anything. */
   const gather = (): Promise<void> | undefined => {
     const leftMs = beganAt + gatherMs - performance.now();
     if (closing || leftMs <= 0 || hasGroup()) return undefined;
-    return new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, leftMs);
-      endGathering = (): void => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+    const pause = startPause(leftMs);
+    endGathering = pause.end;
+    return pause.over;
   };
 
   const run = async (): Promise<void> => {
@@ -164,7 +151,11 @@ export function createWriter(store: Store, metrics: Metrics, logger: Logger): Wr
           "the store refused a write",
         );
         // Half as much again is chance, so that collectors that share a store do not knock together.
-        if (!stopped) await pause(waitMs * (1 + Math.random() / 2));
+        if (!stopped) {
+          const pause = startPause(waitMs * (1 + Math.random() / 2));
+          wake = pause.end;
+          await pause.over;
+        }
         retryMs = Math.min(lastRetryMs, retryMs * 2);
       }
     }
@@ -199,6 +190,19 @@ export function createWriter(store: Store, metrics: Metrics, logger: Logger): Wr
       clearTimeout(deadline);
     },
   };
+}
+
+/** Begins a pause that can be ended early. */
+function startPause(ms: number): { readonly over: Promise<void>; readonly end: () => void } {
+  let end = (): void => {};
+  const over = new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    end = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+  });
+  return { over, end };
 }
 
 interface PromiseWithRoom {

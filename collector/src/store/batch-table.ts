@@ -7,13 +7,15 @@ import { commit } from "./transaction.js";
 /** Microseconds for which batches keep rows of their own. */
 const gatherAfterUs = 86_400e6;
 
+const single = "SELECT host, epoch_us, sequence AS first, sequence AS last, received_us FROM batches";
+const gathered = "SELECT host, epoch_us, first, last, received_us FROM batch_ranges";
+
 /**
  * Returns what selects all stored batches as ranges, none of which overlap: host, epoch_us, first, last, received_us.
  * @param version of the file's tables
  */
 export function selectRanges(version: number): string {
-  const single = "SELECT host, epoch_us, sequence AS first, sequence AS last, received_us FROM batches";
-  return version < 3 ? single : `${single} UNION ALL SELECT host, epoch_us, first, last, received_us FROM batch_ranges`;
+  return version < 3 ? single : `${single} UNION ALL ${gathered}`;
 }
 
 /** Joins ranges that follow on each other. */
@@ -38,13 +40,12 @@ export async function loadStoredBatches(connection: DuckDBConnection, version: n
 /** Gathers the batches of former days into ranges, beside the writer: a fleet of 10 000 hosts stores 86 million batches a day. */
 export async function gatherBatches(connection: DuckDBConnection, nowUs: number): Promise<void> {
   const before = { before: BigInt(nowUs - gatherAfterUs) };
-  const old = "SELECT host, epoch_us, sequence AS first, sequence AS last, received_us FROM batches WHERE received_us < $before";
-  const gathered = joinRanges(`${old} UNION ALL SELECT host, epoch_us, first, last, received_us FROM batch_ranges`);
+  const joined = joinRanges(`${single} WHERE received_us < $before UNION ALL ${gathered}`);
   await commit(connection, async () => {
-    await connection.run(`CREATE TEMP TABLE gathered AS ${gathered}`, before);
+    await connection.run(`CREATE TEMP TABLE joined AS ${joined}`, before);
     await connection.run("DELETE FROM batches WHERE received_us < $before", before);
     await connection.run("DELETE FROM batch_ranges");
-    await connection.run("INSERT INTO batch_ranges SELECT * FROM gathered");
-    await connection.run("DROP TABLE gathered");
+    await connection.run("INSERT INTO batch_ranges SELECT * FROM joined");
+    await connection.run("DROP TABLE joined");
   });
 }

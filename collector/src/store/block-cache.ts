@@ -32,7 +32,8 @@ export function createBlockCache(intervalMs = everyMs): BlockCache {
 
   return {
     async enter() {
-      await trimming;
+      // Counted in the same turn in which nothing was being trimmed, so that no trim begins between.
+      while (trimming !== undefined) await trimming;
       asking++;
       return () => {
         asking--;

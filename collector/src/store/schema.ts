@@ -1,5 +1,6 @@
 import type { DuckDBInstance } from "@duckdb/node-api";
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import { commit } from "./transaction.js";
 
 /** Raised with every change to the tables; a file of a higher version is left alone. */
 export const schemaVersion = 3;
@@ -41,7 +42,9 @@ const upgrades: readonly (readonly string[])[] = [
 async function runAll(instance: DuckDBInstance, statements: readonly string[]): Promise<void> {
   const connection = await instance.connect();
   try {
-    for (const statement of ["BEGIN", ...statements, "COMMIT"]) await connection.run(statement);
+    await commit(connection, async () => {
+      for (const statement of statements) await connection.run(statement);
+    });
   } finally {
     connection.closeSync();
   }
