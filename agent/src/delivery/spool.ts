@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { ClockState } from "../clock.js";
 import { addCount, type DeliveryCounts } from "./counts.js";
 import { DiskTrouble, tryDisk } from "./disk-trouble.js";
+import { createDiskTurns } from "./disk-turns.js";
 import type { Chunk } from "./feed.js";
 import type { Fate, Parcel, Priority } from "./parcel.js";
 import { createSpoolBounds } from "./spool-bounds.js";
@@ -121,11 +122,7 @@ async function openLockedSpool(options: SpoolOptions, unlock: () => Promise<void
   /** By the host's clock, as it was last told. */
   let nowMs = options.wallMs;
   let lastKept = origin;
-  let isScheduled = false;
-  let isClosed = false;
   let trouble: DiskTrouble | undefined;
-  let timer: { readonly at: number; readonly handle: NodeJS.Timeout } | undefined;
-  let tail: Promise<unknown> = Promise.resolve();
 
   const noteFile = openNoteFile(dir);
   const segmentBytes = Math.min(segmentBounds.most, Math.max(segmentBounds.least, maxBytes / segmentBounds.perSpool));
@@ -137,12 +134,10 @@ async function openLockedSpool(options: SpoolOptions, unlock: () => Promise<void
     },
   });
 
-  /** One task at a time touches the disk. */
-  const exclusively = <T>(task: () => Promise<T>): Promise<T> => {
-    const result = tail.then(task);
-    tail = result.catch(() => {});
-    return result;
-  };
+  const turns = createDiskTurns(
+    () => commit(),
+    (thrown) => logger.error({ event: "spool_failed", code: "INTERNAL", err: thrown }),
+  );
 
   /** Lets a batch go that is alive. */
   const doom = (facts: EntryFacts, fate: Fate): void => {
@@ -152,8 +147,8 @@ async function openLockedSpool(options: SpoolOptions, unlock: () => Promise<void
     if (index < 0) disk.markGone(facts);
     if (index < 0 || writing.has(namePosition(facts))) {
       graves.push(facts);
-      if (graves.length >= gravesAtOnce) schedule();
-      else wakeWithin(waits.graves);
+      if (graves.length >= gravesAtOnce) turns.schedule();
+      else turns.wakeWithin(waits.graves);
     }
     tally.remove(facts);
     onGone(facts, fate);
@@ -227,7 +222,7 @@ async function openLockedSpool(options: SpoolOptions, unlock: () => Promise<void
   const hold = (fate: Fate): void => {
     bounds.trimWaiting(fate);
     ready(waiting);
-    wakeWithin(waits.retry);
+    turns.wakeWithin(waits.retry);
   };
 
   const noteTrouble = (thrown: DiskTrouble): void => {
@@ -236,7 +231,6 @@ async function openLockedSpool(options: SpoolOptions, unlock: () => Promise<void
   };
 
   const commit = async (): Promise<void> => {
-    isScheduled = false;
     let failed: DiskTrouble | undefined;
     const attempt = async (act: () => Promise<void>): Promise<void> => {
       try {
@@ -256,7 +250,7 @@ async function openLockedSpool(options: SpoolOptions, unlock: () => Promise<void
     await attempt(async () => writeNote(false));
     await attempt(findOldest);
     if (waiting.length > 0) hold(failed?.code ?? "SPOOL_DISK_FULL");
-    else if (failed !== undefined) wakeWithin(waits.retry);
+    else if (failed !== undefined) turns.wakeWithin(waits.retry);
     else if (trouble !== undefined) {
       trouble = undefined;
       logger.info({ event: "spool_disk_recovered", dir });
@@ -264,27 +258,9 @@ async function openLockedSpool(options: SpoolOptions, unlock: () => Promise<void
     }
   };
 
-  function schedule(): void {
-    if (isScheduled || isClosed) return;
-    isScheduled = true;
-    exclusively(commit).catch((thrown: unknown) => logger.error({ event: "spool_failed", code: "INTERNAL", err: thrown }));
-  }
-
-  function wakeWithin(ms: number): void {
-    const at = performance.now() + ms;
-    if (isClosed || (timer !== undefined && timer.at <= at)) return;
-    clearTimeout(timer?.handle);
-    const handle = setTimeout(() => {
-      timer = undefined;
-      schedule();
-    }, ms);
-    handle.unref();
-    timer = { at, handle };
-  }
-
   const read: Spool["read"] = (priority, after, upTo, bytes) =>
-    exclusively(async () => {
-      if (isClosed) return undefined;
+    turns.exclusively(async () => {
+      if (turns.isClosed) return undefined;
       try {
         const entries = await tryDisk(() => disk.read(priority, after, upTo, bytes));
         return { entries, next: entries.at(-1)?.id };
@@ -333,13 +309,11 @@ async function openLockedSpool(options: SpoolOptions, unlock: () => Promise<void
   };
 
   const close = async (): Promise<{ batches: number; samples: number }> => {
-    schedule();
-    isClosed = true;
-    clearTimeout(timer?.handle);
-    await exclusively(async () => {});
+    turns.close();
+    await turns.exclusively(async () => {});
     const code = trouble?.code ?? "SPOOL_DISK_FULL";
     for (const { entry } of [...waiting]) doom(readFacts(entry), code);
-    await exclusively(async () => {
+    await turns.exclusively(async () => {
       await disk.close();
       await tryDisk(() => disk.sweep(() => writeNote(true))).catch(() => {});
       noteFile.close();
@@ -357,7 +331,7 @@ async function openLockedSpool(options: SpoolOptions, unlock: () => Promise<void
       throw thrown instanceof DiskTrouble ? thrown.cause : thrown;
     noteTrouble(thrown);
   });
-  await exclusively(commit);
+  await turns.exclusively(commit);
 
   return {
     epochUs,
@@ -382,16 +356,18 @@ async function openLockedSpool(options: SpoolOptions, unlock: () => Promise<void
       const entry = { ...parcel, putMs: wallMs };
       tally.add(readFacts(entry));
       waiting.push({ entry, clock: after, isReady: false });
-      schedule();
+      turns.schedule();
     },
     release: (entry, fate) => doom(readFacts(entry), fate),
     releaseByName(position, fate) {
       const inMemory = waiting.find(({ entry }) => comparePositions(entry.id, position) === 0);
       if (inMemory !== undefined) return doom(readFacts(inMemory.entry), fate);
-      exclusively(async () => {
-        const facts = isClosed ? undefined : await findOnDisk(position);
-        if (facts !== undefined) doom(facts, fate);
-      }).catch(() => {});
+      turns
+        .exclusively(async () => {
+          const facts = turns.isClosed ? undefined : await findOnDisk(position);
+          if (facts !== undefined) doom(facts, fate);
+        })
+        .catch(() => {});
     },
     findHost: (epoch) => hosts.get(epoch),
     read,
@@ -399,8 +375,8 @@ async function openLockedSpool(options: SpoolOptions, unlock: () => Promise<void
     isHeld: (entry) => waiting.some((each) => each.entry === entry),
     lastKept: () => lastKept,
     async settle() {
-      schedule();
-      await exclusively(async () => {});
+      turns.schedule();
+      await turns.exclusively(async () => {});
     },
     close() {
       closed ??= close();
