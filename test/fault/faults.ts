@@ -219,12 +219,13 @@ const diskFaults: FaultKind[] = [
     "disk-full-database",
     ({ influx, collectors }) => (influx === undefined ? collectors.map(({ name }) => name) : [influx.name]),
     ({ disks }) => disks?.database,
-    async ({ influx }) =>
+    async ({ influx, mendInfluxLog }) =>
       async () => {
         if (influx === undefined) return;
         // InfluxDB 1.x buffers its log in a bufio.Writer, which repeats its first error for ever (Go, package bufio, type Writer): once
-        // its disk was full it takes no write before it is started again.
+        // its disk was full it takes no write before it is started again, and its log is torn.
         await influx.kill();
+        await mendInfluxLog?.();
         await startAgain(influx);
       },
   ),

@@ -11,7 +11,7 @@ import { findServer } from "../testbed/servers.js";
 import { type FaultyProxy, startFaultyProxy } from "./faulty-proxy.js";
 import type { StoredSample } from "./oracle.js";
 import { createWire, type Disk, mountDisk, type Sandbox, type Wire } from "./sandbox.js";
-import { type NatsNode, prepareCollector, prepareInflux, prepareNats } from "./servers.js";
+import { type InfluxServer, type NatsNode, prepareCollector, prepareInflux, prepareNats } from "./servers.js";
 import { readDuckDb, readInflux } from "./store-reader.js";
 
 /** A link and a store. Over NATS there is a cluster of three, and with InfluxDB behind it there are two collectors. */
@@ -33,6 +33,7 @@ export interface Topology {
   readonly collectors: readonly ManagedProcess[];
   readonly nats: readonly NatsNode[];
   readonly influx: ManagedProcess | undefined;
+  readonly mendInfluxLog: InfluxServer["mendLog"] | undefined;
   readonly proxy: FaultyProxy | undefined;
   readonly fleet: readonly FleetProcess[];
   readonly wire: Wire | undefined;
@@ -130,6 +131,7 @@ export async function startTopology(
     collectors,
     nats,
     influx: server?.influx,
+    mendInfluxLog: server?.mendLog,
     proxy,
     fleet,
     wire,
