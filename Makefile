@@ -54,7 +54,7 @@ proto-breaking: $(INSTALLED) ## Check that proto/ breaks no peer built from AGAI
 
 .PHONY: openapi
 openapi: build ## Write docs/openapi.json from the HTTP API
-	@npm run --silent openapi --workspace @fleetmark/collector
+	@node test/run.mjs test/tools/write-openapi.ts
 
 .PHONY: grafana
 grafana: build ## Write what Grafana is provisioned with, from deploy/grafana/src

@@ -1,14 +1,13 @@
-import { countSamples } from "@fleetmark/shared/batch";
-import { loadConfig } from "@fleetmark/shared/config";
-import type { Result, Run } from "@fleetmark/shared/result";
+import { loadConfig } from "@fleetmark/shared/config/config";
+import { countSamples } from "@fleetmark/shared/model/batch";
+import type { Result, Run } from "@fleetmark/shared/model/result";
 import { pino } from "pino";
 import { afterEach, expect, test, vi } from "vitest";
+import { behave, sendWelcome, startTestCollector, type TestCollector } from "../test/collector.js";
+import { makeTestFolder } from "../test/folder.js";
 import { type Agent, startAgent } from "./agent.js";
 import type { Bench } from "./bench.js";
 import { type AgentConfig, agentConfigSchema } from "./config.js";
-import { behave, sendWelcome, startTestCollector, type TestCollector } from "./delivery/test-collector.js";
-
-import { makeTestFolder } from "./test-folder.js";
 
 const logger = pino({ level: "silent" });
 

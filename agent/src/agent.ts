@@ -1,6 +1,7 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import type { Logger } from "@fleetmark/shared/log";
 import { version } from "@fleetmark/shared/version";
-import { destination, type Logger, pino } from "pino";
+import { destination, pino } from "pino";
 import type { Bench } from "./bench.js";
 import { type ClockReading, readHostClocks } from "./clock.js";
 import type { AgentConfig } from "./config.js";

@@ -1,4 +1,4 @@
-import type { Result, Run } from "@fleetmark/shared/result";
+import type { Result, Run } from "@fleetmark/shared/model/result";
 import type { RunProgress } from "./delivery/link.js";
 
 /** What the agent needs of the bench package, which executes every workload in a process of its own. */

@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { listConfigKeys, loadConfig } from "@fleetmark/shared/config";
+import { listConfigKeys, loadConfig } from "@fleetmark/shared/config/config";
 import { expect, test } from "vitest";
 import { agentConfigSchema } from "./config.js";
 import { probeNames } from "./probes/registry.js";

@@ -1,8 +1,8 @@
 import { hostname } from "node:os";
-import { addressSchema, byteSizeSchema, durationSchema } from "@fleetmark/shared/config";
-import { checkNatsConfig, natsFields } from "@fleetmark/shared/nats-config";
-import { tlsFilesSchema } from "@fleetmark/shared/tls";
-import { isLoopback } from "@fleetmark/shared/units";
+import { addressSchema, byteSizeSchema, durationSchema } from "@fleetmark/shared/config/config";
+import { tlsFilesSchema } from "@fleetmark/shared/config/tls";
+import { isLoopback } from "@fleetmark/shared/model/units";
+import { checkNatsConfig, natsFields } from "@fleetmark/shared/nats/config";
 import { z } from "zod";
 import { probeNames } from "./probes/registry.js";
 

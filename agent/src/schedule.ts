@@ -1,5 +1,5 @@
-import { type Result, type Run, resultToPoint, runToPoint } from "@fleetmark/shared/result";
-import type { Logger } from "pino";
+import type { Logger } from "@fleetmark/shared/log";
+import { type Result, type Run, resultToPoint, runToPoint } from "@fleetmark/shared/model/result";
 import type { Bench } from "./bench.js";
 import type { Delivery } from "./delivery/delivery.js";
 import type { Fate } from "./delivery/parcel.js";

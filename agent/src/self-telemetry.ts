@@ -1,4 +1,4 @@
-import type { Point } from "@fleetmark/shared/series";
+import type { Point } from "@fleetmark/shared/model/series";
 import type { ClockOffsetMeter } from "./delivery/clock-offset.js";
 import type { Delivery } from "./delivery/delivery.js";
 

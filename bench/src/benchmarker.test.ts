@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { resultFileSchema } from "@fleetmark/shared/result-file";
+import { resultFileSchema } from "@fleetmark/shared/model/result-file";
 import { afterAll, describe, expect, it } from "vitest";
 import { Benchmarker } from "./benchmarker.js";
 
@@ -52,7 +52,7 @@ describe("Benchmarker", () => {
     const benchmarks = [
       { workload: "spin", category: "external", params: { rounds: 2000 }, runtime: "js", device: "cpu" },
     ] as const;
-    const taskModule = new URL("./measure/fixtures/tasks.mjs", import.meta.url).href;
+    const taskModule = new URL("../test/tasks.mjs", import.meta.url).href;
     const { run } = await benchmarker.runAll({ suite: { name: "own", description: "", benchmarks }, taskModule, budgetS: 2 });
     expect(run.completed).toBe(1);
     expect(benchmarker.results).toHaveLength(1);

@@ -1,6 +1,13 @@
 /** The package's front door. Importing it loads no tensor library: those are loaded by the processes that measure them. */
+
+export {
+  type Comparison,
+  type ComparisonReport,
+  compareWithBaseline,
+  isFailure,
+  isSteady,
+} from "../../shared/src/judgement/comparison.js";
 export { Benchmarker, type BenchmarkerOptions, type FunctionOptions } from "./benchmarker.js";
-export { type Comparison, type ComparisonReport, compareWithBaseline, isFailure, isSteady } from "./comparison.js";
 export { examineHost, type HostReport } from "./doctor.js";
 export { nameBenchmark } from "./measure/build-result.js";
 export { fingerprint, type HostFacts, hardwareClass, hostFacts } from "./measure/host.js";

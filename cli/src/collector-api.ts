@@ -1,6 +1,6 @@
-import { type Address, formatAddress } from "@fleetmark/shared/config";
+import { type Address, formatAddress } from "@fleetmark/shared/config/config";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
-import { resultSchema, runSchema } from "@fleetmark/shared/result";
+import { resultSchema, runSchema } from "@fleetmark/shared/model/result";
 import { z } from "zod";
 
 const progressSchema = z.object({

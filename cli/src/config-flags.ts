@@ -1,4 +1,4 @@
-import { checkEnvironment, listConfigKeys, loadConfig } from "@fleetmark/shared/config";
+import { checkEnvironment, listConfigKeys, loadConfig } from "@fleetmark/shared/config/config";
 import { type Command, Option } from "commander";
 import type { z } from "zod";
 import { configSchemas } from "./config-schemas.js";

@@ -1,4 +1,4 @@
-import { type KpiReading, kpis, readKpis } from "@fleetmark/shared/kpis";
+import { type KpiReading, kpis, readKpis } from "@fleetmark/shared/model/kpis";
 import pc from "picocolors";
 import { describe, expect, it } from "vitest";
 import { formatKpiTable } from "./kpi-table.js";

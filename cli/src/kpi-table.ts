@@ -1,5 +1,5 @@
 import { formatNumber, formatTable, left, right } from "@fleetmark/bench";
-import { type KpiReading, type KpiStatus, kpis } from "@fleetmark/shared/kpis";
+import { type KpiReading, type KpiStatus, kpis } from "@fleetmark/shared/model/kpis";
 import type { Colors } from "./terminal.js";
 
 const words: Readonly<Record<KpiStatus, string>> = { ok: "ok", missed: "target missed", alert: "ALERT", missing: "not measured" };

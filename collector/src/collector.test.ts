@@ -2,19 +2,19 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { encodeBatch } from "@fleetmark/shared/batch";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { AgentFrameSchema, ProgressSchema } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
-import { resultToPoint, runToPoint } from "@fleetmark/shared/result";
-import { formatAddress } from "@fleetmark/shared/units";
-import { encodeAgentFrame } from "@fleetmark/shared/wire";
+import { resultToPoint, runToPoint } from "@fleetmark/shared/model/result";
+import { formatAddress } from "@fleetmark/shared/model/units";
+import { encodeBatch } from "@fleetmark/shared/wire/batch-encoder";
+import { encodeAgentFrame } from "@fleetmark/shared/wire/frames";
 import { status } from "@grpc/grpc-js";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { attachAgent, buildBatch, connectAgent, makeDirectory, makeHello, makeResult, makeRun } from "../test/support.js";
 import { type Collector, startCollector } from "./collector.js";
 import { collectorConfigSchema } from "./config.js";
-import { openStoreReadOnly } from "./store/duckdb.js";
-import { attachAgent, buildBatch, connectAgent, makeDirectory, makeHello, makeResult, makeRun } from "./test-support.js";
+import { openStoreReadOnly } from "./store/duckdb/duckdb.js";
 
 const anyPort = { listen: "127.0.0.1:0" };
 

@@ -5,7 +5,7 @@ export { type ExportProgress, type ExportReport, exportStore } from "./move/expo
 export { type ImportProgress, type ImportReport, importFile } from "./move/import.js";
 export { type Precision, precisions } from "./move/parse-line.js";
 export { checkStore, type StoreCheck } from "./store/check.js";
-export { openStoreReadOnly } from "./store/duckdb.js";
+export { openStoreReadOnly } from "./store/duckdb/duckdb.js";
 export { planStoreSetup } from "./store/setup.js";
 export type { SetupPlan, SetupStep } from "./store/setup-plan.js";
 export type { Aggregate, HistoryQuery, HostRecord, ResultFilter, SeriesHistory, StoreReader } from "./store/store.js";

@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { encodeBatch } from "@fleetmark/shared/batch";
-import { parseAddress } from "@fleetmark/shared/units";
+import { parseAddress } from "@fleetmark/shared/model/units";
+import { encodeBatch } from "@fleetmark/shared/wire/batch-encoder";
 import { expect, it, onTestFinished } from "vitest";
-import { openStore } from "./store/duckdb.js";
-import { attachAgent, buildBatch, makeDirectory } from "./test-support.js";
+import { attachAgent, buildBatch, makeDirectory } from "../test/support.js";
+import { openStore } from "./store/duckdb/duckdb.js";
 
 /** Starts the built collector in a process of its own. */
 async function spawnCollector(directory: string) {

@@ -1,5 +1,5 @@
 import { type ErrorCode, errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
-import { type Address, formatAddress } from "@fleetmark/shared/units";
+import { type Address, formatAddress } from "@fleetmark/shared/model/units";
 
 /** Says why a server could not listen: PORT_TAKEN or LISTEN_FAILED. */
 export function explainListenFailure(what: string, address: Address, thrown: unknown): FleetmarkError {

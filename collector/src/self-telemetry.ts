@@ -1,6 +1,6 @@
-import { type Batch, BatchBuilder, type BatchId } from "@fleetmark/shared/batch";
-import type { Point } from "@fleetmark/shared/series";
-import type { Logger } from "pino";
+import type { Logger } from "@fleetmark/shared/log";
+import { type Batch, BatchBuilder, type BatchId } from "@fleetmark/shared/model/batch";
+import type { Point } from "@fleetmark/shared/model/series";
 import { readClockUs } from "./clock.js";
 import type { Writer } from "./ingest/writer.js";
 import type { Metrics } from "./metrics.js";

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Result } from "@fleetmark/shared/result";
-import { type ResultFile, resultFileSchema } from "@fleetmark/shared/result-file";
+import type { Result } from "@fleetmark/shared/model/result";
+import { type ResultFile, resultFileSchema } from "@fleetmark/shared/model/result-file";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeFolder, runProgram, startProgram } from "../testbed/program.js";
 

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Address, formatAddress } from "@fleetmark/shared/config";
+import { type Address, formatAddress } from "@fleetmark/shared/config/config";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { startNats } from "../testbed/nats.js";
 import { makeFolder, type Program, startDaemon } from "../testbed/program.js";

@@ -1,13 +1,13 @@
 import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Address } from "@fleetmark/shared/config";
-import type { TlsFiles } from "@fleetmark/shared/tls";
-import { formatAddress } from "@fleetmark/shared/units";
+import type { Address } from "@fleetmark/shared/config/config";
+import type { TlsFiles } from "@fleetmark/shared/config/tls";
+import { formatAddress } from "@fleetmark/shared/model/units";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { createClockOffsetMeter } from "../../agent/src/delivery/clock-offset.js";
-import { createDelivery, type Delivery } from "../../agent/src/delivery/delivery.js";
-import { openGrpcLink } from "../../agent/src/delivery/grpc-link.js";
+import { createClockOffsetMeter } from "#agent/delivery/clock-offset.js";
+import { createDelivery, type Delivery } from "#agent/delivery/delivery.js";
+import { openGrpcLink } from "#agent/delivery/grpc-link.js";
 import { type Authority, type CertificateFiles, createAuthority } from "../testbed/certificates.js";
 import { makeFolder, type Program, runProgram, startDaemon } from "../testbed/program.js";
 

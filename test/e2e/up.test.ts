@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { openStoreReadOnly } from "@fleetmark/collector";
-import { type KpiReading, kpis } from "@fleetmark/shared/kpis";
-import { type Result, type Run, resultSchema } from "@fleetmark/shared/result";
+import { type KpiReading, kpis } from "@fleetmark/shared/model/kpis";
+import { type Result, type Run, resultSchema } from "@fleetmark/shared/model/result";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Ended, listDescendants, makeFolder, runProgram, startProgram } from "../testbed/program.js";
 

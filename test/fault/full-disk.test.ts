@@ -3,8 +3,8 @@ import { mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, describe, expect, it } from "vitest";
-import { heldBytes } from "../../agent/src/delivery/spool-bounds.js";
-import { makeBytes, openTestSpool, type TestSpool } from "../../agent/src/delivery/test-spool.js";
+import { heldBytes } from "#agent/delivery/spool-bounds.js";
+import { makeBytes, openTestSpool, type TestSpool } from "../../agent/test/spool.js";
 import { makeFolder } from "../testbed/program.js";
 
 const folder = makeFolder();

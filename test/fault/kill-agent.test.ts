@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, describe, expect, it } from "vitest";
-import { makeBytes, nameOf, openTestSpool } from "../../agent/src/delivery/test-spool.js";
+import { makeBytes, nameOf, openTestSpool } from "../../agent/test/spool.js";
 import { makeFolder } from "../testbed/program.js";
 
 const kills = 8;

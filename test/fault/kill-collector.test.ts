@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { DuckDBInstance } from "@duckdb/node-api";
-import { type Address, formatAddress } from "@fleetmark/shared/config";
-import type { Point } from "@fleetmark/shared/series";
+import { type Address, formatAddress } from "@fleetmark/shared/config/config";
+import type { Point } from "@fleetmark/shared/model/series";
 import { pino } from "pino";
 import { afterAll, describe, expect, it } from "vitest";
-import { createClockOffsetMeter } from "../../agent/src/delivery/clock-offset.js";
-import { createDelivery } from "../../agent/src/delivery/delivery.js";
-import { openGrpcLink } from "../../agent/src/delivery/grpc-link.js";
+import { createClockOffsetMeter } from "#agent/delivery/clock-offset.js";
+import { createDelivery } from "#agent/delivery/delivery.js";
+import { openGrpcLink } from "#agent/delivery/grpc-link.js";
 import { makeFolder, type Program, startDaemon } from "../testbed/program.js";
 
 const kills = 10;

@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Address } from "@fleetmark/shared/config";
-import { natsConsumer, natsStream } from "@fleetmark/shared/nats";
+import type { Address } from "@fleetmark/shared/config/config";
+import { natsConsumer, natsStream } from "@fleetmark/shared/nats/subjects";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { afterEach, describe, expect, it } from "vitest";

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { TlsFiles } from "@fleetmark/shared/tls";
-import type { Address } from "@fleetmark/shared/units";
+import type { TlsFiles } from "@fleetmark/shared/config/tls";
+import type { Address } from "@fleetmark/shared/model/units";
 import { answers, type ManagedProcess, manageProcess } from "../testbed/managed-process.js";
 import { fleetmarkBin } from "../testbed/program.js";
 import { askInflux, findFreePort, findServer } from "../testbed/servers.js";

@@ -1,7 +1,7 @@
 import { pino } from "pino";
-import { createCounts } from "../../agent/src/delivery/counts.js";
-import { openSpool } from "../../agent/src/delivery/spool.js";
-import { makeParcel } from "../../agent/src/delivery/test-spool.js";
+import { createCounts } from "#agent/delivery/counts.js";
+import { openSpool } from "#agent/delivery/spool.js";
+import { makeParcel } from "../../agent/test/spool.js";
 
 /**
  * Fills a spool as fast as it goes and says on stdout which batches are durable and which it released, until it is killed.

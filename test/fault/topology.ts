@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { formatAddress } from "@fleetmark/shared/units";
+import { formatAddress } from "@fleetmark/shared/model/units";
 import { type FleetProcess, startFleetProcess } from "../load/fleet.js";
 import type { FleetProcessOptions } from "../load/fleet-process.js";
 import { type JournalRecord, readJournal } from "../load/journal.js";

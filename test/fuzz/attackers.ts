@@ -1,7 +1,7 @@
 import type { ClientHttp2Session } from "node:http2";
+import type { Address } from "@fleetmark/shared/model/units";
 import { createRandom, type Random } from "@fleetmark/shared/stats/random";
-import type { Address } from "@fleetmark/shared/units";
-import { decodeCollectorFrame } from "@fleetmark/shared/wire";
+import { decodeCollectorFrame } from "@fleetmark/shared/wire/frames";
 import { connect } from "@nats-io/transport-node";
 import { connectHttp2, createMessageReader, encodeFrame, encodeHello, openAttach, wrapMessage } from "../load/raw-grpc.js";
 import { mutate } from "./mutation.js";

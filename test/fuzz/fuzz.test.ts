@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { type Batch, countSamples } from "@fleetmark/shared/batch";
-import { decodeBatch } from "@fleetmark/shared/batch-decoder";
+import { type Batch, countSamples } from "@fleetmark/shared/model/batch";
 import { createRandom } from "@fleetmark/shared/stats/random";
-import { decodeAgentFrame } from "@fleetmark/shared/wire";
+import { decodeBatch } from "@fleetmark/shared/wire/batch-decoder";
+import { decodeAgentFrame } from "@fleetmark/shared/wire/frames";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { repositoryRoot } from "../testbed/repository-root.js";
 import { makeFrame } from "./attackers.js";

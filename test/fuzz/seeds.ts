@@ -1,4 +1,5 @@
-import { BatchBuilder, encodeBatch } from "@fleetmark/shared/batch";
+import { BatchBuilder } from "@fleetmark/shared/model/batch";
+import { encodeBatch } from "@fleetmark/shared/wire/batch-encoder";
 
 export const fuzzMeasurement = "fuzzed";
 

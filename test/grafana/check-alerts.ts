@@ -1,8 +1,8 @@
-import type { ProvisionedRule } from "../../deploy/grafana/src/alerts/rule.js";
-import { ruleGroups } from "../../deploy/grafana/src/alerts/rule-groups.js";
-import { readSeries, type Series } from "../../deploy/grafana/src/check/answers.js";
-import { evaluateRule } from "../../deploy/grafana/src/check/evaluate.js";
-import { expandTimes, parseSpan } from "../../deploy/grafana/src/check/expand.js";
+import type { ProvisionedRule } from "#grafana/alerts/rule.js";
+import { ruleGroups } from "#grafana/alerts/rule-groups.js";
+import { readSeries, type Series } from "#grafana/check/answers.js";
+import { evaluateRule } from "#grafana/check/evaluate.js";
+import { expandTimes, parseSpan } from "#grafana/check/expand.js";
 import type { Breach } from "./fleet-parts.js";
 import type { InfluxReader } from "./influx-reader.js";
 

@@ -1,4 +1,4 @@
-import { openInfluxStore } from "../../collector/src/store/influx/influx.js";
+import { openInfluxStore } from "#collector/store/influx/influx.js";
 import { askInflux, type Server, startInflux } from "../testbed/servers.js";
 import type { FleetFacts } from "./fleet-parts.js";
 import { simulateFleet } from "./simulated-fleet.js";

@@ -1,4 +1,4 @@
-import { type Kpi, kpis } from "@fleetmark/shared/kpis";
+import { type Kpi, kpis } from "@fleetmark/shared/model/kpis";
 
 /** Who is who in the simulated fleet: names, hardware, and which host plays which part in what goes wrong. */
 

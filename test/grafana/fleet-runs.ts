@@ -1,4 +1,4 @@
-import { findKpi, type Kpi, kpiPoint } from "@fleetmark/shared/kpis";
+import { findKpi, type Kpi, kpiPoint } from "@fleetmark/shared/model/kpis";
 import {
   type Category,
   formatBenchmarkName,
@@ -7,8 +7,8 @@ import {
   resultToPoint,
   runToPoint,
   runWindowPoint,
-} from "@fleetmark/shared/result";
-import type { Point } from "@fleetmark/shared/series";
+} from "@fleetmark/shared/model/result";
+import type { Point } from "@fleetmark/shared/model/series";
 import { breachingValue, type FleetFacts, type Host, isSilent, kpiBreach, parts } from "./fleet-parts.js";
 
 /** What the simulated hosts measure: results and runs, as the agent and the collector make points of real ones. */

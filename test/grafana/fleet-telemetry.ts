@@ -1,4 +1,4 @@
-import type { Point } from "@fleetmark/shared/series";
+import type { Point } from "@fleetmark/shared/model/series";
 import { breachMs, collectorNames, type FleetFacts, type Host, parts } from "./fleet-parts.js";
 
 /** What the simulated hosts, agents and collectors say of themselves, field by field. */

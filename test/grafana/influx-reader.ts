@@ -1,4 +1,4 @@
-import type { AnsweredSeries } from "../../deploy/grafana/src/check/answers.js";
+import type { AnsweredSeries } from "#grafana/check/answers.js";
 
 /** What a query came to. */
 export interface Answer {

@@ -1,12 +1,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Dashboard, Panel } from "@grafana/grafana-foundation-sdk/dashboard";
-import { readSeries, readTable } from "../../deploy/grafana/src/check/answers.js";
-import { parseSpan, type Selection, type TimeRange } from "../../deploy/grafana/src/check/expand.js";
-import { dashboards } from "../../deploy/grafana/src/dashboards/registry.js";
-import type { Mark } from "../../deploy/grafana/src/preview/chart.js";
-import { renderPage } from "../../deploy/grafana/src/preview/page.js";
-import type { PanelData } from "../../deploy/grafana/src/preview/panel-body.js";
+import { readSeries, readTable } from "#grafana/check/answers.js";
+import { parseSpan, type Selection, type TimeRange } from "#grafana/check/expand.js";
+import { dashboards } from "#grafana/dashboards/registry.js";
+import type { Mark } from "#grafana/preview/chart.js";
+import { renderPage } from "#grafana/preview/page.js";
+import type { PanelData } from "#grafana/preview/panel-body.js";
 import { type Firing, findAllFiring } from "./check-alerts.js";
 import { fillWithFleet, startDatabase } from "./filled-server.js";
 import { type InfluxReader, openReader } from "./influx-reader.js";

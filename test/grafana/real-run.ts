@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Address, formatAddress } from "@fleetmark/shared/units";
+import { type Address, formatAddress } from "@fleetmark/shared/model/units";
 import { stringify } from "yaml";
 import { makeFolder, startDaemon } from "../testbed/program.js";
 import { openReader } from "./influx-reader.js";

@@ -1,5 +1,5 @@
-import { type Batch, BatchBuilder } from "@fleetmark/shared/batch";
-import type { Point } from "@fleetmark/shared/series";
+import { type Batch, BatchBuilder } from "@fleetmark/shared/model/batch";
+import type { Point } from "@fleetmark/shared/model/series";
 import { collectorNames, createChance, type FleetFacts, type Host, hardwareClasses, isSilent, nameHost } from "./fleet-parts.js";
 import { simulateRuns } from "./fleet-runs.js";
 import { simulateCollector, simulateTelemetry } from "./fleet-telemetry.js";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { probes } from "../../agent/src/probes/registry.js";
-import { hostDashboard } from "../../deploy/grafana/src/dashboards/host.js";
+import { probes } from "#agent/probes/registry.js";
+import { hostDashboard } from "#grafana/dashboards/host.js";
 import { listPanels } from "./panel-queries.js";
 
 /**

@@ -1,9 +1,10 @@
 import type { ClientHttp2Session } from "node:http2";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Batch, encodeBatch } from "@fleetmark/shared/batch";
-import type { Series } from "@fleetmark/shared/series";
-import type { Address } from "@fleetmark/shared/units";
-import { decodeCollectorFrame } from "@fleetmark/shared/wire";
+import type { Batch } from "@fleetmark/shared/model/batch";
+import type { Series } from "@fleetmark/shared/model/series";
+import type { Address } from "@fleetmark/shared/model/units";
+import { encodeBatch } from "@fleetmark/shared/wire/batch-encoder";
+import { decodeCollectorFrame } from "@fleetmark/shared/wire/frames";
 import { connect } from "@nats-io/transport-node";
 import { connectHttp2, createMessageReader, encodeFrame, encodeHello, openAttach, wrapMessage } from "./raw-grpc.js";
 

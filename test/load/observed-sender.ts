@@ -1,5 +1,5 @@
-import { decodeBatch } from "@fleetmark/shared/batch-decoder";
 import type { Ack } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
+import { decodeBatch } from "@fleetmark/shared/wire/batch-decoder";
 import type { Sender } from "#agent/delivery/sender.js";
 import type { Journal } from "./journal.js";
 import { groupTag, loadMeasurement, type Shape } from "./sample.js";

@@ -1,9 +1,9 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { AgentFrameSchema } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
-import type { Address } from "@fleetmark/shared/units";
-import { formatAddress } from "@fleetmark/shared/units";
-import { encodeAgentFrame, protocolVersion } from "@fleetmark/shared/wire";
+import type { Address } from "@fleetmark/shared/model/units";
+import { formatAddress } from "@fleetmark/shared/model/units";
+import { encodeAgentFrame, protocolVersion } from "@fleetmark/shared/wire/frames";
 
 /** gRPC spoken directly over HTTP/2, for load that costs its sender little and for frames that no library would send. */
 

@@ -1,4 +1,4 @@
-import type { Point } from "@fleetmark/shared/series";
+import type { Point } from "@fleetmark/shared/model/series";
 
 /** What every simulated host measures each time: `groups` points of `fields` numbers, and one text in the last of them. */
 export interface Shape {

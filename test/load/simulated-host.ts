@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Logger } from "pino";
+import type { Logger } from "@fleetmark/shared/log";
 import type { ClockReading } from "#agent/clock.js";
 import { agentConfigSchema } from "#agent/config.js";
 import { createClockOffsetMeter } from "#agent/delivery/clock-offset.js";

@@ -1,12 +1,12 @@
 import { create } from "@bufbuild/protobuf";
-import { encodeBatch } from "@fleetmark/shared/batch";
 import { type Ack, HelloSchema } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
-import { natsConsumer, natsStream, natsSubject } from "@fleetmark/shared/nats";
-import { decodeCollectorFrame } from "@fleetmark/shared/wire";
+import { natsConsumer, natsStream, natsSubject } from "@fleetmark/shared/nats/subjects";
+import { encodeBatch } from "@fleetmark/shared/wire/batch-encoder";
+import { decodeCollectorFrame } from "@fleetmark/shared/wire/frames";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { buildBatch } from "../../collector/src/test-support.js";
+import { buildBatch } from "../../collector/test/support.js";
 import { countSamples, readMetric } from "../testbed/answers.js";
 import { openTestAgent, openTestCollector, type TestAgentOptions } from "../testbed/fleet.js";
 import { connectNats, type NatsServer, startNats } from "../testbed/nats.js";

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { natsSubject } from "@fleetmark/shared/nats";
+import { natsSubject } from "@fleetmark/shared/nats/subjects";
 import { nkeys } from "@nats-io/transport-node";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { createAuthority } from "../testbed/certificates.js";

@@ -1,16 +1,16 @@
-import { resultToPoint, runToPoint } from "@fleetmark/shared/result";
-import type { Point } from "@fleetmark/shared/series";
-import { formatAddress } from "@fleetmark/shared/units";
+import { resultToPoint, runToPoint } from "@fleetmark/shared/model/result";
+import type { Point } from "@fleetmark/shared/model/series";
+import { formatAddress } from "@fleetmark/shared/model/units";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createFleet } from "../../collector/src/fleet.js";
-import { type HttpServer, startHttpServer } from "../../collector/src/http/server.js";
-import { addKpis } from "../../collector/src/judge/enrich.js";
-import { createMetrics } from "../../collector/src/metrics.js";
-import { openStore } from "../../collector/src/store/duckdb.js";
-import { openInfluxStore } from "../../collector/src/store/influx/influx.js";
-import type { Store } from "../../collector/src/store/store.js";
-import { buildBatch, makeResult, makeRun } from "../../collector/src/test-support.js";
+import { createFleet } from "#collector/fleet.js";
+import { type HttpServer, startHttpServer } from "#collector/http/server.js";
+import { addKpis } from "#collector/ingest/derive.js";
+import { createMetrics } from "#collector/metrics.js";
+import { openStore } from "#collector/store/duckdb/duckdb.js";
+import { openInfluxStore } from "#collector/store/influx/influx.js";
+import type { Store } from "#collector/store/store.js";
+import { buildBatch, makeResult, makeRun } from "../../collector/test/support.js";
 import { makeFolder } from "../testbed/program.js";
 import { askInflux, findServer, type Server, startInflux } from "../testbed/servers.js";
 

@@ -1,11 +1,11 @@
-import { resultToPoint, runToPoint } from "@fleetmark/shared/result";
-import type { Point } from "@fleetmark/shared/series";
+import { resultToPoint, runToPoint } from "@fleetmark/shared/model/result";
+import type { Point } from "@fleetmark/shared/model/series";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { openStore } from "../../collector/src/store/duckdb.js";
-import { openInfluxStore } from "../../collector/src/store/influx/influx.js";
-import type { Aggregate, Store } from "../../collector/src/store/store.js";
-import { buildBatch, makeResult, makeRun } from "../../collector/src/test-support.js";
+import { openStore } from "#collector/store/duckdb/duckdb.js";
+import { openInfluxStore } from "#collector/store/influx/influx.js";
+import type { Aggregate, Store } from "#collector/store/store.js";
+import { buildBatch, makeResult, makeRun } from "../../collector/test/support.js";
 import { makeFolder } from "../testbed/program.js";
 import { askInflux, findServer, type Server, startInflux } from "../testbed/servers.js";
 

@@ -1,13 +1,13 @@
 import { createServer, type RequestListener } from "node:http";
 import { createServer as createTcpServer } from "node:net";
-import type { Batch } from "@fleetmark/shared/batch";
-import type { Point } from "@fleetmark/shared/series";
+import type { Batch } from "@fleetmark/shared/model/batch";
+import type { Point } from "@fleetmark/shared/model/series";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { collectorConfigSchema } from "../../collector/src/config.js";
-import { checkStore } from "../../collector/src/store/check.js";
-import { openInfluxStore } from "../../collector/src/store/influx/influx.js";
-import type { Store } from "../../collector/src/store/store.js";
-import { buildBatch } from "../../collector/src/test-support.js";
+import { collectorConfigSchema } from "#collector/config.js";
+import { checkStore } from "#collector/store/check.js";
+import { openInfluxStore } from "#collector/store/influx/influx.js";
+import type { Store } from "#collector/store/store.js";
+import { buildBatch } from "../../collector/test/support.js";
 import { askInflux, findServer, type Server, startInflux, startVictoriaMetrics } from "../testbed/servers.js";
 
 const startUs = 1_700_000_000_000_000;

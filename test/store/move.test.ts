@@ -1,17 +1,17 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
-import { resultToPoint, runToPoint } from "@fleetmark/shared/result";
-import { canonicalTags, type Point } from "@fleetmark/shared/series";
+import { resultToPoint, runToPoint } from "@fleetmark/shared/model/result";
+import { canonicalTags, type Point } from "@fleetmark/shared/model/series";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type CollectorConfig, collectorConfigSchema } from "../../collector/src/config.js";
-import { exportStore } from "../../collector/src/move/export.js";
-import { type ImportReport, importFile } from "../../collector/src/move/import.js";
-import { planInfluxSetup } from "../../collector/src/store/influx/setup.js";
-import { openConfiguredStore, readInfluxTarget } from "../../collector/src/store/open.js";
-import { hourUs } from "../../collector/src/store/retention.js";
-import type { PartFilter, Store } from "../../collector/src/store/store.js";
-import { buildBatch, makeResult, makeRun } from "../../collector/src/test-support.js";
+import { type CollectorConfig, collectorConfigSchema } from "#collector/config.js";
+import { exportStore } from "#collector/move/export.js";
+import { type ImportReport, importFile } from "#collector/move/import.js";
+import { planInfluxSetup } from "#collector/store/influx/setup.js";
+import { openConfiguredStore, readInfluxTarget } from "#collector/store/open.js";
+import { hourUs } from "#collector/store/retention.js";
+import type { PartFilter, Store } from "#collector/store/store.js";
+import { buildBatch, makeResult, makeRun } from "../../collector/test/support.js";
 import { makeFolder } from "../testbed/program.js";
 import { askInflux, findServer, type Server, startInflux } from "../testbed/servers.js";
 

@@ -1,11 +1,11 @@
-import { canonicalTags, type Point } from "@fleetmark/shared/series";
+import { canonicalTags, type Point } from "@fleetmark/shared/model/series";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openStore } from "../../collector/src/store/duckdb.js";
-import { openInfluxStore } from "../../collector/src/store/influx/influx.js";
-import { planInfluxSetup } from "../../collector/src/store/influx/setup.js";
-import { hourUs } from "../../collector/src/store/retention.js";
-import { aggregates, type HistoryQuery, type Store } from "../../collector/src/store/store.js";
-import { buildBatch } from "../../collector/src/test-support.js";
+import { openStore } from "#collector/store/duckdb/duckdb.js";
+import { openInfluxStore } from "#collector/store/influx/influx.js";
+import { planInfluxSetup } from "#collector/store/influx/setup.js";
+import { hourUs } from "#collector/store/retention.js";
+import { aggregates, type HistoryQuery, type Store } from "#collector/store/store.js";
+import { buildBatch } from "../../collector/test/support.js";
 import { makeFolder } from "../testbed/program.js";
 import { askInflux, dropExpiredShards, findServer, type Server, startInflux } from "../testbed/servers.js";
 

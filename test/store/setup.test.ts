@@ -1,11 +1,11 @@
 import { createServer } from "node:http";
-import { resultToPoint } from "@fleetmark/shared/result";
+import { resultToPoint } from "@fleetmark/shared/model/result";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { openInfluxStore } from "../../collector/src/store/influx/influx.js";
-import { planInfluxSetup } from "../../collector/src/store/influx/setup.js";
-import type { SetupPlan } from "../../collector/src/store/setup-plan.js";
-import type { Store } from "../../collector/src/store/store.js";
-import { buildBatch, makeResult } from "../../collector/src/test-support.js";
+import { openInfluxStore } from "#collector/store/influx/influx.js";
+import { planInfluxSetup } from "#collector/store/influx/setup.js";
+import type { SetupPlan } from "#collector/store/setup-plan.js";
+import type { Store } from "#collector/store/store.js";
+import { buildBatch, makeResult } from "../../collector/test/support.js";
 import { askInflux, dropExpiredShards, findServer, type Server, startInflux } from "../testbed/servers.js";
 
 const daysS = 86_400;

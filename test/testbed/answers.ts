@@ -1,4 +1,4 @@
-import { type Address, formatAddress } from "@fleetmark/shared/config";
+import { type Address, formatAddress } from "@fleetmark/shared/config/config";
 
 /** What a collector's HTTP API says, as tests ask it. */
 

@@ -1,12 +1,13 @@
-import type { Point } from "@fleetmark/shared/series";
+import type { Logger } from "@fleetmark/shared/log";
+import type { Point } from "@fleetmark/shared/model/series";
 import * as library from "@nats-io/transport-node";
-import { type Logger, pino } from "pino";
-import { agentConfigSchema } from "../../agent/src/config.js";
-import { createClockOffsetMeter } from "../../agent/src/delivery/clock-offset.js";
-import { createDelivery, type Delivery } from "../../agent/src/delivery/delivery.js";
-import { type NatsTiming, openNatsLink } from "../../agent/src/delivery/nats-link.js";
-import { type Collector, startCollector } from "../../collector/src/collector.js";
-import { collectorConfigSchema } from "../../collector/src/config.js";
+import { pino } from "pino";
+import { agentConfigSchema } from "#agent/config.js";
+import { createClockOffsetMeter } from "#agent/delivery/clock-offset.js";
+import { createDelivery, type Delivery } from "#agent/delivery/delivery.js";
+import { type NatsTiming, openNatsLink } from "#agent/delivery/nats-link.js";
+import { type Collector, startCollector } from "#collector/collector.js";
+import { collectorConfigSchema } from "#collector/config.js";
 import { makeFolder } from "./program.js";
 
 /** An event of a log. */

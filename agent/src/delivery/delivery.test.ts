@@ -1,13 +1,13 @@
-import { decodeBatch } from "@fleetmark/shared/batch-decoder";
-import type { Point } from "@fleetmark/shared/series";
+import type { Point } from "@fleetmark/shared/model/series";
+import { decodeBatch } from "@fleetmark/shared/wire/batch-decoder";
 import { pino } from "pino";
 import { afterEach, expect, test, vi } from "vitest";
+import { behave, sendAck, sendWelcome, startTestCollector, type TestCollector } from "../../test/collector.js";
+import { makeTestFolder } from "../../test/folder.js";
 import type { ClockReading } from "../clock.js";
-import { makeTestFolder } from "../test-folder.js";
 import { createClockOffsetMeter } from "./clock-offset.js";
 import { createDelivery, type Delivery } from "./delivery.js";
 import { openGrpcLink } from "./grpc-link.js";
-import { behave, sendAck, sendWelcome, startTestCollector, type TestCollector } from "./test-collector.js";
 
 const logger = pino({ level: "silent" });
 const introduction = { host: "h", agentVersion: "0.0.1", hardwareClass: "c", inventoryJson: "{}" };

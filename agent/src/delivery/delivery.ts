@@ -1,5 +1,5 @@
-import type { Point } from "@fleetmark/shared/series";
-import type { Logger } from "pino";
+import type { Logger } from "@fleetmark/shared/log";
+import type { Point } from "@fleetmark/shared/model/series";
 import { type Clock, type ClockReading, createClock, readHostClocks } from "../clock.js";
 import { addCount, createCounts, type DeliveryCounts } from "./counts.js";
 import { createFeed, type Feed } from "./feed.js";

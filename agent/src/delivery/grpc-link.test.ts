@@ -1,17 +1,12 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { create } from "@bufbuild/protobuf";
-import { decodeBatch } from "@fleetmark/shared/batch-decoder";
 import { ClockReplySchema, WelcomeSchema } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
-import type { Point } from "@fleetmark/shared/series";
-import { protocolVersion } from "@fleetmark/shared/wire";
+import type { Point } from "@fleetmark/shared/model/series";
+import { decodeBatch } from "@fleetmark/shared/wire/batch-decoder";
+import { protocolVersion } from "@fleetmark/shared/wire/frames";
 import { status } from "@grpc/grpc-js";
 import { pino } from "pino";
 import { afterEach, expect, test, vi } from "vitest";
-import { makeTestFolder } from "../test-folder.js";
-import { type ClockOffset, type ClockOffsetMeter, createClockOffsetMeter } from "./clock-offset.js";
-import { createDelivery, type Delivery } from "./delivery.js";
-import { openGrpcLink } from "./grpc-link.js";
-import type { SessionTiming } from "./grpc-session.js";
 import {
   behave,
   encodeId,
@@ -21,7 +16,12 @@ import {
   startTestCollector,
   type TestCall,
   type TestCollector,
-} from "./test-collector.js";
+} from "../../test/collector.js";
+import { makeTestFolder } from "../../test/folder.js";
+import { type ClockOffset, type ClockOffsetMeter, createClockOffsetMeter } from "./clock-offset.js";
+import { createDelivery, type Delivery } from "./delivery.js";
+import { openGrpcLink } from "./grpc-link.js";
+import type { SessionTiming } from "./grpc-session.js";
 
 const patient: SessionTiming = { welcome: 20, silence: 20, clock: 20, ping: 20 };
 const introduction = { host: "h", agentVersion: "0.0.1", hardwareClass: "c", inventoryJson: '{"cpu":{}}' };

@@ -1,8 +1,8 @@
 import { chooseBackoff } from "@fleetmark/shared/backoff";
-import { type Address, formatAddress } from "@fleetmark/shared/config";
+import { type Address, formatAddress } from "@fleetmark/shared/config/config";
+import type { TlsFiles } from "@fleetmark/shared/config/tls";
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import type { TlsFiles } from "@fleetmark/shared/tls";
-import type { Logger } from "pino";
+import type { Logger } from "@fleetmark/shared/log";
 import type { ClockOffsetMeter } from "./clock-offset.js";
 import type { DeliveryCounts } from "./counts.js";
 import { defaultTiming, openSession, type Session, type SessionEnd, type SessionTiming } from "./grpc-session.js";

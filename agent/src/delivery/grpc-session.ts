@@ -1,7 +1,8 @@
 import { isIP } from "node:net";
 import { checkServerIdentity } from "node:tls";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { type Address, formatAddress } from "@fleetmark/shared/config";
+import { type Address, formatAddress } from "@fleetmark/shared/config/config";
+import { readTlsFiles, type TlsFiles } from "@fleetmark/shared/config/tls";
 import { type ErrorCode, errorCatalogue, errorMessage } from "@fleetmark/shared/errors";
 import {
   type Ack,
@@ -10,9 +11,8 @@ import {
   type CollectorFrame,
   type Welcome,
 } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
-import { readTlsFiles, type TlsFiles } from "@fleetmark/shared/tls";
-import { isLoopback } from "@fleetmark/shared/units";
-import { decodeCollectorFrame, encodeAgentFrame, fleetService, protocolVersion } from "@fleetmark/shared/wire";
+import { isLoopback } from "@fleetmark/shared/model/units";
+import { decodeCollectorFrame, encodeAgentFrame, fleetService, protocolVersion } from "@fleetmark/shared/wire/frames";
 import {
   type ChannelCredentials,
   type ClientDuplexStream,

@@ -1,4 +1,4 @@
-import type { Logger } from "pino";
+import type { Logger } from "@fleetmark/shared/log";
 import type { ClockOffsetMeter } from "./clock-offset.js";
 import type { DeliveryCounts } from "./counts.js";
 import type { Sender } from "./sender.js";

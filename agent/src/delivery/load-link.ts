@@ -1,5 +1,5 @@
-import { checkNatsFiles } from "@fleetmark/shared/nats-connection";
-import { readTlsFiles } from "@fleetmark/shared/tls";
+import { readTlsFiles } from "@fleetmark/shared/config/tls";
+import { checkNatsFiles } from "@fleetmark/shared/nats/connection";
 import type { AgentConfig } from "../config.js";
 import type { Link, LinkParts } from "./link.js";
 
@@ -10,8 +10,8 @@ import type { Link, LinkParts } from "./link.js";
  */
 export async function loadLink({ link, collector, nats }: AgentConfig): Promise<(parts: LinkParts) => Link> {
   if (link === "nats") {
-    await checkNatsFiles(nats);
     const [{ openNatsLink }, library] = await Promise.all([import("./nats-link.js"), import("@nats-io/transport-node")]);
+    checkNatsFiles(nats, library);
     return (parts) => openNatsLink({ ...parts, config: nats, library });
   }
   readTlsFiles(collector.tls, "collector.tls");

@@ -1,13 +1,14 @@
 import { chooseBackoff } from "@fleetmark/shared/backoff";
-import { batchKey } from "@fleetmark/shared/batch";
-import { decodeBatchId } from "@fleetmark/shared/batch-decoder";
 import { errorMessage, type FleetmarkError } from "@fleetmark/shared/errors";
 import type { Ack } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
-import { natsSubject } from "@fleetmark/shared/nats";
+import type { Logger } from "@fleetmark/shared/log";
+import { batchKey } from "@fleetmark/shared/model/batch";
+import type { NatsLibrary } from "@fleetmark/shared/nats/connection";
+import { natsSubject } from "@fleetmark/shared/nats/subjects";
+import { decodeBatchId } from "@fleetmark/shared/wire/batch-decoder";
 import type { NatsConnection } from "@nats-io/transport-node";
-import type { Logger } from "pino";
 import type { DeliveryCounts } from "./counts.js";
-import { askPosition, explainPublishFailure, type NatsLibrary, publishToStream } from "./nats-publish.js";
+import { askPosition, explainPublishFailure, publishToStream } from "./nats-publish.js";
 import { createTransits, nameMessage, type Transit, type TransitPatience } from "./nats-transits.js";
 import type { Sender } from "./sender.js";
 

@@ -1,15 +1,15 @@
 import { create } from "@bufbuild/protobuf";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { AgentFrameSchema } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
-import { natsInboxPrefix, natsSubject } from "@fleetmark/shared/nats";
-import type { NatsConfig } from "@fleetmark/shared/nats-config";
-import { keepNatsConnected } from "@fleetmark/shared/nats-connection";
-import { decodeCollectorFrame, encodeAgentFrame } from "@fleetmark/shared/wire";
+import type { NatsConfig } from "@fleetmark/shared/nats/config";
+import type { NatsLibrary } from "@fleetmark/shared/nats/connection";
+import { keepNatsConnected } from "@fleetmark/shared/nats/connection";
+import { natsInboxPrefix, natsSubject } from "@fleetmark/shared/nats/subjects";
+import { decodeCollectorFrame, encodeAgentFrame } from "@fleetmark/shared/wire/frames";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Link, LinkParts, RunProgress } from "./link.js";
 import { type CarrierTiming, createCarrier } from "./nats-carrier.js";
 import { keepGreeting } from "./nats-greeting.js";
-import type { NatsLibrary } from "./nats-publish.js";
 import { defaultPatience } from "./nats-transits.js";
 import { batchLimits } from "./recorder.js";
 
@@ -110,6 +110,7 @@ export function openNatsLink(options: NatsLinkOptions): Link {
   };
 
   const keeper = keepNatsConnected({
+    library,
     config,
     name: `fleetmark agent ${host}`,
     inboxPrefix: natsInboxPrefix(host),

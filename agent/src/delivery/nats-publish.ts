@@ -1,5 +1,6 @@
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
-import { natsConsumer, natsStream } from "@fleetmark/shared/nats";
+import type { NatsLibrary } from "@fleetmark/shared/nats/connection";
+import { natsConsumer, natsStream } from "@fleetmark/shared/nats/subjects";
 import type { Msg, NatsConnection } from "@nats-io/transport-node";
 import type { ConsumerPosition } from "./nats-transits.js";
 
@@ -10,9 +11,6 @@ import type { ConsumerPosition } from "./nats-transits.js";
 
 /** Milliseconds that the server may take to answer. */
 export const answerWithinMs = 5000;
-
-/** What a link needs of the client library, which is loaded only where it is used. */
-export type NatsLibrary = Pick<typeof import("@nats-io/transport-node"), "headers" | "errors">;
 
 interface Answer {
   readonly error?: { readonly code?: number; readonly err_code?: number; readonly description?: string };

@@ -1,5 +1,5 @@
-import { batchKey } from "@fleetmark/shared/batch";
-import { encodeHostToken } from "@fleetmark/shared/nats";
+import { batchKey } from "@fleetmark/shared/model/batch";
+import { encodeHostToken } from "@fleetmark/shared/nats/subjects";
 import type { Parcel } from "./parcel.js";
 
 /** How far the collectors' shared consumer is in the stream, by sequences of the stream. */

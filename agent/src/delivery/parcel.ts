@@ -1,4 +1,4 @@
-import type { BatchId } from "@fleetmark/shared/batch";
+import type { BatchId } from "@fleetmark/shared/model/batch";
 
 /** Under pressure telemetry is given up before results. */
 export type Priority = "telemetry" | "result";

@@ -1,6 +1,6 @@
-import { type Batch, maxStepUs } from "@fleetmark/shared/batch";
-import { decodeBatch } from "@fleetmark/shared/batch-decoder";
-import { type Point, seriesLimits } from "@fleetmark/shared/series";
+import { type Batch, maxStepUs } from "@fleetmark/shared/model/batch";
+import { type Point, seriesLimits } from "@fleetmark/shared/model/series";
+import { decodeBatch } from "@fleetmark/shared/wire/batch-decoder";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createCounts } from "./counts.js";

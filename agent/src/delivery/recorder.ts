@@ -1,6 +1,7 @@
-import { BatchBuilder, encodeBatch } from "@fleetmark/shared/batch";
 import { type ErrorCode, FleetmarkError } from "@fleetmark/shared/errors";
-import { checkSeries, type Point, seriesLimits } from "@fleetmark/shared/series";
+import { BatchBuilder } from "@fleetmark/shared/model/batch";
+import { checkSeries, type Point, seriesLimits } from "@fleetmark/shared/model/series";
+import { encodeBatch } from "@fleetmark/shared/wire/batch-encoder";
 import { addCount, type DeliveryCounts } from "./counts.js";
 import type { Parcel, Priority } from "./parcel.js";
 

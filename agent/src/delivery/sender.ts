@@ -1,6 +1,6 @@
 import { errorCatalogue } from "@fleetmark/shared/errors";
 import type { Ack, BatchId } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
-import type { Logger } from "pino";
+import type { Logger } from "@fleetmark/shared/log";
 import { addCount, type DeliveryCounts } from "./counts.js";
 import type { Feed } from "./feed.js";
 import type { Fate, Parcel } from "./parcel.js";

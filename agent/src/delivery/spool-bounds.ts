@@ -1,4 +1,4 @@
-import type { Logger } from "pino";
+import type { Logger } from "@fleetmark/shared/log";
 import type { Fate, Priority } from "./parcel.js";
 import type { SpoolDisk } from "./spool-disk.js";
 import { type Entry, type EntryFacts, last, origin, readFacts } from "./spool-entry.js";

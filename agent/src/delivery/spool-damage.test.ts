@@ -12,8 +12,8 @@ import {
 import { basename, join } from "node:path";
 import fc from "fast-check";
 import { afterEach, expect, test } from "vitest";
-import { makeTestFolder } from "../test-folder.js";
-import { makeBytes, openTestSpool, type TestSpool } from "./test-spool.js";
+import { makeTestFolder } from "../../test/folder.js";
+import { makeBytes, openTestSpool, type TestSpool } from "../../test/spool.js";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { makeTestFolder } from "../test-folder.js";
+import { makeTestFolder } from "../../test/folder.js";
 import { lockSpool } from "./spool-lock.js";
 
 const cleanups: (() => unknown)[] = [];

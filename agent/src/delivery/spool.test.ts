@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { afterEach, expect, test } from "vitest";
-import { makeTestFolder } from "../test-folder.js";
+import { makeTestFolder } from "../../test/folder.js";
+import { makeBytes, nameOf, openTestSpool, startMs, type TestSpool } from "../../test/spool.js";
 import type { Fate, Priority } from "./parcel.js";
 import type { SpoolOptions } from "./spool.js";
 import type { Entry } from "./spool-entry.js";
-import { makeBytes, nameOf, openTestSpool, startMs, type TestSpool } from "./test-spool.js";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {

@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { errorMessage, FleetmarkError, systemErrorCode } from "@fleetmark/shared/errors";
-import type { Logger } from "pino";
+import type { Logger } from "@fleetmark/shared/log";
 import type { ClockState } from "../clock.js";
 import { addCount, type DeliveryCounts } from "./counts.js";
 import { DiskTrouble, tryDisk } from "./disk-trouble.js";

@@ -1,6 +1,6 @@
 import type { StatsFs } from "node:fs";
 import { statfs } from "node:fs/promises";
-import type { Point } from "@fleetmark/shared/series";
+import type { Point } from "@fleetmark/shared/model/series";
 import { waitAtMost } from "../wait-at-most.js";
 import { type Fields, failParse, type Probe, readProc } from "./probe.js";
 

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
-import { seriesLimits } from "@fleetmark/shared/series";
+import { seriesLimits } from "@fleetmark/shared/model/series";
 import { z } from "zod";
 
 /** Facts about the host that do not change while it runs. */

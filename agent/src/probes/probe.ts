@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import type { Point } from "@fleetmark/shared/series";
+import type { Point } from "@fleetmark/shared/model/series";
 
 /** Where the kernel's file systems are mounted; a test gives a tree of its own. */
 export interface Roots {

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { checkSeries, type Point } from "@fleetmark/shared/series";
+import { checkSeries, type Point } from "@fleetmark/shared/model/series";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Probe, Roots } from "./probe.js";
 import { probes } from "./registry.js";

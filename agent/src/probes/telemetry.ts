@@ -1,6 +1,6 @@
 import { errorMessage, FleetmarkError, systemErrorCode } from "@fleetmark/shared/errors";
-import type { Point } from "@fleetmark/shared/series";
-import type { Logger } from "pino";
+import type { Logger } from "@fleetmark/shared/log";
+import type { Point } from "@fleetmark/shared/model/series";
 import type { Probe, Roots, Sample } from "./probe.js";
 
 /** A probe that takes longer is given up for this time, and not asked again before it has answered. */

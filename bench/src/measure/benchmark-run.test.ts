@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import type { SteadyState } from "@fleetmark/shared/result";
+import type { SteadyState } from "@fleetmark/shared/model/result";
 import { describe, expect, it } from "vitest";
 import type { Benchmark, Params } from "../workloads/workload.js";
 import { chooseRuns, type MeasureOptions, measureBenchmark } from "./benchmark-run.js";
@@ -7,7 +7,7 @@ import { buildResult } from "./build-result.js";
 import { worstVerdict } from "./steady-state.js";
 import { runSuite } from "./suite-run.js";
 
-const taskModule = new URL("./fixtures/tasks.mjs", import.meta.url).href;
+const taskModule = new URL("../../test/tasks.mjs", import.meta.url).href;
 const place = { suite: "test", run: "r", host: "h", hwClass: "c", timeUs: 1 };
 
 function describeWork(workload: string, params: Params = {}): Benchmark {

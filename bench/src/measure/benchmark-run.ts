@@ -1,4 +1,4 @@
-import type { SteadyState } from "@fleetmark/shared/result";
+import type { SteadyState } from "@fleetmark/shared/model/result";
 import { bootstrapMedian, type MedianInterval } from "@fleetmark/shared/stats/bootstrap";
 import { median, quantile, sortNumbers } from "@fleetmark/shared/stats/quantiles";
 import type { Benchmark } from "../workloads/workload.js";

@@ -1,4 +1,4 @@
-import { formatBenchmarkName, type Metadata, type Result } from "@fleetmark/shared/result";
+import { formatBenchmarkName, type Metadata, type Result } from "@fleetmark/shared/model/result";
 import { median } from "@fleetmark/shared/stats/quantiles";
 import { summarize } from "@fleetmark/shared/stats/summary";
 import type { Benchmark } from "../workloads/workload.js";

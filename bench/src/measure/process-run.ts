@@ -1,4 +1,4 @@
-import type { Metadata } from "@fleetmark/shared/result";
+import type { Metadata } from "@fleetmark/shared/model/result";
 import type { Benchmark, Processed, Task } from "../workloads/workload.js";
 import type { ClockFacts } from "./clock.js";
 import type { Conditions, Exposure, WindowSeen } from "./disturbance.js";

@@ -1,4 +1,4 @@
-import type { SteadyState } from "@fleetmark/shared/result";
+import type { SteadyState } from "@fleetmark/shared/model/result";
 import { findChangePoints, segmentLevels } from "@fleetmark/shared/stats/change-points";
 import { median } from "@fleetmark/shared/stats/quantiles";
 import { madToSigma, medianAbsoluteDeviation } from "@fleetmark/shared/stats/robust";

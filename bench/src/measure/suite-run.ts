@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
-import type { Result, Run } from "@fleetmark/shared/result";
+import type { Result, Run } from "@fleetmark/shared/model/result";
 import { findSuite, type Suite } from "../suites.js";
 import { measureBenchmark } from "./benchmark-run.js";
 import { buildResult, nameBenchmark } from "./build-result.js";

@@ -1,7 +1,7 @@
 import { access, constants, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
-import { type Baseline, parseBaseline, type ResultFile } from "@fleetmark/shared/result-file";
+import { type Baseline, parseBaseline, type ResultFile } from "@fleetmark/shared/model/result-file";
 import { version } from "@fleetmark/shared/version";
 import type { SuiteOutcome } from "../measure/suite-run.js";
 

@@ -1,4 +1,4 @@
-import type { Result } from "@fleetmark/shared/result";
+import type { Result } from "@fleetmark/shared/model/result";
 import type { Colours } from "./colours.js";
 import { formatNumber, formatSeconds, formatTable, left, right } from "./table.js";
 

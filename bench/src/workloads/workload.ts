@@ -1,4 +1,4 @@
-import type { Category, Metadata } from "@fleetmark/shared/result";
+import type { Category, Metadata } from "@fleetmark/shared/model/result";
 import type { TensorRuntime } from "../runtimes/runtime.js";
 
 /** Parameters of a benchmark, by name. */

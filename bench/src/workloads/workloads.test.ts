@@ -1,4 +1,4 @@
-import { findKpi, kpis } from "@fleetmark/shared/kpis";
+import { findKpi, kpis } from "@fleetmark/shared/model/kpis";
 import { describe, expect, test } from "vitest";
 import { findSuite, listBenchmarks, suites } from "../suites.js";
 import { setupTask, workloads } from "./registry.js";

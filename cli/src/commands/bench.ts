@@ -19,9 +19,9 @@ import {
   writeResultFile,
 } from "@fleetmark/bench";
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import { categories } from "@fleetmark/shared/result";
-import { type ResultFile, resultFileJsonSchema } from "@fleetmark/shared/result-file";
-import { formatDuration, parseDuration } from "@fleetmark/shared/units";
+import { categories } from "@fleetmark/shared/model/result";
+import { type ResultFile, resultFileJsonSchema } from "@fleetmark/shared/model/result-file";
+import { formatDuration, parseDuration } from "@fleetmark/shared/model/units";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { matchGlob } from "../glob.js";
 import { chooseColours, createProgressLine } from "../terminal.js";

@@ -1,4 +1,4 @@
-import { configJsonSchema, loadConfig } from "@fleetmark/shared/config";
+import { configJsonSchema, loadConfig } from "@fleetmark/shared/config/config";
 import { type Command, Option } from "commander";
 import { configSchemas } from "../config-schemas.js";
 

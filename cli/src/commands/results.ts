@@ -1,9 +1,9 @@
 import { formatResultsTable } from "@fleetmark/bench";
 import { openStoreReadOnly } from "@fleetmark/collector";
-import { type Address, formatAddress } from "@fleetmark/shared/config";
+import { type Address, formatAddress } from "@fleetmark/shared/config/config";
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import type { Result } from "@fleetmark/shared/result";
-import { parseAddress } from "@fleetmark/shared/units";
+import type { Result } from "@fleetmark/shared/model/result";
+import { parseAddress } from "@fleetmark/shared/model/units";
 import { type Command, InvalidArgumentError } from "commander";
 import { askCollector } from "../collector-api.js";
 import { chooseColours } from "../terminal.js";

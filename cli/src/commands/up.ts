@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { CollectorConfig } from "@fleetmark/collector";
-import { type Address, formatAddress } from "@fleetmark/shared/config";
-import type { KpiReading } from "@fleetmark/shared/kpis";
-import type { Result, Run } from "@fleetmark/shared/result";
-import { formatDuration } from "@fleetmark/shared/units";
+import { type Address, formatAddress } from "@fleetmark/shared/config/config";
+import type { KpiReading } from "@fleetmark/shared/model/kpis";
+import type { Result, Run } from "@fleetmark/shared/model/result";
+import { formatDuration } from "@fleetmark/shared/model/units";
 import type { Command } from "commander";
 import { askCollector } from "../collector-api.js";
 import { addConfigFlags, readConfig } from "../config-flags.js";

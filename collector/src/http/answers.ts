@@ -1,4 +1,4 @@
-import { resultSchema, runSchema } from "@fleetmark/shared/result";
+import { resultSchema, runSchema } from "@fleetmark/shared/model/result";
 import { z } from "zod";
 import { aggregates } from "../store/store.js";
 

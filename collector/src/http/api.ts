@@ -1,7 +1,7 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import { type KpiReading, readKpis } from "@fleetmark/shared/kpis";
-import type { Result } from "@fleetmark/shared/result";
-import { parseDuration } from "@fleetmark/shared/units";
+import { type KpiReading, readKpis } from "@fleetmark/shared/model/kpis";
+import type { Result } from "@fleetmark/shared/model/result";
+import { parseDuration } from "@fleetmark/shared/model/units";
 import type { FastifyInstance } from "fastify";
 import type { z } from "zod";
 import { readClockUs } from "../clock.js";

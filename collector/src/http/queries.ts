@@ -1,5 +1,5 @@
-import { categories } from "@fleetmark/shared/result";
-import { parseDuration } from "@fleetmark/shared/units";
+import { categories } from "@fleetmark/shared/model/result";
+import { parseDuration } from "@fleetmark/shared/model/units";
 import { z } from "zod";
 import { aggregates } from "../store/store.js";
 import { parseMoment } from "./time-range.js";

@@ -1,10 +1,10 @@
-import { formatAddress } from "@fleetmark/shared/units";
+import { formatAddress } from "@fleetmark/shared/model/units";
 import { pino } from "pino";
 import { expect, it, onTestFinished } from "vitest";
+import { makeDirectory } from "../../test/support.js";
 import { createFleet } from "../fleet.js";
 import { createMetrics } from "../metrics.js";
-import { openStore } from "../store/duckdb.js";
-import { makeDirectory } from "../test-support.js";
+import { openStore } from "../store/duckdb/duckdb.js";
 import { startHttpServer } from "./server.js";
 
 it("tells that the store fails, and keeps the particulars to the log", async () => {

@@ -1,9 +1,9 @@
 import fastifySwagger from "@fastify/swagger";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
-import type { Address } from "@fleetmark/shared/units";
+import type { Logger } from "@fleetmark/shared/log";
+import type { Address } from "@fleetmark/shared/model/units";
 import { version } from "@fleetmark/shared/version";
 import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
-import type { Logger } from "pino";
 import type { Fleet } from "../fleet.js";
 import { explainListenFailure } from "../listen.js";
 import type { Metrics } from "../metrics.js";

@@ -1,4 +1,4 @@
-import { parseDuration } from "@fleetmark/shared/units";
+import { parseDuration } from "@fleetmark/shared/model/units";
 
 const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/i;
 

@@ -1,7 +1,7 @@
-import { encodeBatch } from "@fleetmark/shared/batch";
-import { outlineBatch } from "@fleetmark/shared/batch-decoder";
+import { outlineBatch } from "@fleetmark/shared/wire/batch-decoder";
+import { encodeBatch } from "@fleetmark/shared/wire/batch-encoder";
 import { expect, it } from "vitest";
-import { buildBatch } from "../test-support.js";
+import { buildBatch } from "../../test/support.js";
 import { createDictionaryReader } from "./dictionaries.js";
 
 function encodeDictionary(names: readonly string[]): Uint8Array {

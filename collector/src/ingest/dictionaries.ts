@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
-import { decodeDictionary, type ReadDictionary } from "@fleetmark/shared/batch-decoder";
-import type { Series } from "@fleetmark/shared/series";
+import type { Series } from "@fleetmark/shared/model/series";
+import { decodeDictionary, type ReadDictionary } from "@fleetmark/shared/wire/batch-decoder";
 
 /**
  * The dictionaries that agents sent of late. An agent sends the same one with every batch of its telemetry: decoded and checked once, a

@@ -1,8 +1,8 @@
-import { type Batch, BatchBuilder } from "@fleetmark/shared/batch";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { Hello, Progress } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
-import { checkSeries, seriesLimits } from "@fleetmark/shared/series";
-import { protocolVersion } from "@fleetmark/shared/wire";
+import { type Batch, BatchBuilder } from "@fleetmark/shared/model/batch";
+import { checkSeries, seriesLimits } from "@fleetmark/shared/model/series";
+import { protocolVersion } from "@fleetmark/shared/wire/frames";
 import type { AgentHello, RunProgress } from "../fleet.js";
 
 function violate(message: string): never {

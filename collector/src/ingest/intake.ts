@@ -1,18 +1,18 @@
-import type { BatchId } from "@fleetmark/shared/batch";
-import { outlineBatch } from "@fleetmark/shared/batch-decoder";
 import { type ErrorCode, errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { Hello, Progress } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
-import type { Logger } from "pino";
+import type { Logger } from "@fleetmark/shared/log";
+import type { BatchId } from "@fleetmark/shared/model/batch";
+import { outlineBatch } from "@fleetmark/shared/wire/batch-decoder";
 import { readClockUs } from "../clock.js";
 import type { IngestLimits } from "../config.js";
 import type { AgentHello, Fleet, HostState } from "../fleet.js";
-import { addKpis } from "../judge/enrich.js";
 import type { Metrics } from "../metrics.js";
-import { type Admission, admitBatch } from "./admit.js";
+import { addKpis } from "./derive.js";
 import { createDictionaryReader } from "./dictionaries.js";
 import { buildAgentBatch, checkHello, checkProgress } from "./hello.js";
 import type { Quarantine } from "./quarantine.js";
 import type { SeriesGuard } from "./series-guard.js";
+import { type Admission, admitBatch } from "./validate.js";
 import type { Writer } from "./writer.js";
 
 /** What finally became of a batch; no resend changes it. */

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { makeDirectory } from "../test-support.js";
+import { makeDirectory } from "../../test/support.js";
 import { openQuarantine } from "./quarantine.js";
 
 const id = { host: "../../h 1", epochUs: 1000, sequence: 1 };

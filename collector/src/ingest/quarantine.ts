@@ -1,7 +1,7 @@
 import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { BatchId } from "@fleetmark/shared/batch";
 import { type ErrorCode, errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
+import type { BatchId } from "@fleetmark/shared/model/batch";
 
 /** Rejected batches on disk, as they came, for a person to look into. */
 export interface Quarantine {

@@ -1,4 +1,4 @@
-import type { Series } from "@fleetmark/shared/series";
+import type { Series } from "@fleetmark/shared/model/series";
 import { expect, it } from "vitest";
 import { createSeriesGuard } from "./series-guard.js";
 

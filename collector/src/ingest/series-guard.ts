@@ -1,4 +1,4 @@
-import { canonicalTags, type Series } from "@fleetmark/shared/series";
+import { canonicalTags, type Series } from "@fleetmark/shared/model/series";
 import type { HostState } from "../fleet.js";
 
 /**

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { errorMessage } from "@fleetmark/shared/errors";
-import type { Series } from "@fleetmark/shared/series";
-import type { Logger } from "pino";
+import type { Logger } from "@fleetmark/shared/log";
+import type { Series } from "@fleetmark/shared/model/series";
 import type { StoreReader } from "../store/store.js";
 
 /** How long after a failure the store is left in peace. */

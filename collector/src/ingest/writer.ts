@@ -1,6 +1,6 @@
-import { type Batch, countSamples } from "@fleetmark/shared/batch";
 import { errorMessage } from "@fleetmark/shared/errors";
-import type { Logger } from "pino";
+import type { Logger } from "@fleetmark/shared/log";
+import { type Batch, countSamples } from "@fleetmark/shared/model/batch";
 import { readClockUs } from "../clock.js";
 import type { Metrics } from "../metrics.js";
 import { type Store, StoreBusy } from "../store/store.js";

@@ -1,4 +1,4 @@
-import type { Point } from "@fleetmark/shared/series";
+import type { Point } from "@fleetmark/shared/model/series";
 import type { Part } from "../store/store.js";
 
 /** One line or row of a file: a point, or what is none and why. */

@@ -1,6 +1,6 @@
 import { appendFileSync, rmSync, statSync } from "node:fs";
-import { BatchBuilder } from "@fleetmark/shared/batch";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
+import { BatchBuilder } from "@fleetmark/shared/model/batch";
 import type { CollectorConfig } from "../config.js";
 import { formatHead } from "../store/influx/line-protocol.js";
 import { openConfiguredStore } from "../store/open.js";

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { BIGINT, DOUBLE, type DuckDBConnection, DuckDBInstance, INTEGER, VARCHAR } from "@duckdb/node-api";
-import { canonicalTags, checkSeries, type Series, seriesKey } from "@fleetmark/shared/series";
-import { appendRows } from "../store/commit.js";
+import { canonicalTags, checkSeries, type Series, seriesKey } from "@fleetmark/shared/model/series";
+import { appendRows } from "../store/duckdb/commit.js";
 import type { Part } from "../store/store.js";
 import type { FileItem } from "./file-item.js";
 

@@ -1,8 +1,8 @@
-import type { Point } from "@fleetmark/shared/series";
+import type { Point } from "@fleetmark/shared/model/series";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { buildBatch } from "../../test/support.js";
 import { formatLines } from "../store/influx/line-protocol.js";
-import { buildBatch } from "../test-support.js";
 import { createLineParser } from "./parse-line.js";
 import { readLines } from "./read-lines.js";
 

@@ -1,4 +1,4 @@
-import { checkSeries, type Point } from "@fleetmark/shared/series";
+import { checkSeries, type Point } from "@fleetmark/shared/model/series";
 
 /** What precedes the fields of a line, unescaped. */
 interface Head {

@@ -1,5 +1,5 @@
-import { BatchBuilder } from "@fleetmark/shared/batch";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
+import { BatchBuilder } from "@fleetmark/shared/model/batch";
 import { readClockUs } from "../clock.js";
 import type { CollectorConfig } from "../config.js";
 import { connectInflux } from "./influx/server.js";

@@ -1,5 +1,5 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import { canonicalTags } from "@fleetmark/shared/series";
+import { canonicalTags } from "@fleetmark/shared/model/series";
 import { hourUs } from "./retention.js";
 import type { Aggregate, HistoryQuery, SeriesHistory } from "./store.js";
 

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { StoreConfig } from "../config.js";
-import { openStore, openStoreReadOnly } from "./duckdb.js";
+import { openStore, openStoreReadOnly } from "./duckdb/duckdb.js";
 import { openInfluxStore, type RefuseLine } from "./influx/influx.js";
 import type { InfluxTarget } from "./influx/server.js";
 import type { Store, StoreReader } from "./store.js";

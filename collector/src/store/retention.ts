@@ -1,4 +1,4 @@
-import type { Series } from "@fleetmark/shared/series";
+import type { Series } from "@fleetmark/shared/model/series";
 import type { StoreConfig } from "../config.js";
 import type { Aggregate } from "./store.js";
 

@@ -1,4 +1,4 @@
-import type { Columns } from "@fleetmark/shared/batch";
+import type { Columns } from "@fleetmark/shared/model/batch";
 import type { Samples } from "./store.js";
 
 export function emptyColumns<V>(): Columns<V> {

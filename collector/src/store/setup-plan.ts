@@ -1,4 +1,4 @@
-import { formatDuration } from "@fleetmark/shared/units";
+import { formatDuration } from "@fleetmark/shared/model/units";
 import type { Retention } from "./retention.js";
 
 /** One thing that a store lacks. */

@@ -1,7 +1,7 @@
-import type { Batch } from "@fleetmark/shared/batch";
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import type { Result, Run } from "@fleetmark/shared/result";
-import type { Series } from "@fleetmark/shared/series";
+import type { Batch } from "@fleetmark/shared/model/batch";
+import type { Result, Run } from "@fleetmark/shared/model/result";
+import type { Series } from "@fleetmark/shared/model/series";
 
 export const aggregates = ["mean", "min", "max", "last", "p50", "p95", "count"] as const;
 export type Aggregate = (typeof aggregates)[number];

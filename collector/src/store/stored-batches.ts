@@ -1,4 +1,4 @@
-import { type Batch, type BatchId, batchKey } from "@fleetmark/shared/batch";
+import { type Batch, type BatchId, batchKey } from "@fleetmark/shared/model/batch";
 import { addSequence, hasSequence, type SequenceRanges } from "./sequence-ranges.js";
 
 /** Batches that are stored, by host and epoch. */

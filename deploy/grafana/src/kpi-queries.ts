@@ -1,4 +1,4 @@
-import { type Kpi, kpis } from "@fleetmark/shared/kpis";
+import { type Kpi, kpis } from "@fleetmark/shared/model/kpis";
 import { as, equals, isOneOf, last, type Select, selected } from "./influxql.js";
 
 /** Tags that tell a KPI's series on one host from each other. */

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { kpis } from "@fleetmark/shared/kpis";
+import { kpis } from "@fleetmark/shared/model/kpis";
 import type { Dashboard, Panel } from "@grafana/grafana-foundation-sdk/dashboard";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";

@@ -1,4 +1,4 @@
-import type { Kpi } from "@fleetmark/shared/kpis";
+import type { Kpi } from "@fleetmark/shared/model/kpis";
 import { type Threshold, ThresholdsConfigBuilder, ThresholdsMode } from "@grafana/grafana-foundation-sdk/dashboard";
 
 /** Colours by what they say, from Grafana's own palette, so that they follow its light and dark themes. */

@@ -1,4 +1,4 @@
-import type { Kpi } from "@fleetmark/shared/kpis";
+import type { Kpi } from "@fleetmark/shared/model/kpis";
 
 /** Grafana's unit ids. Those with SI prefixes scale themselves: 0.002 ms is shown as 2 µs. */
 export const units = {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { simulateAr1 } from "../../test/simulation.js";
 import { isAutocorrelated, rankAutocorrelation, rankValues } from "./autocorrelation.js";
-import { simulateAr1 } from "./simulation.test-helper.js";
 
 test("tied values share their mean rank", () => {
   expect([...rankValues([10, 20, 10, 30])]).toEqual([0.5, 2, 0.5, 3]);

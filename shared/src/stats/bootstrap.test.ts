@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { simulateAr1, simulateRuns } from "../../test/simulation.js";
 import { bootstrapMedian, chooseBlockLength, medianOfRuns, resampleMedians, widenForFewRuns } from "./bootstrap.js";
 import { median } from "./quantiles.js";
 import { createRandom } from "./random.js";
-import { simulateAr1, simulateRuns } from "./simulation.test-helper.js";
 
 const runs = fc.array(fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), { minLength: 1, maxLength: 20 }), {
   minLength: 1,

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { drawNormal, simulateAr1 } from "../../test/simulation.js";
 import { detectLevelChanges, findChangePoints } from "./change-points.js";
 import { createRandom } from "./random.js";
-import { drawNormal, simulateAr1 } from "./simulation.test-helper.js";
 
 function simulateLevels(seed: number, levels: readonly (readonly [length: number, level: number])[]): number[] {
   const random = createRandom(seed);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { simulateRuns } from "../../test/simulation.js";
 import { compareIntervals, compareSamples } from "./compare.js";
-import { simulateRuns } from "./simulation.test-helper.js";
 
 test("a change of 5 % is measured as such", () => {
   const before = simulateRuns(1, 5, 100, 0.3, 1);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { drawNormal } from "../../test/simulation.js";
 import { createRandom } from "./random.js";
-import { drawNormal } from "./simulation.test-helper.js";
 import { fitTrend } from "./trend.js";
 
 test("Sen's own example: slope 4 with 93 % interval from 26/9 to 35/7 (1968, table 1)", () => {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { readDelivery } from "./delivery.js";
+import { readDelivery } from "./delivery-info.js";
 import { compareConfig } from "./stream.js";
 import { isStuck, stuckAfterMs } from "./watchdog.js";
 

@@ -1,5 +1,5 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import { natsConsumer, natsStream, natsSubjects } from "@fleetmark/shared/nats";
+import { natsConsumer, natsStream, natsSubjects } from "@fleetmark/shared/nats/subjects";
 import type { ConsumerConfig, JetStreamManager, StreamConfig } from "@nats-io/jetstream";
 import type { NatsIngestConfig } from "../../config.js";
 import { jetStreamError } from "./failure.js";

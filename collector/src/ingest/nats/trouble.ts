@@ -1,5 +1,5 @@
 import type { ErrorCode, FleetmarkError } from "@fleetmark/shared/errors";
-import type { Logger } from "pino";
+import type { Logger } from "@fleetmark/shared/log";
 import type { Metrics } from "../../metrics.js";
 
 /** What is in the way of taking batches, said once and not at each attempt. */

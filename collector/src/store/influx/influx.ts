@@ -1,7 +1,7 @@
-import type { Batch } from "@fleetmark/shared/batch";
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import type { Batch } from "@fleetmark/shared/model/batch";
 import { readClockUs } from "../../clock.js";
-import { sortByTags } from "../records.js";
+import { sortByTags } from "../ordering.js";
 import { deliveryMeasurement, findHorizonUs, hourUs, isKeptWhole, isRecord, keepAll, type Retention } from "../retention.js";
 import { emptyColumns, selectSamples } from "../samples.js";
 import type { Samples, Store } from "../store.js";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { buildBatch } from "../../test-support.js";
+import { buildBatch } from "../../../test/support.js";
 import { hourUs } from "../retention.js";
 import { createLateHours } from "./late-hours.js";
 

@@ -1,4 +1,4 @@
-import type { Series } from "@fleetmark/shared/series";
+import type { Series } from "@fleetmark/shared/model/series";
 import type { Samples } from "../store.js";
 
 /**

@@ -1,5 +1,5 @@
-import { BatchBuilder } from "@fleetmark/shared/batch";
-import { canonicalTags } from "@fleetmark/shared/series";
+import { BatchBuilder } from "@fleetmark/shared/model/batch";
+import { canonicalTags } from "@fleetmark/shared/model/series";
 import { deliveryMeasurement, hourlyFields, hourUs, isRecord } from "../retention.js";
 import type { Part, PartFilter } from "../store.js";
 import { buildRollupFlux } from "./flux.js";

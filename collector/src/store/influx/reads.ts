@@ -1,7 +1,7 @@
-import { pointToResult, pointToRun, type Result, type Run } from "@fleetmark/shared/result";
-import { canonicalTags, type Point, type Series, seriesKey } from "@fleetmark/shared/series";
+import { pointToResult, pointToRun, type Result, type Run } from "@fleetmark/shared/model/result";
+import { canonicalTags, type Point, type Series, seriesKey } from "@fleetmark/shared/model/series";
 import { checkPoints, joinHistories, readFinalHours, readHistoryAcross } from "../history.js";
-import { buildHostRecords, identifyBenchmark, readRecords, sortNewestFirst, sortSeries } from "../records.js";
+import { buildHostRecords, identifyBenchmark, readRecords, sortNewestFirst, sortSeries } from "../ordering.js";
 import { deliveryMeasurement, hourlyFields, hourUs, isRecord } from "../retention.js";
 import type { Aggregate, HistoryQuery, HostRecord, ResultFilter, RunFilter, SeriesHistory } from "../store.js";
 import { type Place, quoteName, quoteSource, quoteText } from "./rollup.js";

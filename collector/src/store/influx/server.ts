@@ -1,5 +1,5 @@
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
-import { isLoopbackUrl } from "@fleetmark/shared/units";
+import { isLoopbackUrl } from "@fleetmark/shared/model/units";
 import { HttpError, InfluxDB, setLogger, type WriteApi } from "@influxdata/influxdb-client";
 import { z } from "zod";
 import { StoreBusy } from "../store.js";

@@ -1,4 +1,4 @@
-import { type Kpi, kpis } from "@fleetmark/shared/kpis";
+import { type Kpi, kpis } from "@fleetmark/shared/model/kpis";
 import { kpiDashboard, trendTitle } from "../dashboards/kpis.js";
 import { equals } from "../influxql.js";
 import { selectCurrent } from "../kpi-queries.js";

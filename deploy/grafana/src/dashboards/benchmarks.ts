@@ -1,4 +1,4 @@
-import { kpis } from "@fleetmark/shared/kpis";
+import { kpis } from "@fleetmark/shared/model/kpis";
 import { dashboardUids } from "../dashboard-ids.js";
 import { as, equals, last, max, mean, median, min, quoteName, type Select, selected } from "../influxql.js";
 import { buildDashboard } from "../layout.js";

@@ -1,4 +1,4 @@
-import { kpis } from "@fleetmark/shared/kpis";
+import { kpis } from "@fleetmark/shared/model/kpis";
 import { dashboardUids } from "../dashboard-ids.js";
 import { as, count, last, max, perSecond, selected, selectGrowth, sum } from "../influxql.js";
 import { countSeverities, kpiConditions, kpiVariables, selectCurrent, selectSeverities } from "../kpi-queries.js";

@@ -1,4 +1,4 @@
-import { type Kpi, kpis } from "@fleetmark/shared/kpis";
+import { type Kpi, kpis } from "@fleetmark/shared/model/kpis";
 import { dashboardUids } from "../dashboard-ids.js";
 import { as, last, max, min } from "../influxql.js";
 import { kpiConditions, kpiVariables, selectCurrent, speaker } from "../kpi-queries.js";

@@ -1,0 +1,121 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import { FleetmarkError } from "@fleetmark/shared/errors";
+import { BatchSchema } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
+import { countSamples } from "@fleetmark/shared/model/batch";
+import { resultToPoint, runToPoint } from "@fleetmark/shared/model/result";
+import { decodeDictionary, outlineBatch } from "@fleetmark/shared/wire/batch-decoder";
+import { encodeBatch } from "@fleetmark/shared/wire/batch-encoder";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { buildBatch, makeResult, makeRun } from "../../test/support.js";
+import { collectorConfigSchema } from "../config.js";
+import type { RefusedSeries } from "./series-guard.js";
+import { type Admission, admitBatch } from "./validate.js";
+
+const { limits } = collectorConfigSchema.parse({});
+const nowUs = 1_700_000_000_000_000;
+const dayUs = 86_400e6;
+const cpu = (value: number, timeUs = nowUs) => ({ measurement: "cpu", tags: {}, timeUs, fields: { usage_user: value } });
+
+function admit(bytes: Uint8Array, host = "h1", refused?: RefusedSeries): Admission {
+  const rules = { limits, readDictionary: decodeDictionary, judgeSeries: () => refused, nowUs };
+  return admitBatch(bytes, outlineBatch(bytes), host, rules);
+}
+
+function rejection(bytes: Uint8Array, host?: string): string {
+  try {
+    admit(bytes, host);
+  } catch (thrown) {
+    if (thrown instanceof FleetmarkError) return thrown.code;
+    throw thrown;
+  }
+  return "admitted";
+}
+
+describe("admitBatch", () => {
+  it("refuses each value that is not finite and keeps the others", () => {
+    const points = [cpu(1), cpu(Number.NaN), cpu(Number.POSITIVE_INFINITY), cpu(Number.NEGATIVE_INFINITY), cpu(2)];
+    const admission = admit(encodeBatch(buildBatch(1, points)));
+    expect(admission).toMatchObject({ batch: { numbers: { values: [1, 2] } } });
+    expect([...admission.refused]).toEqual([["VALUE_NOT_FINITE", 3]]);
+  });
+
+  it.each([
+    [365 * dayUs, "TIME_AHEAD"],
+    [-401 * dayUs, "TIME_BEHIND"],
+  ])("refuses numbers and texts %d µs away as %s", (offset, code) => {
+    const point = { measurement: "cpu", tags: {}, timeUs: nowUs + offset, fields: { usage_user: 1, note: "x" } };
+    const admission = admit(encodeBatch(buildBatch(1, [point])));
+    expect([...admission.refused]).toEqual([[code, 2]]);
+    expect(countSamples(admission.batch)).toBe(0);
+  });
+
+  it("lets whole results and runs in, and refuses those with one bad field whole", () => {
+    const whole = [resultToPoint(makeResult({ time_us: nowUs })), runToPoint(makeRun({ time_us: nowUs, started_us: nowUs }))];
+    const damaged = resultToPoint(makeResult({ time_us: nowUs, runtime: "tfjs-wasm", mean: Number.NaN }));
+    const admission = admit(encodeBatch(buildBatch(1, [...whole, damaged])));
+    const fields = Object.keys(damaged.fields).length;
+    expect(Object.fromEntries(admission.refused)).toEqual({
+      VALUE_NOT_FINITE: 1,
+      RECORD_INVALID: fields - 1,
+    });
+    expect(countSamples(admission.batch)).toBe(whole.flatMap((point) => Object.keys(point.fields)).length);
+  });
+
+  it("rejects a batch of another host", () => {
+    expect(rejection(encodeBatch(buildBatch(1, [cpu(1)])), "h2")).toBe("BATCH_FOREIGN");
+  });
+
+  it("rejects a batch over the limit, and one whose tag is too long", () => {
+    const tagged = (length: number) => encodeBatch(buildBatch(1, [{ ...cpu(1), tags: { cpu: "x".repeat(length) } }]));
+    expect(rejection(tagged(10_000_000))).toBe("BATCH_TOO_LARGE");
+    expect(rejection(tagged(10_000))).toBe("SERIES_INVALID");
+  });
+
+  it("rejects a batch of too many series before it looks at them", () => {
+    const points = Array.from({ length: 10_001 }, (_, i) => ({ ...cpu(1), tags: { cpu: String(i) } }));
+    expect(rejection(encodeBatch(buildBatch(1, points)))).toBe("BATCH_TOO_MANY_SERIES");
+    expect(rejection(encodeBatch(buildBatch(1, points.slice(1))))).toBe("admitted");
+  });
+
+  it("refuses the samples of refused series, and takes these out of the dictionary", () => {
+    const points = ["a", "b", "c"].map((name, i) => ({ ...cpu(i), tags: { cpu: name } }));
+    const { batch, refused } = admit(encodeBatch(buildBatch(1, [...points, ...points])), "h1", [false, true, false]);
+    expect([...refused]).toEqual([["SERIES_OVER_LIMIT", 2]]);
+    expect(batch.series.map(({ tags }) => tags.cpu)).toEqual(["a", "c"]);
+    expect(batch.numbers.series.map((index) => batch.series[index].tags.cpu)).toEqual(["a", "c", "a", "c"]);
+    expect(batch.numbers.values).toEqual([0, 2, 0, 2]);
+  });
+
+  it("refuses a record whole of which one series is refused", () => {
+    const point = resultToPoint(makeResult({ time_us: nowUs }));
+    const fields = Object.keys(point.fields).length;
+    const refusal = Array.from({ length: fields }, (_, i) => i === 0);
+    expect(Object.fromEntries(admit(encodeBatch(buildBatch(1, [point])), "h1", refusal).refused)).toEqual({
+      SERIES_OVER_LIMIT: 1,
+      RECORD_INVALID: fields - 1,
+    });
+  });
+
+  it("reads the id of a batch of which nothing else decodes", () => {
+    const encoded = toBinary(BatchSchema, create(BatchSchema, { id: { host: "h1", epochUs: 1000n, sequence: 7n } }));
+    const broken = Buffer.concat([encoded, Buffer.from([0x22, 0x7f, 0x01])]);
+    expect(outlineBatch(broken).id).toEqual({ host: "h1", epochUs: 1000, sequence: 7 });
+    expect(rejection(broken)).toBe("BATCH_MALFORMED");
+  });
+
+  it("throws nothing but rejections, whatever the bytes are", () => {
+    const valid = encodeBatch(buildBatch(1, [cpu(1), resultToPoint(makeResult({ time_us: nowUs }))]));
+    const mutated = fc.array(fc.tuple(fc.nat(valid.length - 1), fc.nat(255)), { minLength: 1, maxLength: 5 }).map((changes) => {
+      const bytes = Uint8Array.from(valid);
+      for (const [at, value] of changes) bytes[at] = value;
+      return bytes;
+    });
+    const codes = ["admitted", "BATCH_MALFORMED", "BATCH_FOREIGN", "SERIES_INVALID"];
+    fc.assert(
+      fc.property(fc.oneof(fc.uint8Array({ maxLength: 200 }), mutated), (bytes) => codes.includes(rejection(bytes))),
+      { numRuns: 1000 },
+    );
+    expect(rejection(new Uint8Array([1, 2, 3]))).toBe("BATCH_MALFORMED");
+  });
+});

@@ -1,0 +1,170 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { create } from "@bufbuild/protobuf";
+import {
+  type Ack,
+  AgentFrameSchema,
+  type ClockReply,
+  type Hello,
+  HelloSchema,
+  type Welcome,
+} from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
+import { type Batch, BatchBuilder } from "@fleetmark/shared/model/batch";
+import { formatBenchmarkName, type Result, type Run } from "@fleetmark/shared/model/result";
+import type { Point } from "@fleetmark/shared/model/series";
+import { type Address, formatAddress } from "@fleetmark/shared/model/units";
+import { decodeCollectorFrame, encodeAgentFrame, fleetService, protocolVersion } from "@fleetmark/shared/wire/frames";
+import { Client, type ClientDuplexStream, credentials, type StatusObject } from "@grpc/grpc-js";
+import { onTestFinished } from "vitest";
+
+/** What the tests of this package share: real directories, real streams, and records that are whole. */
+
+export function makeDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), "fleetmark-collector-"));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+export function buildBatch(sequence: number, points: readonly Point[], host = "h1", epochUs = 1000): Batch {
+  const builder = new BatchBuilder();
+  for (const point of points) builder.add({ ...point, tags: { ...point.tags, host } });
+  return builder.build({ host, epochUs, sequence });
+}
+
+export function makeResult(changes: Partial<Result> = {}): Result {
+  const identity = { benchmark: "policy_forward", params: "batch=1", runtime: "jax-js", device: "cpu", ...changes };
+  return {
+    name: formatBenchmarkName(identity.benchmark, identity.params, identity.runtime, identity.device),
+    category: "rl",
+    duration: 3,
+    memory_peak_mb: 90,
+    memory_current_mb: 80,
+    cpu_percent: 99,
+    iterations: 1000,
+    throughput: 20_000,
+    metadata: { note: "a 'quoted' \"text\"", depth: 2, warm: true, none: null },
+    suite: "quick",
+    run: "run-1",
+    host: "h1",
+    hw_class: "c1",
+    time_us: Date.now() * 1000,
+    quantity: "time",
+    unit: "s",
+    throughput_unit: "passes/s",
+    process_runs: 3,
+    iterations_per_sample: 10,
+    steady_state: "flat",
+    conclusive: "yes",
+    disturbance: "",
+    n: 100,
+    median: 5e-5,
+    median_low: 4.9e-5,
+    median_high: 5.1e-5,
+    mean: 5e-5,
+    trimmed_mean: 5e-5,
+    p90: 6e-5,
+    p95: 6e-5,
+    p99: 7e-5,
+    p999: 8e-5,
+    min: 4e-5,
+    max: 9e-5,
+    stddev: 1e-6,
+    mad: 1e-6,
+    cv: 0.02,
+    outliers_low: 0,
+    outliers_high: 1,
+    ...identity,
+    ...changes,
+  };
+}
+
+export function makeRun(changes: Partial<Run> = {}): Run {
+  const timeUs = Date.now() * 1000;
+  return {
+    run: "run-1",
+    suite: "quick",
+    host: "h1",
+    hw_class: "c1",
+    state: "finished",
+    started_us: timeUs - 5e6,
+    time_us: timeUs,
+    duration: 5,
+    total: 3,
+    completed: 2,
+    failures: [{ name: "x", error: "it did not start" }],
+    fingerprint: { kernel: "6.1" },
+    ...changes,
+  };
+}
+
+/** An agent as the wire knows it. */
+export interface TestAgent {
+  readonly call: ClientDuplexStream<Buffer, Buffer>;
+  /** Resolves with the status that ended the stream. */
+  readonly ended: Promise<StatusObject>;
+  /** Returns whether the stream takes more at once. */
+  sendBatch(bytes: Uint8Array): boolean;
+  nextAck(): Promise<Ack>;
+  nextWelcome(): Promise<Welcome>;
+  nextClockReply(): Promise<ClockReply>;
+}
+
+/** Opens a stream to a collector, without a word. */
+export function connectAgent(address: Address): TestAgent {
+  const client = new Client(formatAddress(address), credentials.createInsecure(), { "grpc.max_send_message_length": -1 });
+  const { path, requestSerialize, responseDeserialize } = fleetService.attach;
+  const call = client.makeBidiStreamRequest<Buffer, Buffer>(path, requestSerialize, responseDeserialize);
+  const frames: Buffer[] = [];
+  let over = false;
+  let wake = (): void => {};
+  call.on("error", () => {});
+  call.on("data", (bytes: Buffer) => {
+    frames.push(bytes);
+    wake();
+  });
+  const ended = new Promise<StatusObject>((resolve) => {
+    call.once("status", (status: StatusObject) => {
+      over = true;
+      wake();
+      resolve(status);
+    });
+  });
+  onTestFinished(() => {
+    call.cancel();
+    client.close();
+  });
+  const nextFrame = async (wanted: "ack" | "welcome" | "clockReply"): Promise<unknown> => {
+    while (frames.length === 0 && !over) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+    const bytes = frames.shift();
+    if (bytes === undefined) throw new Error(`the stream ended before a ${wanted}: ${(await ended).details}`);
+    const { frame } = decodeCollectorFrame(bytes);
+    if (frame.case !== wanted) throw new Error(`a ${frame.case} instead of a ${wanted}`);
+    return frame.value;
+  };
+  return {
+    call,
+    ended,
+    sendBatch: (bytes) => call.write(encodeAgentFrame(create(AgentFrameSchema, { frame: { case: "batch", value: bytes } }))),
+    nextAck: async () => (await nextFrame("ack")) as Ack,
+    nextClockReply: async () => (await nextFrame("clockReply")) as ClockReply,
+    nextWelcome: async () => (await nextFrame("welcome")) as Welcome,
+  };
+}
+
+export function makeHello(changes: Partial<Omit<Hello, "$typeName">> = {}): Hello {
+  const usual = { protocolVersion, agentVersion: "0.1.0", host: "h1", hardwareClass: "c1", inventoryJson: '{"cpu":"x"}' };
+  return create(HelloSchema, { ...usual, ...changes });
+}
+
+/** Attaches an agent and waits until it is welcome. */
+export async function attachAgent(address: Address, changes: Parameters<typeof makeHello>[0] = {}): Promise<TestAgent> {
+  const agent = connectAgent(address);
+  agent.call.write(encodeAgentFrame(create(AgentFrameSchema, { frame: { case: "hello", value: makeHello(changes) } })));
+  await agent.nextWelcome();
+  return agent;
+}

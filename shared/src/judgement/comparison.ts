@@ -1,0 +1,172 @@
+import type { Result } from "@fleetmark/shared/model/result";
+import type { Baseline, BaselineEntry } from "@fleetmark/shared/model/result-file";
+import { type MedianInterval, scaleBy } from "@fleetmark/shared/stats/bootstrap";
+import { compareIntervals, type MedianChange } from "@fleetmark/shared/stats/compare";
+import { normalQuantile } from "@fleetmark/shared/stats/distributions";
+
+export type Verdict = "improved" | "unchanged" | "regressed" | "inconclusive" | "not-steady";
+export type Severity = "none" | "low" | "medium" | "high";
+
+/** How one figure of a benchmark moved against a baseline. */
+export interface Comparison {
+  readonly name: string;
+  readonly metric: "throughput" | "overhead" | "memory";
+  readonly before: number;
+  readonly after: number;
+  /** after / before − 1 in percent; for an overhead the difference in percentage points. */
+  readonly change: number;
+  /** 99 % interval of the change; null where the files hold single figures. */
+  readonly low: number | null;
+  readonly high: number | null;
+  readonly verdict: Verdict;
+  readonly severity: Severity;
+}
+
+export interface ComparisonReport {
+  readonly comparisons: readonly Comparison[];
+  /** Benchmarks that only one side has. */
+  readonly added: readonly string[];
+  readonly missing: readonly string[];
+  /** The hardware classes, where the baseline is of another: times can't be compared then. */
+  readonly otherHardware: { readonly before: string; readonly after: string } | null;
+}
+
+/**
+ * A suite makes dozens of comparisons, so each is held to 99 %: results carry 95 % intervals, which are widened by the ratio of
+ * the normal quantiles.
+ */
+const widening = normalQuantile(0.995) / normalQuantile(0.975);
+
+/** Changes under this many percent are called nothing, whatever their interval: code layout alone moves times by as much. */
+const smallestChange = 2;
+/** Percent of throughput lost, percent of memory gained, and percentage points of overhead gained, for each severity. */
+const severeLoss = { medium: 10, high: 20 };
+const severeMemory = 20;
+
+/**
+ * How far off a median may be whose measuring was disturbed, beside its interval: whatever else ran took part of the core, the
+ * caches and the memory's bandwidth, for both sides of the comparison unlike. Only what is far beyond that is called.
+ */
+const disturbedReach = 0.5;
+
+function readInterval(result: Result): MedianInterval {
+  const { median, median_low, median_high } = result;
+  const { project, restore } = scaleBy(result.quantity !== "overhead" && median_low > 0 ? "relative" : "absolute");
+  const widen = (bound: number): number => restore(project(median) + widening * (project(bound) - project(median)));
+  const reach = result.disturbance === "" ? 0 : disturbedReach * Math.abs(median);
+  return { median, low: widen(median_low) - reach, high: widen(median_high) + reach };
+}
+
+function exact(value: number): MedianInterval {
+  return { median: value, low: value, high: value };
+}
+
+/** @param towardsWorse 1 where more is worse, -1 where less is */
+function judge(change: number, low: number, high: number, towardsWorse: 1 | -1): Verdict {
+  const [mildest, worst] = towardsWorse === 1 ? [low, high] : [-high, -low];
+  const moved = Math.abs(change) >= smallestChange;
+  if (moved && mildest > 0) return "regressed";
+  if (moved && worst < 0) return "improved";
+  return worst < severeLoss.medium && mildest > -severeLoss.medium ? "unchanged" : "inconclusive";
+}
+
+function grade(verdict: Verdict, worsening: number): Severity {
+  if (verdict !== "regressed") return "none";
+  if (worsening > severeLoss.high) return "high";
+  return worsening > severeLoss.medium ? "medium" : "low";
+}
+
+/** Whether a result may be compared or kept as a baseline: its times settled. */
+export function isSteady(result: Result): boolean {
+  return result.steady_state !== "no_steady_state";
+}
+
+/** Times turn into throughput: half the time is twice the throughput, so the interval turns round too. */
+function compareThroughput(result: Result, entry: BaselineEntry): Comparison | undefined {
+  if (result.quantity !== "time" || entry.throughput === undefined || result.throughput <= 0) return undefined;
+  const perIteration = result.throughput * result.median;
+  const before = entry.result === undefined ? exact(perIteration / entry.throughput) : readInterval(entry.result);
+  const times = compareIntervals(before, readInterval(result), "relative");
+  const toChange = (timeChange: number): number => 100 * (1 / (1 + timeChange) - 1);
+  const [change, low, high] = [times.change, times.high, times.low].map(toChange);
+  const verdict = isSteady(result) ? judge(change, low, high, -1) : "not-steady";
+  const figures = { before: entry.throughput, after: result.throughput, change, low, high };
+  return { name: result.name, metric: "throughput", ...figures, verdict, severity: grade(verdict, -change) };
+}
+
+function compareOverhead(result: Result, entry: BaselineEntry): Comparison | undefined {
+  if (result.quantity !== "overhead" || entry.result === undefined) return undefined;
+  const moved: MedianChange = compareIntervals(readInterval(entry.result), readInterval(result), "absolute");
+  const verdict = isSteady(result) ? judge(moved.change, moved.low, moved.high, 1) : "not-steady";
+  return { name: result.name, metric: "overhead", ...moved, verdict, severity: grade(verdict, moved.change) };
+}
+
+/** The peaks of three processes lie apart from those of three others in one case of ten by chance, those of five in one of a hundred. */
+const fewestPeaks = 5;
+
+/** From the lowest to the highest peak of the processes that were timed; other files hold the highest alone. */
+function readPeak(peakMb: number, result: Result | undefined): MedianInterval {
+  const lowest = result?.metadata.memory_peak_low_mb;
+  return { median: peakMb, low: typeof lowest === "number" && lowest > 0 ? lowest : peakMb, high: peakMb };
+}
+
+/** Memory that a benchmark measures as its quantity has an interval; the peak of processes that were timed a range. */
+function compareMemory(result: Result, entry: BaselineEntry): Comparison | undefined {
+  const isMeasured = result.quantity === "memory" && entry.result !== undefined;
+  if (!isMeasured && entry.memoryPeakMb <= 0) return undefined;
+  const moved = isMeasured
+    ? compareIntervals(readInterval(entry.result as Result), readInterval(result), "relative")
+    : compareIntervals(readPeak(entry.memoryPeakMb, entry.result), readPeak(result.memory_peak_mb, result), "relative");
+  const change = 100 * moved.change;
+  const [low, high] = [100 * moved.low, 100 * moved.high];
+  const found = change > severeMemory && low > 0 ? "regressed" : change < -severeMemory && high < 0 ? "improved" : "unchanged";
+  const runs = Math.min(result.process_runs, entry.result?.process_runs ?? fewestPeaks);
+  const isVague = !isMeasured && entry.result !== undefined && runs < fewestPeaks;
+  const verdict = isVague && found !== "unchanged" ? "inconclusive" : found;
+  const severity = verdict === "regressed" ? "medium" : "none";
+  const interval = entry.result === undefined ? { low: null, high: null } : { low, high };
+  return {
+    name: result.name,
+    metric: "memory",
+    before: moved.before,
+    after: moved.after,
+    change,
+    ...interval,
+    verdict,
+    severity,
+  };
+}
+
+/**
+ * Compares results with a baseline, benchmark by benchmark of the same name: throughput, safety overhead, and memory.
+ * A regression is medium from 10 % of throughput lost and high from 20 %, medium from 20 % of memory gained, and called only where the
+ * interval excludes no change.
+ */
+export function compareWithBaseline(results: readonly Result[], baseline: Baseline): ComparisonReport {
+  const entries = new Map(baseline.entries.map((entry) => [entry.name, entry]));
+  const names = new Set(results.map((result) => result.name));
+  const [before, after] = [baseline.run?.hw_class, results[0]?.hw_class];
+  const otherHardware = before === undefined || after === undefined || before === after ? null : { before, after };
+  const comparisons = results.flatMap((result) => {
+    const entry = entries.get(result.name);
+    if (entry === undefined) return [];
+    const found = [compareThroughput(result, entry), compareOverhead(result, entry), compareMemory(result, entry)];
+    return found.filter((comparison) => comparison !== undefined).map((each) => (otherHardware === null ? each : doubt(each)));
+  });
+  return {
+    comparisons,
+    added: results.filter((result) => !entries.has(result.name)).map((result) => result.name),
+    missing: baseline.entries.filter((entry) => !names.has(entry.name)).map((entry) => entry.name),
+    otherHardware,
+  };
+}
+
+/** A time or an overhead says nothing against one of other hardware; memory does. */
+function doubt(comparison: Comparison): Comparison {
+  return comparison.metric === "memory" ? comparison : { ...comparison, verdict: "inconclusive", severity: "none" };
+}
+
+/** Whether a comparison found something that should stop a release: a regression of medium or high severity. */
+export function isFailure(report: ComparisonReport): boolean {
+  return report.comparisons.some(({ severity }) => severity === "medium" || severity === "high");
+}

@@ -1,0 +1,74 @@
+/**
+ * Every event that agents and collectors log, by the name that stands in the field `event` of its line: what operators search for
+ * and runbooks quote. docs/log-events.md is made from it.
+ */
+export const logEvents = {
+  acks_lost: "Collectors are done with batches whose acknowledgement never came; they are sent again",
+  agent_attached: "An agent attached to the collector",
+  agent_detached: "An agent left, or was not heard of any more",
+  agent_displaced:
+    "A newer stream of the same host displaced an agent: its connection broke without a word, or two agents share a name",
+  agent_started: "The agent began",
+  agent_stopped: "The agent ended; what is not acknowledged is in its spool",
+  batch_dropped: "The agent gave up a batch, for the reason in `code`",
+  batch_failed: "The collector failed on a batch: a defect of Fleetmark",
+  batch_rejected: "The collector rejected a batch for good, and keeps it in quarantine",
+  batches_quarantined: "Batches of the spool could not be read back; their bytes are kept in quarantine",
+  benchmark_failed: "A benchmark of the suite gave no result",
+  clock_stepped: "The host's clock was set",
+  collector_started: "The collector serves",
+  collector_stopped: "The collector ended",
+  frame_ignored: "The collector sent a frame that makes no sense to the agent",
+  inventory_failed: "The agent could not find out what its host is made of",
+  line_refused: "The store refuses a line for good; it is kept in quarantine",
+  link_down: "The agent has no collector, for the reason in `code`; it tries again",
+  link_up: "The agent is attached to a collector",
+  message_refused: "A message over NATS was refused, for the reason in `code`",
+  nats_connected: "A connection to the NATS server is up",
+  nats_stuck: "The NATS server has batches and gives none; the collector asks anew",
+  nats_taking: "The collector takes batches from NATS",
+  nats_trouble: "Nothing can be taken from NATS, for the reason in `code`; the collector tries again",
+  no_collector: "No collector answered the agent's greeting over NATS; batches go into the stream all the same",
+  position: "How far collectors are done with the NATS stream, as the agent was told",
+  position_unknown: "The agent could not find out how far collectors are done with the NATS stream",
+  probe_failed: "A probe gave nothing, for the reason in the message",
+  probe_recovered: "A probe works again",
+  probe_unavailable: "This host does not offer what a probe reads",
+  quarantine_failed: "What was rejected could not be kept in quarantine",
+  request_failed: "The HTTP API failed on a request",
+  run_ended: "A run of a suite ended",
+  run_failed: "A suite could not be run",
+  run_started: "A run of a suite began",
+  samples_refused: "The collector refused samples of a batch, for the reason in `code`, and stored the others",
+  self_telemetry_failed: "The collector could not measure itself",
+  series_unknown: "The store did not say which series of a host it has; their samples wait until it does",
+  spool_disk_failed: "The spool's disk can't be written; new batches wait in memory",
+  spool_disk_recovered: "The spool's disk can be written again",
+  spool_failed: "The spool failed: a defect of Fleetmark",
+  spool_full: "The spool is at its bound, and gave up the oldest telemetry",
+  spool_too_old: "Batches waited for longer than `spool.max_age`, and were given up",
+  store_failed: "The store refuses writes; the collector tries again and acknowledges nothing meanwhile",
+  store_recovered: "The store takes writes again",
+  store_retain_failed: "What is past its time could not be rolled up or dropped",
+  store_retained: "What is past its time was rolled up or dropped",
+  stream_failed: "The collector failed on a frame: a defect of Fleetmark",
+  stream_refused: "The collector ended a stream, for the reason in `code`",
+  stream_takes: "The NATS stream takes batches again",
+  tls_reload_failed: "The TLS files changed and can't be used; the former ones stay in use",
+  tls_reloaded: "The TLS files changed; new connections use them",
+} as const satisfies Record<string, string>;
+
+export type LogEvent = keyof typeof logEvents;
+
+/** Logs one line: an event of the catalogue with its fields, and a sentence where the event alone does not say enough. */
+type LogLine = (fields: { readonly event: LogEvent } & Readonly<Record<string, unknown>>, message?: string) => void;
+
+/** What the code needs of a logger, so that no event is logged under a name that the catalogue lacks. Pino's is one. */
+export interface Logger {
+  readonly debug: LogLine;
+  readonly info: LogLine;
+  readonly warn: LogLine;
+  readonly error: LogLine;
+  /** Returns a logger whose lines all carry the fields. */
+  child(fields: Readonly<Record<string, unknown>>): Logger;
+}

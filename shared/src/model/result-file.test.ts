@@ -1,0 +1,44 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { FleetmarkError } from "../errors.js";
+import { parseBaseline } from "./result-file.js";
+
+const plain = {
+  ...{ name: "jit", category: "jax", duration: 1.5, memory_peak_mb: 100, memory_current_mb: 90 },
+  ...{ cpu_percent: 98.5, iterations: 100, throughput: 66.7, metadata: { size: 1000 } },
+};
+
+describe("parseBaseline", () => {
+  it("reads a file of the Python suite", () => {
+    expect(parseBaseline(JSON.stringify({ results: [plain, { ...plain, throughput: null }] }), "old.json")).toEqual({
+      entries: [
+        { name: "jit", category: "jax", throughput: 66.7, memoryPeakMb: 100, result: undefined },
+        { name: "jit", category: "jax", throughput: undefined, memoryPeakMb: 100, result: undefined },
+      ],
+      run: undefined,
+    });
+  });
+
+  it.each([
+    ["", /old.json is not JSON/],
+    ["[]", /old.json/],
+    ['{"results":[{"name":"x"}]}', /results\.0\.category/],
+    [JSON.stringify({ results: [{ ...plain, duration: -1 }] }), /results\.0\.duration/],
+    ['{"format":"fleetmark-results/9"}', /format/],
+  ])("refuses %s and says what is wrong", (text, message) => {
+    expect(() => parseBaseline(text, "old.json")).toThrow(message);
+    expect(() => parseBaseline(text, "old.json")).toThrow(expect.objectContaining({ code: "RESULT_FILE_INVALID" }));
+  });
+
+  it("refuses anything else with a coded error", () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
+        try {
+          parseBaseline(text, "any");
+        } catch (thrown) {
+          expect(thrown).toBeInstanceOf(FleetmarkError);
+        }
+      }),
+    );
+  });
+});

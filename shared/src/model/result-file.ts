@@ -1,0 +1,93 @@
+import { z } from "zod";
+import { errorMessage, FleetmarkError } from "../errors.js";
+import { type Result, type Run, resultSchema, runSchema } from "./result.js";
+
+/** What `fleetmark bench` writes and compares with: a run and its results. */
+export const resultFileSchema = z.object({
+  format: z.literal("fleetmark-results/1"),
+  fleetmark_version: z.string(),
+  run: runSchema,
+  results: z.array(resultSchema),
+});
+
+export type ResultFile = z.infer<typeof resultFileSchema>;
+
+/** A result in a file of the Python benchmark suite that this replaces: single figures, no spread. */
+const plainResultSchema = z.object({
+  name: z.string().min(1),
+  category: z.string(),
+  duration: z.number().nonnegative(),
+  memory_peak_mb: z.number().nonnegative(),
+  memory_current_mb: z.number().nonnegative(),
+  cpu_percent: z.number().nonnegative(),
+  iterations: z.int().positive(),
+  throughput: z.number().nonnegative().nullable(),
+  metadata: z.record(z.string(), z.unknown()).default({}),
+});
+
+const plainFileSchema = z.object({ results: z.array(plainResultSchema) });
+
+/** What a comparison needs of a result to compare with. Intervals are absent where the file has single figures. */
+export interface BaselineEntry {
+  readonly name: string;
+  readonly category: string;
+  /** What was processed per second; undefined where that has no meaning. */
+  readonly throughput: number | undefined;
+  readonly memoryPeakMb: number;
+  /** The whole result, where the file holds one. */
+  readonly result: Result | undefined;
+}
+
+export interface Baseline {
+  readonly entries: readonly BaselineEntry[];
+  readonly run: Run | undefined;
+}
+
+function toEntry(result: z.infer<typeof plainResultSchema> | Result, whole: Result | undefined): BaselineEntry {
+  return {
+    name: result.name,
+    category: result.category,
+    throughput: result.throughput === null || result.throughput === 0 ? undefined : result.throughput,
+    memoryPeakMb: result.memory_peak_mb,
+    result: whole,
+  };
+}
+
+/** Returns whole results as what others are compared with. */
+export function toBaseline(results: readonly Result[], run?: Run): Baseline {
+  return { entries: results.map((result) => toEntry(result, result)), run };
+}
+
+function explain(error: z.ZodError): string {
+  return error.issues
+    .slice(0, 3)
+    .map((issue) => `${issue.path.join(".")}: ${issue.message}`)
+    .join("; ");
+}
+
+/**
+ * Reads a baseline from the text of a result file, of this project or of the Python suite.
+ * @throws FleetmarkError RESULT_FILE_INVALID
+ */
+export function parseBaseline(text: string, name: string): Baseline {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (cause) {
+    throw new FleetmarkError("RESULT_FILE_INVALID", `${name} is not JSON: ${errorMessage(cause)}`, { cause });
+  }
+  const isOurs = typeof parsed === "object" && parsed !== null && "format" in parsed;
+  if (isOurs) {
+    const file = resultFileSchema.safeParse(parsed);
+    if (!file.success) throw new FleetmarkError("RESULT_FILE_INVALID", `${name}: ${explain(file.error)}`, { cause: file.error });
+    return toBaseline(file.data.results, file.data.run);
+  }
+  const file = plainFileSchema.safeParse(parsed);
+  if (!file.success) throw new FleetmarkError("RESULT_FILE_INVALID", `${name}: ${explain(file.error)}`, { cause: file.error });
+  return { entries: file.data.results.map((result) => toEntry(result, undefined)), run: undefined };
+}
+
+/** Returns the JSON Schema of a result file. */
+export function resultFileJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(resultFileSchema);
+}

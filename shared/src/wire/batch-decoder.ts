@@ -1,0 +1,194 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import { errorMessage, FleetmarkError } from "../errors.js";
+import { BatchIdSchema, BatchSchema, type Batch as WireBatch } from "../gen/fleetmark/v1/fleet_pb.js";
+import type { Batch, BatchId, Columns } from "../model/batch.js";
+import { checkName, checkTags, type Series, seriesLimits } from "../model/series.js";
+
+/** What an encoded batch shows at a glance, before anything but its id is decoded. */
+export interface BatchOutline {
+  readonly id: BatchId;
+  readonly seriesCount: number;
+  /** The encoded dictionary, and the message without it. */
+  readonly dictionary: Uint8Array;
+  readonly rest: Uint8Array;
+  /** What is wrong with the message behind its id. */
+  readonly broken?: unknown;
+}
+
+/** Reads an encoded dictionary. What it returns is shared between batches if it is the same array. */
+export type ReadDictionary = (dictionary: Uint8Array, host: string) => readonly Series[];
+
+function malformed(message: string, cause?: unknown): never {
+  throw new FleetmarkError("BATCH_MALFORMED", message, { cause });
+}
+
+function toSafeNumber(what: string, value: bigint): number {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number)) malformed(`${what} ${value} is out of range`);
+  return number;
+}
+
+/**
+ * Decodes the id of a message, checked.
+ * @throws FleetmarkError BATCH_MALFORMED
+ */
+export function decodeBatchId(id: { host: string; epochUs: bigint; sequence: bigint } | undefined): BatchId {
+  if (id === undefined) malformed("a batch without an id");
+  if (id.host === "" || id.host.length > 255) malformed(`a host name of ${id.host.length} characters`);
+  const epochUs = toSafeNumber("epoch", id.epochUs);
+  const sequence = toSafeNumber("sequence", id.sequence);
+  if (epochUs < 0 || sequence < 1) malformed(`a batch id with epoch ${epochUs} and sequence ${sequence}`);
+  return { host: id.host, epochUs, sequence };
+}
+
+/** Where the entries of the dictionary lie in an encoded batch, and the first id. */
+interface Walk {
+  id: BatchId | undefined;
+  seriesCount: number;
+  /** Pairs of start and end; neighbouring entries are joined, and an encoder of ours makes one pair. */
+  readonly dictionary: number[];
+}
+
+const idField = BatchSchema.field.id.number;
+const seriesField = BatchSchema.field.series.number;
+
+/** Walks over the fields of a batch without looking into any but its id. */
+function walkBatch(bytes: Uint8Array, walk: Walk): void {
+  const reader = new BinaryReader(bytes);
+  while (reader.pos < reader.len) {
+    const start = reader.pos;
+    const [field, wireType] = reader.tag();
+    if (field === idField && wireType === WireType.LengthDelimited && walk.id === undefined) {
+      walk.id = decodeBatchId(fromBinary(BatchIdSchema, reader.bytes()));
+      continue;
+    }
+    reader.skip(wireType, field);
+    if (field !== seriesField) continue;
+    walk.seriesCount++;
+    const { dictionary } = walk;
+    if (dictionary.at(-1) === start) dictionary[dictionary.length - 1] = reader.pos;
+    else dictionary.push(start, reader.pos);
+  }
+}
+
+/** Divides a message into the pieces between these pairs of bounds, joined, and what lies outside of them. */
+function divide(bytes: Uint8Array, bounds: readonly number[]): { inside: Uint8Array; outside: Uint8Array } {
+  const outer = [0, ...bounds, bytes.length];
+  const take = (pairs: readonly number[]): Uint8Array => {
+    const pieces: Uint8Array[] = [];
+    for (let i = 0; i < pairs.length; i += 2) if (pairs[i] < pairs[i + 1]) pieces.push(bytes.subarray(pairs[i], pairs[i + 1]));
+    return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
+  };
+  return { inside: take(bounds), outside: take(outer) };
+}
+
+/**
+ * Looks over an encoded batch. Its id is read first, so that a batch of which nothing else makes sense can still be refused by name.
+ * @throws FleetmarkError BATCH_MALFORMED when the id can't be read
+ */
+export function outlineBatch(bytes: Uint8Array): BatchOutline {
+  const walk: Walk = { id: undefined, seriesCount: 0, dictionary: [] };
+  try {
+    walkBatch(bytes, walk);
+  } catch (cause) {
+    if (walk.id === undefined) malformed(`a batch without a readable id: ${errorMessage(cause)}`, cause);
+    // Decoding would not find it again: the library takes a message that ends in the midst of an inner one for complete.
+    return { id: walk.id, seriesCount: walk.seriesCount, dictionary: bytes.subarray(0, 0), rest: bytes, broken: cause };
+  }
+  if (walk.id === undefined) malformed("a batch without an id");
+  const { inside, outside } = divide(bytes, walk.dictionary);
+  return { id: walk.id, seriesCount: walk.seriesCount, dictionary: inside, rest: outside };
+}
+
+function decodeMessage(bytes: Uint8Array): WireBatch {
+  try {
+    return fromBinary(BatchSchema, bytes);
+  } catch (cause) {
+    malformed(`not a Batch message: ${errorMessage(cause)}`, cause);
+  }
+}
+
+function decodeTags(entry: WireBatch["series"][number], host: string): Record<string, string> {
+  const tags: Record<string, string> = Object.create(null);
+  tags.host = host;
+  for (const { key, value } of entry.tags) {
+    if (key in tags)
+      malformed(`tag ${JSON.stringify(key.slice(0, 64))} of ${entry.measurement.slice(0, 64)} is given twice or reserved`);
+    tags[key] = value;
+  }
+  return tags;
+}
+
+function haveEqualTags(a: WireBatch["series"][number], b: WireBatch["series"][number]): boolean {
+  return (
+    a.tags.length === b.tags.length && a.tags.every(({ key, value }, i) => key === b.tags[i].key && value === b.tags[i].value)
+  );
+}
+
+/**
+ * Decodes an encoded dictionary and checks its series. Neighbours of equal tags share them: in an agent's dictionary all fields of a point.
+ * @throws FleetmarkError BATCH_MALFORMED, SERIES_INVALID
+ */
+export function decodeDictionary(dictionary: Uint8Array, host: string): Series[] {
+  const entries = decodeMessage(dictionary).series;
+  let tags: Series["tags"] = {};
+  return entries.map((entry, i) => {
+    const { measurement, field } = entry;
+    checkName("measurement", measurement);
+    checkName("field", field);
+    if (i === 0 || !haveEqualTags(entry, entries[i - 1])) {
+      tags = decodeTags(entry, host);
+      checkTags({ measurement, tags });
+    }
+    return { measurement, tags, field };
+  });
+}
+
+interface WireColumns {
+  readonly seriesIndex: number[];
+  readonly timeDeltaUs: number[];
+}
+
+function decodeColumns<V>(what: string, wire: WireColumns, values: V[], seriesCount: number, base: number): Columns<V> {
+  const { seriesIndex, timeDeltaUs } = wire;
+  if (seriesIndex.length !== timeDeltaUs.length || seriesIndex.length !== values.length) {
+    malformed(`columns of ${what} differ in length: ${seriesIndex.length}, ${timeDeltaUs.length}, ${values.length}`);
+  }
+  const timeUs = new Array<number>(timeDeltaUs.length);
+  let time = base;
+  for (let i = 0; i < timeDeltaUs.length; i++) {
+    time += timeDeltaUs[i];
+    timeUs[i] = time;
+    if (seriesIndex[i] >= seriesCount) malformed(`sample ${i} of ${what} names series ${seriesIndex[i]} of ${seriesCount}`);
+  }
+  if (!Number.isSafeInteger(time)) malformed(`times of ${what} are out of range`);
+  return { series: seriesIndex, timeUs, values };
+}
+
+/**
+ * Decodes and checks a batch. Every series gets the tag `host` from the batch's id.
+ * Values are not judged here: a NaN or a time far ahead costs its sample, not the batch.
+ * @param readDictionary may remember dictionaries, which agents send again and again
+ * @throws FleetmarkError BATCH_MALFORMED or SERIES_INVALID; never anything else, whatever the bytes are
+ */
+export function decodeBatch(
+  bytes: Uint8Array,
+  { id, dictionary, rest, broken }: BatchOutline = outlineBatch(bytes),
+  readDictionary: ReadDictionary = decodeDictionary,
+): Batch {
+  if (broken !== undefined) malformed(`not a Batch message: ${errorMessage(broken)}`, broken);
+  const wire = decodeMessage(rest);
+  const series = readDictionary(dictionary, id.host);
+  const base = toSafeNumber("base time", wire.baseTimeUs);
+  const numbers = wire.numbers ?? { seriesIndex: [], timeDeltaUs: [], value: [] };
+  const texts = wire.texts ?? { seriesIndex: [], timeDeltaUs: [], text: [] };
+  const tooLong = texts.text.find((text) => text.length > seriesLimits.textLength);
+  if (tooLong !== undefined) malformed(`a text of ${tooLong.length} characters (the limit is ${seriesLimits.textLength})`);
+  return {
+    id,
+    series,
+    numbers: decodeColumns("numbers", numbers, numbers.value, series.length, base),
+    texts: decodeColumns("texts", texts, texts.text, series.length, base),
+  };
+}
