@@ -19,7 +19,7 @@ const asJson = process.argv.includes("--json");
 const [hosts, days, points] = [flag("hosts", 50), flag("days", 7), flag("points", 500_000)];
 
 function runProof(name: string, args: readonly string[]): Promise<unknown> {
-  const path = fileURLToPath(new URL(`../../collector/dist/proofs/${name}.js`, import.meta.url));
+  const path = fileURLToPath(new URL(`../dist/store/${name}.js`, import.meta.url));
   const child = spawn(process.execPath, [path, ...args], { stdio: ["ignore", "pipe", "inherit"] });
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {

@@ -66,7 +66,7 @@ describe("writing", () => {
   it("leaves nothing of a group that the disk refuses, and takes it when there is room again", () => {
     const script = `
       import { execFileSync } from "node:child_process";
-      import { openStore } from ${JSON.stringify(new URL("../../dist/store/duckdb.js", import.meta.url).href)};
+      import { openStore } from ${JSON.stringify(new URL("../../../dist/store/duckdb/duckdb.js", import.meta.url).href)};
       import { BatchBuilder } from "@fleetmark/shared/model/batch";
       process.on("SIGXFSZ", () => {});
       const limit = (bytes) => execFileSync("prlimit", ["--pid", String(process.pid), "--fsize=" + bytes + ":unlimited"]);
@@ -255,7 +255,7 @@ describe("opening", () => {
   it("names the process that holds the file, be it another or this one", async () => {
     const directory = makeDirectory();
     const script = `
-      import { openStore } from ${JSON.stringify(new URL("../../dist/store/duckdb.js", import.meta.url).href)};
+      import { openStore } from ${JSON.stringify(new URL("../../../dist/store/duckdb/duckdb.js", import.meta.url).href)};
       await openStore(process.argv[1]);
       console.log("open");
       setInterval(() => {}, 1e6);`;

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fleetmark/v1/fleet.proto.
  */
 export const file_fleetmark_v1_fleet: GenFile = /*@__PURE__*/
-  fileDesc("ChhmbGVldG1hcmsvdjEvZmxlZXQucHJvdG8SDGZsZWV0bWFyay52MSKtAQoKQWdlbnRGcmFtZRIkCgVoZWxsbxgBIAEoCzITLmZsZWV0bWFyay52MS5IZWxsb0gAEg8KBWJhdGNoGAIgASgMSAASKgoIcHJvZ3Jlc3MYAyABKAsyFi5mbGVldG1hcmsudjEuUHJvZ3Jlc3NIABIzCg1jbG9ja19yZXF1ZXN0GAQgASgLMhouZmxlZXRtYXJrLnYxLkNsb2NrUmVxdWVzdEgAQgcKBWZyYW1lIpYBCg5Db2xsZWN0b3JGcmFtZRIoCgd3ZWxjb21lGAEgASgLMhUuZmxlZXRtYXJrLnYxLldlbGNvbWVIABIgCgNhY2sYAiABKAsyES5mbGVldG1hcmsudjEuQWNrSAASLwoLY2xvY2tfcmVwbHkYAyABKAsyGC5mbGVldG1hcmsudjEuQ2xvY2tSZXBseUgAQgcKBWZyYW1lInYKBUhlbGxvEhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SFQoNYWdlbnRfdmVyc2lvbhgCIAEoCRIMCgRob3N0GAMgASgJEhYKDmhhcmR3YXJlX2NsYXNzGAQgASgJEhYKDmludmVudG9yeV9qc29uGAUgASgJIoABCgdXZWxjb21lEhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SGQoRY29sbGVjdG9yX3ZlcnNpb24YAiABKAkSFwoPbWF4X2JhdGNoX2J5dGVzGAMgASgNEicKBWNsb2NrGAQgASgLMhguZmxlZXRtYXJrLnYxLkNsb2NrUmVwbHkiHwoMQ2xvY2tSZXF1ZXN0Eg8KB3NlbnRfdXMYASABKAMiSwoKQ2xvY2tSZXBseRIXCg9yZXF1ZXN0X3NlbnRfdXMYASABKAMSEwoLcmVjZWl2ZWRfdXMYAiABKAMSDwoHc2VudF91cxgDIAEoAyI7CgdCYXRjaElkEgwKBGhvc3QYASABKAkSEAoIZXBvY2hfdXMYAiABKAMSEAoIc2VxdWVuY2UYAyABKAMivgEKBUJhdGNoEiEKAmlkGAEgASgLMhUuZmxlZXRtYXJrLnYxLkJhdGNoSWQSJAoGc2VyaWVzGAIgAygLMhQuZmxlZXRtYXJrLnYxLlNlcmllcxIUCgxiYXNlX3RpbWVfdXMYAyABKAMSLAoHbnVtYmVycxgEIAEoCzIbLmZsZWV0bWFyay52MS5OdW1iZXJDb2x1bW5zEigKBXRleHRzGAUgASgLMhkuZmxlZXRtYXJrLnYxLlRleHRDb2x1bW5zIk0KBlNlcmllcxITCgttZWFzdXJlbWVudBgBIAEoCRIfCgR0YWdzGAIgAygLMhEuZmxlZXRtYXJrLnYxLlRhZxINCgVmaWVsZBgDIAEoCSIhCgNUYWcSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJIksKDU51bWJlckNvbHVtbnMSFAoMc2VyaWVzX2luZGV4GAEgAygNEhUKDXRpbWVfZGVsdGFfdXMYAiADKBESDQoFdmFsdWUYAyADKAEiSAoLVGV4dENvbHVtbnMSFAoMc2VyaWVzX2luZGV4GAEgAygNEhUKDXRpbWVfZGVsdGFfdXMYAiADKBESDAoEdGV4dBgDIAMoCSKJAQoDQWNrEigKCWNvbW1pdHRlZBgBIAMoCzIVLmZsZWV0bWFyay52MS5CYXRjaElkEikKCHJlamVjdGVkGAIgAygLMhcuZmxlZXRtYXJrLnYxLlJlamVjdGlvbhItCgdyZWZ1c2VkGAMgAygLMhwuZmxlZXRtYXJrLnYxLlJlZnVzZWRTYW1wbGVzIk0KCVJlamVjdGlvbhIhCgJpZBgBIAEoCzIVLmZsZWV0bWFyay52MS5CYXRjaElkEgwKBGNvZGUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCSJSCg5SZWZ1c2VkU2FtcGxlcxIhCgJpZBgBIAEoCzIVLmZsZWV0bWFyay52MS5CYXRjaElkEgwKBGNvZGUYAiABKAkSDwoHc2FtcGxlcxgDIAEoDSKDAQoIUHJvZ3Jlc3MSCwoDcnVuGAEgASgJEg0KBXN1aXRlGAIgASgJEhEKCWNvbXBsZXRlZBgDIAEoDRINCgV0b3RhbBgEIAEoDRIRCgliZW5jaG1hcmsYBSABKAkSEQoJZWxhcHNlZF9zGAYgASgBEhMKC3JlbWFpbmluZ19zGAcgASgBMk0KBUZsZWV0EkQKBkF0dGFjaBIYLmZsZWV0bWFyay52MS5BZ2VudEZyYW1lGhwuZmxlZXRtYXJrLnYxLkNvbGxlY3RvckZyYW1lKAEwAWIGcHJvdG8z");
+  fileDesc("ChhmbGVldG1hcmsvdjEvZmxlZXQucHJvdG8SDGZsZWV0bWFyay52MSLkAQoKQWdlbnRGcmFtZRIkCgVoZWxsbxgBIAEoCzITLmZsZWV0bWFyay52MS5IZWxsb0gAEg8KBWJhdGNoGAIgASgMSAASKgoIcHJvZ3Jlc3MYAyABKAsyFi5mbGVldG1hcmsudjEuUHJvZ3Jlc3NIABIzCg1jbG9ja19yZXF1ZXN0GAQgASgLMhouZmxlZXRtYXJrLnYxLkNsb2NrUmVxdWVzdEgAEjUKDmNvbW1hbmRfcmVzdWx0GAUgASgLMhsuZmxlZXRtYXJrLnYxLkNvbW1hbmRSZXN1bHRIAEIHCgVmcmFtZSLAAQoOQ29sbGVjdG9yRnJhbWUSKAoHd2VsY29tZRgBIAEoCzIVLmZsZWV0bWFyay52MS5XZWxjb21lSAASIAoDYWNrGAIgASgLMhEuZmxlZXRtYXJrLnYxLkFja0gAEi8KC2Nsb2NrX3JlcGx5GAMgASgLMhguZmxlZXRtYXJrLnYxLkNsb2NrUmVwbHlIABIoCgdjb21tYW5kGAQgASgLMhUuZmxlZXRtYXJrLnYxLkNvbW1hbmRIAEIHCgVmcmFtZSJ2CgVIZWxsbxIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEhUKDWFnZW50X3ZlcnNpb24YAiABKAkSDAoEaG9zdBgDIAEoCRIWCg5oYXJkd2FyZV9jbGFzcxgEIAEoCRIWCg5pbnZlbnRvcnlfanNvbhgFIAEoCSKAAQoHV2VsY29tZRIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEhkKEWNvbGxlY3Rvcl92ZXJzaW9uGAIgASgJEhcKD21heF9iYXRjaF9ieXRlcxgDIAEoDRInCgVjbG9jaxgEIAEoCzIYLmZsZWV0bWFyay52MS5DbG9ja1JlcGx5Ih8KDENsb2NrUmVxdWVzdBIPCgdzZW50X3VzGAEgASgDIksKCkNsb2NrUmVwbHkSFwoPcmVxdWVzdF9zZW50X3VzGAEgASgDEhMKC3JlY2VpdmVkX3VzGAIgASgDEg8KB3NlbnRfdXMYAyABKAMiOwoHQmF0Y2hJZBIMCgRob3N0GAEgASgJEhAKCGVwb2NoX3VzGAIgASgDEhAKCHNlcXVlbmNlGAMgASgDIr4BCgVCYXRjaBIhCgJpZBgBIAEoCzIVLmZsZWV0bWFyay52MS5CYXRjaElkEiQKBnNlcmllcxgCIAMoCzIULmZsZWV0bWFyay52MS5TZXJpZXMSFAoMYmFzZV90aW1lX3VzGAMgASgDEiwKB251bWJlcnMYBCABKAsyGy5mbGVldG1hcmsudjEuTnVtYmVyQ29sdW1ucxIoCgV0ZXh0cxgFIAEoCzIZLmZsZWV0bWFyay52MS5UZXh0Q29sdW1ucyJNCgZTZXJpZXMSEwoLbWVhc3VyZW1lbnQYASABKAkSHwoEdGFncxgCIAMoCzIRLmZsZWV0bWFyay52MS5UYWcSDQoFZmllbGQYAyABKAkiIQoDVGFnEgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCSJLCg1OdW1iZXJDb2x1bW5zEhQKDHNlcmllc19pbmRleBgBIAMoDRIVCg10aW1lX2RlbHRhX3VzGAIgAygREg0KBXZhbHVlGAMgAygBIkgKC1RleHRDb2x1bW5zEhQKDHNlcmllc19pbmRleBgBIAMoDRIVCg10aW1lX2RlbHRhX3VzGAIgAygREgwKBHRleHQYAyADKAkiiQEKA0FjaxIoCgljb21taXR0ZWQYASADKAsyFS5mbGVldG1hcmsudjEuQmF0Y2hJZBIpCghyZWplY3RlZBgCIAMoCzIXLmZsZWV0bWFyay52MS5SZWplY3Rpb24SLQoHcmVmdXNlZBgDIAMoCzIcLmZsZWV0bWFyay52MS5SZWZ1c2VkU2FtcGxlcyJNCglSZWplY3Rpb24SIQoCaWQYASABKAsyFS5mbGVldG1hcmsudjEuQmF0Y2hJZBIMCgRjb2RlGAIgASgJEg8KB21lc3NhZ2UYAyABKAkiUgoOUmVmdXNlZFNhbXBsZXMSIQoCaWQYASABKAsyFS5mbGVldG1hcmsudjEuQmF0Y2hJZBIMCgRjb2RlGAIgASgJEg8KB3NhbXBsZXMYAyABKA0igwEKCFByb2dyZXNzEgsKA3J1bhgBIAEoCRINCgVzdWl0ZRgCIAEoCRIRCgljb21wbGV0ZWQYAyABKA0SDQoFdG90YWwYBCABKA0SEQoJYmVuY2htYXJrGAUgASgJEhEKCWVsYXBzZWRfcxgGIAEoARITCgtyZW1haW5pbmdfcxgHIAEoASJPCgdDb21tYW5kEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSFgoOYXJndW1lbnRzX2pzb24YAyABKAkSEgoKZXhwaXJlc191cxgEIAEoAyJdCg1Db21tYW5kUmVzdWx0EgoKAmlkGAEgASgJEgwKBGRvbmUYAiABKAgSDAoEY29kZRgDIAEoCRIPCgdtZXNzYWdlGAQgASgJEhMKC3Jlc3VsdF9qc29uGAUgASgJMk0KBUZsZWV0EkQKBkF0dGFjaBIYLmZsZWV0bWFyay52MS5BZ2VudEZyYW1lGhwuZmxlZXRtYXJrLnYxLkNvbGxlY3RvckZyYW1lKAEwAWIGcHJvdG8z");
 
 /**
  * @generated from message fleetmark.v1.AgentFrame
@@ -48,6 +48,12 @@ export type AgentFrame = Message<"fleetmark.v1.AgentFrame"> & {
      */
     value: ClockRequest;
     case: "clockRequest";
+  } | {
+    /**
+     * @generated from field: fleetmark.v1.CommandResult command_result = 5;
+     */
+    value: CommandResult;
+    case: "commandResult";
   } | { case: undefined; value?: undefined };
 };
 
@@ -83,6 +89,12 @@ export type CollectorFrame = Message<"fleetmark.v1.CollectorFrame"> & {
      */
     value: ClockReply;
     case: "clockReply";
+  } | {
+    /**
+     * @generated from field: fleetmark.v1.Command command = 4;
+     */
+    value: Command;
+    case: "command";
   } | { case: undefined; value?: undefined };
 };
 
@@ -557,6 +569,93 @@ export type Progress = Message<"fleetmark.v1.Progress"> & {
  */
 export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
   messageDesc(file_fleetmark_v1_fleet, 15);
+
+/**
+ * Command asks the agent of a host to do something. It may come twice: its id tells.
+ *
+ * @generated from message fleetmark.v1.Command
+ */
+export type Command = Message<"fleetmark.v1.Command"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * What is to be done: a name of the catalogue of commands, which says what the arguments are.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * A JSON object.
+   *
+   * @generated from field: string arguments_json = 3;
+   */
+  argumentsJson: string;
+
+  /**
+   * By the collector's clock, microseconds since the Unix epoch: an agent that hears of it later lets it be.
+   *
+   * @generated from field: int64 expires_us = 4;
+   */
+  expiresUs: bigint;
+};
+
+/**
+ * Describes the message fleetmark.v1.Command.
+ * Use `create(CommandSchema)` to create a new message.
+ */
+export const CommandSchema: GenMessage<Command> = /*@__PURE__*/
+  messageDesc(file_fleetmark_v1_fleet, 16);
+
+/**
+ * CommandResult tells what became of a command.
+ *
+ * @generated from message fleetmark.v1.CommandResult
+ */
+export type CommandResult = Message<"fleetmark.v1.CommandResult"> & {
+  /**
+   * The command's.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Whether it was done; if not, code and message say why.
+   *
+   * @generated from field: bool done = 2;
+   */
+  done: boolean;
+
+  /**
+   * A code of the error catalogue.
+   *
+   * @generated from field: string code = 3;
+   */
+  code: string;
+
+  /**
+   * @generated from field: string message = 4;
+   */
+  message: string;
+
+  /**
+   * A JSON object; empty where there is nothing to tell.
+   *
+   * @generated from field: string result_json = 5;
+   */
+  resultJson: string;
+};
+
+/**
+ * Describes the message fleetmark.v1.CommandResult.
+ * Use `create(CommandResultSchema)` to create a new message.
+ */
+export const CommandResultSchema: GenMessage<CommandResult> = /*@__PURE__*/
+  messageDesc(file_fleetmark_v1_fleet, 17);
 
 /**
  * Fleet is what a collector offers to the agents of its fleet.
