@@ -139,6 +139,11 @@ export type ErrorCode = keyof typeof catalogue;
 /** Every code of the catalogue with its exit code and remedy, for documentation. */
 export const errorCatalogue: Readonly<Record<ErrorCode, CatalogueEntry>> = catalogue;
 
+/** Whether a text from outside is a code of the catalogue. */
+export function isErrorCode(text: unknown): text is ErrorCode {
+  return typeof text === "string" && Object.hasOwn(catalogue, text);
+}
+
 /** An error that a person is meant to read: `message` says what happened, `remedy` what to do. */
 export class FleetmarkError extends Error {
   readonly code: ErrorCode;
@@ -161,6 +166,16 @@ export class FleetmarkError extends Error {
 /** Returns the message of anything that was thrown. */
 export function errorMessage(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/**
+ * Returns what was thrown if it is of the catalogue; anything else is a defect, which is told as INTERNAL with this message.
+ * @param onDefect hears of the defect itself, which the message does not show to strangers
+ */
+export function toFleetmarkError(thrown: unknown, message: string, onDefect: (defect: unknown) => void): FleetmarkError {
+  if (thrown instanceof FleetmarkError) return thrown;
+  onDefect(thrown);
+  return new FleetmarkError("INTERNAL", message, { cause: thrown });
 }
 
 /** Returns the system error code (`EADDRINUSE`, `ENOENT` …) of anything that was thrown, if it carries one. */

@@ -5,7 +5,7 @@ import type { Logger } from "@fleetmark/shared/log";
 import { batchKey } from "@fleetmark/shared/model/batch";
 import type { NatsLibrary } from "@fleetmark/shared/nats/connection";
 import { natsSubject } from "@fleetmark/shared/nats/subjects";
-import { decodeBatchId } from "@fleetmark/shared/wire/batch-decoder";
+import { decodeBatchId } from "@fleetmark/shared/wire/batch-id";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { DeliveryCounts } from "./counts.js";
 import { askPosition, explainPublishFailure, publishToStream } from "./nats-publish.js";

@@ -4,6 +4,7 @@ import { errorMessage, FleetmarkError } from "../errors.js";
 import { BatchIdSchema, BatchSchema, type Batch as WireBatch } from "../gen/fleetmark/v1/fleet_pb.js";
 import type { Batch, BatchId, Columns } from "../model/batch.js";
 import { checkName, checkTags, type Series, seriesLimits } from "../model/series.js";
+import { decodeBatchId, toSafeNumber } from "./batch-id.js";
 
 /** What an encoded batch shows at a glance, before anything but its id is decoded. */
 export interface BatchOutline {
@@ -21,25 +22,6 @@ export type ReadDictionary = (dictionary: Uint8Array, host: string) => readonly 
 
 function malformed(message: string, cause?: unknown): never {
   throw new FleetmarkError("BATCH_MALFORMED", message, { cause });
-}
-
-function toSafeNumber(what: string, value: bigint): number {
-  const number = Number(value);
-  if (!Number.isSafeInteger(number)) malformed(`${what} ${value} is out of range`);
-  return number;
-}
-
-/**
- * Decodes the id of a message, checked.
- * @throws FleetmarkError BATCH_MALFORMED
- */
-export function decodeBatchId(id: { host: string; epochUs: bigint; sequence: bigint } | undefined): BatchId {
-  if (id === undefined) malformed("a batch without an id");
-  if (id.host === "" || id.host.length > 255) malformed(`a host name of ${id.host.length} characters`);
-  const epochUs = toSafeNumber("epoch", id.epochUs);
-  const sequence = toSafeNumber("sequence", id.sequence);
-  if (epochUs < 0 || sequence < 1) malformed(`a batch id with epoch ${epochUs} and sequence ${sequence}`);
-  return { host: id.host, epochUs, sequence };
 }
 
 /** Where the entries of the dictionary lie in an encoded batch, and the first id. */

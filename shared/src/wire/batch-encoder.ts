@@ -2,6 +2,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { FleetmarkError } from "../errors.js";
 import { BatchSchema } from "../gen/fleetmark/v1/fleet_pb.js";
 import { type Batch, maxStepUs } from "../model/batch.js";
+import { encodeBatchId } from "./batch-id.js";
 
 function encodeSteps(times: number[], base: number): number[] {
   let before = base;
@@ -24,7 +25,7 @@ export function encodeBatch(batch: Batch): Uint8Array {
   return toBinary(
     BatchSchema,
     create(BatchSchema, {
-      id: { host: batch.id.host, epochUs: BigInt(batch.id.epochUs), sequence: BigInt(batch.id.sequence) },
+      id: encodeBatchId(batch.id),
       series: batch.series.map((series) => ({
         measurement: series.measurement,
         field: series.field,
