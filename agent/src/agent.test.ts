@@ -6,8 +6,8 @@ import { afterEach, expect, test, vi } from "vitest";
 import { behave, sendWelcome, startTestCollector, type TestCollector } from "../test/collector.js";
 import { makeTestFolder } from "../test/folder.js";
 import { type Agent, startAgent } from "./agent.js";
-import type { Bench } from "./bench.js";
 import { type AgentConfig, agentConfigSchema } from "./config.js";
+import type { Bench } from "./runs/bench.js";
 
 const logger = pino({ level: "silent" });
 

@@ -2,19 +2,19 @@ import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { Logger } from "@fleetmark/shared/log";
 import { version } from "@fleetmark/shared/version";
 import { destination, pino } from "pino";
-import type { Bench } from "./bench.js";
-import { type ClockReading, readHostClocks } from "./clock.js";
 import type { AgentConfig } from "./config.js";
-import { type ClockOffsetMeter, createClockOffsetMeter } from "./delivery/clock-offset.js";
 import { createDelivery, type Delivery } from "./delivery/delivery.js";
-import { loadLink } from "./delivery/load-link.js";
+import { type ClockOffsetMeter, createClockOffsetMeter } from "./links/clock-offset.js";
+import { loadLink } from "./links/load-link.js";
 import { readInventory } from "./probes/inventory.js";
 import { probes } from "./probes/registry.js";
 import { createTelemetry } from "./probes/telemetry.js";
-import { createQuietGate, type QuietGate } from "./quiet.js";
-import { type RunOutcome, type SuiteRun, startSuiteRun } from "./schedule.js";
+import type { Bench } from "./runs/bench.js";
+import { createQuietGate, type QuietGate } from "./runs/quiet-gate.js";
+import { type RunOutcome, type SuiteRun, startSuiteRun } from "./runs/suite-run.js";
 import { createSelfTelemetry } from "./self-telemetry.js";
-import { startTicker, type Ticker } from "./ticker.js";
+import { type ClockReading, readHostClocks } from "./time/clock.js";
+import { startTicker, type Ticker } from "./time/ticker.js";
 import { waitAtMost } from "./wait-at-most.js";
 
 /** Seconds. The last two are shares of the two seconds in which the agent must stop. */

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { createClockOffsetMeter } from "./delivery/clock-offset.js";
 import { createCounts } from "./delivery/counts.js";
+import { createClockOffsetMeter } from "./links/clock-offset.js";
 import { createSelfTelemetry } from "./self-telemetry.js";
 
 it("lets what counts by reason begin with 0, but not what an earlier process has counted", () => {

@@ -1,6 +1,6 @@
 import type { Point } from "@fleetmark/shared/model/series";
-import type { ClockOffsetMeter } from "./delivery/clock-offset.js";
 import type { Delivery } from "./delivery/delivery.js";
+import type { ClockOffsetMeter } from "./links/clock-offset.js";
 
 /** Creates the sampler of the agent's own state: counts since it began, bytes, and the percent of one core it used between samples. */
 export function createSelfTelemetry(

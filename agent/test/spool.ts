@@ -1,9 +1,9 @@
 import type { Logger } from "@fleetmark/shared/log";
 import { pino } from "pino";
 import { addCount, createCounts, type DeliveryCounts } from "../src/delivery/counts.js";
-import type { Fate, Parcel, Priority } from "../src/delivery/parcel.js";
-import { openSpool, type Spool, type SpoolOptions } from "../src/delivery/spool.js";
-import { comparePositions, type Entry, origin, type Position } from "../src/delivery/spool-entry.js";
+import type { Fate, Parcel, Priority } from "../src/spool/encoded-batch.js";
+import { comparePositions, type Entry, origin, type Position } from "../src/spool/entry.js";
+import { openSpool, type Spool, type SpoolOptions } from "../src/spool/spool.js";
 
 /** A spool in a folder, with what it has told. */
 export interface TestSpool {

@@ -5,9 +5,9 @@ import type { TlsFiles } from "@fleetmark/shared/config/tls";
 import { formatAddress } from "@fleetmark/shared/model/units";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { createClockOffsetMeter } from "#agent/delivery/clock-offset.js";
 import { createDelivery, type Delivery } from "#agent/delivery/delivery.js";
-import { openGrpcLink } from "#agent/delivery/grpc-link.js";
+import { createClockOffsetMeter } from "#agent/links/clock-offset.js";
+import { openGrpcLink } from "#agent/links/grpc-link.js";
 import { type Authority, type CertificateFiles, createAuthority } from "../testbed/certificates.js";
 import { makeFolder, type Program, runProgram, startDaemon } from "../testbed/program.js";
 

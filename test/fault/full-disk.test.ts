@@ -3,7 +3,7 @@ import { mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, describe, expect, it } from "vitest";
-import { heldBytes } from "#agent/delivery/spool-bounds.js";
+import { heldBytes } from "#agent/spool/bounds.js";
 import { makeBytes, openTestSpool, type TestSpool } from "../../agent/test/spool.js";
 import { makeFolder } from "../testbed/program.js";
 

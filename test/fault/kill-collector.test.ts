@@ -5,9 +5,9 @@ import { type Address, formatAddress } from "@fleetmark/shared/config/config";
 import type { Point } from "@fleetmark/shared/model/series";
 import { pino } from "pino";
 import { afterAll, describe, expect, it } from "vitest";
-import { createClockOffsetMeter } from "#agent/delivery/clock-offset.js";
 import { createDelivery } from "#agent/delivery/delivery.js";
-import { openGrpcLink } from "#agent/delivery/grpc-link.js";
+import { createClockOffsetMeter } from "#agent/links/clock-offset.js";
+import { openGrpcLink } from "#agent/links/grpc-link.js";
 import { makeFolder, type Program, startDaemon } from "../testbed/program.js";
 
 const kills = 10;

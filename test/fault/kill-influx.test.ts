@@ -4,9 +4,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Address, formatAddress } from "@fleetmark/shared/config/config";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createClockOffsetMeter } from "#agent/delivery/clock-offset.js";
 import { createDelivery } from "#agent/delivery/delivery.js";
-import { openGrpcLink } from "#agent/delivery/grpc-link.js";
+import { createClockOffsetMeter } from "#agent/links/clock-offset.js";
+import { openGrpcLink } from "#agent/links/grpc-link.js";
 import { makeFolder, type Program, startDaemon } from "../testbed/program.js";
 import { askInflux, findServer, type Server, startInflux } from "../testbed/servers.js";
 

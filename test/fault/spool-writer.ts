@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import { createCounts } from "#agent/delivery/counts.js";
-import { openSpool } from "#agent/delivery/spool.js";
+import { openSpool } from "#agent/spool/spool.js";
 import { makeParcel } from "../../agent/test/spool.js";
 
 /**

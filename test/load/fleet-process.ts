@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { destination, pino } from "pino";
-import { type ClockReading, readHostClocks } from "#agent/clock.js";
+import { type ClockReading, readHostClocks } from "#agent/time/clock.js";
 import { openJournal } from "./journal.js";
 import { type HostOptions, type SimulatedHost, startHost } from "./simulated-host.js";
 

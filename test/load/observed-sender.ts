@@ -1,6 +1,6 @@
 import type { Ack } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import { decodeBatch } from "@fleetmark/shared/wire/batch-decoder";
-import type { Sender } from "#agent/delivery/sender.js";
+import type { Sender } from "#agent/delivery/send-window.js";
 import type { Journal } from "./journal.js";
 import { groupTag, loadMeasurement, type Shape } from "./sample.js";
 

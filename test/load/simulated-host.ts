@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import type { Logger } from "@fleetmark/shared/log";
-import type { ClockReading } from "#agent/clock.js";
 import { agentConfigSchema } from "#agent/config.js";
-import { createClockOffsetMeter } from "#agent/delivery/clock-offset.js";
 import { createDelivery, type Delivery } from "#agent/delivery/delivery.js";
-import { loadLink } from "#agent/delivery/load-link.js";
+import { createClockOffsetMeter } from "#agent/links/clock-offset.js";
+import { loadLink } from "#agent/links/load-link.js";
+import type { ClockReading } from "#agent/time/clock.js";
 import type { Journal } from "./journal.js";
 import { observeSender } from "./observed-sender.js";
 import { makePoints, type Shape } from "./sample.js";

@@ -4,10 +4,10 @@ import { pino } from "pino";
 import { afterEach, expect, test, vi } from "vitest";
 import { behave, sendAck, sendWelcome, startTestCollector, type TestCollector } from "../../test/collector.js";
 import { makeTestFolder } from "../../test/folder.js";
-import type { ClockReading } from "../clock.js";
-import { createClockOffsetMeter } from "./clock-offset.js";
+import { createClockOffsetMeter } from "../links/clock-offset.js";
+import { openGrpcLink } from "../links/grpc-link.js";
+import type { ClockReading } from "../time/clock.js";
 import { createDelivery, type Delivery } from "./delivery.js";
-import { openGrpcLink } from "./grpc-link.js";
 
 const logger = pino({ level: "silent" });
 const introduction = { host: "h", agentVersion: "0.0.1", hardwareClass: "c", inventoryJson: "{}" };

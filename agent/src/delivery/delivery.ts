@@ -1,13 +1,13 @@
 import type { Logger } from "@fleetmark/shared/log";
 import type { Point } from "@fleetmark/shared/model/series";
-import { type Clock, type ClockReading, createClock, readHostClocks } from "../clock.js";
+import type { Fate } from "../spool/encoded-batch.js";
+import { openSpool, type Spool } from "../spool/spool.js";
+import { type Clock, type ClockReading, createClock, readHostClocks } from "../time/clock.js";
 import { addCount, createCounts, type DeliveryCounts } from "./counts.js";
-import { createFeed, type Feed } from "./feed.js";
 import type { Link, RunProgress } from "./link.js";
-import type { Fate } from "./parcel.js";
 import { createRecorder } from "./recorder.js";
-import { createSender, type OwnSender, type Sender } from "./sender.js";
-import { openSpool, type Spool } from "./spool.js";
+import { createFeed, type Feed } from "./send-queue.js";
+import { createSender, type OwnSender, type Sender } from "./send-window.js";
 
 export interface DeliveryOptions {
   readonly host: string;

@@ -1,7 +1,7 @@
 import type { Logger } from "@fleetmark/shared/log";
-import type { ClockOffsetMeter } from "./clock-offset.js";
+import type { ClockOffsetMeter } from "../links/clock-offset.js";
 import type { DeliveryCounts } from "./counts.js";
-import type { Sender } from "./sender.js";
+import type { Sender } from "./send-window.js";
 
 /** How far a run is: shown where people look, never stored. */
 export interface RunProgress {

@@ -3,8 +3,8 @@ import { type Point, seriesLimits } from "@fleetmark/shared/model/series";
 import { decodeBatch } from "@fleetmark/shared/wire/batch-decoder";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import type { Parcel } from "../spool/encoded-batch.js";
 import { createCounts } from "./counts.js";
-import type { Parcel } from "./parcel.js";
 import { batchLimits, createRecorder } from "./recorder.js";
 
 function setUp() {

@@ -2,8 +2,8 @@ import { type ErrorCode, FleetmarkError } from "@fleetmark/shared/errors";
 import { BatchBuilder } from "@fleetmark/shared/model/batch";
 import { checkSeries, type Point, seriesLimits } from "@fleetmark/shared/model/series";
 import { encodeBatch } from "@fleetmark/shared/wire/batch-encoder";
+import type { Parcel, Priority } from "../spool/encoded-batch.js";
 import { addCount, type DeliveryCounts } from "./counts.js";
-import type { Parcel, Priority } from "./parcel.js";
 
 /** Bounds of one batch. Bytes are an upper estimate, made before encoding. */
 export const batchLimits = { samples: 2000, bytes: 262_144 } as const;

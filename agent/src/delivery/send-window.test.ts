@@ -3,11 +3,11 @@ import { type Ack, AckSchema } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb
 import fc from "fast-check";
 import { pino } from "pino";
 import { expect, test } from "vitest";
+import type { Fate } from "../spool/encoded-batch.js";
+import type { Entry, Position } from "../spool/entry.js";
 import { addCount, createCounts } from "./counts.js";
-import type { Feed } from "./feed.js";
-import type { Fate } from "./parcel.js";
-import { createSender, type Sender, windowLimits } from "./sender.js";
-import type { Entry, Position } from "./spool-entry.js";
+import type { Feed } from "./send-queue.js";
+import { createSender, type Sender, windowLimits } from "./send-window.js";
 
 const epochUs = 1_700_000_000_000_000;
 

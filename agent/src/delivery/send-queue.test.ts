@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createFeed, feedLimits } from "./feed.js";
-import type { Priority } from "./parcel.js";
-import { comparePositions, type Entry, type Position } from "./spool-entry.js";
+import type { Priority } from "../spool/encoded-batch.js";
+import { comparePositions, type Entry, type Position } from "../spool/entry.js";
+import { createFeed, feedLimits } from "./send-queue.js";
 
 const epochUs = 1000;
 

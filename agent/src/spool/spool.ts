@@ -1,27 +1,18 @@
 import { mkdir } from "node:fs/promises";
 import { errorMessage, FleetmarkError, systemErrorCode } from "@fleetmark/shared/errors";
 import type { Logger } from "@fleetmark/shared/log";
-import type { ClockState } from "../clock.js";
-import { addCount, type DeliveryCounts } from "./counts.js";
-import { DiskTrouble, tryDisk } from "./disk-trouble.js";
-import { createDiskTurns } from "./disk-turns.js";
-import type { Chunk } from "./feed.js";
-import type { Fate, Parcel, Priority } from "./parcel.js";
-import { createSpoolBounds } from "./spool-bounds.js";
-import { createSpoolDisk, type SpoolDisk } from "./spool-disk.js";
-import {
-  comparePositions,
-  type Entry,
-  type EntryFacts,
-  last,
-  namePosition,
-  origin,
-  type Position,
-  readFacts,
-} from "./spool-entry.js";
-import { lockSpool } from "./spool-lock.js";
-import { type Note, openNoteFile } from "./spool-note.js";
-import { createSpoolTally, priorities } from "./spool-tally.js";
+import { addCount, type DeliveryCounts } from "../delivery/counts.js";
+import type { Chunk } from "../delivery/send-queue.js";
+import type { ClockState } from "../time/clock.js";
+import { createSpoolBounds } from "./bounds.js";
+import { createSpoolDisk, type SpoolDisk } from "./disk.js";
+import { DiskTrouble, tryDisk } from "./disk-failure.js";
+import { createDiskTurns } from "./disk-worker.js";
+import type { Fate, Parcel, Priority } from "./encoded-batch.js";
+import { comparePositions, type Entry, type EntryFacts, last, namePosition, origin, type Position, readFacts } from "./entry.js";
+import { type Note, openNoteFile } from "./ledger.js";
+import { lockSpool } from "./lock.js";
+import { createSpoolTally, priorities } from "./tally.js";
 
 /** Milliseconds: how long it may take to note on the disk that batches are gone, and between two tries with a failed disk. */
 const waits = { graves: 1000, retry: 2000 } as const;

@@ -1,9 +1,9 @@
 import type { Logger } from "@fleetmark/shared/log";
 import { type Result, type Run, resultToPoint, runToPoint } from "@fleetmark/shared/model/result";
+import type { Delivery } from "../delivery/delivery.js";
+import type { Fate } from "../spool/encoded-batch.js";
 import type { Bench } from "./bench.js";
-import type { Delivery } from "./delivery/delivery.js";
-import type { Fate } from "./delivery/parcel.js";
-import type { QuietGate } from "./quiet.js";
+import type { QuietGate } from "./quiet-gate.js";
 
 /** What a run gave, and how many of its points the collector's store has not committed. */
 export interface RunOutcome {

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import type { Priority } from "./parcel.js";
+import type { Priority } from "./encoded-batch.js";
+import { comparePositions, type Entry, type EntryFacts, type Position, type SpoolRecord } from "./entry.js";
 import {
   appendRecords,
   closeSegment,
@@ -18,7 +19,6 @@ import {
   type SegmentContent,
   writeGraves,
 } from "./segment.js";
-import { comparePositions, type Entry, type EntryFacts, type Position, type SpoolRecord } from "./spool-entry.js";
 
 /** What was found when the files were read. */
 export interface Found {

@@ -2,7 +2,7 @@ import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { NatsLibrary } from "@fleetmark/shared/nats/connection";
 import { natsConsumer, natsStream } from "@fleetmark/shared/nats/subjects";
 import type { Msg, NatsConnection } from "@nats-io/transport-node";
-import type { ConsumerPosition } from "./nats-transits.js";
+import type { ConsumerPosition } from "./nats-in-flight.js";
 
 /**
  * The requests of JetStream that an agent makes. Each is a message and a JSON answer, as nats-architecture ADR-1 and ADR-22

@@ -1,7 +1,7 @@
 import { readTlsFiles } from "@fleetmark/shared/config/tls";
 import { checkNatsFiles } from "@fleetmark/shared/nats/connection";
 import type { AgentConfig } from "../config.js";
-import type { Link, LinkParts } from "./link.js";
+import type { Link, LinkParts } from "../delivery/link.js";
 
 /**
  * Loads the configured link with its client library, and only that one: each costs every agent megabytes. The files that it will read

@@ -7,11 +7,11 @@ import { keepNatsConnected } from "@fleetmark/shared/nats/connection";
 import { natsInboxPrefix, natsSubject } from "@fleetmark/shared/nats/subjects";
 import { decodeCollectorFrame, encodeAgentFrame } from "@fleetmark/shared/wire/frames";
 import type { NatsConnection } from "@nats-io/transport-node";
-import type { Link, LinkParts, RunProgress } from "./link.js";
-import { type CarrierTiming, createCarrier } from "./nats-carrier.js";
+import type { Link, LinkParts, RunProgress } from "../delivery/link.js";
+import { batchLimits } from "../delivery/recorder.js";
 import { keepGreeting } from "./nats-greeting.js";
-import { defaultPatience } from "./nats-transits.js";
-import { batchLimits } from "./recorder.js";
+import { defaultPatience } from "./nats-in-flight.js";
+import { type CarrierTiming, createCarrier } from "./nats-publisher.js";
 
 /** Milliseconds. */
 export interface NatsTiming extends CarrierTiming {

@@ -1,6 +1,6 @@
-import type { Priority } from "./parcel.js";
+import type { Priority } from "./encoded-batch.js";
+import { comparePositions, type EntryFacts } from "./entry.js";
 import type { Loss } from "./segment.js";
-import { comparePositions, type EntryFacts } from "./spool-entry.js";
 
 export const priorities = ["result", "telemetry"] as const satisfies readonly Priority[];
 

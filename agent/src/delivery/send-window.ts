@@ -1,11 +1,11 @@
 import { errorCatalogue } from "@fleetmark/shared/errors";
 import type { Ack, BatchId } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import type { Logger } from "@fleetmark/shared/log";
+import type { Fate, Parcel } from "../spool/encoded-batch.js";
+import type { Entry, Position } from "../spool/entry.js";
+import { createSequenceSet } from "../spool/sequence-set.js";
 import { addCount, type DeliveryCounts } from "./counts.js";
-import type { Feed } from "./feed.js";
-import type { Fate, Parcel } from "./parcel.js";
-import { createSequenceSet } from "./sequence-set.js";
-import type { Entry, Position } from "./spool-entry.js";
+import type { Feed } from "./send-queue.js";
 
 /** How much may be sent without an acknowledgement. */
 export const windowLimits = { batches: 64, bytes: 4 * 2 ** 20 } as const;

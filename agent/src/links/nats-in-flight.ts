@@ -1,6 +1,6 @@
 import { batchKey } from "@fleetmark/shared/model/batch";
 import { encodeHostToken } from "@fleetmark/shared/nats/subjects";
-import type { Parcel } from "./parcel.js";
+import type { Parcel } from "../spool/encoded-batch.js";
 
 /** How far the collectors' shared consumer is in the stream, by sequences of the stream. */
 export interface ConsumerPosition {

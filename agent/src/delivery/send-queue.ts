@@ -1,5 +1,5 @@
-import type { Priority } from "./parcel.js";
-import { comparePositions, type Entry, origin, type Position } from "./spool-entry.js";
+import type { Priority } from "../spool/encoded-batch.js";
+import { comparePositions, type Entry, origin, type Position } from "../spool/entry.js";
 
 /** What waits in memory to be sent: of the fresh as much as a window takes, of the backlog what is read ahead. */
 export const feedLimits = { freshBytes: 2 ** 20, freshBatches: 256, aheadBytes: 2 ** 18, aheadBatches: 64 } as const;

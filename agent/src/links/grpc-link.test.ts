@@ -18,8 +18,8 @@ import {
   type TestCollector,
 } from "../../test/collector.js";
 import { makeTestFolder } from "../../test/folder.js";
+import { createDelivery, type Delivery } from "../delivery/delivery.js";
 import { type ClockOffset, type ClockOffsetMeter, createClockOffsetMeter } from "./clock-offset.js";
-import { createDelivery, type Delivery } from "./delivery.js";
 import { openGrpcLink } from "./grpc-link.js";
 import type { SessionTiming } from "./grpc-session.js";
 

@@ -1,8 +1,8 @@
 import type { Logger } from "@fleetmark/shared/log";
-import type { Fate, Priority } from "./parcel.js";
-import type { SpoolDisk } from "./spool-disk.js";
-import { type Entry, type EntryFacts, last, origin, readFacts } from "./spool-entry.js";
-import { priorities, type SpoolTally } from "./spool-tally.js";
+import type { SpoolDisk } from "./disk.js";
+import type { Fate, Priority } from "./encoded-batch.js";
+import { type Entry, type EntryFacts, last, origin, readFacts } from "./entry.js";
+import { priorities, type SpoolTally } from "./tally.js";
 
 /** Bytes in memory of what the disk can't take. */
 export const heldBytes = 4 * 2 ** 20;

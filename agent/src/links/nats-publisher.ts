@@ -7,10 +7,10 @@ import type { NatsLibrary } from "@fleetmark/shared/nats/connection";
 import { natsSubject } from "@fleetmark/shared/nats/subjects";
 import { decodeBatchId } from "@fleetmark/shared/wire/batch-id";
 import type { NatsConnection } from "@nats-io/transport-node";
-import type { DeliveryCounts } from "./counts.js";
-import { askPosition, explainPublishFailure, publishToStream } from "./nats-publish.js";
-import { createTransits, nameMessage, type Transit, type TransitPatience } from "./nats-transits.js";
-import type { Sender } from "./sender.js";
+import type { DeliveryCounts } from "../delivery/counts.js";
+import type { Sender } from "../delivery/send-window.js";
+import { createTransits, nameMessage, type Transit, type TransitPatience } from "./nats-in-flight.js";
+import { askPosition, explainPublishFailure, publishToStream } from "./nats-jetstream.js";
 
 /** Milliseconds. */
 export interface CarrierTiming extends TransitPatience {

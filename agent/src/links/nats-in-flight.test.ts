@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createTransits, nameMessage, type Transit, type Transits } from "./nats-transits.js";
-import type { Parcel } from "./parcel.js";
+import type { Parcel } from "../spool/encoded-batch.js";
+import { createTransits, nameMessage, type Transit, type Transits } from "./nats-in-flight.js";
 
 const patience = { silence: 30, stuck: 600 };
 const consumer = { created: "monday", ackFloor: 0, delivered: 0, ackPending: 100 };

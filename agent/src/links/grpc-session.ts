@@ -21,9 +21,9 @@ import {
   type StatusObject,
   status,
 } from "@grpc/grpc-js";
+import type { Introduction, RunProgress } from "../delivery/link.js";
+import type { Sender } from "../delivery/send-window.js";
 import type { ClockOffsetMeter, ClockQuestion } from "./clock-offset.js";
-import type { Introduction, RunProgress } from "./link.js";
-import type { Sender } from "./sender.js";
 
 /** Seconds. */
 export interface SessionTiming {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { encodeGrave, encodeRecord, parseFile, parseGraves, type SpoolRecord } from "./spool-entry.js";
+import { encodeGrave, encodeRecord, parseFile, parseGraves, type SpoolRecord } from "./entry.js";
 
 const recordArbitrary: fc.Arbitrary<SpoolRecord> = fc.record({
   id: fc.record({

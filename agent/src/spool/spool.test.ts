@@ -5,9 +5,9 @@ import fc from "fast-check";
 import { afterEach, expect, test } from "vitest";
 import { makeTestFolder } from "../../test/folder.js";
 import { makeBytes, nameOf, openTestSpool, startMs, type TestSpool } from "../../test/spool.js";
-import type { Fate, Priority } from "./parcel.js";
+import type { Fate, Priority } from "./encoded-batch.js";
+import type { Entry } from "./entry.js";
 import type { SpoolOptions } from "./spool.js";
-import type { Entry } from "./spool-entry.js";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {

@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { makeTestFolder } from "../../test/folder.js";
-import { lockSpool } from "./spool-lock.js";
+import { lockSpool } from "./lock.js";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {

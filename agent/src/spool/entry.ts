@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
-import type { ClockState } from "../clock.js";
-import type { Parcel, Priority } from "./parcel.js";
+import type { ClockState } from "../time/clock.js";
+import type { Parcel, Priority } from "./encoded-batch.js";
 
 /** A parcel in the spool. */
 export interface Entry extends Parcel {

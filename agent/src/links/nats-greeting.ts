@@ -6,9 +6,9 @@ import type { Logger } from "@fleetmark/shared/log";
 import { natsSubject } from "@fleetmark/shared/nats/subjects";
 import { decodeCollectorFrame, encodeAgentFrame, protocolVersion } from "@fleetmark/shared/wire/frames";
 import type { NatsConnection } from "@nats-io/transport-node";
+import type { Introduction } from "../delivery/link.js";
 import type { ClockOffsetMeter } from "./clock-offset.js";
-import type { Introduction } from "./link.js";
-import { answerWithinMs } from "./nats-publish.js";
+import { answerWithinMs } from "./nats-jetstream.js";
 
 /**
  * Says Hello to whichever collectors listen. Resolves with the first Welcome.

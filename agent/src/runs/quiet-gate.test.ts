@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { createQuietGate } from "./quiet.js";
-import { startTicker } from "./ticker.js";
+import { startTicker } from "../time/ticker.js";
+import { createQuietGate } from "./quiet-gate.js";
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());

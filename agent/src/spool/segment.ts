@@ -1,8 +1,8 @@
 import { appendFile, type FileHandle, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { systemErrorCode } from "@fleetmark/shared/errors";
-import type { Priority } from "./parcel.js";
+import type { Priority } from "./encoded-batch.js";
+import { type EntryFacts, encodeGrave, encodeRecord, parseFile, parseGraves, type SpoolRecord } from "./entry.js";
 import { createSequenceSet, type SequenceSet } from "./sequence-set.js";
-import { type EntryFacts, encodeGrave, encodeRecord, parseFile, parseGraves, type SpoolRecord } from "./spool-entry.js";
 
 /** A file of consecutive batches of one priority, written by one process. */
 export interface Segment {

@@ -3,11 +3,11 @@ import { type Address, formatAddress } from "@fleetmark/shared/config/config";
 import type { TlsFiles } from "@fleetmark/shared/config/tls";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { Logger } from "@fleetmark/shared/log";
+import type { DeliveryCounts } from "../delivery/counts.js";
+import type { Introduction, Link, RunProgress } from "../delivery/link.js";
+import type { Sender } from "../delivery/send-window.js";
 import type { ClockOffsetMeter } from "./clock-offset.js";
-import type { DeliveryCounts } from "./counts.js";
 import { defaultTiming, openSession, type Session, type SessionEnd, type SessionTiming } from "./grpc-session.js";
-import type { Introduction, Link, RunProgress } from "./link.js";
-import type { Sender } from "./sender.js";
 
 /** What stays so until a person mends it, and the seconds between attempts then. */
 const patientCodes: readonly (string | undefined)[] = ["PROTOCOL_MISMATCH", "HOST_FOREIGN"];
