@@ -28,9 +28,14 @@ export interface Batch {
 /** The largest step between neighbouring samples that the wire's 32-bit microsecond deltas hold: 35 minutes. */
 export const maxStepUs = 2 ** 31 - 1;
 
+/** Returns a text that names the batch among those of its host. */
+export function nameBatch({ epochUs, sequence }: Pick<BatchId, "epochUs" | "sequence">): string {
+  return `${epochUs}/${sequence}`;
+}
+
 /** Returns a text that names the batch in maps and logs. */
 export function batchKey(id: BatchId): string {
-  return `${id.host}/${id.epochUs}/${id.sequence}`;
+  return `${id.host}/${nameBatch(id)}`;
 }
 
 /** Returns how many samples the batch holds. */
