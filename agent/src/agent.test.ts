@@ -3,9 +3,10 @@ import { countSamples } from "@fleetmark/shared/model/batch";
 import type { Result, Run } from "@fleetmark/shared/model/result";
 import { pino } from "pino";
 import { afterEach, expect, test, vi } from "vitest";
+// The inventory comes from a program, so the agent that runs it is the built one.
+import { type Agent, startAgent } from "#agent/agent.js";
 import { behave, sendWelcome, startTestCollector, type TestCollector } from "../test/collector.js";
 import { makeTestFolder } from "../test/folder.js";
-import { type Agent, startAgent } from "./agent.js";
 import { type AgentConfig, agentConfigSchema } from "./config.js";
 import type { Bench } from "./runs/bench.js";
 
@@ -67,7 +68,7 @@ function makeBench(proceed: Promise<void>): Bench {
     hardwareClass: () => "c",
     findSuite: (name) => (name === "quick" ? {} : undefined),
     runSuite: async ({ signal, onProgress, onResult, onQuiet }) => {
-      onProgress({ run: "r1", suite: "quick", completed: 0, total: 2, benchmark: "a", elapsedS: 0, remainingS: 2 });
+      onProgress({ run: "r1", suite: "quick", completed: 0, total: 2, benchmark: "a", elapsed_s: 0, remaining_s: 2 });
       onQuiet(true);
       const results = [makeResult("a")];
       onResult(results[0]);
@@ -107,7 +108,7 @@ function readConfig(port: number, flags: Record<string, string> = {}): AgentConf
 
 async function start(config: AgentConfig, proceed: Promise<void>): Promise<Agent> {
   const agent = await startAgent(config, logger, makeBench(proceed));
-  cleanups.push(() => agent.close());
+  cleanups.push(() => agent.stop());
   return agent;
 }
 
@@ -148,14 +149,14 @@ test("telemetry of this host and of the agent itself reaches the collector; what
     ]),
   );
   expect(await agent.runFinished).toBeUndefined();
-  expect(await agent.close()).toEqual({ unacked: 0 });
+  expect(await agent.stop()).toEqual({ unacked: 0 });
 });
 
 test("a probe that is not named stays silent", async () => {
   const collector = await startCollector();
   const agent = await start(readConfig(collector.port, { "telemetry.probes": "mem", "telemetry.interval": "100ms" }), never);
   await eventually(() => expect(collector.readBatches().length).toBeGreaterThan(3));
-  await agent.close();
+  await agent.stop();
   expect(Object.keys(countMeasurements(collector)).sort()).toEqual(["agent", "mem"]);
 });
 
@@ -188,7 +189,7 @@ test("closing interrupts a run and keeps what it has measured", async () => {
   await eventually(() => expect(countMeasurements(collector)).toHaveProperty("benchmark"));
   const readProgress = () => collector.frames.find((frame) => frame.case === "progress")?.value;
   await eventually(() => expect(readProgress()).toMatchObject({ run: "r1", benchmark: "a", total: 2 }));
-  expect(await agent.close()).toEqual({ unacked: 0 });
+  expect(await agent.stop()).toEqual({ unacked: 0 });
   expect(await agent.runFinished).toMatchObject({ run: { state: "interrupted", completed: 1 }, undelivered: 0 });
 });
 
@@ -200,7 +201,7 @@ test("works without a collector, and says on closing what nobody has", async () 
     Promise.resolve(),
   );
   const begin = performance.now();
-  const { unacked } = await agent.close();
+  const { unacked } = await agent.stop();
   expect(performance.now() - begin).toBeLessThan(2000);
   expect(unacked).toBeGreaterThan(0);
 });
@@ -212,7 +213,7 @@ test("a collector that falls silent does not hold up closing", async () => {
   const agent = await start(readConfig(collector.port, { "run.on_start": "quick" }), Promise.resolve());
   await eventually(() => expect(countMeasurements(collector)).toHaveProperty("run"));
   const begin = performance.now();
-  const { unacked } = await agent.close();
+  const { unacked } = await agent.stop();
   expect(performance.now() - begin).toBeLessThan(2000);
   const sent = collector.readBatches().reduce((sum, batch) => sum + countSamples(batch), 0);
   expect(unacked).toBe(sent);
@@ -228,7 +229,7 @@ test("a suite that cannot be run is told to who waits for it, and the agent goes
   const collector = await startCollector();
   const broken: Bench = { ...makeBench(never), runSuite: () => Promise.reject(new Error("no processes left")) };
   const agent = await startAgent(readConfig(collector.port, { "run.on_start": "quick" }), logger, broken);
-  cleanups.push(() => agent.close());
+  cleanups.push(() => agent.stop());
   await expect(agent.runFinished).rejects.toThrow("no processes left");
-  expect(await agent.close()).toEqual({ unacked: 0 });
+  expect(await agent.stop()).toEqual({ unacked: 0 });
 });

@@ -1,7 +1,8 @@
 import type { Logger } from "@fleetmark/shared/log";
+import { nameBatch } from "@fleetmark/shared/model/batch";
 import { pino } from "pino";
-import { addCount, createCounts, type DeliveryCounts } from "../src/delivery/counts.js";
-import type { Fate, Parcel, Priority } from "../src/spool/encoded-batch.js";
+import { createCounts, type DeliveryCounts } from "../src/delivery/counts.js";
+import type { EncodedBatch, Fate, Priority } from "../src/spool/encoded-batch.js";
 import { comparePositions, type Entry, origin, type Position } from "../src/spool/entry.js";
 import { openSpool, type Spool, type SpoolOptions } from "../src/spool/spool.js";
 
@@ -21,17 +22,13 @@ export interface TestSpool {
 
 export const startMs = 1_700_000_000_000;
 
-export function nameOf({ epochUs, sequence }: Position): string {
-  return `${epochUs}/${sequence}`;
-}
-
 /** The bytes of a test's batch: no other of them has the same. */
-export function makeBytes({ epochUs, sequence }: Position, size: number): Uint8Array {
-  const text = `${epochUs}/${sequence};`;
+export function makeBytes(position: Position, size: number): Uint8Array {
+  const text = `${nameBatch(position)};`;
   return Buffer.from(text.repeat(Math.ceil((size + 1) / text.length))).subarray(0, size);
 }
 
-export function makeParcel(position: Position, priority: Priority, size: number, host = "h"): Parcel {
+export function makeBatch(position: Position, priority: Priority, size: number, host = "h"): EncodedBatch {
   return { id: { host, ...position }, priority, bytes: makeBytes(position, size), samples: 1 };
 }
 
@@ -58,14 +55,13 @@ export async function openTestSpool(dir: string, given: Partial<SpoolOptions> = 
   const logger: Logger = pino({}, { write: (line: string) => codes.push(JSON.parse(line).code ?? JSON.parse(line).event) });
   let wall = startMs;
   const spool = await openSpool({
-    ...{ host: "h", dir, maxBytes: 1e8, maxAge: 1e6, logger, counts, wallMs: startMs },
-    onReady: (entries) => ready.push(...entries),
-    onGone(batch, fate) {
-      gone.push([nameOf(batch), fate]);
-      if (fate !== "committed") addCount(counts.dropped, fate, batch.samples);
-    },
-    onReadable: () => {},
+    ...{ host: "h", dir, maxBytes: 1e8, maxAge: 1e6, logger, losses: counts, wallMs: startMs },
     ...given,
+  });
+  spool.listen({
+    onReady: (entries) => ready.push(...entries),
+    onGone: (batch, fate) => gone.push([nameBatch(batch), fate]),
+    onReadable: () => {},
   });
   let sequence = 0;
   return {
@@ -73,8 +69,8 @@ export async function openTestSpool(dir: string, given: Partial<SpoolOptions> = 
     put(priority, size, wallMs = wall) {
       wall = wallMs;
       const position = { epochUs: spool.epochUs, sequence: ++sequence };
-      spool.put(makeParcel(position, priority, size, given.host), { lastUs: wall * 1000, generation: 0 }, wall);
-      return nameOf(position);
+      spool.put(makeBatch(position, priority, size, given.host), { lastUs: wall * 1000, generation: 0 }, wall);
+      return nameBatch(position);
     },
     readAll: async () => [...(await readPriority(spool, "result")), ...(await readPriority(spool, "telemetry"))],
   };

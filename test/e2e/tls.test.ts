@@ -5,9 +5,9 @@ import type { TlsFiles } from "@fleetmark/shared/config/tls";
 import { formatAddress } from "@fleetmark/shared/model/units";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { createDelivery, type Delivery } from "#agent/delivery/delivery.js";
+import { type Delivery, startDelivery } from "#agent/delivery/delivery.js";
 import { createClockOffsetMeter } from "#agent/links/clock-offset.js";
-import { openGrpcLink } from "#agent/links/grpc-link.js";
+import { startGrpcLink } from "#agent/links/grpc-link.js";
 import { type Authority, type CertificateFiles, createAuthority } from "../testbed/certificates.js";
 import { makeFolder, type Program, runProgram, startDaemon } from "../testbed/program.js";
 
@@ -57,13 +57,13 @@ async function attach(host: string, tls: TlsFiles): Promise<Attached> {
   const codes: string[] = [];
   const logger = pino({ level: "warn" }, { write: (line: string) => codes.push(readComplaint(line)) });
   const spool = { dir: join(folder.path, `spool-${++attached}`), maxBytes: 1e6, maxAge: 86_400, resendRate: 1e6 };
-  const delivery = await createDelivery({ host, spool, flushInterval: 0.01, logger });
+  const delivery = await startDelivery({ host, spool, flushInterval: 0.01, logger });
   const introduction = { host, agentVersion: "0", hardwareClass: "test", inventoryJson: "{}" };
   const clockOffset = createClockOffsetMeter();
-  delivery.open((sender, counts) =>
-    openGrpcLink({ address: collector.facts.grpc, tls, introduction, sender, counts, clockOffset, logger }),
+  delivery.attach((window, counts) =>
+    startGrpcLink({ address: collector.facts.grpc, tls, introduction, window, counts, clockOffset, logger }),
   );
-  cleanups.push(() => delivery.close(0));
+  cleanups.push(() => delivery.stop(0));
   return { delivery, codes };
 }
 

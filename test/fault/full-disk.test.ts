@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { nameBatch } from "@fleetmark/shared/model/batch";
 import { afterAll, describe, expect, it } from "vitest";
 import { heldBytes } from "#agent/spool/bounds.js";
 import { makeBytes, openTestSpool, type TestSpool } from "../../agent/test/spool.js";
@@ -45,17 +46,17 @@ describe.skipIf(!mounted)("a full disk under the spool", () => {
     const opened = await openTestSpool(dir);
     const { spool, put, ready, gone, codes, counts } = opened;
     for (let i = 0; i < 20; i++) put("telemetry", 10_000);
-    await spool.settle();
+    await spool.flush();
     fillDisk();
     for (let i = 0; i < 30; i++) put(i % 5 === 0 ? "result" : "telemetry", 10_000);
-    await spool.settle();
+    await spool.flush();
     expect(codes.filter((code) => code === "SPOOL_DISK_FULL")).toHaveLength(1);
     expect(ready.length).toBe(50);
     expect(spool.batches).toBe(50);
     // What is on the disk can still be read and released.
     expect((await opened.readAll()).length).toBeGreaterThanOrEqual(20);
     for (const entry of ready.slice(0, 10)) spool.release(entry, "committed");
-    await spool.settle();
+    await spool.flush();
     expect(spool.listHeld().length).toBeGreaterThan(0);
     rmSync(ballast);
     await until(() => spool.listHeld().length === 0);
@@ -79,7 +80,7 @@ describe.skipIf(!mounted)("a full disk under the spool", () => {
     const { spool, put, gone, ready } = opened;
     const size = 50_000;
     const names = Array.from({ length: 200 }, (_, i) => put(i % 10 === 0 ? "result" : "telemetry", size));
-    await spool.settle();
+    await spool.flush();
     expect(spool.bytes).toBeLessThanOrEqual(heldBytes);
     expect(spool.bytes).toBeGreaterThan(heldBytes - 2 * size);
     expect(new Set(gone.map(([, fate]) => fate))).toEqual(new Set(["SPOOL_DISK_FULL"]));
@@ -99,21 +100,21 @@ describe.skipIf(!mounted)("a full disk under the spool", () => {
     const { spool, put, gone } = opened;
     for (let i = 0; i < 300; i++) {
       put("telemetry", 50_000);
-      if (i % 10 === 0) await spool.settle();
+      if (i % 10 === 0) await spool.flush();
     }
-    await spool.settle();
+    await spool.flush();
     const full = spool.batches;
     expect(full).toBeGreaterThan(100);
     expect(gone.every(([, fate]) => fate === "SPOOL_DISK_FULL")).toBe(true);
     await until(() => {
       for (const entry of [...opened.ready.splice(0, 20)])
-        if (!gone.some(([name]) => name === `${entry.id.epochUs}/${entry.id.sequence}`)) spool.release(entry, "committed");
+        if (!gone.some(([name]) => name === nameBatch(entry.id))) spool.release(entry, "committed");
       return opened.ready.length === 0;
     });
-    await spool.settle();
+    await spool.flush();
     expect(spool.batches).toBe(0);
     put("telemetry", 50_000);
-    await spool.settle();
+    await spool.flush();
     expect(spool.listHeld()).toEqual([]);
     await spool.close();
   }, 60_000);

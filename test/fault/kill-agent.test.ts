@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
+import { nameBatch } from "@fleetmark/shared/model/batch";
 import { afterAll, describe, expect, it } from "vitest";
-import { makeBytes, nameOf, openTestSpool } from "../../agent/test/spool.js";
+import { makeBytes, openTestSpool } from "../../agent/test/spool.js";
 import { makeFolder } from "../testbed/program.js";
 
 const kills = 8;
@@ -40,7 +41,7 @@ describe("a process that writes to a spool, killed again and again", () => {
     for (let kill = 0; kill < kills; kill++) await writeAndKill(folder.path, told);
     const { spool, counts, readAll } = await openTestSpool(folder.path, { maxBytes: 2 ** 30, maxAge: 1e12 });
     const all = await readAll();
-    const found = new Set(all.map(({ id }) => nameOf(id)));
+    const found = new Set(all.map(({ id }) => nameBatch(id)));
     for (const { id, bytes } of all) expect(Buffer.from(bytes).equals(Buffer.from(makeBytes(id, bytes.length)))).toBe(true);
     const epochs = [...new Set(all.map(({ id }) => id.epochUs))];
     const again = [...told.released].filter((name) => found.has(name)).length;

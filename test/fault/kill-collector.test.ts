@@ -5,9 +5,9 @@ import { type Address, formatAddress } from "@fleetmark/shared/config/config";
 import type { Point } from "@fleetmark/shared/model/series";
 import { pino } from "pino";
 import { afterAll, describe, expect, it } from "vitest";
-import { createDelivery } from "#agent/delivery/delivery.js";
+import { startDelivery } from "#agent/delivery/delivery.js";
 import { createClockOffsetMeter } from "#agent/links/clock-offset.js";
-import { openGrpcLink } from "#agent/links/grpc-link.js";
+import { startGrpcLink } from "#agent/links/grpc-link.js";
 import { makeFolder, type Program, startDaemon } from "../testbed/program.js";
 
 const kills = 10;
@@ -50,19 +50,19 @@ describe("a collector killed again and again", () => {
     let collector = await startCollector("127.0.0.1:0");
     const address = collector.facts.grpc;
     const logger = pino({ level: process.env.ORACLE_LOG ?? "silent" });
-    const delivery = await createDelivery({
+    const delivery = await startDelivery({
       host: "oracle",
       spool: { dir: join(folder.path, "spool"), maxBytes: 2 ** 28, maxAge: 1e6, resendRate: 2 ** 24 },
       flushInterval: 0.02,
       logger,
     });
-    delivery.open((sender, counts) =>
-      openGrpcLink({
+    delivery.attach((window, counts) =>
+      startGrpcLink({
         address,
         tls: {},
         clockOffset: createClockOffsetMeter(),
         introduction: { host: "oracle", agentVersion: "0", hardwareClass: "test", inventoryJson: "{}" },
-        sender,
+        window,
         counts,
         logger,
       }),
@@ -99,7 +99,7 @@ describe("a collector killed again and again", () => {
     }
     producing = false;
     await production;
-    const { unacked } = await delivery.close(60);
+    const { unacked } = await delivery.stop(60);
     await Promise.all(fates);
     collector.process.kill("SIGTERM");
     await collector.ended;

@@ -4,9 +4,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Address, formatAddress } from "@fleetmark/shared/config/config";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createDelivery } from "#agent/delivery/delivery.js";
+import { startDelivery } from "#agent/delivery/delivery.js";
 import { createClockOffsetMeter } from "#agent/links/clock-offset.js";
-import { openGrpcLink } from "#agent/links/grpc-link.js";
+import { startGrpcLink } from "#agent/links/grpc-link.js";
 import { makeFolder, type Program, startDaemon } from "../testbed/program.js";
 import { askInflux, findServer, type Server, startInflux } from "../testbed/servers.js";
 
@@ -34,19 +34,19 @@ describe.skipIf(findServer("influxd") === undefined)("a collector on InfluxDB, w
 
   it("loses nothing that was acknowledged, says that it waits, and goes on", async () => {
     const logger = pino({ level: "silent" });
-    const delivery = await createDelivery({
+    const delivery = await startDelivery({
       host: "oracle",
       spool: { dir: join(folder.path, "spool"), maxBytes: 2 ** 28, maxAge: 1e6, resendRate: 2 ** 24 },
       flushInterval: 0.02,
       logger,
     });
-    delivery.open((sender, counts) =>
-      openGrpcLink({
+    delivery.attach((window, counts) =>
+      startGrpcLink({
         address: collector.facts.grpc,
         tls: {},
         clockOffset: createClockOffsetMeter(),
         introduction: { host: "oracle", agentVersion: "0", hardwareClass: "test", inventoryJson: "{}" },
-        ...{ sender, counts, logger },
+        ...{ window, counts, logger },
       }),
     );
     const http = `http://${formatAddress(collector.facts.http)}`;
@@ -75,7 +75,7 @@ describe.skipIf(findServer("influxd") === undefined)("a collector on InfluxDB, w
     }
     producing = false;
     await production;
-    const { unacked } = await delivery.close(60);
+    const { unacked } = await delivery.stop(60);
     await Promise.all(fates);
     const answer = (await askInflux(influx.url, "SELECT number FROM oracle")) as {
       results: { series: { values: [number, number][] }[] }[];

@@ -79,7 +79,7 @@ function report(hosts: readonly SimulatedHost[]): void {
 
 async function drain(hosts: readonly SimulatedHost[], seconds: number): Promise<never> {
   producing = false;
-  const left = await Promise.all(hosts.map(({ delivery }) => delivery.close(seconds)));
+  const left = await Promise.all(hosts.map(({ delivery }) => delivery.stop(seconds)));
   for (const host of hosts) host.writeCounts();
   journal.write({ k: "end", at: Date.now() });
   await tell({ event: "drained", unacked: left.reduce((sum, { unacked }) => sum + unacked, 0) });

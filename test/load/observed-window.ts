@@ -1,6 +1,6 @@
 import type { Ack } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import { decodeBatch } from "@fleetmark/shared/wire/batch-decoder";
-import type { Sender } from "#agent/delivery/send-window.js";
+import type { SendWindow } from "#agent/delivery/send-window.js";
 import type { Journal } from "./journal.js";
 import { groupTag, loadMeasurement, type Shape } from "./sample.js";
 
@@ -20,14 +20,14 @@ function readPoints(bytes: Uint8Array, shape: Shape): { epochUs: number; points:
   return { epochUs: id.epochUs, points: [...points.values()] };
 }
 
-/** Writes down what a sender gives out and what it is told, before anyone else acts on it. */
-export function observeSender(
-  sender: Sender,
+/** Writes down what a window gives out and what it is told, before anyone else acts on it. */
+export function observeWindow(
+  window: SendWindow,
   host: string,
   shape: Shape,
   journal: Journal,
   onAcked: (times: readonly number[]) => void,
-): Sender {
+): SendWindow {
   const taken = new Map<string, readonly number[]>();
   const record = ({ committed, rejected, refused }: Ack): void => {
     for (const id of committed) {
@@ -45,27 +45,27 @@ export function observeSender(
   };
   return {
     get inFlight() {
-      return sender.inFlight;
+      return window.inFlight;
     },
-    begin: (limit) => sender.begin(limit),
-    awaits: (id) => sender.awaits(id),
-    take() {
-      const parcel = sender.take();
-      if (parcel === undefined) return undefined;
-      const { epochUs, points } = readPoints(parcel.bytes, shape);
-      const key = `${epochUs}/${parcel.id.sequence}`;
+    restart: (limit) => window.restart(limit),
+    awaits: (id) => window.awaits(id),
+    takeNext() {
+      const batch = window.takeNext();
+      if (batch === undefined) return undefined;
+      const { epochUs, points } = readPoints(batch.bytes, shape);
+      const key = `${epochUs}/${batch.id.sequence}`;
       if (!taken.has(key)) {
-        journal.write({ k: "taken", h: host, e: epochUs, s: parcel.id.sequence, p: points });
+        journal.write({ k: "taken", h: host, e: epochUs, s: batch.id.sequence, p: points });
         taken.set(
           key,
           points.map(([time]) => time),
         );
       }
-      return parcel;
+      return batch;
     },
-    settle(ack) {
+    acknowledge(ack) {
       record(ack);
-      sender.settle(ack);
+      window.acknowledge(ack);
     },
   };
 }

@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import type { Logger } from "@fleetmark/shared/log";
 import { agentConfigSchema } from "#agent/config.js";
-import { createDelivery, type Delivery } from "#agent/delivery/delivery.js";
+import { type Delivery, startDelivery } from "#agent/delivery/delivery.js";
 import { createClockOffsetMeter } from "#agent/links/clock-offset.js";
 import { loadLink } from "#agent/links/load-link.js";
 import type { ClockReading } from "#agent/time/clock.js";
 import type { Journal } from "./journal.js";
-import { observeSender } from "./observed-sender.js";
+import { observeWindow } from "./observed-window.js";
 import { makePoints, type Shape } from "./sample.js";
 
 export interface HostOptions {
@@ -38,7 +38,7 @@ export async function startHost(
 ): Promise<SimulatedHost> {
   const config = agentConfigSchema.parse({ ...link, host, spool: { dir: spoolFolder(spools, host), flush_interval: "250ms" } });
   const { dir, max_bytes, max_age, resend_rate, flush_interval } = config.spool;
-  const delivery = await createDelivery({
+  const delivery = await startDelivery({
     host,
     spool: { dir, maxBytes: max_bytes, maxAge: max_age, resendRate: resend_rate },
     flushInterval: flush_interval,
@@ -56,10 +56,10 @@ export async function startHost(
     }
   };
   const introduction = { host, agentVersion: "0.0.0", hardwareClass: "simulated", inventoryJson: "{}" };
-  const openLink = await loadLink(config);
-  delivery.open((sender, counts) => {
-    const observed = observeSender(sender, host, shape, journal, noteAcked);
-    return openLink({ introduction, sender: observed, counts, clockOffset: createClockOffsetMeter(), logger });
+  const startLink = await loadLink(config);
+  delivery.attach((window, counts) => {
+    const observed = observeWindow(window, host, shape, journal, noteAcked);
+    return startLink({ introduction, window: observed, counts, clockOffset: createClockOffsetMeter(), logger });
   });
 
   return {

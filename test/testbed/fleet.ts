@@ -3,9 +3,9 @@ import type { Point } from "@fleetmark/shared/model/series";
 import * as library from "@nats-io/transport-node";
 import { pino } from "pino";
 import { agentConfigSchema } from "#agent/config.js";
-import { createDelivery, type Delivery } from "#agent/delivery/delivery.js";
+import { type Delivery, startDelivery } from "#agent/delivery/delivery.js";
 import { createClockOffsetMeter } from "#agent/links/clock-offset.js";
-import { type NatsTiming, openNatsLink } from "#agent/links/nats-link.js";
+import { type NatsTiming, startNatsLink } from "#agent/links/nats-link.js";
 import { type Collector, startCollector } from "#collector/collector.js";
 import { collectorConfigSchema } from "#collector/config.js";
 import { makeFolder } from "./program.js";
@@ -41,7 +41,7 @@ export interface TestAgentOptions {
   readonly timing?: Partial<NatsTiming>;
 }
 
-const quickTiming: NatsTiming = { silence: 1500, stuck: 600_000, look: 200, settle: 300, hello: 2000 };
+const quickTiming: NatsTiming = { silence: 1500, stuck: 600_000, look: 200, gap: 300, hello: 2000 };
 
 let clockUs = Date.now() * 1000;
 
@@ -50,11 +50,11 @@ export async function openTestAgent({ host, nats, timing }: TestAgentOptions): P
   const config = agentConfigSchema.parse({ host, link: "nats", nats });
   const folder = makeFolder();
   const spool = { dir: folder.path, maxBytes: 2 ** 26, maxAge: 86_400, resendRate: 2 ** 24 };
-  const delivery = await createDelivery({ host, spool, flushInterval: 0.02, logger });
+  const delivery = await startDelivery({ host, spool, flushInterval: 0.02, logger });
   const introduction = { host, agentVersion: "0", hardwareClass: "test", inventoryJson: "{}" };
-  delivery.open((sender, counts) =>
-    openNatsLink({
-      ...{ config: config.nats, introduction, sender, counts, logger, library },
+  delivery.attach((window, counts) =>
+    startNatsLink({
+      ...{ config: config.nats, introduction, window, counts, logger, library },
       clockOffset: createClockOffsetMeter(),
       timing: { ...quickTiming, ...timing },
     }),
@@ -72,7 +72,7 @@ export async function openTestAgent({ host, nats, timing }: TestAgentOptions): P
         }),
       ),
     close: async () => {
-      await delivery.close(0);
+      await delivery.stop(0);
       folder.remove();
     },
   };

@@ -5,9 +5,9 @@ import { afterEach, expect, test, vi } from "vitest";
 import { behave, sendAck, sendWelcome, startTestCollector, type TestCollector } from "../../test/collector.js";
 import { makeTestFolder } from "../../test/folder.js";
 import { createClockOffsetMeter } from "../links/clock-offset.js";
-import { openGrpcLink } from "../links/grpc-link.js";
+import { startGrpcLink } from "../links/grpc-link.js";
 import type { ClockReading } from "../time/clock.js";
-import { createDelivery, type Delivery } from "./delivery.js";
+import { type Delivery, startDelivery } from "./delivery.js";
 
 const logger = pino({ level: "silent" });
 const introduction = { host: "h", agentVersion: "0.0.1", hardwareClass: "c", inventoryJson: "{}" };
@@ -25,15 +25,15 @@ function makeDir(): string {
 
 async function open(dir: string, readClocks?: () => ClockReading, resendRate = 1e9): Promise<Delivery> {
   const spool = { dir, maxBytes: 1e8, maxAge: 1e9, resendRate };
-  const delivery = await createDelivery({ host: "h", spool, flushInterval: 0.01, logger, readClocks });
-  cleanups.push(() => delivery.close(0));
+  const delivery = await startDelivery({ host: "h", spool, flushInterval: 0.01, logger, readClocks });
+  cleanups.push(() => delivery.stop(0));
   return delivery;
 }
 
 function attach(delivery: Delivery, { port }: TestCollector): void {
   const address = { host: "127.0.0.1", port };
   const parts = { address, tls: {}, introduction, clockOffset: createClockOffsetMeter(), logger };
-  delivery.open((sender, counts) => openGrpcLink({ ...parts, sender, counts }));
+  delivery.attach((window, counts) => startGrpcLink({ ...parts, window, counts }));
 }
 
 async function startCollector(onFrame = behave): Promise<TestCollector> {
@@ -57,7 +57,7 @@ test("what no collector took is sent by the next process, earlier processes firs
     const delivery = await open(dir);
     void delivery.recordResult(makePoint(value));
     delivery.record([makePoint(10 * value)]);
-    expect(await delivery.close(0)).toEqual({ unacked: 2 * value });
+    expect(await delivery.stop(0)).toEqual({ unacked: 2 * value });
   }
   const collector = await startCollector();
   const third = await open(dir);
@@ -68,7 +68,7 @@ test("what no collector took is sent by the next process, earlier processes firs
   expect(third.counts).toMatchObject({ acked: 5, sent: 1, resent: 4, violations: 0 });
   const ids = collector.readBatches().map(({ id }) => `${id.epochUs}/${id.sequence}`);
   expect(new Set(ids).size).toBe(5);
-  await third.close(1);
+  await third.stop(1);
   const fourth = await open(dir);
   expect(fourth.spool.batches).toBe(0);
 });
@@ -82,7 +82,7 @@ test("an agent that stops while its collector is silent keeps what it sent, and 
   attach(first, silent);
   const fate = first.recordResult(makePoint(1));
   await eventually(() => expect(values(silent)).toEqual([1]));
-  expect(await first.close(0)).toEqual({ unacked: 1 });
+  expect(await first.stop(0)).toEqual({ unacked: 1 });
   expect(await fate).toBe("COLLECTOR_UNREACHABLE");
   const collector = await startCollector();
   const second = await open(dir);
@@ -95,7 +95,7 @@ test("a backlog does not hold up what is new, and is sent in order", async () =>
   const dir = makeDir();
   const first = await open(dir);
   for (let value = 0; value < 300; value++) void first.recordResult(makePoint(value));
-  await first.close(0);
+  await first.stop(0);
   const collector = await startCollector();
   // A batch is of some 70 bytes: 300 of them take two seconds at this rate.
   const second = await open(dir, undefined, 10_000);
@@ -150,7 +150,7 @@ test("no time is stamped twice though the clock goes back, within a process and 
     for (let i = 0; i < 5; i++) tick(delivery);
     // A process that begins behind what was stamped counts that as a step too.
     expect(delivery.clock.steps).toBeGreaterThanOrEqual(stepUs === 0 ? 0 : 1);
-    await delivery.close(0);
+    await delivery.stop(0);
     // The next process begins with a clock that was set back.
     host.wallUs -= 60e6;
   }

@@ -1,13 +1,24 @@
 import type { Logger } from "@fleetmark/shared/log";
+import type { RunProgress } from "@fleetmark/shared/model/progress";
 import type { Point } from "@fleetmark/shared/model/series";
-import type { Fate } from "../spool/encoded-batch.js";
+import type { EncodedBatch, Fate } from "../spool/encoded-batch.js";
+import type { EntryFacts } from "../spool/entry.js";
 import { openSpool, type Spool } from "../spool/spool.js";
 import { type Clock, type ClockReading, createClock, readHostClocks } from "../time/clock.js";
-import { addCount, createCounts, type DeliveryCounts } from "./counts.js";
-import type { Link, RunProgress } from "./link.js";
-import { createRecorder } from "./recorder.js";
-import { createFeed, type Feed } from "./send-queue.js";
-import { createSender, type OwnSender, type Sender } from "./send-window.js";
+import { createCounts, type DeliveryCounts } from "./counts.js";
+import type { Link } from "./link.js";
+import { countPending, createRecorder, flushRecorder, type Recorder, recordAlone, recordPoints } from "./recorder.js";
+import { createSendQueue, type SendQueue } from "./send-queue.js";
+import { createSendWindow, type OwnSendWindow, type SendWindow } from "./send-window.js";
+
+/**
+ * The way from points to the collector. Each part knows only those before it in the line; what happens is told upwards, by the spool
+ * and the queue to the one listener that the delivery gives them once all is built (`listenToParts`).
+ *
+ *   points ──► recorder ──► spool ──► send queue ──► send window ──► link ──► collector
+ *                             ▲   release                │  acknowledge   │
+ *                             └──────────────────────────┴────────────────┘
+ */
 
 export interface DeliveryOptions {
   readonly host: string;
@@ -25,7 +36,7 @@ export interface DeliveryOptions {
   readonly readClocks?: () => ClockReading;
 }
 
-/** The way from points to the collector: recorder, spool and, once it is open, a link. */
+/** Recorder, spool and, once it is attached, a link. */
 export interface Delivery {
   readonly counts: DeliveryCounts;
   readonly spool: Pick<Spool, "batches" | "bytes" | "samples" | "limitBytes" | "oldestPutMs">;
@@ -35,104 +46,141 @@ export interface Delivery {
   /** Sends a point at once and apart. The promise tells what became of it by the time this process ends. */
   recordResult(point: Point): Promise<Fate>;
   report(progress: RunProgress): void;
-  open(openLink: (sender: Sender, counts: DeliveryCounts) => Link): void;
+  /** Starts the link that carries all this from now on. */
+  attach(startLink: (window: SendWindow, counts: DeliveryCounts) => Link): void;
   /**
-   * Flushes, waits until all is acknowledged or the time is up, and closes the link and the spool. Returns the samples that are
+   * Flushes, waits until all is acknowledged or the time is up, stops the link and closes the spool. Returns the samples that are
    * not acknowledged: they are in the spool, and the next process sends them.
    */
-  close(seconds: number): Promise<{ unacked: number }>;
+  stop(seconds: number): Promise<{ unacked: number }>;
 }
 
-/**
- * Opens the spool and what leads to and from it.
- * @throws FleetmarkError SPOOL_LOCKED, SPOOL_UNWRITABLE, DATA_NEWER
- */
-export async function createDelivery(options: DeliveryOptions): Promise<Delivery> {
-  const { host, flushInterval, logger, readClocks = readHostClocks } = options;
+interface DeliveryState {
+  readonly options: DeliveryOptions;
+  readonly counts: DeliveryCounts;
+  readonly clock: Clock;
+  readonly recorder: Recorder;
+  readonly spool: Spool;
+  readonly queue: SendQueue;
+  readonly window: OwnSendWindow;
+  link: Link | undefined;
+  /** Who waits for the fates of this process's batches, by sequence. */
+  readonly fates: Map<number, (fate: Fate) => void>;
+  /** Who waits until the spool is empty. */
+  onEmpty: () => void;
+  timer: NodeJS.Timeout | undefined;
+  stopped: boolean;
+}
+
+/** A batch has left the spool: nobody sends it any more, and who waits for its fate is told. */
+function noticeGone(delivery: DeliveryState, batch: EntryFacts, fate: Fate): void {
+  const { window, counts, spool, fates } = delivery;
+  window.forget(batch);
+  if (fate === "committed") counts.acked += batch.samples;
+  if (batch.epochUs === spool.epochUs) {
+    fates.get(batch.sequence)?.(fate);
+    fates.delete(batch.sequence);
+  }
+  if (spool.batches === 0) delivery.onEmpty();
+}
+
+function listenToParts(delivery: DeliveryState): void {
+  const { spool, queue } = delivery;
+  queue.listen(() => delivery.link?.wake());
+  spool.listen({
+    onReady: queue.offer,
+    onReadable: queue.resume,
+    onGone: (batch, fate) => noticeGone(delivery, batch, fate),
+  });
+}
+
+async function buildState(options: DeliveryOptions): Promise<DeliveryState> {
+  const { host, logger, readClocks = readHostClocks } = options;
   const { dir, maxBytes, maxAge, resendRate } = options.spool;
   const readWallMs = (): number => Math.max(0, Math.floor(readClocks().wallUs / 1000));
   const counts = createCounts();
-  const fates = new Map<number, (fate: Fate) => void>();
-  let feed: Feed | undefined;
-  let sender: OwnSender | undefined;
-  let link: Link | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  let ownEpochUs = 0;
-  let onGone = (): void => {};
-  let closed = false;
-
-  const spool = await openSpool({
-    ...{ host, dir, maxBytes, maxAge, logger, counts, wallMs: readWallMs() },
-    onReady: (entries) => feed?.offer(entries),
-    onReadable: () => feed?.resume(),
-    onGone(batch, fate) {
-      sender?.forget(batch);
-      if (fate === "committed") counts.acked += batch.samples;
-      else addCount(counts.dropped, fate, batch.samples);
-      if (batch.epochUs === ownEpochUs) {
-        fates.get(batch.sequence)?.(fate);
-        fates.delete(batch.sequence);
-      }
-      onGone();
-    },
-  });
-  ownEpochUs = spool.epochUs;
-  feed = createFeed({ spool, rate: resendRate, now: () => performance.now(), onMore: () => link?.wake() });
-  const ownSender = createSender(spool, feed, counts, logger);
-  sender = ownSender;
+  const spool = await openSpool({ host, dir, maxBytes, maxAge, logger, losses: counts, wallMs: readWallMs() });
+  const queue = createSendQueue({ spool, rate: resendRate, now: () => performance.now() });
+  const window = createSendWindow({ spool, queue, counts, logger });
   const clock = createClock({
     read: readClocks,
     before: spool.clockBefore,
     onStep: (stepUs, answer) => logger.warn({ event: "clock_stepped", step_s: stepUs / 1e6, answer }),
   });
-  const recorder = createRecorder(host, ownEpochUs, counts, (parcel) => spool.put(parcel, clock.state, readWallMs()));
+  const put = (batch: EncodedBatch): void => spool.put(batch, clock.state, readWallMs());
+  const recorder = createRecorder({ host, epochUs: spool.epochUs, counts, put });
+  const parts = { options, counts, clock, recorder, spool, queue, window };
+  return { ...parts, link: undefined, fates: new Map(), onEmpty: () => {}, timer: undefined, stopped: false };
+}
 
-  const flush = (): void => {
-    clearTimeout(timer);
-    timer = undefined;
-    recorder.flush();
-  };
+function flush(delivery: DeliveryState): void {
+  clearTimeout(delivery.timer);
+  delivery.timer = undefined;
+  flushRecorder(delivery.recorder);
+}
 
-  const waitUntilEmpty = (seconds: number): Promise<void> =>
-    new Promise((resolve) => {
-      const patience = setTimeout(resolve, seconds * 1000);
-      onGone = () => {
-        if (spool.batches > 0) return;
-        clearTimeout(patience);
-        resolve();
-      };
-      onGone();
-    });
+function record(delivery: DeliveryState, points: readonly Point[]): void {
+  const { recorder, options } = delivery;
+  if (delivery.stopped) return;
+  recordPoints(recorder, points);
+  if (countPending(recorder) > 0) delivery.timer ??= setTimeout(() => flush(delivery), options.flushInterval * 1000);
+}
 
+function recordResult({ stopped, recorder, fates }: DeliveryState, point: Point): Promise<Fate> {
+  if (stopped) return Promise.resolve("COLLECTOR_UNREACHABLE");
+  const sequence = recordAlone(recorder, point);
+  // What the recorder gave up it has counted.
+  if (sequence === undefined) return Promise.resolve("dropped");
+  return new Promise((resolve) => {
+    fates.set(sequence, resolve);
+  });
+}
+
+function waitUntilEmpty(delivery: DeliveryState, seconds: number): Promise<void> {
+  if (delivery.spool.batches === 0) return Promise.resolve();
+  return new Promise((resolve) => {
+    const patience = setTimeout(resolve, seconds * 1000);
+    delivery.onEmpty = () => {
+      clearTimeout(patience);
+      resolve();
+    };
+  });
+}
+
+async function stopDelivery(delivery: DeliveryState, seconds: number): Promise<{ unacked: number }> {
+  const { link, queue, spool, fates } = delivery;
+  flush(delivery);
+  delivery.stopped = true;
+  if (link !== undefined) await waitUntilEmpty(delivery, seconds);
+  await link?.stop();
+  queue.stop();
+  const { samples } = await spool.close();
+  for (const resolve of fates.values()) resolve("COLLECTOR_UNREACHABLE");
+  return { unacked: samples };
+}
+
+/**
+ * Opens the spool and builds what leads to and from it.
+ * @throws FleetmarkError SPOOL_LOCKED, SPOOL_UNWRITABLE, DATA_NEWER
+ */
+export async function startDelivery(options: DeliveryOptions): Promise<Delivery> {
+  const delivery = await buildState(options);
+  listenToParts(delivery);
+  const { counts, spool, clock, window } = delivery;
+  let stopping: Promise<{ unacked: number }> | undefined;
   return {
     counts,
     spool,
     clock,
-    record(points) {
-      if (closed) return;
-      recorder.record(points);
-      if (recorder.pending > 0) timer ??= setTimeout(flush, flushInterval * 1000);
+    record: (points) => record(delivery, points),
+    recordResult: (point) => recordResult(delivery, point),
+    report: (progress) => delivery.link?.report(progress),
+    attach: (startLink) => {
+      delivery.link = startLink(window, counts);
     },
-    recordResult(point) {
-      if (closed) return Promise.resolve("COLLECTOR_UNREACHABLE");
-      const sequence = recorder.recordResult(point);
-      // What the recorder gave up it has counted.
-      if (sequence === undefined) return Promise.resolve("dropped");
-      return new Promise((resolve) => fates.set(sequence, resolve));
-    },
-    report: (progress) => link?.report(progress),
-    open(openLink) {
-      link = openLink(ownSender, counts);
-    },
-    async close(seconds) {
-      flush();
-      closed = true;
-      if (link !== undefined) await waitUntilEmpty(seconds);
-      await link?.close();
-      feed?.close();
-      const { samples } = await spool.close();
-      for (const resolve of fates.values()) resolve("COLLECTOR_UNREACHABLE");
-      return { unacked: samples };
+    stop: (seconds) => {
+      stopping ??= stopDelivery(delivery, seconds);
+      return stopping;
     },
   };
 }

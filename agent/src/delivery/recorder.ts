@@ -2,21 +2,34 @@ import { type ErrorCode, FleetmarkError } from "@fleetmark/shared/errors";
 import { BatchBuilder } from "@fleetmark/shared/model/batch";
 import { checkSeries, type Point, seriesLimits } from "@fleetmark/shared/model/series";
 import { encodeBatch } from "@fleetmark/shared/wire/batch-encoder";
-import type { Parcel, Priority } from "../spool/encoded-batch.js";
-import { addCount, type DeliveryCounts } from "./counts.js";
+import type { EncodedBatch, Priority } from "../spool/encoded-batch.js";
+import { addCount } from "../spool/losses.js";
+import type { DeliveryCounts } from "./counts.js";
 
 /** Bounds of one batch. Bytes are an upper estimate, made before encoding. */
 export const batchLimits = { samples: 2000, bytes: 262_144 } as const;
 
-/** Turns points into encoded batches. It knows no clock: who calls `flush` decides how long samples wait for company. */
+export interface RecorderOptions {
+  readonly host: string;
+  /** When the agent began, microseconds since the Unix epoch. */
+  readonly epochUs: number;
+  readonly counts: DeliveryCounts;
+  /** Takes the batches, in order of sequence. */
+  put(batch: EncodedBatch): void;
+}
+
+/** Turns points into encoded batches. It knows no clock: who flushes it decides how long samples wait for company. */
 export interface Recorder {
-  /** Samples that wait for a batch to be cut. */
-  readonly pending: number;
-  record(points: readonly Point[]): void;
-  /** Puts a point into a batch of its own at once. Returns its sequence; undefined if nothing of it could be kept. */
-  recordResult(point: Point): number | undefined;
-  /** Cuts the batch under way, if it holds anything. */
-  flush(): void;
+  readonly options: RecorderOptions;
+  /** The batch under way, and an upper estimate of its bytes. */
+  builder: BatchBuilder;
+  bytes: number;
+  /** The last that was given out. */
+  sequence: number;
+}
+
+export function createRecorder(options: RecorderOptions): Recorder {
+  return { options, builder: new BatchBuilder(), bytes: 0, sequence: 0 };
 }
 
 function judgeSample(point: Point, field: string, value: number | string): ErrorCode | undefined {
@@ -33,7 +46,7 @@ function judgeSample(point: Point, field: string, value: number | string): Error
 }
 
 /** Keeps what a collector will take of a point; what it would refuse is counted by code. Undefined if nothing is left. */
-function sanitize(point: Point, counts: DeliveryCounts): Point | undefined {
+function sanitizePoint(point: Point, counts: DeliveryCounts): Point | undefined {
   const fields: Record<string, number | string> = {};
   for (const [field, value] of Object.entries(point.fields)) {
     counts.recorded++;
@@ -52,52 +65,45 @@ function estimateBytes(point: Point): number {
   }, 0);
 }
 
-/**
- * Creates a recorder whose batches are named by `host` and `epochUs` (when the agent began, microseconds since the Unix epoch)
- * and handed to `put` in order of sequence.
- */
-export function createRecorder(host: string, epochUs: number, counts: DeliveryCounts, put: (parcel: Parcel) => void): Recorder {
-  let builder = new BatchBuilder();
-  let bytes = 0;
-  let sequence = 0;
+/** Returns how many samples wait for their batch to be cut. */
+export function countPending({ builder }: Recorder): number {
+  return builder.samples;
+}
 
-  const cut = (full: BatchBuilder, priority: Priority): number => {
-    sequence++;
-    const id = { host, epochUs, sequence };
-    put({ id, priority, bytes: encodeBatch(full.build(id)), samples: full.samples });
-    return sequence;
-  };
+function cutBatch(recorder: Recorder, full: BatchBuilder, priority: Priority): number {
+  const { host, epochUs, put } = recorder.options;
+  recorder.sequence++;
+  const id = { host, epochUs, sequence: recorder.sequence };
+  put({ id, priority, bytes: encodeBatch(full.build(id)), samples: full.samples });
+  return id.sequence;
+}
 
-  const flush = (): void => {
-    if (builder.samples === 0) return;
-    const full = builder;
-    builder = new BatchBuilder();
-    bytes = 0;
-    cut(full, "telemetry");
-  };
+/** Cuts the batch under way, if it holds anything. */
+export function flushRecorder(recorder: Recorder): void {
+  const full = recorder.builder;
+  if (full.samples === 0) return;
+  recorder.builder = new BatchBuilder();
+  recorder.bytes = 0;
+  cutBatch(recorder, full, "telemetry");
+}
 
-  return {
-    get pending() {
-      return builder.samples;
-    },
-    record(points) {
-      for (const given of points) {
-        const point = sanitize(given, counts);
-        if (point === undefined) continue;
-        const size = estimateBytes(point);
-        if (!builder.accepts(point.timeUs) || bytes + size > batchLimits.bytes) flush();
-        builder.add(point);
-        bytes += size;
-        if (builder.samples >= batchLimits.samples) flush();
-      }
-    },
-    recordResult(given) {
-      const point = sanitize(given, counts);
-      if (point === undefined) return undefined;
-      const single = new BatchBuilder();
-      single.add(point);
-      return cut(single, "result");
-    },
-    flush,
-  };
+export function recordPoints(recorder: Recorder, points: readonly Point[]): void {
+  for (const given of points) {
+    const point = sanitizePoint(given, recorder.options.counts);
+    if (point === undefined) continue;
+    const size = estimateBytes(point);
+    if (!recorder.builder.accepts(point.timeUs) || recorder.bytes + size > batchLimits.bytes) flushRecorder(recorder);
+    recorder.builder.add(point);
+    recorder.bytes += size;
+    if (recorder.builder.samples >= batchLimits.samples) flushRecorder(recorder);
+  }
+}
+
+/** Puts a point into a batch of its own at once. Returns its sequence; undefined if nothing of it could be kept. */
+export function recordAlone(recorder: Recorder, given: Point): number | undefined {
+  const point = sanitizePoint(given, recorder.options.counts);
+  if (point === undefined) return undefined;
+  const single = new BatchBuilder();
+  single.add(point);
+  return cutBatch(recorder, single, "result");
 }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Priority } from "../spool/encoded-batch.js";
 import { comparePositions, type Entry, type Position } from "../spool/entry.js";
-import { createFeed, feedLimits } from "./send-queue.js";
+import { createSendQueue, queueLimits } from "./send-queue.js";
 
 const epochUs = 1000;
 
@@ -17,10 +17,9 @@ function setUp(stored: Entry[], rate = 1e9) {
   let time = 0;
   let last: Position = { epochUs, sequence: 0 };
   const state = { readable: true };
-  const feed = createFeed({
+  const queue = createSendQueue({
     rate,
     now: () => time,
-    onMore: () => {},
     spool: {
       async read(priority, after, upTo, bytes) {
         reads++;
@@ -44,17 +43,17 @@ function setUp(stored: Entry[], rate = 1e9) {
   const offer = (...entries: Entry[]): void => {
     stored.push(...entries.filter((entry) => !held.includes(entry)));
     last = entries[entries.length - 1].id;
-    feed.offer(entries);
+    queue.offer(entries);
   };
-  const settle = async (): Promise<void> => {
+  const waitForReads = async (): Promise<void> => {
     for (let i = 0; i < 20; i++) await Promise.resolve();
   };
   /** Takes all that is at hand, giving the reader time to go on. */
   const drain = async (): Promise<number[]> => {
     const taken: number[] = [];
     for (let misses = 0; misses < 3; ) {
-      await settle();
-      const entry = feed.take(() => true);
+      await waitForReads();
+      const entry = queue.takeNext(() => true);
       if (entry === undefined) misses++;
       else taken.push(entry.id.sequence);
     }
@@ -62,34 +61,34 @@ function setUp(stored: Entry[], rate = 1e9) {
   };
   const pass = (ms: number): void => {
     time += ms;
-    feed.resume();
+    queue.resume();
   };
-  return { feed, offer, drain, settle, pass, held, state, reads: () => reads };
+  return { queue, offer, drain, waitForReads, pass, held, state, reads: () => reads };
 }
 
 test("before a stream begins nothing is kept in memory; then the backlog goes, earlier epochs and results first", async () => {
   const stored = [makeEntry(5, "telemetry", 100, 7), makeEntry(6, "result", 100, 7)];
-  const { feed, offer, drain } = setUp(stored);
+  const { queue, offer, drain } = setUp(stored);
   offer(makeEntry(1), makeEntry(2, "result"));
   expect(await drain()).toEqual([]);
-  feed.begin();
+  queue.restart();
   expect(await drain()).toEqual([6, 2, 5, 1]);
-  feed.begin();
+  queue.restart();
   expect((await drain()).length).toBe(4);
 });
 
 test("fresh batches and the backlog take turns", async () => {
-  const { feed, offer, drain, settle } = setUp(Array.from({ length: 4 }, (_, i) => makeEntry(i + 1, "telemetry", 100, 7)));
-  feed.begin();
-  await settle();
+  const { queue, offer, drain, waitForReads } = setUp(Array.from({ length: 4 }, (_, i) => makeEntry(i + 1, "telemetry", 100, 7)));
+  queue.restart();
+  await waitForReads();
   offer(makeEntry(11), makeEntry(12), makeEntry(13));
   expect(await drain()).toEqual([11, 1, 12, 2, 13, 3, 4]);
 });
 
 test("the backlog is read no faster than the rate, and fresh batches don't wait for it", async () => {
   const stored = Array.from({ length: 100 }, (_, i) => makeEntry(i + 1, "telemetry", 1000, 7));
-  const { feed, offer, drain, pass } = setUp(stored, 10_000);
-  feed.begin();
+  const { queue, offer, drain, pass } = setUp(stored, 10_000);
+  queue.restart();
   expect((await drain()).length).toBe(10);
   offer(makeEntry(200));
   expect(await drain()).toEqual([200]);
@@ -100,29 +99,29 @@ test("the backlog is read no faster than the rate, and fresh batches don't wait 
 });
 
 test("what a slow stream leaves becomes backlog, so that memory stays bounded", async () => {
-  const { feed, offer, drain } = setUp([], 1e6);
-  feed.begin();
-  const all = Array.from({ length: 3 * feedLimits.freshBatches }, (_, i) => makeEntry(i + 1));
+  const { queue, offer, drain } = setUp([], 1e6);
+  queue.restart();
+  const all = Array.from({ length: 3 * queueLimits.freshBatches }, (_, i) => makeEntry(i + 1));
   for (const entry of all) offer(entry);
   const taken = await drain();
   expect(taken.sort((a, b) => a - b)).toEqual(all.map(({ id }) => id.sequence));
 });
 
 test("what the disk can't take is sent from memory, and comes again with the next stream", async () => {
-  const { feed, offer, drain, held } = setUp([]);
-  feed.begin();
+  const { queue, offer, drain, held } = setUp([]);
+  queue.restart();
   const entry = makeEntry(1);
   held.push(entry);
   offer(entry);
   expect(await drain()).toEqual([1]);
-  feed.begin();
+  queue.restart();
   expect(await drain()).toEqual([1]);
 });
 
 test("a disk that can't be read is asked again", async () => {
-  const { feed, drain, state, pass } = setUp([makeEntry(1, "telemetry", 1, 7)]);
+  const { queue, drain, state, pass } = setUp([makeEntry(1, "telemetry", 1, 7)]);
   state.readable = false;
-  feed.begin();
+  queue.restart();
   expect(await drain()).toEqual([]);
   state.readable = true;
   pass(1);
@@ -141,19 +140,19 @@ const stepArbitrary = fc.oneof(
 test("whatever happens, each batch is given at least once a stream, and in order within its lane and priority", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(stepArbitrary, { maxLength: 30 }), async (steps) => {
-      const { feed, offer, drain, settle } = setUp([]);
+      const { queue, offer, drain, waitForReads } = setUp([]);
       let sequence = 0;
       let given = new Set<number>();
-      feed.begin();
+      queue.restart();
       for (const step of steps) {
         if ("offer" in step) for (let i = 0; i < step.offer; i++) offer(makeEntry(++sequence, step.priority));
         else if ("begin" in step) {
-          feed.begin();
+          queue.restart();
           given = new Set();
         } else
           for (let i = 0; i < step.take; i++) {
-            await settle();
-            const entry = feed.take(() => true);
+            await waitForReads();
+            const entry = queue.takeNext(() => true);
             if (entry !== undefined) given.add(entry.id.sequence);
           }
       }

@@ -1,179 +1,208 @@
-import type { Priority } from "../spool/encoded-batch.js";
+import { nameBatch } from "@fleetmark/shared/model/batch";
+import { type Priority, priorities } from "../spool/encoded-batch.js";
 import { comparePositions, type Entry, origin, type Position } from "../spool/entry.js";
+import type { Spool } from "../spool/spool.js";
+
+/**
+ * The send queue decides what is sent next. It has two lanes that take turns, so that neither waits for the end of the other:
+ *
+ *   offered by the spool ──► fresh ────────────────────────┐
+ *                              │ too many: what is on the  ├──► next
+ *                              ▼ disk becomes backlog      │
+ *   on the disk, up to ──► backlog: read ahead in order, ──┘
+ *   the mark               results first, at a bounded rate
+ *
+ * What is new goes at once. What had been waiting before the stream began, or had to wait because the stream was slow, is the backlog;
+ * its rate is bounded so that a fleet that returns does not flood its collector. The mark is the last batch of the backlog; a cursor a
+ * priority tells how far it was read. A new stream begins with empty lanes, the mark at the end of the disk and the cursors before it.
+ */
 
 /** What waits in memory to be sent: of the fresh as much as a window takes, of the backlog what is read ahead. */
-export const feedLimits = { freshBytes: 2 ** 20, freshBatches: 256, aheadBytes: 2 ** 18, aheadBatches: 64 } as const;
+export const queueLimits = { freshBytes: 2 ** 20, freshBatches: 256, aheadBytes: 2 ** 18, aheadBatches: 64 } as const;
 
 /** Milliseconds until a disk that did not answer is asked again. */
 const retryMs = 1000;
 
-/** Some of the backlog, in order. */
-export interface Chunk {
-  readonly entries: readonly Entry[];
-  /** Where the next chunk begins; undefined when there is none, as of now. */
-  readonly next: Position | undefined;
-}
+/** Bytes: fewer are not worth a look at the disk. */
+const leastRead = 16_384;
 
-/** What the feed asks of the spool. */
-export interface FeedSpool {
-  /** Reads batches of a priority after one position and not after another; undefined while the disk can't be read. */
-  read(priority: Priority, after: Position, upTo: Position, bytes: number): Promise<Chunk | undefined>;
-  /** What could not be put on the disk and waits in memory. */
-  listHeld(): readonly Entry[];
-  isHeld(entry: Entry): boolean;
-  /** The last batch that is on the disk. */
-  lastKept(): Position;
-}
-
-export interface FeedOptions {
-  readonly spool: FeedSpool;
+export interface SendQueueOptions {
+  readonly spool: Pick<Spool, "read" | "listHeld" | "isHeld" | "lastKept">;
   /** Bytes of the backlog per second. */
   readonly rate: number;
   /** Milliseconds, never stepping. */
   now(): number;
-  /** Told when there is more to take. */
-  onMore(): void;
 }
 
-/**
- * Decides what is sent next. What is new goes at once. What had been waiting before the stream began, or had to wait because the
- * stream was slow, is the backlog: it is read from the disk in order, results first, at a bounded rate, so that a fleet that
- * returns does not flood its collector. Where there is both they take turns, so that neither waits for the end of the other.
- */
-export interface Feed {
+export interface SendQueue {
   /** A new stream begins: all that waits is due again. */
-  begin(): void;
+  restart(): void;
   /** Takes what has become fit to be sent, in order. */
   offer(entries: readonly Entry[]): void;
   /** Gives the next entry, if there is one at hand and it is accepted. */
-  take(accept: (entry: Entry) => boolean): Entry | undefined;
+  takeNext(accept: (entry: Entry) => boolean): Entry | undefined;
   forget(position: Position): void;
   /** Reads on where reading had stopped. */
   resume(): void;
-  close(): void;
+  /** Tells a listener, the only one, from now on when there is more to take. */
+  listen(onMore: () => void): void;
+  stop(): void;
 }
 
-const priorities: readonly Priority[] = ["result", "telemetry"];
-
-export function createFeed({ spool, rate, now, onMore }: FeedOptions): Feed {
-  let fresh: Entry[] = [];
-  let backlog: Entry[] = [];
-  let begun = false;
-  let closed = false;
-  /** The backlog ends here, and is read up to these. Undefined: nothing is left of a priority. */
-  let mark = origin;
-  let cursors: Record<Priority, Position | undefined> = { result: undefined, telemetry: undefined };
-  /** Counts streams: what was read for an earlier one is of no use. */
-  let stream = 0;
-  let reading = false;
-  let timer: NodeJS.Timeout | undefined;
-  let isFreshTurn = true;
+interface QueueState {
+  readonly options: SendQueueOptions;
+  onMore: () => void;
+  fresh: Entry[];
+  backlog: Entry[];
+  /** Counts streams, none at first: what was read for an earlier one is of no use. */
+  stream: number;
+  stopped: boolean;
+  mark: Position;
+  /** Where reading goes on. Undefined: nothing is left of a priority. */
+  cursors: Record<Priority, Position | undefined>;
+  reading: boolean;
+  timer: NodeJS.Timeout | undefined;
+  isFreshTurn: boolean;
   /** Bytes that may be read now; below zero after a batch that was larger. At most those of one second. */
-  let tokens = rate;
-  /** Fewer are not worth a look at the disk. */
-  const least = Math.min(rate / 10, 16_384);
-  let refilledAt = now();
+  tokens: number;
+  refilledAt: number;
+}
 
-  const sumBytes = (entries: readonly Entry[]): number => entries.reduce((sum, { bytes }) => sum + bytes.length, 0);
+function sumBytes(entries: readonly Entry[]): number {
+  return entries.reduce((sum, { bytes }) => sum + bytes.length, 0);
+}
 
-  const refill = (): void => {
-    const time = now();
-    tokens = Math.min(rate, tokens + (rate * (time - refilledAt)) / 1000);
-    refilledAt = time;
-  };
+function refillTokens(queue: QueueState): void {
+  const { rate, now } = queue.options;
+  const time = now();
+  queue.tokens = Math.min(rate, queue.tokens + (rate * (time - queue.refilledAt)) / 1000);
+  queue.refilledAt = time;
+}
 
-  const pullLater = (ms: number): void => {
-    clearTimeout(timer);
-    timer = setTimeout(pull, ms);
-    timer.unref();
-  };
+/** Returns whether the disk answered. */
+async function readChunk(queue: QueueState, priority: Priority, cursor: Position): Promise<boolean> {
+  const { stream, mark: upTo } = queue;
+  const chunk = await queue.options.spool.read(priority, cursor, upTo, Math.min(queue.tokens, queueLimits.aheadBytes));
+  if (queue.stopped || stream !== queue.stream) return true;
+  if (chunk === undefined) return false;
+  // Meanwhile the mark may have moved on, and then there is more.
+  queue.cursors[priority] = chunk.next ?? (comparePositions(queue.mark, upTo) > 0 ? upTo : undefined);
+  const known = new Set(queue.fresh.map(({ id }) => nameBatch(id)));
+  const found = chunk.entries.filter(({ id }) => !known.has(nameBatch(id)));
+  queue.tokens -= sumBytes(found);
+  queue.backlog.push(...found);
+  if (found.length > 0) queue.onMore();
+  return true;
+}
 
-  /** Returns whether the disk answered. */
-  const readChunk = async (priority: Priority, cursor: Position): Promise<boolean> => {
-    const current = stream;
-    const upTo = mark;
-    const chunk = await spool.read(priority, cursor, upTo, Math.min(tokens, feedLimits.aheadBytes));
-    if (closed || current !== stream) return true;
-    if (chunk === undefined) return false;
-    // Meanwhile the mark may have moved on, and then there is more.
-    cursors[priority] = chunk.next ?? (comparePositions(mark, upTo) > 0 ? upTo : undefined);
-    const known = new Set(fresh.map(({ id }) => `${id.epochUs}/${id.sequence}`));
-    const found = chunk.entries.filter(({ id }) => !known.has(`${id.epochUs}/${id.sequence}`));
-    tokens -= sumBytes(found);
-    backlog.push(...found);
-    if (found.length > 0) onMore();
-    return true;
-  };
+function readLater(queue: QueueState, ms: number): void {
+  clearTimeout(queue.timer);
+  queue.timer = setTimeout(() => readAhead(queue), ms);
+  queue.timer.unref();
+}
 
-  function pull(): void {
-    if (!begun || closed || reading) return;
-    if (backlog.length >= feedLimits.aheadBatches / 2 || sumBytes(backlog) >= feedLimits.aheadBytes / 2) return;
-    const priority = priorities.find((each) => cursors[each] !== undefined);
-    if (priority === undefined) return;
-    refill();
-    if (tokens < least) {
-      pullLater(Math.ceil(((least - tokens) / rate) * 1000));
-      return;
-    }
-    reading = true;
-    const finish = (answered: boolean): void => {
-      reading = false;
-      if (answered) pull();
-      else pullLater(retryMs);
-    };
-    readChunk(priority, cursors[priority] as Position).then(finish, () => finish(false));
+/** Reads some of the backlog, where there is any, room for it, and as much as the rate allows now. */
+function readAhead(queue: QueueState): void {
+  const { backlog, options, cursors } = queue;
+  if (queue.stream === 0 || queue.stopped || queue.reading) return;
+  if (backlog.length >= queueLimits.aheadBatches / 2 || sumBytes(backlog) >= queueLimits.aheadBytes / 2) return;
+  const priority = priorities.find((each) => cursors[each] !== undefined);
+  const cursor = priority === undefined ? undefined : cursors[priority];
+  if (priority === undefined || cursor === undefined) return;
+  refillTokens(queue);
+  const least = Math.min(options.rate / 10, leastRead);
+  if (queue.tokens < least) {
+    readLater(queue, Math.ceil(((least - queue.tokens) / options.rate) * 1000));
+    return;
   }
-
-  /** Gives memory back: what is on the disk becomes backlog. */
-  const spill = (): void => {
-    const kept = fresh.filter((entry) => !spool.isHeld(entry));
-    if (kept.length === 0) return;
-    fresh = fresh.filter((entry) => spool.isHeld(entry));
-    for (const { priority } of kept) cursors[priority] ??= mark;
-    for (const { id } of kept) if (comparePositions(id, mark) > 0) mark = id;
+  queue.reading = true;
+  const finish = (answered: boolean): void => {
+    queue.reading = false;
+    if (answered) readAhead(queue);
+    else readLater(queue, retryMs);
   };
+  readChunk(queue, priority, cursor).then(finish, () => finish(false));
+}
 
+/** Gives memory back: what is on the disk becomes backlog. */
+function spillFresh(queue: QueueState): void {
+  const { spool } = queue.options;
+  const kept = queue.fresh.filter((entry) => !spool.isHeld(entry));
+  if (kept.length === 0) return;
+  queue.fresh = queue.fresh.filter((entry) => spool.isHeld(entry));
+  for (const { priority } of kept) queue.cursors[priority] ??= queue.mark;
+  for (const { id } of kept) if (comparePositions(id, queue.mark) > 0) queue.mark = id;
+}
+
+function restart(queue: QueueState): void {
+  const { spool } = queue.options;
+  queue.stream++;
+  queue.backlog = [];
+  queue.fresh = [...spool.listHeld()];
+  queue.mark = spool.lastKept();
+  queue.cursors = { result: origin, telemetry: origin };
+  readAhead(queue);
+}
+
+function offer(queue: QueueState, entries: readonly Entry[]): void {
+  if (queue.stream === 0) return;
+  queue.fresh.push(...entries);
+  if (queue.fresh.length > queueLimits.freshBatches || sumBytes(queue.fresh) > queueLimits.freshBytes) {
+    spillFresh(queue);
+    readAhead(queue);
+  }
+  queue.onMore();
+}
+
+function takeNext(queue: QueueState, accept: (entry: Entry) => boolean): Entry | undefined {
+  const { fresh, backlog } = queue;
+  const lane = (queue.isFreshTurn && fresh.length > 0) || backlog.length === 0 ? fresh : backlog;
+  const entry = lane[0];
+  if (entry === undefined) {
+    readAhead(queue);
+    return undefined;
+  }
+  if (!accept(entry)) return undefined;
+  lane.shift();
+  queue.isFreshTurn = lane === backlog;
+  readAhead(queue);
+  return entry;
+}
+
+function forget(queue: QueueState, position: Position): void {
+  const isOther = ({ id }: Entry): boolean => comparePositions(id, position) !== 0;
+  queue.fresh = queue.fresh.filter(isOther);
+  queue.backlog = queue.backlog.filter(isOther);
+}
+
+export function createSendQueue(options: SendQueueOptions): SendQueue {
+  const queue: QueueState = {
+    options,
+    onMore: () => {},
+    fresh: [],
+    backlog: [],
+    stream: 0,
+    stopped: false,
+    mark: origin,
+    cursors: { result: undefined, telemetry: undefined },
+    reading: false,
+    timer: undefined,
+    isFreshTurn: true,
+    tokens: options.rate,
+    refilledAt: options.now(),
+  };
   return {
-    begin() {
-      begun = true;
-      stream++;
-      backlog = [];
-      fresh = [...spool.listHeld()];
-      mark = spool.lastKept();
-      cursors = { result: origin, telemetry: origin };
-      pull();
+    restart: () => restart(queue),
+    offer: (entries) => offer(queue, entries),
+    takeNext: (accept) => takeNext(queue, accept),
+    forget: (position) => forget(queue, position),
+    resume: () => readAhead(queue),
+    listen: (onMore) => {
+      queue.onMore = onMore;
     },
-    offer(entries) {
-      if (!begun) return;
-      fresh.push(...entries);
-      if (fresh.length > feedLimits.freshBatches || sumBytes(fresh) > feedLimits.freshBytes) {
-        spill();
-        pull();
-      }
-      onMore();
-    },
-    take(accept) {
-      const queue = (isFreshTurn && fresh.length > 0) || backlog.length === 0 ? fresh : backlog;
-      const entry = queue[0];
-      if (entry === undefined) {
-        pull();
-        return undefined;
-      }
-      if (!accept(entry)) return undefined;
-      queue.shift();
-      isFreshTurn = queue === backlog;
-      pull();
-      return entry;
-    },
-    forget(position) {
-      const isOther = ({ id }: Entry): boolean => comparePositions(id, position) !== 0;
-      fresh = fresh.filter(isOther);
-      backlog = backlog.filter(isOther);
-    },
-    resume: pull,
-    close() {
-      closed = true;
-      clearTimeout(timer);
+    stop: () => {
+      queue.stopped = true;
+      clearTimeout(queue.timer);
     },
   };
 }

@@ -1,132 +1,171 @@
-import { errorCatalogue } from "@fleetmark/shared/errors";
-import type { Ack, BatchId } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
+import { isErrorCode } from "@fleetmark/shared/errors";
+import type { Ack, BatchId as WireBatchId } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import type { Logger } from "@fleetmark/shared/log";
-import type { Fate, Parcel } from "../spool/encoded-batch.js";
+import { type BatchId, nameBatch } from "@fleetmark/shared/model/batch";
+import { decodeBatchId } from "@fleetmark/shared/wire/batch-id";
+import type { EncodedBatch, Fate, LossReason } from "../spool/encoded-batch.js";
 import type { Entry, Position } from "../spool/entry.js";
-import { createSequenceSet } from "../spool/sequence-set.js";
-import { addCount, type DeliveryCounts } from "./counts.js";
-import type { Feed } from "./send-queue.js";
+import { addCount } from "../spool/losses.js";
+import { createSequenceSet, type SequenceSet } from "../spool/sequence-set.js";
+import type { Spool } from "../spool/spool.js";
+import type { DeliveryCounts } from "./counts.js";
+import type { SendQueue } from "./send-queue.js";
 
 /** How much may be sent without an acknowledgement. */
 export const windowLimits = { batches: 64, bytes: 4 * 2 ** 20 } as const;
 
 /** Decides what goes over a link next, and what its acknowledgements mean. It knows no socket and no clock. */
-export interface Sender {
+export interface SendWindow {
   /** Batches sent over the present stream and not acknowledged. */
   readonly inFlight: number;
   /** A new stream begins: everything unacknowledged is due again. `maxBatchBytes` of 0 means no limit. */
-  begin(maxBatchBytes: number): void;
+  restart(maxBatchBytes: number): void;
   /**
-   * Returns the next parcel to send, if there is one at hand and the window has room for it. After undefined the link is woken
+   * Returns the next batch to send, if there is one at hand and the window has room for it. After undefined the link is woken
    * (`Link.wake`) when more has come to hand, be it fresh or read from the disk.
    */
-  take(): Parcel | undefined;
-  /** Whether a parcel that was taken still waits for its acknowledgement: the spool may have given it up meanwhile. */
-  awaits(id: Parcel["id"]): boolean;
-  settle(ack: Ack): void;
+  takeNext(): EncodedBatch | undefined;
+  /** Whether a batch that was taken still waits for its acknowledgement: the spool may have given it up meanwhile. */
+  awaits(id: BatchId): boolean;
+  acknowledge(ack: Ack): void;
 }
 
-/** A code from outside becomes a tag, so only those of the catalogue are kept apart. */
-function knownCode(code: string): string {
-  return Object.hasOwn(errorCatalogue, code) ? code : "UNKNOWN";
-}
-
-/** What the sender asks of the spool. */
-export interface SenderSpool {
-  readonly epochUs: number;
-  release(entry: Entry, fate: Fate): void;
-  releaseByName(position: Position, fate: Fate): void;
-  findHost(epochUs: number): string | undefined;
-}
-
-/** A sender that can be told of what left the spool by itself. */
-export interface OwnSender extends Sender {
+/** A window that can be told of what left the spool by itself. */
+export interface OwnSendWindow extends SendWindow {
   forget(position: Position): void;
 }
 
-const nameOf = ({ epochUs, sequence }: Position): string => `${epochUs}/${sequence}`;
+export interface SendWindowOptions {
+  readonly spool: Pick<Spool, "epochUs" | "release" | "releaseByName" | "findHost">;
+  readonly queue: SendQueue;
+  readonly counts: DeliveryCounts;
+  readonly logger: Logger;
+}
 
-export function createSender(spool: SenderSpool, feed: Feed, counts: DeliveryCounts, logger: Logger): OwnSender {
-  const inFlight = new Map<string, Entry>();
-  let bytesInFlight = 0;
-  let limit = Number.POSITIVE_INFINITY;
+interface WindowState {
+  readonly options: SendWindowOptions;
+  /** By name. */
+  readonly inFlight: Map<string, Entry>;
+  bytesInFlight: number;
+  /** Bytes of the largest batch that the collector takes. */
+  limit: number;
   /** Sequences of this process that were given out over any stream. */
-  const given = createSequenceSet();
+  readonly given: SequenceSet;
+}
 
-  /** The name of a batch that an agent of this spool sent; anything else is the collector's error. */
-  const readPosition = (id: BatchId | undefined): Position | undefined => {
-    const position = { epochUs: Number(id?.epochUs ?? 0), sequence: Number(id?.sequence ?? 0) };
-    const isOurs = id !== undefined && id.host === spool.findHost(position.epochUs) && position.sequence > 0;
-    if (isOurs && (position.epochUs !== spool.epochUs || given.has(position.sequence))) return position;
-    counts.violations++;
+/** A code from outside becomes a tag, so only those of the catalogue are kept apart. */
+function readReason(code: string): LossReason {
+  return isErrorCode(code) ? code : "UNKNOWN";
+}
+
+function tryDecodeId(id: WireBatchId | undefined): BatchId | undefined {
+  try {
+    return decodeBatchId(id);
+  } catch {
     return undefined;
+  }
+}
+
+/** Reads the id of a batch that an agent of this spool sent; anything else is the collector's error. */
+function readOwnId({ options: { spool, counts }, given }: WindowState, wireId: WireBatchId | undefined): BatchId | undefined {
+  const id = tryDecodeId(wireId);
+  const isOurs = id !== undefined && id.host === spool.findHost(id.epochUs);
+  if (isOurs && (id.epochUs !== spool.epochUs || given.has(id.sequence))) return id;
+  counts.violations++;
+  return undefined;
+}
+
+function release(window: WindowState, wireId: WireBatchId | undefined, fate: Fate): void {
+  const { spool } = window.options;
+  const id = readOwnId(window, wireId);
+  if (id === undefined) return;
+  const entry = window.inFlight.get(nameBatch(id));
+  // Over a link whose acknowledgements outlive its streams, one may be of a batch that is not due again yet.
+  if (entry === undefined) spool.releaseByName(id, fate);
+  else spool.release(entry, fate);
+}
+
+function acknowledge(window: WindowState, ack: Ack): void {
+  const { logger, counts } = window.options;
+  for (const id of ack.committed) release(window, id, "committed");
+  for (const { id, code, message } of ack.rejected) {
+    const reason = readReason(code);
+    logger.error({ event: "batch_rejected", code: reason, sequence: Number(id?.sequence ?? 0) }, message.slice(0, 500));
+    release(window, id, reason);
+  }
+  for (const { id, code, samples } of ack.refused) {
+    if (readOwnId(window, id) === undefined) continue;
+    logger.warn({ event: "samples_refused", code: readReason(code), samples });
+    addCount(counts.refused, readReason(code), samples);
+  }
+}
+
+function hasRoom({ inFlight, bytesInFlight }: WindowState, size: number): boolean {
+  return inFlight.size === 0 || (inFlight.size < windowLimits.batches && bytesInFlight + size <= windowLimits.bytes);
+}
+
+function putInFlight(window: WindowState, entry: Entry): void {
+  const { spool, counts } = window.options;
+  const { epochUs, sequence } = entry.id;
+  if (epochUs === spool.epochUs && window.given.add(sequence)) counts.sent += entry.samples;
+  else counts.resent += entry.samples;
+  window.inFlight.set(nameBatch(entry.id), entry);
+  window.bytesInFlight += entry.bytes.length;
+}
+
+function takeNext(window: WindowState): EncodedBatch | undefined {
+  const { inFlight, limit, options } = window;
+  const accept = ({ id, bytes: { length } }: Entry): boolean =>
+    length > limit || inFlight.has(nameBatch(id)) || hasRoom(window, length);
+  for (;;) {
+    const entry = options.queue.takeNext(accept);
+    if (entry === undefined) return undefined;
+    if (inFlight.has(nameBatch(entry.id))) continue;
+    const { bytes, samples } = entry;
+    if (bytes.length <= limit) {
+      putInFlight(window, entry);
+      return entry;
+    }
+    options.logger.error({ event: "batch_dropped", code: "BATCH_TOO_LARGE", bytes: bytes.length, limit, samples });
+    options.spool.release(entry, "BATCH_TOO_LARGE");
+  }
+}
+
+function restart(window: WindowState, maxBatchBytes: number): void {
+  window.limit = maxBatchBytes === 0 ? Number.POSITIVE_INFINITY : maxBatchBytes;
+  window.inFlight.clear();
+  window.bytesInFlight = 0;
+  window.options.queue.restart();
+}
+
+function forget(window: WindowState, position: Position): void {
+  const name = nameBatch(position);
+  const entry = window.inFlight.get(name);
+  if (entry === undefined) {
+    window.options.queue.forget(position);
+    return;
+  }
+  window.inFlight.delete(name);
+  window.bytesInFlight -= entry.bytes.length;
+}
+
+export function createSendWindow(options: SendWindowOptions): OwnSendWindow {
+  const inFlight = new Map<string, Entry>();
+  const window: WindowState = {
+    options,
+    inFlight,
+    bytesInFlight: 0,
+    limit: Number.POSITIVE_INFINITY,
+    given: createSequenceSet(),
   };
-
-  const settleOne = (id: BatchId | undefined, fate: Fate): void => {
-    const position = readPosition(id);
-    if (position === undefined) return;
-    const entry = inFlight.get(nameOf(position));
-    // Over a link whose acknowledgements outlive its streams, one may be of a batch that is not due again yet.
-    if (entry === undefined) spool.releaseByName(position, fate);
-    else spool.release(entry, fate);
-  };
-
-  const hasRoom = (size: number): boolean =>
-    inFlight.size === 0 || (inFlight.size < windowLimits.batches && bytesInFlight + size <= windowLimits.bytes);
-
-  const send = (entry: Entry): void => {
-    const { epochUs, sequence } = entry.id;
-    if (epochUs === spool.epochUs && given.add(sequence)) counts.sent += entry.samples;
-    else counts.resent += entry.samples;
-    inFlight.set(nameOf(entry.id), entry);
-    bytesInFlight += entry.bytes.length;
-  };
-
   return {
     get inFlight() {
       return inFlight.size;
     },
-    begin(maxBatchBytes) {
-      limit = maxBatchBytes === 0 ? Number.POSITIVE_INFINITY : maxBatchBytes;
-      inFlight.clear();
-      bytesInFlight = 0;
-      feed.begin();
-    },
-    take() {
-      for (;;) {
-        const entry = feed.take(({ id, bytes }) => bytes.length > limit || inFlight.has(nameOf(id)) || hasRoom(bytes.length));
-        if (entry === undefined) return undefined;
-        if (inFlight.has(nameOf(entry.id))) continue;
-        const size = entry.bytes.length;
-        if (size <= limit) {
-          send(entry);
-          return entry;
-        }
-        logger.error({ event: "batch_dropped", code: "BATCH_TOO_LARGE", bytes: size, limit, samples: entry.samples });
-        spool.release(entry, "BATCH_TOO_LARGE");
-      }
-    },
-    awaits: (id) => inFlight.has(nameOf(id)),
-    settle(ack) {
-      for (const id of ack.committed) settleOne(id, "committed");
-      for (const { id, code, message } of ack.rejected) {
-        logger.error(
-          { event: "batch_rejected", code: knownCode(code), sequence: Number(id?.sequence ?? 0) },
-          message.slice(0, 500),
-        );
-        settleOne(id, knownCode(code));
-      }
-      for (const { id, code, samples } of ack.refused) {
-        if (readPosition(id) === undefined) continue;
-        logger.warn({ event: "samples_refused", code: knownCode(code), samples });
-        addCount(counts.refused, knownCode(code), samples);
-      }
-    },
-    forget(position) {
-      const entry = inFlight.get(nameOf(position));
-      if (entry === undefined) return feed.forget(position);
-      inFlight.delete(nameOf(position));
-      bytesInFlight -= entry.bytes.length;
-    },
+    restart: (maxBatchBytes) => restart(window, maxBatchBytes),
+    takeNext: () => takeNext(window),
+    awaits: (id) => inFlight.has(nameBatch(id)),
+    acknowledge: (ack) => acknowledge(window, ack),
+    forget: (position) => forget(window, position),
   };
 }

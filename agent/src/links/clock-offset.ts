@@ -97,7 +97,8 @@ export interface ClockQuestion {
 export interface ClockOffsetMeter {
   /** Begins an exchange; to be sent at once. */
   ask(): ClockQuestion;
-  settle(question: ClockQuestion, reply: ClockReply): void;
+  /** Ends an exchange; at once when the answer has come. */
+  recordReply(question: ClockQuestion, reply: ClockReply): void;
   read(): ClockOffset | undefined;
 }
 
@@ -105,7 +106,7 @@ export function createClockOffsetMeter(): ClockOffsetMeter {
   const filter = createClockOffsetFilter();
   return {
     ask: () => ({ askedUs: readWallUs(), steadyUs: readSteadyUs() }),
-    settle: ({ askedUs, steadyUs }, { receivedUs, sentUs }) => {
+    recordReply: ({ askedUs, steadyUs }, { receivedUs, sentUs }) => {
       const nowUs = readSteadyUs();
       filter.add({ askedUs, receivedUs: Number(receivedUs), answeredUs: Number(sentUs), elapsedUs: nowUs - steadyUs }, nowUs);
     },

@@ -18,9 +18,9 @@ import {
   type TestCollector,
 } from "../../test/collector.js";
 import { makeTestFolder } from "../../test/folder.js";
-import { createDelivery, type Delivery } from "../delivery/delivery.js";
+import { type Delivery, startDelivery } from "../delivery/delivery.js";
 import { type ClockOffset, type ClockOffsetMeter, createClockOffsetMeter } from "./clock-offset.js";
-import { openGrpcLink } from "./grpc-link.js";
+import { startGrpcLink } from "./grpc-link.js";
 import type { SessionTiming } from "./grpc-session.js";
 
 const patient: SessionTiming = { welcome: 20, silence: 20, clock: 20, ping: 20 };
@@ -53,13 +53,13 @@ async function attach(port: number, timing = patient): Promise<Agent> {
   const folder = makeTestFolder();
   cleanups.push(folder.remove);
   const spool = { dir: folder.path, maxBytes: 1e8, maxAge: 1e6, resendRate: 1e9 };
-  const delivery = await createDelivery({ host: "h", spool, flushInterval: 0.01, logger });
+  const delivery = await startDelivery({ host: "h", spool, flushInterval: 0.01, logger });
   const clockOffset = createClockOffsetMeter();
-  delivery.open((sender, counts) => {
+  delivery.attach((window, counts) => {
     const address = { host: "127.0.0.1", port };
-    return openGrpcLink({ address, tls: {}, introduction, sender, counts, clockOffset, logger, timing });
+    return startGrpcLink({ address, tls: {}, introduction, window, counts, clockOffset, logger, timing });
   });
-  cleanups.push(() => delivery.close(0));
+  cleanups.push(() => delivery.stop(0));
   return { delivery, clockOffset, codes };
 }
 
@@ -81,7 +81,7 @@ test("introduces itself, sends batches in order and forgets what is committed", 
   expect(collector.frames[0]).toMatchObject({ case: "hello", value: { protocolVersion, ...introduction } });
   expect(values(collector).sort()).toEqual([1, 2, 3]);
   expect(delivery.spool.bytes).toBe(0);
-  expect(await delivery.close(1)).toEqual({ unacked: 0 });
+  expect(await delivery.stop(1)).toEqual({ unacked: 0 });
 });
 
 test("keeps at it while no collector is there, and delivers everything once one comes", async () => {
@@ -169,7 +169,7 @@ test.each([
   delivery.record([makePoint(1)]);
   await eventually(() => expect(codes).toEqual(["PROTOCOL_MISMATCH"]));
   expect(collector.frames.map((frame) => frame.case)).toEqual(["hello"]);
-  expect(await delivery.close(0)).toEqual({ unacked: 1 });
+  expect(await delivery.stop(0)).toEqual({ unacked: 1 });
 });
 
 test("a peer that begins with garbage is left and tried again", async () => {
@@ -246,7 +246,7 @@ test("notices by its pings that the peer of an idle stream is gone without a wor
 });
 
 test("progress is sent as it comes, and the latest of it to a collector that comes later", async () => {
-  const progress = { run: "r", suite: "quick", completed: 1, total: 3, benchmark: "b", elapsedS: 2, remainingS: 4 };
+  const progress = { run: "r", suite: "quick", completed: 1, total: 3, benchmark: "b", elapsed_s: 2, remaining_s: 4 };
   const absent = await startCollector();
   await absent.kill();
   const { delivery } = await attach(absent.port);
@@ -294,7 +294,7 @@ test("closing waits for what is under way, tells what is left, and ends the stre
   void delivery.recordResult(makePoint(1));
   const lost = delivery.recordResult(makePoint(2));
   await eventually(() => expect(delivery.counts.acked).toBe(1));
-  expect(await delivery.close(0.05)).toEqual({ unacked: 1 });
+  expect(await delivery.stop(0.05)).toEqual({ unacked: 1 });
   expect(await lost).toBe("COLLECTOR_UNREACHABLE");
   await eventually(() => expect(ends[0]).toBe("end"));
 });

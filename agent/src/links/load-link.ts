@@ -1,20 +1,29 @@
-import { readTlsFiles } from "@fleetmark/shared/config/tls";
+import type { Address } from "@fleetmark/shared/config/config";
+import { readTlsFiles, type TlsFiles } from "@fleetmark/shared/config/tls";
+import type { NatsConfig } from "@fleetmark/shared/nats/config";
 import { checkNatsFiles } from "@fleetmark/shared/nats/connection";
-import type { AgentConfig } from "../config.js";
-import type { Link, LinkParts } from "../delivery/link.js";
+import type { Link } from "../delivery/link.js";
+import type { LinkOptions } from "./link-options.js";
+
+/** What an agent's configuration says of its link. */
+export interface LinkConfig {
+  readonly link: "grpc" | "nats";
+  readonly collector: { readonly address: Address; readonly tls: TlsFiles };
+  readonly nats: NatsConfig;
+}
 
 /**
  * Loads the configured link with its client library, and only that one: each costs every agent megabytes. The files that it will read
  * at each connection are checked, for a mistake is to be told at once.
  * @throws FleetmarkError TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED, NATS_SECRET_INVALID
  */
-export async function loadLink({ link, collector, nats }: AgentConfig): Promise<(parts: LinkParts) => Link> {
+export async function loadLink({ link, collector, nats }: LinkConfig): Promise<(options: LinkOptions) => Link> {
   if (link === "nats") {
-    const [{ openNatsLink }, library] = await Promise.all([import("./nats-link.js"), import("@nats-io/transport-node")]);
+    const [{ startNatsLink }, library] = await Promise.all([import("./nats-link.js"), import("@nats-io/transport-node")]);
     checkNatsFiles(nats, library);
-    return (parts) => openNatsLink({ ...parts, config: nats, library });
+    return (options) => startNatsLink({ ...options, config: nats, library });
   }
   readTlsFiles(collector.tls, "collector.tls");
-  const { openGrpcLink } = await import("./grpc-link.js");
-  return (parts) => openGrpcLink({ ...parts, ...collector });
+  const { startGrpcLink } = await import("./grpc-link.js");
+  return (options) => startGrpcLink({ ...options, ...collector });
 }

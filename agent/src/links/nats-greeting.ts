@@ -1,13 +1,13 @@
-import { setTimeout as pause } from "node:timers/promises";
+import { setTimeout as wait } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
-import { type ErrorCode, errorCatalogue, errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
+import { errorMessage, FleetmarkError, isErrorCode } from "@fleetmark/shared/errors";
 import { AgentFrameSchema, type Welcome } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import type { Logger } from "@fleetmark/shared/log";
 import { natsSubject } from "@fleetmark/shared/nats/subjects";
 import { decodeCollectorFrame, encodeAgentFrame, protocolVersion } from "@fleetmark/shared/wire/frames";
 import type { NatsConnection } from "@nats-io/transport-node";
-import type { Introduction } from "../delivery/link.js";
 import type { ClockOffsetMeter } from "./clock-offset.js";
+import type { Introduction } from "./link-options.js";
 import { answerWithinMs } from "./nats-jetstream.js";
 
 /**
@@ -20,7 +20,7 @@ async function sayHello(connection: NatsConnection, introduction: Introduction):
   const { headers, data } = await connection.request(subject, encodeAgentFrame(hello), { timeout: answerWithinMs });
   const code = headers?.get("Fleetmark-Code") ?? "";
   if (code !== "") {
-    const known = Object.hasOwn(errorCatalogue, code) ? (code as ErrorCode) : "COLLECTOR_FAILED";
+    const known = isErrorCode(code) ? code : "COLLECTOR_FAILED";
     throw new FleetmarkError(known, (headers?.get("Fleetmark-Message") ?? "").slice(0, 500));
   }
   const { frame } = decodeCollectorFrame(data);
@@ -59,7 +59,7 @@ export async function keepGreeting(connection: NatsConnection, options: Greeting
     try {
       const question = clockOffset.ask();
       const welcome = await sayHello(connection, introduction);
-      if (welcome.clock !== undefined) clockOffset.settle(question, welcome.clock);
+      if (welcome.clock !== undefined) clockOffset.recordReply(question, welcome.clock);
       checkWelcome(welcome);
       unanswered = 0;
       options.onWelcome(welcome);
@@ -69,6 +69,6 @@ export async function keepGreeting(connection: NatsConnection, options: Greeting
       else logger.debug({ event: "no_collector" }, errorMessage(thrown));
     }
     // A fleet that was cut off together does not speak in one moment.
-    await pause(waitMs * (0.75 + Math.random() / 2), undefined, { ref: false });
+    await wait(waitMs * (0.75 + Math.random() / 2), undefined, { ref: false });
   }
 }

@@ -50,16 +50,25 @@ export function isUnanswerable(thrown: unknown, { errors }: NatsLibrary): boolea
   return thrown instanceof errors.RequestError && thrown.isNoResponders();
 }
 
-/** Puts a message into the stream; returns its sequence, be it that of an earlier message with this id. Throws what the library throws, or a FleetmarkError. */
+/** What is put into the stream. */
+export interface StreamMessage {
+  readonly subject: string;
+  /** The stream takes a message with an id that it knows for the one that it has. */
+  readonly id: string;
+  readonly payload: Uint8Array;
+}
+
+/**
+ * Puts a message into the stream; returns its sequence, be it that of an earlier message with this id.
+ * @throws what the library throws, or FleetmarkError
+ */
 export async function publishToStream(
   connection: NatsConnection,
   library: NatsLibrary,
-  subject: string,
-  messageId: string,
-  payload: Uint8Array,
+  { subject, id, payload }: StreamMessage,
 ): Promise<number> {
   const headers = library.headers();
-  headers.set("Nats-Msg-Id", messageId);
+  headers.set("Nats-Msg-Id", id);
   headers.set("Nats-Expected-Stream", natsStream);
   const { error, seq } = readAnswer(await connection.request(subject, payload, { timeout: answerWithinMs, headers }));
   if (error !== undefined) throw explainError(error);

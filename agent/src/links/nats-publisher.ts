@@ -8,168 +8,206 @@ import { natsSubject } from "@fleetmark/shared/nats/subjects";
 import { decodeBatchId } from "@fleetmark/shared/wire/batch-id";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { DeliveryCounts } from "../delivery/counts.js";
-import type { Sender } from "../delivery/send-window.js";
-import { createTransits, nameMessage, type Transit, type TransitPatience } from "./nats-in-flight.js";
+import type { SendWindow } from "../delivery/send-window.js";
+import {
+  addInFlight,
+  type BatchInFlight,
+  createInFlight,
+  type InFlight,
+  isAnySilent,
+  judgeSilence,
+  markAllDue,
+  markDue,
+  markStored,
+  nameMessage,
+  type Patience,
+  pruneInFlight,
+  removeInFlight,
+  takeDue,
+} from "./nats-in-flight.js";
 import { askPosition, explainPublishFailure, publishToStream } from "./nats-jetstream.js";
 
 /** Milliseconds. */
-export interface CarrierTiming extends TransitPatience {
+export interface PublisherTiming extends Patience {
   /** Between two looks for batches of which no word came. */
   readonly look: number;
   /** From a reconnect to the question what its gap has swallowed. */
-  readonly settle: number;
+  readonly gap: number;
 }
 
-export interface CarrierOptions {
+export interface PublisherOptions {
   readonly library: NatsLibrary;
   readonly host: string;
-  readonly sender: Sender;
+  readonly window: SendWindow;
   readonly counts: DeliveryCounts;
-  readonly timing: CarrierTiming;
+  readonly timing: PublisherTiming;
   readonly logger: Logger;
   /** The connection over which batches may go now. */
   findConnection(): NatsConnection | undefined;
   complain(reason: FleetmarkError): void;
 }
 
-/** Carries what the sender has into the stream, and again what was lost on the way. */
-export interface Carrier {
-  /** Publishes what is due, as far as the window goes. */
-  pump(): void;
-  /** A connection is there. */
-  begin(connection: NatsConnection): void;
-  /** The connection is gone: what it was asked stays without an answer. */
-  interrupt(): void;
-  /** Collectors have told what became of batches. */
-  settle(ack: Ack): void;
-  close(): void;
+/** Publishes what the send window has into the stream, and again what was lost on the way. */
+export interface Publisher {
+  readonly options: PublisherOptions;
+  readonly subject: string;
+  readonly inFlight: InFlight;
+  /** Publishes without an answer yet, and those that failed since the last that did not. */
+  publishing: number;
+  failures: number;
+  /** Runs while nothing is published after a failure. */
+  retry: NodeJS.Timeout | undefined;
+  readonly looking: NodeJS.Timeout;
+  asking: boolean;
+  askAgainMs: number;
+  askWaitMs: number;
 }
 
 /** The questions after a silence come so many times as slowly, at most. */
 const longestAskFactor = 10;
 
-export function createCarrier(options: CarrierOptions): Carrier {
-  const { library, host, sender, counts, timing, logger, findConnection, complain } = options;
-  const subject = natsSubject("batch", host);
-  const transits = createTransits(timing);
-  let publishing = 0;
-  let failures = 0;
-  let retry: NodeJS.Timeout | undefined;
-  let asking = false;
-  let askAgainMs = 0;
-  let askWaitMs = timing.silence;
-
-  /** Stops publishing for a while, and says why; what fails in the same moment fails for the same reason. */
-  const hold = (thrown: unknown, connection: NatsConnection): void => {
-    if (retry !== undefined) return;
-    const resume = (): void => {
-      retry = undefined;
-      pump();
-    };
-    retry = setTimeout(resume, chooseBackoff(failures++, Math.random()) * 1000);
-    void explainPublishFailure(thrown, connection, library).then(complain);
+export function startPublisher(options: PublisherOptions): Publisher {
+  const { host, timing } = options;
+  const publisher: Publisher = {
+    options,
+    subject: natsSubject("batch", host),
+    inFlight: createInFlight(timing),
+    publishing: 0,
+    failures: 0,
+    retry: undefined,
+    looking: setInterval(() => lookForSilence(publisher), timing.look),
+    asking: false,
+    askAgainMs: 0,
+    askWaitMs: timing.silence,
   };
+  return publisher;
+}
 
-  const publish = async (connection: NatsConnection, transit: Transit): Promise<void> => {
-    publishing++;
-    try {
-      const sequence = await publishToStream(connection, library, subject, nameMessage(transit), transit.parcel.bytes);
-      transits.store(transit, sequence, performance.now());
-      if (failures > 0) logger.info({ event: "stream_takes" }, "the stream takes batches again");
-      failures = 0;
-    } catch (thrown) {
-      // A connection that is gone says so itself.
-      if (connection.isClosed()) return;
-      transits.fail(transit);
-      hold(thrown, connection);
-    } finally {
-      publishing--;
+/** Stops publishing for a while, and says why; what fails in the same moment fails for the same reason. */
+function backOff(publisher: Publisher, thrown: unknown, connection: NatsConnection): void {
+  const { complain, library } = publisher.options;
+  if (publisher.retry !== undefined) return;
+  const resume = (): void => {
+    publisher.retry = undefined;
+    publishDue(publisher);
+  };
+  publisher.retry = setTimeout(resume, chooseBackoff(publisher.failures++, Math.random()) * 1000);
+  void explainPublishFailure(thrown, connection, library).then(complain);
+}
+
+async function publish(publisher: Publisher, connection: NatsConnection, each: BatchInFlight): Promise<void> {
+  const { library, logger } = publisher.options;
+  publisher.publishing++;
+  try {
+    const message = { subject: publisher.subject, id: nameMessage(each), payload: each.batch.bytes };
+    markStored(each, await publishToStream(connection, library, message), performance.now());
+    if (publisher.failures > 0) logger.info({ event: "stream_takes" }, "the stream takes batches again");
+    publisher.failures = 0;
+  } catch (thrown) {
+    // A connection that is gone says so itself.
+    if (connection.isClosed()) return;
+    markDue(each);
+    backOff(publisher, thrown, connection);
+  } finally {
+    publisher.publishing--;
+  }
+  publishDue(publisher);
+}
+
+function takeNext({ inFlight, options: { window, counts } }: Publisher): BatchInFlight | undefined {
+  const due = takeDue(inFlight);
+  if (due !== undefined) {
+    if (due.attempt > 1) counts.resent += due.batch.samples;
+    return due;
+  }
+  const batch = window.takeNext();
+  if (batch === undefined) return undefined;
+  addInFlight(inFlight, batch);
+  return takeDue(inFlight);
+}
+
+/** Publishes what is due, as far as the window goes. */
+export function publishDue(publisher: Publisher): void {
+  const { inFlight, options } = publisher;
+  const { window } = options;
+  const connection = options.findConnection();
+  if (connection === undefined) return;
+  // A full spool gives up its oldest batches, and these may be under way.
+  if (inFlight.batches.size > window.inFlight) pruneInFlight(inFlight, ({ id }) => window.awaits(id));
+  // After a failure one batch finds out whether the stream takes any.
+  while (publisher.retry === undefined && (publisher.failures === 0 || publisher.publishing === 0)) {
+    const next = takeNext(publisher);
+    if (next === undefined) return;
+    void publish(publisher, connection, next);
+  }
+}
+
+/** Asks how far the collectors are, and sends anew what they must have done with, though no word of it came. */
+async function askAfterSilent(publisher: Publisher, connection: NatsConnection, hurry: boolean): Promise<void> {
+  const { logger } = publisher.options;
+  if (publisher.asking) return;
+  publisher.asking = true;
+  try {
+    const position = await askPosition(connection);
+    logger.debug({ event: "position", ...position });
+    const lost = judgeSilence(publisher.inFlight, position, performance.now(), hurry);
+    if (lost.length > 0) {
+      logger.warn({ event: "acks_lost", batches: lost.length }, "collectors are done with batches, and no word came");
     }
-    pump();
-  };
+    publishDue(publisher);
+  } catch (thrown) {
+    logger.debug({ event: "position_unknown" }, errorMessage(thrown));
+  }
+  publisher.asking = false;
+}
 
-  const takeNext = (): Transit | undefined => {
-    const due = transits.takeDue();
-    if (due !== undefined) {
-      if (due.attempt > 1) counts.resent += due.parcel.samples;
-      return due;
-    }
-    const parcel = sender.take();
-    if (parcel === undefined) return undefined;
-    transits.add(parcel);
-    return transits.takeDue();
-  };
+function lookForSilence(publisher: Publisher): void {
+  const { findConnection, timing } = publisher.options;
+  const connection = findConnection();
+  const nowMs = performance.now();
+  if (connection === undefined || nowMs < publisher.askAgainMs || !isAnySilent(publisher.inFlight, nowMs)) return;
+  // The backlog of collectors that are away for hours is not asked after every few seconds.
+  publisher.askAgainMs = nowMs + publisher.askWaitMs;
+  publisher.askWaitMs = Math.min(longestAskFactor * timing.silence, publisher.askWaitMs * 2);
+  void askAfterSilent(publisher, connection, false);
+}
 
-  const pump = (): void => {
-    const connection = findConnection();
-    if (connection === undefined) return;
-    // A full spool gives up its oldest batches, and these may be under way.
-    if (transits.size > sender.inFlight) transits.prune(({ id }) => sender.awaits(id));
-    // After a failure one batch finds out whether the stream takes any.
-    while (retry === undefined && (failures === 0 || publishing === 0)) {
-      const transit = takeNext();
-      if (transit === undefined) return;
-      void publish(connection, transit);
-    }
-  };
+function stopRetry(publisher: Publisher): void {
+  clearTimeout(publisher.retry);
+  publisher.retry = undefined;
+}
 
-  /** Asks how far the collectors are, and sends anew what they must have done with, though no word of it came. */
-  const ask = async (connection: NatsConnection, hurry: boolean): Promise<void> => {
-    if (asking) return;
-    asking = true;
-    try {
-      const position = await askPosition(connection);
-      logger.debug({ event: "position", ...position });
-      const lost = transits.judge(position, performance.now(), hurry);
-      if (lost.length > 0) {
-        logger.warn({ event: "acks_lost", batches: lost.length }, "collectors are done with batches, and no word came");
-      }
-      pump();
-    } catch (thrown) {
-      logger.debug({ event: "position_unknown" }, errorMessage(thrown));
-    }
-    asking = false;
+/** Publishes over a connection that has come up. */
+export function useConnection(publisher: Publisher, connection: NatsConnection): void {
+  const { findConnection, timing } = publisher.options;
+  stopRetry(publisher);
+  publisher.failures = 0;
+  // Acknowledgements that came while there was no connection have found nobody; and which stream it is must be known, to tell
+  // later whether it is another. A fleet that comes back does not ask in one moment.
+  const askOnce = (): void => {
+    if (findConnection() === connection) void askAfterSilent(publisher, connection, true);
   };
+  setTimeout(askOnce, timing.gap * (1 + Math.random())).unref();
+  publishDue(publisher);
+}
 
-  const look = (): void => {
-    const connection = findConnection();
-    const nowMs = performance.now();
-    if (connection === undefined || nowMs < askAgainMs || !transits.isSilent(nowMs)) return;
-    // The backlog of collectors that are away for hours is not asked after every few seconds.
-    askAgainMs = nowMs + askWaitMs;
-    askWaitMs = Math.min(longestAskFactor * timing.silence, askWaitMs * 2);
-    void ask(connection, false);
-  };
+/** The connection is gone: what it was asked stays without an answer. */
+export function dropConnection(publisher: Publisher): void {
+  markAllDue(publisher.inFlight);
+}
 
-  const looking = setInterval(look, timing.look);
-  const stopRetry = (): void => {
-    clearTimeout(retry);
-    retry = undefined;
-  };
+/** Collectors have told what became of batches. */
+export function acknowledgePublished(publisher: Publisher, ack: Ack): void {
+  const { window, timing } = publisher.options;
+  window.acknowledge(ack);
+  publisher.askWaitMs = timing.silence;
+  for (const id of [...ack.committed, ...ack.rejected.map(({ id }) => id)]) {
+    removeInFlight(publisher.inFlight, batchKey(decodeBatchId(id)));
+  }
+  publishDue(publisher);
+}
 
-  return {
-    pump,
-    begin: (connection) => {
-      stopRetry();
-      failures = 0;
-      // Acknowledgements that came while there was no connection have found nobody; and which stream it is must be known, to tell
-      // later whether it is another. A fleet that comes back does not ask in one moment.
-      const askOnce = (): void => {
-        if (findConnection() === connection) void ask(connection, true);
-      };
-      setTimeout(askOnce, timing.settle * (1 + Math.random())).unref();
-      pump();
-    },
-    interrupt: transits.failAll,
-    settle: (ack) => {
-      sender.settle(ack);
-      askWaitMs = timing.silence;
-      for (const id of [...ack.committed, ...ack.rejected.map(({ id }) => id)]) transits.settle(batchKey(decodeBatchId(id)));
-      pump();
-    },
-    close: () => {
-      clearInterval(looking);
-      stopRetry();
-    },
-  };
+export function stopPublisher(publisher: Publisher): void {
+  clearInterval(publisher.looking);
+  stopRetry(publisher);
 }

@@ -1,7 +1,7 @@
 import type { StatsFs } from "node:fs";
 import { statfs } from "node:fs/promises";
 import type { Point } from "@fleetmark/shared/model/series";
-import { waitAtMost } from "../wait-at-most.js";
+import { waitAtMost } from "@fleetmark/shared/waiting";
 import { type Fields, failParse, type Probe, readProc } from "./probe.js";
 
 /** A mounted file system that holds data of its own. */
@@ -78,9 +78,13 @@ export const diskProbe: Probe<"disk"> = {
     const measure = async (mount: Mount, nowUs: number): Promise<Point[]> => {
       if (waiting.has(mount.path)) return [];
       waiting.add(mount.path);
-      const answer = statfs(mount.path).finally(() => waiting.delete(mount.path));
-      const stats = await waitAtMost(answer, statTimeout);
-      const fields = stats === undefined ? undefined : diskFields(stats);
+      const found: StatsFs[] = [];
+      const answer = statfs(mount.path).then((stats) => found.push(stats));
+      await waitAtMost(
+        answer.finally(() => waiting.delete(mount.path)),
+        statTimeout,
+      );
+      const fields = found.length === 0 ? undefined : diskFields(found[0]);
       if (fields === undefined) return [];
       const { path, device, fstype, mode } = mount;
       return [{ measurement: "disk", tags: { path, device, fstype, mode }, timeUs: nowUs, fields }];

@@ -3,7 +3,7 @@
 import si from "systeminformation";
 
 /** One source that fails must not cost the others. */
-async function settle<T>(promise: Promise<T>): Promise<T | undefined> {
+async function ignoreFailure<T>(promise: Promise<T>): Promise<T | undefined> {
   try {
     return await promise;
   } catch {
@@ -12,13 +12,13 @@ async function settle<T>(promise: Promise<T>): Promise<T | undefined> {
 }
 
 const [cpu, mem, board, bios, system, os, graphics] = await Promise.all([
-  settle(si.cpu()),
-  settle(si.mem()),
-  settle(si.baseboard()),
-  settle(si.bios()),
-  settle(si.system()),
-  settle(si.osInfo()),
-  settle(si.graphics()),
+  ignoreFailure(si.cpu()),
+  ignoreFailure(si.mem()),
+  ignoreFailure(si.baseboard()),
+  ignoreFailure(si.bios()),
+  ignoreFailure(si.system()),
+  ignoreFailure(si.osInfo()),
+  ignoreFailure(si.graphics()),
 ]);
 
 const inventory = {

@@ -12,8 +12,8 @@ const maxBytes = seriesLimits.textLength / 2;
 
 const inventorySchema = z.record(z.string(), z.unknown());
 
-/** Built code in either case: the tests run from src. */
-const childPath = fileURLToPath(new URL("../../dist/probes/inventory-child.js", import.meta.url));
+/** The child's program lies beside this one. */
+const childPath = fileURLToPath(new URL("./inventory-child.js", import.meta.url));
 
 /**
  * Asks a child process what this host is made of: CPU, memory, board, BIOS, operating system, GPUs, virtualisation.

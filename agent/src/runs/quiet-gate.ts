@@ -1,3 +1,5 @@
+import { createGate, waitAtMost } from "@fleetmark/shared/waiting";
+
 /** Says when a timed section of a benchmark is under way, so that what can wait does. */
 export interface QuietGate {
   set(quiet: boolean): void;
@@ -6,23 +8,15 @@ export interface QuietGate {
 }
 
 export function createQuietGate(): QuietGate {
-  let quiet = false;
-  const waiting = new Set<() => void>();
+  const gate = createGate();
   return {
-    set(now) {
-      quiet = now;
-      if (!quiet) for (const resolve of waiting) resolve();
+    set: (quiet) => {
+      if (quiet) gate.shut();
+      else gate.open();
     },
-    pass: (seconds) =>
-      new Promise((resolve) => {
-        if (!quiet) return resolve();
-        const end = (): void => {
-          clearTimeout(timer);
-          waiting.delete(end);
-          resolve();
-        };
-        const timer = setTimeout(end, seconds * 1000);
-        waiting.add(end);
-      }),
+    pass: async (seconds) => {
+      const opening = gate.wait();
+      if (opening !== undefined) await waitAtMost(opening, seconds);
+    },
   };
 }

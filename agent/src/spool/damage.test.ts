@@ -33,7 +33,7 @@ async function fill(dir: string): Promise<void> {
   const { spool, put } = await openTestSpool(dir);
   for (let i = 0; i < count; i++) {
     put(i % 10 === 0 ? "result" : "telemetry", 5000);
-    if (i % 20 === 0) await spool.settle();
+    if (i % 20 === 0) await spool.flush();
   }
   await spool.close();
 }
@@ -59,7 +59,7 @@ async function checkUsable(dir: string): Promise<number> {
   cleanups.push(() => opened.spool.close());
   const found = await checkAll(opened);
   opened.put("telemetry", 10);
-  await opened.spool.settle();
+  await opened.spool.flush();
   expect(opened.spool.batches).toBe(found + 1);
   await opened.spool.close();
   // What was counted once is not counted again.
@@ -116,7 +116,7 @@ test.each([
   expect(found).toBeLessThan(count);
 });
 
-test("the note may be lost too: batches are kept, and each damaged part counts as one", async () => {
+test("the ledger may be lost too: batches are kept, and each damaged part counts as one", async () => {
   const dir = makeDir();
   await fill(dir);
   for (const kind of ["missing", "garbage"]) {
@@ -142,15 +142,15 @@ test("without its list of those that are gone, batches are sent again, and nothi
   const dir = makeDir();
   const first = await openTestSpool(dir);
   for (let i = 0; i < 10; i++) first.put("telemetry", 5000);
-  await first.spool.settle();
+  await first.spool.flush();
   for (const entry of first.ready.slice(0, 5)) first.spool.release(entry, "committed");
   await first.spool.close();
-  const [graves] = listFiles(dir, /\.gone$/);
-  change(graves, (bytes) => bytes.subarray(0, bytes.length - 5));
+  const [tombstones] = listFiles(dir, /\.gone$/);
+  change(tombstones, (bytes) => bytes.subarray(0, bytes.length - 5));
   const second = await openTestSpool(dir);
   expect(second.spool.batches).toBe(6);
   await second.spool.close();
-  rmSync(graves, { force: true });
+  rmSync(tombstones, { force: true });
   const third = await openTestSpool(dir);
   cleanups.push(() => third.spool.close());
   expect(third.spool.batches).toBe(10);

@@ -4,10 +4,12 @@ import { crc32 } from "node:zlib";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { z } from "zod";
 
+/** The ledger's file. */
+const fileName = "note";
 const formatVersion = 1;
 const count = z.number().int().nonnegative();
 
-const noteSchema = z.object({
+const ledgerSchema = z.object({
   version: z.number(),
   /** The highest epoch that a process was given. */
   epochUs: count,
@@ -22,33 +24,33 @@ const noteSchema = z.object({
 });
 
 /** What outlives the process beside the batches. */
-export type Note = Omit<z.infer<typeof noteSchema>, "version">;
+export type Ledger = Omit<z.infer<typeof ledgerSchema>, "version">;
 
-/** The file that holds the note. */
-export interface NoteFile {
+/** The file that holds the ledger. */
+export interface LedgerFile {
   /**
    * Undefined when there is none, or none that can be read.
    * @throws FleetmarkError DATA_NEWER
    */
-  read(): Note | undefined;
+  read(): Ledger | undefined;
   /** Survives the end of the process at once, that of the machine only with `sync`. */
-  write(note: Note, options?: { sync: boolean }): void;
+  write(ledger: Ledger, options?: { sync: boolean }): void;
   close(): void;
 }
 
 const checksumLength = 8;
 
-function parseNote(text: string): Note | undefined {
-  const { data } = noteSchema.safeParse(JSON.parse(text));
+function parseLedger(text: string): Ledger | undefined {
+  const { data } = ledgerSchema.safeParse(JSON.parse(text));
   if (data !== undefined && data.version > formatVersion) {
     throw new FleetmarkError("DATA_NEWER", `the spool is of format ${data.version}; this agent knows ${formatVersion}`);
   }
   return data;
 }
 
-/** The note is written in place, so that a full disk takes it too; one that is half written shows by its checksum. */
-export function openNoteFile(dir: string): NoteFile {
-  const path = join(dir, "note");
+/** The ledger is written in place, so that a full disk takes it too; one that is half written shows by its checksum. */
+export function openLedger(dir: string): LedgerFile {
+  const path = join(dir, fileName);
   let file: number | undefined;
   let length = 512;
   return {
@@ -62,15 +64,15 @@ export function openNoteFile(dir: string): NoteFile {
       length = Math.max(length, text.length);
       const body = Buffer.from(text.slice(checksumLength).trimEnd(), "latin1");
       const isWhole = crc32(body) === Number.parseInt(text.slice(0, checksumLength), 16);
-      return isWhole ? parseNote(body.toString()) : undefined;
+      return isWhole ? parseLedger(body.toString()) : undefined;
     },
-    write(note, options = { sync: false }) {
+    write(ledger, options = { sync: false }) {
       try {
         file ??= openSync(path, "r+");
       } catch {
         file = openSync(path, "w+");
       }
-      const body = Buffer.from(JSON.stringify({ version: formatVersion, ...note }));
+      const body = Buffer.from(JSON.stringify({ version: formatVersion, ...ledger }));
       // Never shorter than it was, so that nothing of the one before is left behind it.
       const line = Buffer.alloc(Math.max(length, checksumLength + body.length), " ");
       line.write(crc32(body).toString(16).padStart(checksumLength, "0"));

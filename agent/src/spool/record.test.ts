@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { encodeGrave, encodeRecord, parseFile, parseGraves, type SpoolRecord } from "./entry.js";
+import { encodeRecord, encodeTombstone, parseFile, parseTombstones, type SpoolRecord } from "./record.js";
 
 const recordArbitrary: fc.Arbitrary<SpoolRecord> = fc.record({
   id: fc.record({
@@ -49,10 +49,10 @@ test("whatever is flipped, cut out or put between, whole records are found and n
 });
 
 test("a list of those that are gone reads back, but for what is damaged", () => {
-  const graves = Array.from({ length: 20 }, (_, i) => ({ sequence: 3 * i + 1, samples: i }));
-  const list = Buffer.concat(graves.map(encodeGrave));
-  expect(parseGraves(list)).toEqual(graves);
-  expect(parseGraves(list.subarray(0, list.length - 1))).toEqual(graves.slice(0, 19));
+  const tombstones = Array.from({ length: 20 }, (_, i) => ({ sequence: 3 * i + 1, samples: i }));
+  const list = Buffer.concat(tombstones.map(encodeTombstone));
+  expect(parseTombstones(list)).toEqual(tombstones);
+  expect(parseTombstones(list.subarray(0, list.length - 1))).toEqual(tombstones.slice(0, 19));
   list[14 * 5 + 7] ^= 1;
-  expect(parseGraves(list)).toEqual(graves.filter((_, i) => i !== 5));
+  expect(parseTombstones(list)).toEqual(tombstones.filter((_, i) => i !== 5));
 });

@@ -1,10 +1,17 @@
 import { appendFile, type FileHandle, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { systemErrorCode } from "@fleetmark/shared/errors";
 import type { Priority } from "./encoded-batch.js";
-import { type EntryFacts, encodeGrave, encodeRecord, parseFile, parseGraves, type SpoolRecord } from "./entry.js";
+import type { EntryFacts } from "./entry.js";
+import { encodeRecord, encodeTombstone, parseFile, parseTombstones, type SpoolRecord } from "./record.js";
 import { createSequenceSet, type SequenceSet } from "./sequence-set.js";
 
-/** A file of consecutive batches of one priority, written by one process. */
+/**
+ * A file of consecutive batches of one priority, written by one process. Records are appended in groups, each synced; nothing is ever
+ * changed in place. What is gone is listed beside it, and the file goes when nothing in it is alive:
+ *
+ *   t-0001700000000000-000000000281.batches        record 281, record 282, record 284 …
+ *   t-0001700000000000-000000000281.batches.gone   tombstone 282, tombstone 281 …
+ */
 export interface Segment {
   readonly path: string;
   readonly priority: Priority;
@@ -44,9 +51,9 @@ export function createSegment(path: string, priority: Priority, epochUs: number,
   return { path, priority, epochUs, first, ...counts, gone: createSequenceSet(), handle: undefined };
 }
 
-const gravesPath = (segment: Segment): string => `${segment.path}.gone`;
+const tombstonesPath = (segment: Segment): string => `${segment.path}.gone`;
 
-function count(segment: Segment, records: readonly SpoolRecord[]): void {
+function countRecords(segment: Segment, records: readonly SpoolRecord[]): void {
   for (const { id, samples, bytes } of records) {
     segment.records++;
     segment.samples += samples;
@@ -69,7 +76,7 @@ export async function appendRecords(segment: Segment, records: readonly SpoolRec
     throw thrown;
   }
   segment.size += group.length;
-  count(segment, records);
+  countRecords(segment, records);
 }
 
 /** A new file is on the disk only when its folder is. */
@@ -97,15 +104,15 @@ export function markGone(segment: Segment, { sequence, size }: EntryFacts): void
   segment.aliveBytes -= size;
 }
 
-/** Notes on the disk which batches are gone. It need not reach it at once: what is sent again is stored once. */
-export async function writeGraves(segment: Segment, batches: readonly EntryFacts[]): Promise<void> {
-  await appendFile(gravesPath(segment), Buffer.concat(batches.map(encodeGrave)));
+/** Puts on the disk which batches are gone. It need not reach it at once: what is sent again is stored once. */
+export async function writeTombstones(segment: Segment, batches: readonly EntryFacts[]): Promise<void> {
+  await appendFile(tombstonesPath(segment), Buffer.concat(batches.map(encodeTombstone)));
 }
 
 export async function removeSegment(segment: Segment): Promise<void> {
   await closeSegment(segment);
   await rm(segment.path, { force: true });
-  await rm(gravesPath(segment), { force: true });
+  await rm(tombstonesPath(segment), { force: true });
 }
 
 /** What should be there and is not. */
@@ -189,10 +196,10 @@ export async function loadSegment(
   const file = await orNothing(readInto(scratch, segment.path));
   const { records, damaged } = parse(segment, file);
   segment.size = file.length;
-  count(segment, records);
+  countRecords(segment, records);
   const bySequence = new Map(records.map((record) => [record.id.sequence, record]));
   const missing = { batches: 0, samples: 0 };
-  for (const { sequence, samples } of parseGraves(await orNothing(readFile(gravesPath(segment))))) {
+  for (const { sequence, samples } of parseTombstones(await orNothing(readFile(tombstonesPath(segment))))) {
     const record = bySequence.get(sequence);
     if (record !== undefined) {
       const size = record.bytes.length;
@@ -212,7 +219,7 @@ export async function rewriteSegment(segment: Segment, alive: readonly SpoolReco
   const fresh = `${segment.path}.new`;
   await writeFile(fresh, bytes, { flush: true });
   await rename(fresh, segment.path);
-  await rm(gravesPath(segment), { force: true });
+  await rm(tombstonesPath(segment), { force: true });
   Object.assign(segment, { size: bytes.length, records: 0, samples: 0, aliveBytes: 0, goneRecords: 0 });
-  count(segment, alive);
+  countRecords(segment, alive);
 }

@@ -1,10 +1,11 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
+import { nameBatch } from "@fleetmark/shared/model/batch";
 import fc from "fast-check";
 import { afterEach, expect, test } from "vitest";
 import { makeTestFolder } from "../../test/folder.js";
-import { makeBytes, nameOf, openTestSpool, startMs, type TestSpool } from "../../test/spool.js";
+import { makeBytes, openTestSpool, startMs, type TestSpool } from "../../test/spool.js";
 import type { Fate, Priority } from "./encoded-batch.js";
 import type { Entry } from "./entry.js";
 import type { SpoolOptions } from "./spool.js";
@@ -26,14 +27,14 @@ async function open(dir: string, given?: Partial<SpoolOptions>): Promise<TestSpo
   return opened;
 }
 
-const names = (entries: readonly Entry[]): string[] => entries.map(({ id }) => nameOf(id));
+const names = (entries: readonly Entry[]): string[] => entries.map(({ id }) => nameBatch(id));
 
 test("batches are ready once they are on the disk, and are there for the next process, in order, results first", async () => {
   const dir = makeDir();
   const first = await open(dir);
   const put = [first.put("telemetry", 10), first.put("result", 20), first.put("telemetry", 30)];
   expect(first.ready).toEqual([]);
-  await first.spool.settle();
+  await first.spool.flush();
   expect(names(first.ready)).toEqual([put[1], put[0], put[2]]);
   expect(first.spool).toMatchObject({ batches: 3, bytes: 60, samples: 3, oldestPutMs: startMs });
   first.spool.release(first.ready[1], "committed");
@@ -44,7 +45,7 @@ test("batches are ready once they are on the disk, and are there for the next pr
   expect(second.spool.epochUs).toBeGreaterThan(first.spool.epochUs);
   expect(second.spool).toMatchObject({ batches: 2, bytes: 50, samples: 2 });
   const later = second.put("result", 5);
-  await second.spool.settle();
+  await second.spool.flush();
   const all = await second.readAll();
   expect(names(all)).toEqual([put[1], later, put[2]]);
   expect(all.map(({ id: { host } }) => host)).toEqual(["h", "h", "h"]);
@@ -69,7 +70,7 @@ test("the last stamped time and the counts of drops outlive the process", async 
   const first = await open(dir, { maxBytes: 100 });
   expect(first.spool.clockBefore).toEqual({ lastUs: 0, generation: 0 });
   for (let i = 0; i < 12; i++) first.put("telemetry", 10);
-  await first.spool.settle();
+  await first.spool.flush();
   first.put("telemetry", 1, startMs + 5000);
   await first.spool.close();
   const second = await open(dir);
@@ -93,13 +94,13 @@ test("what has waited for too long is dropped, and the age of the oldest is know
   const dir = makeDir();
   const { put, spool, gone, codes } = await open(dir, { maxAge: 60 });
   const old = [put("result", 1, startMs), put("telemetry", 1, startMs + 1000)];
-  await spool.settle();
+  await spool.flush();
   put("telemetry", 1, startMs + 59_000);
-  await spool.settle();
+  await spool.flush();
   expect(gone).toEqual([]);
   expect(spool.oldestPutMs).toBe(startMs);
   put("telemetry", 1, startMs + 61_500);
-  await spool.settle();
+  await spool.flush();
   expect(gone).toEqual(old.map((name) => [name, "SPOOL_TOO_OLD"]));
   expect(spool).toMatchObject({ batches: 2, oldestPutMs: startMs + 59_000 });
   expect(codes).toContain("SPOOL_TOO_OLD");
@@ -121,7 +122,7 @@ test("releases by name find batches wherever they are, and only those that are a
     { epochUs: spool.epochUs, sequence: 1 },
   ])
     spool.releaseByName(position, "committed");
-  await spool.settle();
+  await spool.flush();
   expect(gone.sort()).toEqual([`${epochUs}/1`, `${spool.epochUs}/1`].map((name) => [name, "committed"]));
   expect(spool.batches).toBe(0);
 });
@@ -131,7 +132,7 @@ test("a second agent on the same folder is told so, and a folder that can't be m
   const { put, spool } = await open(dir);
   await expect(openTestSpool(dir)).rejects.toMatchObject({ code: "SPOOL_LOCKED" });
   put("telemetry", 1);
-  await spool.settle();
+  await spool.flush();
   expect(spool.batches).toBe(1);
   writeFileSync(join(dir, "file"), "");
   await expect(openTestSpool(join(dir, "file", "spool"))).rejects.toMatchObject({ code: "SPOOL_UNWRITABLE" });
@@ -143,8 +144,8 @@ test("a spool of a newer format is left alone", async () => {
   first.put("telemetry", 1);
   await first.spool.close();
   const path = join(dir, "note");
-  const note = Buffer.from(JSON.stringify({ ...JSON.parse(readFileSync(path, "utf8").slice(8)), version: 2 }));
-  writeFileSync(path, crc32(note).toString(16).padStart(8, "0") + note.toString());
+  const ledger = Buffer.from(JSON.stringify({ ...JSON.parse(readFileSync(path, "utf8").slice(8)), version: 2 }));
+  writeFileSync(path, crc32(ledger).toString(16).padStart(8, "0") + ledger.toString());
   await expect(openTestSpool(dir)).rejects.toMatchObject({ code: "DATA_NEWER" });
 });
 
@@ -193,16 +194,16 @@ test("any sequence of puts, releases and restarts keeps order, bounds and every 
             if (model.alive.length === 0) continue;
             const [{ name }] = model.alive.splice(action.which % model.alive.length, 1);
             model.gone.push([name, "committed"]);
-            await current.spool.settle();
+            await current.spool.flush();
             const [epochUs, sequence] = name.split("/").map(Number);
             if (action.byName) current.spool.releaseByName({ epochUs, sequence }, "committed");
-            else current.spool.release((await current.readAll()).find(({ id }) => nameOf(id) === name) as Entry, "committed");
+            else current.spool.release((await current.readAll()).find(({ id }) => nameBatch(id) === name) as Entry, "committed");
           } else {
             await current.spool.close();
             gone.push(...current.gone);
             current = await openAgain(action.backMs);
           }
-          await current.spool.settle();
+          await current.spool.flush();
           expect(current.spool.bytes).toBe(model.alive.reduce((sum, { size }) => sum + size, 0));
         }
         const expected = ["result", "telemetry"].flatMap((priority) => model.alive.filter((each) => each.priority === priority));
@@ -226,7 +227,7 @@ test("a burst within one group keeps the bound too, and results outlive telemetr
   const result = put("result", 10);
   for (let i = 0; i < 50; i++) put("telemetry", 10);
   const lastResult = put("result", 10);
-  await spool.settle();
+  await spool.flush();
   expect(spool.bytes).toBe(100);
   const kept = names(await readAll());
   expect(kept.slice(0, 2)).toEqual([result, lastResult]);
@@ -247,14 +248,14 @@ test("deleted batches give their space back to the disk, however often it is fil
   for (let round = 0; round < 6; round++) {
     for (let i = 0; i < 800; i++) {
       put("telemetry", 30_000);
-      if (i % 50 === 49) await spool.settle();
+      if (i % 50 === 49) await spool.flush();
       most = Math.max(most, i % 200 === 199 ? measureFolder(dir) : 0);
     }
     if (round % 2 === 0) continue;
     // The spool holds 559 of these.
     for (const entry of ready.splice(-500)) spool.release(entry, "committed");
     ready.length = 0;
-    await spool.settle();
+    await spool.flush();
   }
   expect(most).toBeLessThan(maxBytes + 4 * 2 ** 20);
   await spool.close();

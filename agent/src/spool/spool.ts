@@ -1,45 +1,55 @@
 import { mkdir } from "node:fs/promises";
 import { errorMessage, FleetmarkError, systemErrorCode } from "@fleetmark/shared/errors";
-import type { Logger } from "@fleetmark/shared/log";
-import { addCount, type DeliveryCounts } from "../delivery/counts.js";
-import type { Chunk } from "../delivery/send-queue.js";
+import { once } from "@fleetmark/shared/lifecycle";
 import type { ClockState } from "../time/clock.js";
-import { createSpoolBounds } from "./bounds.js";
-import { createSpoolDisk, type SpoolDisk } from "./disk.js";
-import { DiskTrouble, tryDisk } from "./disk-failure.js";
-import { createDiskTurns } from "./disk-worker.js";
-import type { Fate, Parcel, Priority } from "./encoded-batch.js";
-import { comparePositions, type Entry, type EntryFacts, last, namePosition, origin, type Position, readFacts } from "./entry.js";
-import { type Note, openNoteFile } from "./ledger.js";
+import { commitToDisk } from "./commit.js";
+import { closeDisk, createDisk, type Disk, readDisk, sweepDisk } from "./disk.js";
+import { DiskFailure, tryDisk } from "./disk-failure.js";
+import { type DiskWorker, startDiskWorker } from "./disk-worker.js";
+import { type EncodedBatch, type Fate, type Priority, priorities } from "./encoded-batch.js";
+import { type Chunk, type Entry, type EntryFacts, origin, type Position, readFacts } from "./entry.js";
+import { openLedger } from "./ledger.js";
 import { lockSpool } from "./lock.js";
-import { createSpoolTally, priorities } from "./tally.js";
+import {
+  countUnreadable,
+  findUnwritten,
+  listUnwritten,
+  noticeFailure,
+  removeBatch,
+  type SpoolListener,
+  type SpoolOptions,
+  type SpoolState,
+  writeLedger,
+} from "./spool-state.js";
+import { takeOverSpool } from "./takeover.js";
+import { addToTally, createTally, findOldestPutMs, sumTally, takeOffLoss } from "./tally.js";
 
-/** Milliseconds: how long it may take to note on the disk that batches are gone, and between two tries with a failed disk. */
-const waits = { graves: 1000, retry: 2000 } as const;
-const gravesAtOnce = 512;
+export type { SpoolListener, SpoolOptions } from "./spool-state.js";
 
-/** Bytes of a file of batches: small, because only whole files give their space back. */
+/**
+ * The spool keeps batches from before they are sent until it is known what became of them. Its folder holds
+ *
+ *   lock                                a socket: whoever listens on it holds the spool (lock.ts)
+ *   note                                the ledger: epoch, clock, counts, and how much the files should hold (ledger.ts)
+ *   r-EPOCH-SEQUENCE.batches            a segment of results, named by its first batch; t-… one of telemetry (segment.ts)
+ *   r-EPOCH-SEQUENCE.batches.gone       the tombstones of its batches (record.ts)
+ *   quarantine/                         what could not be read (quarantine.ts)
+ *
+ * A batch lives so:
+ *
+ *              put                commit                          release           commit
+ *   recorder ──────► unwritten ───────────► in a segment, synced ─────────► gone ───────────► its tombstone is written;
+ *                        │      onReady ▲            │              onGone ▲               a segment whose batches are all
+ *                        │              │            │                     │               gone is deleted whole
+ *                        ├── the disk can't take it ─┘ (still unwritten)   │
+ *                        └── too old, too much, no room in memory ─────────┘
+ *
+ * A commit is the one regular task of the disk's worker: it comes as soon as something was put, takes all that waits as one group and
+ * syncs once. Nothing that the spool does waits for it but `flush`, `read` and `close`.
+ */
+
+/** Bytes of a segment: small, because only whole files give their space back. */
 const segmentBounds = { least: 2 ** 16, most: 2 ** 20, perSpool: 32 } as const;
-
-export interface SpoolOptions {
-  readonly host: string;
-  readonly dir: string;
-  /** Of encoded batches. The files may be larger by what was deleted and is not given back yet. */
-  readonly maxBytes: number;
-  /** Seconds. */
-  readonly maxAge: number;
-  readonly logger: Logger;
-  /** The counts of drops go on where the process before left them. */
-  readonly counts: DeliveryCounts;
-  /** Milliseconds since the Unix epoch, by the host's clock as it is. */
-  readonly wallMs: number;
-  /** Told of entries that may be sent now, in order: they are on the disk, or the disk can't take them. */
-  onReady(entries: readonly Entry[]): void;
-  /** Told of every batch that leaves, once. */
-  onGone(batch: EntryFacts, fate: Fate): void;
-  /** Told that the disk can be read again. */
-  onReadable(): void;
-}
 
 /** What waits for its acknowledgement, on the disk. */
 export interface Spool {
@@ -53,32 +63,27 @@ export interface Spool {
   readonly limitBytes: number;
   /** Milliseconds since the Unix epoch when the oldest batch was put; undefined when empty. */
   readonly oldestPutMs: number | undefined;
-  /** Takes a parcel of this process's epoch whose sequence is above all before it. `clock` is as after its last sample. */
-  put(parcel: Parcel, clock: ClockState, wallMs: number): void;
+  /** Tells a listener, the only one, what happens from now on. */
+  listen(listener: SpoolListener): void;
+  /** Takes a batch of this process's epoch whose sequence is above all before it. `clock` is as after its last sample. */
+  put(batch: EncodedBatch, clock: ClockState, wallMs: number): void;
   release(entry: Entry, fate: Fate): void;
   /** Releases a batch of which only the name is known. */
   releaseByName(position: Position, fate: Fate): void;
   /** The host that the batches of an epoch are of; undefined for an epoch that this spool never held. */
   findHost(epochUs: number): string | undefined;
+  /** Reads batches of a priority after one position and not after another; undefined while the disk can't be read. */
   read(priority: Priority, after: Position, upTo: Position, bytes: number): Promise<Chunk | undefined>;
+  /** What may be sent and could not be put on the disk: it waits in memory. */
   listHeld(): readonly Entry[];
   isHeld(entry: Entry): boolean;
+  /** The last batch that is on the disk. */
   lastKept(): Position;
   /** Resolves when all that was put before is on the disk, or the disk can't take it. */
-  settle(): Promise<void>;
+  flush(): Promise<void>;
   /** Puts on the disk what is not there yet and closes the files. Returns the batches and samples left for the next process. */
   close(): Promise<{ batches: number; samples: number }>;
 }
-
-interface Waiting {
-  readonly entry: Entry;
-  readonly clock: ClockState;
-  /** Whether it was made ready though the disk could not take it. */
-  isReady: boolean;
-}
-
-const isLater = (a: ClockState, b: ClockState): boolean =>
-  a.generation === b.generation ? a.lastUs > b.lastUs : a.generation > b.generation;
 
 /**
  * Opens the spool in a folder, which is made if it is not there. What it holds is kept as far as it can be read.
@@ -99,279 +104,150 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
 }
 
 async function openLockedSpool(options: SpoolOptions, unlock: () => Promise<void>): Promise<Spool> {
-  const { host, dir, maxBytes, maxAge, logger, counts, onReady, onGone } = options;
-  const tally = createSpoolTally();
-  /** Not on the disk yet, in order. */
-  let waiting: Waiting[] = [];
-  /** Names of those that a write under way carries. */
-  let writing: ReadonlySet<string> = new Set();
-  /** Gone, but the disk does not know yet. */
-  let graves: EntryFacts[] = [];
-  const hosts = new Map<number, string>();
-  let epochUs = 0;
-  let clock: ClockState = { lastUs: 0, generation: 0 };
-  /** By the host's clock, as it was last told. */
-  let nowMs = options.wallMs;
-  let lastKept = origin;
-  let trouble: DiskTrouble | undefined;
+  const state = createState(options);
+  await takeOverSpool(state);
+  const clockBefore = state.clock;
+  await state.worker.runAlone(() => commitToDisk(state));
+  return presentSpool(state, clockBefore, unlock);
+}
 
-  const noteFile = openNoteFile(dir);
+function createState(options: SpoolOptions): SpoolState {
+  const { dir, maxBytes, logger } = options;
+  const tally = createTally();
   const segmentBytes = Math.min(segmentBounds.most, Math.max(segmentBounds.least, maxBytes / segmentBounds.perSpool));
-  const disk: SpoolDisk = createSpoolDisk({
-    ...{ dir, segmentBytes, quarantineBytes: Math.max(segmentBytes, maxBytes / 4) },
-    onLost(priority, lost) {
-      tally.lose(priority, lost);
-      noteLost(lost.batches, lost.samples);
+  const disk: Disk = createDisk({
+    dir,
+    segmentBytes,
+    quarantineBytes: Math.max(segmentBytes, maxBytes / 4),
+    onLost: (priority, lost) => {
+      takeOffLoss(tally, priority, lost);
+      countUnreadable(options, lost.batches, lost.samples);
     },
   });
-
-  const turns = createDiskTurns(
-    () => commit(),
+  const worker: DiskWorker = startDiskWorker(
+    () => commitToDisk(state),
     (thrown) => logger.error({ event: "spool_failed", code: "INTERNAL", err: thrown }),
   );
-
-  /** Lets a batch go that is alive. */
-  const doom = (facts: EntryFacts, fate: Fate): void => {
-    const index = waiting.findIndex(({ entry }) => comparePositions(entry.id, facts) === 0);
-    if (index >= 0) waiting.splice(index, 1);
-    // One that is being written is marked once it is there.
-    if (index < 0) disk.markGone(facts);
-    if (index < 0 || writing.has(namePosition(facts))) {
-      graves.push(facts);
-      if (graves.length >= gravesAtOnce) turns.schedule();
-      else turns.wakeWithin(waits.graves);
-    }
-    tally.remove(facts);
-    onGone(facts, fate);
+  const state: SpoolState = {
+    options,
+    disk,
+    worker,
+    ledger: openLedger(dir),
+    tally,
+    listener: { onReady: () => {}, onGone: () => {}, onReadable: () => {} },
+    unwritten: [],
+    writing: new Set(),
+    unburied: [],
+    lastKept: origin,
+    hosts: new Map(),
+    epochUs: 0,
+    clock: { lastUs: 0, generation: 0 },
+    nowMs: options.wallMs,
+    failure: undefined,
+    toldFullAt: Number.NEGATIVE_INFINITY,
   };
+  return state;
+}
 
-  const bounds = createSpoolBounds({
-    ...{ disk, tally, maxBytes, maxAge, logger, readBytes: segmentBytes, giveUp: doom },
-    listWaiting: () => waiting.map(({ entry }) => entry),
-  });
+function putBatch(state: SpoolState, batch: EncodedBatch, clock: ClockState, wallMs: number): void {
+  state.clock = clock;
+  state.nowMs = wallMs;
+  const entry = { ...batch, putMs: wallMs };
+  addToTally(state.tally, readFacts(entry));
+  state.unwritten.push({ entry, clock, isReady: false });
+  state.worker.schedule();
+}
 
-  function noteLost(batches: number, samples: number): void {
-    counts.quarantined += batches;
-    if (samples > 0) addCount(counts.dropped, "SPOOL_CORRUPT", samples);
-    logger.error({ event: "batches_quarantined", code: "SPOOL_CORRUPT", batches, samples, dir });
+async function findOnDisk({ disk }: SpoolState, position: Position): Promise<EntryFacts | undefined> {
+  const before = { epochUs: position.epochUs, sequence: position.sequence - 1 };
+  for (const priority of priorities) {
+    const [entry] = await readDisk(disk, priority, before, position, 1);
+    if (entry !== undefined) return readFacts(entry);
   }
+  return undefined;
+}
 
-  const writeNote = (sync: boolean): void => {
-    const { records, samples } = disk;
-    const dropped = Object.fromEntries(counts.dropped);
-    noteFile.write({ epochUs, clock, records, samples, dropped, quarantined: counts.quarantined }, { sync });
+function releaseByName(state: SpoolState, position: Position, fate: Fate): void {
+  const inMemory = findUnwritten(state, position);
+  if (inMemory !== undefined) {
+    removeBatch(state, inMemory, fate);
+    return;
+  }
+  const { worker } = state;
+  const release = async (): Promise<void> => {
+    const batch = worker.isStopped ? undefined : await findOnDisk(state, position);
+    if (batch !== undefined) removeBatch(state, batch, fate);
   };
+  worker.runAlone(release).catch(() => {});
+}
 
-  const ready = (some: readonly Waiting[]): void => {
-    const unready = some.filter(({ isReady }) => !isReady);
-    for (const each of unready) each.isReady = true;
-    if (unready.length > 0) onReady(unready.map(({ entry }) => entry));
-  };
-
-  const findOldest = async (): Promise<void> => {
-    for (const priority of priorities) {
-      if (tally.findOldest(priority) !== undefined || tally.isEmpty(priority)) continue;
-      const [onDisk] = await disk.read(priority, origin, last, 1);
-      const first = onDisk ?? waiting.find(({ entry }) => entry.priority === priority)?.entry;
-      if (first !== undefined) tally.setOldest(readFacts(first));
-    }
-  };
-
-  const append = async (priority: Priority): Promise<void> => {
-    const group = waiting.filter(({ entry }) => entry.priority === priority);
-    if (group.length === 0) return;
-    writing = new Set(group.map(({ entry }) => namePosition(entry.id)));
+function readChunk(
+  state: SpoolState,
+  priority: Priority,
+  after: Position,
+  upTo: Position,
+  bytes: number,
+): Promise<Chunk | undefined> {
+  return state.worker.runAlone(async () => {
+    if (state.worker.isStopped) return undefined;
     try {
-      await disk.append(
-        priority,
-        group.map(({ entry, clock: stamped }) => ({ ...entry, clock: stamped })),
-      );
-    } finally {
-      writing = new Set();
-    }
-    const alive = new Set(waiting);
-    for (const each of group) if (!alive.has(each)) disk.markGone(readFacts(each.entry));
-    const written = new Set(group);
-    waiting = waiting.filter((each) => !written.has(each));
-    const { id } = group[group.length - 1].entry;
-    if (comparePositions(id, lastKept) > 0) lastKept = id;
-    ready(group.filter((each) => alive.has(each)));
-  };
-
-  const bury = async (): Promise<void> => {
-    const some = graves;
-    graves = [];
-    try {
-      await disk.writeGraves(some);
+      const entries = await tryDisk(() => readDisk(state.disk, priority, after, upTo, bytes));
+      return { entries, next: entries.at(-1)?.id };
     } catch (thrown) {
-      graves = [...some, ...graves];
-      throw thrown;
+      if (!(thrown instanceof DiskFailure)) throw thrown;
+      noticeFailure(state, thrown);
+      return undefined;
     }
-  };
-
-  /** Makes do without the disk. */
-  const hold = (fate: Fate): void => {
-    bounds.trimWaiting(fate);
-    ready(waiting);
-    turns.wakeWithin(waits.retry);
-  };
-
-  const noteTrouble = (thrown: DiskTrouble): void => {
-    if (thrown.code !== trouble?.code) logger.error({ event: "spool_disk_failed", code: thrown.code, dir }, thrown.message);
-    trouble = thrown;
-  };
-
-  const commit = async (): Promise<void> => {
-    let failed: DiskTrouble | undefined;
-    const attempt = async (act: () => Promise<void>): Promise<void> => {
-      try {
-        await tryDisk(act);
-      } catch (thrown) {
-        if (!(thrown instanceof DiskTrouble)) throw thrown;
-        failed = thrown;
-        noteTrouble(thrown);
-      }
-    };
-    // What frees space comes first, and what of it fails does not keep the rest from being done.
-    await attempt(() => bounds.dropOld(nowMs));
-    await attempt(bounds.makeRoom);
-    await attempt(() => disk.sweep(() => writeNote(true)));
-    for (const priority of priorities) await attempt(() => append(priority));
-    if (graves.length > 0) await attempt(bury);
-    await attempt(async () => writeNote(false));
-    await attempt(findOldest);
-    if (waiting.length > 0) hold(failed?.code ?? "SPOOL_DISK_FULL");
-    else if (failed !== undefined) turns.wakeWithin(waits.retry);
-    else if (trouble !== undefined) {
-      trouble = undefined;
-      logger.info({ event: "spool_disk_recovered", dir });
-      options.onReadable();
-    }
-  };
-
-  const read: Spool["read"] = (priority, after, upTo, bytes) =>
-    turns.exclusively(async () => {
-      if (turns.isClosed) return undefined;
-      try {
-        const entries = await tryDisk(() => disk.read(priority, after, upTo, bytes));
-        return { entries, next: entries.at(-1)?.id };
-      } catch (thrown) {
-        if (!(thrown instanceof DiskTrouble)) throw thrown;
-        noteTrouble(thrown);
-        return undefined;
-      }
-    });
-
-  const findOnDisk = async (position: Position): Promise<EntryFacts | undefined> => {
-    const before = { epochUs: position.epochUs, sequence: position.sequence - 1 };
-    for (const priority of priorities) {
-      const [entry] = await disk.read(priority, before, position, 1);
-      if (entry !== undefined) return readFacts(entry);
-    }
-    return undefined;
-  };
-
-  /** Goes on where the process before left off. */
-  const inherit = (note: Note | undefined, highestEpochUs: number): void => {
-    epochUs = Math.max(options.wallMs * 1000, (note?.epochUs ?? 0) + 1, highestEpochUs + 1);
-    hosts.set(epochUs, host);
-    lastKept = { epochUs, sequence: 0 };
-    if (note === undefined) return;
-    if (isLater(note.clock, clock)) clock = note.clock;
-    counts.quarantined += note.quarantined;
-    for (const [code, samples] of Object.entries(note.dropped)) addCount(counts.dropped, code, samples);
-  };
-
-  const load = async (): Promise<void> => {
-    let highestEpochUs = 0;
-    const note = noteFile.read();
-    const found = await disk.load(({ id, samples, putMs, bytes, clock: stamped }, priority) => {
-      const { epochUs: epoch, sequence } = id;
-      const facts = { priority, epochUs: epoch, sequence, samples, putMs, size: bytes.length };
-      tally.add(facts);
-      hosts.set(epoch, id.host);
-      highestEpochUs = Math.max(highestEpochUs, epoch);
-      if (isLater(stamped, clock)) clock = stamped;
-    });
-    inherit(note, highestEpochUs);
-    const batches = note === undefined ? found.damages : Math.max(0, note.records - found.records);
-    const samples = note === undefined ? 0 : Math.max(0, note.samples - found.samples);
-    if (batches > 0) noteLost(batches, samples);
-  };
-
-  const close = async (): Promise<{ batches: number; samples: number }> => {
-    turns.close();
-    await turns.exclusively(async () => {});
-    const code = trouble?.code ?? "SPOOL_DISK_FULL";
-    for (const { entry } of [...waiting]) doom(readFacts(entry), code);
-    await turns.exclusively(async () => {
-      await disk.close();
-      await tryDisk(() => disk.sweep(() => writeNote(true))).catch(() => {});
-      noteFile.close();
-      await unlock();
-    });
-    return { batches: tally.sum("batches"), samples: tally.sum("samples") };
-  };
-  let closed: ReturnType<typeof close> | undefined;
-
-  await load();
-  const clockBefore = clock;
-  // Durable before anything is sent: the epoch of the next process must be above this one.
-  await tryDisk(async () => writeNote(true)).catch((thrown) => {
-    if (!(thrown instanceof DiskTrouble) || thrown.code !== "SPOOL_DISK_FULL")
-      throw thrown instanceof DiskTrouble ? thrown.cause : thrown;
-    noteTrouble(thrown);
   });
-  await turns.exclusively(commit);
+}
 
+async function closeSpool(state: SpoolState, unlock: () => Promise<void>): Promise<{ batches: number; samples: number }> {
+  const { worker, disk, ledger, tally } = state;
+  await worker.stop();
+  const code = state.failure?.code ?? "SPOOL_DISK_FULL";
+  for (const entry of listUnwritten(state)) removeBatch(state, readFacts(entry), code);
+  await worker.runAlone(async () => {
+    await closeDisk(disk);
+    await tryDisk(() => sweepDisk(disk, () => writeLedger(state, true))).catch(() => {});
+    ledger.close();
+    await unlock();
+  });
+  return { batches: sumTally(tally, "batches"), samples: sumTally(tally, "samples") };
+}
+
+function presentSpool(state: SpoolState, clockBefore: ClockState, unlock: () => Promise<void>): Spool {
+  const { tally, worker, hosts, epochUs, options } = state;
   return {
     epochUs,
     clockBefore,
-    limitBytes: maxBytes,
+    limitBytes: options.maxBytes,
     get batches() {
-      return tally.sum("batches");
+      return sumTally(tally, "batches");
     },
     get bytes() {
-      return tally.sum("bytes");
+      return sumTally(tally, "bytes");
     },
     get samples() {
-      return tally.sum("samples");
+      return sumTally(tally, "samples");
     },
     get oldestPutMs() {
-      const known = priorities.flatMap((priority) => tally.findOldest(priority)?.putMs ?? []);
-      return known.length === 0 ? undefined : Math.min(...known);
+      return findOldestPutMs(tally);
     },
-    put(parcel, after, wallMs) {
-      clock = after;
-      nowMs = wallMs;
-      const entry = { ...parcel, putMs: wallMs };
-      tally.add(readFacts(entry));
-      waiting.push({ entry, clock: after, isReady: false });
-      turns.schedule();
+    listen: (listener) => {
+      state.listener = listener;
     },
-    release: (entry, fate) => doom(readFacts(entry), fate),
-    releaseByName(position, fate) {
-      const inMemory = waiting.find(({ entry }) => comparePositions(entry.id, position) === 0);
-      if (inMemory !== undefined) return doom(readFacts(inMemory.entry), fate);
-      turns
-        .exclusively(async () => {
-          const facts = turns.isClosed ? undefined : await findOnDisk(position);
-          if (facts !== undefined) doom(facts, fate);
-        })
-        .catch(() => {});
-    },
+    put: (batch, clock, wallMs) => putBatch(state, batch, clock, wallMs),
+    release: (entry, fate) => removeBatch(state, readFacts(entry), fate),
+    releaseByName: (position, fate) => releaseByName(state, position, fate),
     findHost: (epoch) => hosts.get(epoch),
-    read,
-    listHeld: () => waiting.filter(({ isReady }) => isReady).map(({ entry }) => entry),
-    isHeld: (entry) => waiting.some((each) => each.entry === entry),
-    lastKept: () => lastKept,
-    async settle() {
-      turns.schedule();
-      await turns.exclusively(async () => {});
+    read: (priority, after, upTo, bytes) => readChunk(state, priority, after, upTo, bytes),
+    listHeld: () => state.unwritten.filter(({ isReady }) => isReady).map(({ entry }) => entry),
+    isHeld: (entry) => state.unwritten.some((each) => each.entry === entry),
+    lastKept: () => state.lastKept,
+    flush: () => {
+      worker.schedule();
+      return worker.runAlone(async () => {});
     },
-    close() {
-      closed ??= close();
-      return closed;
-    },
+    close: once(() => closeSpool(state, unlock)),
   };
 }

@@ -1,14 +1,10 @@
-/** A loop that is under way. */
-export interface Ticker {
-  /** No tick begins after this. Resolves when the one under way has ended. */
-  stop(): Promise<void>;
-}
+import type { Running } from "@fleetmark/shared/lifecycle";
 
 /**
  * Calls `tick` at once and then every `seconds`, in step with the first call. A tick begins only when the one before has ended;
- * those that would have start meanwhile are left out. `tick` must not throw.
+ * those that would have start meanwhile are left out. `tick` must not throw. No tick begins after a stop, which ends with the one under way.
  */
-export function startTicker(seconds: number, tick: () => Promise<void>): Ticker {
+export function startTicker(seconds: number, tick: () => Promise<void>): Running {
   const begin = performance.now();
   const period = seconds * 1000;
   let count = 0;

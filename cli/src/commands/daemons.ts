@@ -56,7 +56,7 @@ Examples:
       if (hasRun) setFlagsFromString("--opt");
       const agent = await startAgent(config);
       if (hasRun) void agent.runFinished.catch(() => {}).then(() => setFlagsFromString("--no-opt"));
-      return { ready: { host: agent.host }, close: () => agent.close() };
+      return { ready: { host: agent.host }, close: () => agent.stop() };
     }),
   );
 }
