@@ -77,9 +77,11 @@ function findIndex(chain: readonly Segment[], { epochUs, sequence }: Position): 
   return low - 1;
 }
 
+/** Finds the segment that holds a batch, gone or not. Where that was swept, none of its neighbours is meant. */
 function findSegment({ chains }: Disk, batch: EntryFacts): Segment | undefined {
   const chain = chains[batch.priority];
-  return chain[findIndex(chain, batch)];
+  const segment = chain[findIndex(chain, batch)];
+  return segment !== undefined && segment.epochUs === batch.epochUs && batch.sequence <= segment.last ? segment : undefined;
 }
 
 function forgetSegment(disk: Disk, segment: Segment): void {

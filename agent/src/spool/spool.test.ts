@@ -127,6 +127,22 @@ test("releases by name find batches wherever they are, and only those that are a
   expect(spool.batches).toBe(0);
 });
 
+test("a batch that goes with its whole file does not take another of the same number with it", async () => {
+  const dir = makeDir();
+  const names: string[] = [];
+  for (let process = 0; process < 2; process++) {
+    const { put, spool } = await open(dir);
+    names.push(put("telemetry", 1));
+    await spool.close();
+  }
+  const third = await open(dir);
+  third.spool.release((await third.readAll())[1], "committed");
+  await third.spool.flush();
+  await third.spool.close();
+  const fourth = await open(dir);
+  expect((await fourth.readAll()).map(({ id }) => nameBatch(id))).toEqual([names[0]]);
+});
+
 test("a second agent on the same folder is told so, and a folder that can't be made is an error at once", async () => {
   const dir = makeDir();
   const { put, spool } = await open(dir);
