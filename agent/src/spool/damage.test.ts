@@ -176,6 +176,31 @@ test("bytes that rot while the agent runs cost their batches, not the agent", as
   expect((await openAgain(dir)).counts.quarantined).toBe(count - found);
 });
 
+test("an acknowledgement of what has rotted meanwhile takes nothing else with it", async () => {
+  const dir = makeDir();
+  const first = await openTestSpool(dir);
+  for (let i = 0; i < 3; i++) first.put("telemetry", 5000);
+  await first.spool.close();
+  const second = await openTestSpool(dir);
+  const [a, b, c] = await second.readAll();
+  second.put("telemetry", 10);
+  await second.spool.flush();
+  // What is read of another file is read of this one anew.
+  await second.readAll();
+  change(listFiles(dir)[0], (bytes) => {
+    bytes[100] ^= 1;
+    bytes[6000] ^= 1;
+    return undefined;
+  });
+  expect((await second.readAll()).map(({ id }) => id)).toContainEqual(c.id);
+  expect(second.counts.quarantined).toBe(2);
+  for (const entry of [a, b]) second.spool.release(entry, "committed");
+  await second.spool.flush();
+  await second.spool.close();
+  const third = await openAgain(dir);
+  expect((await third.readAll()).map(({ id }) => id)).toContainEqual(c.id);
+});
+
 async function openAgain(dir: string): Promise<TestSpool> {
   const opened = await openTestSpool(dir);
   cleanups.push(() => opened.spool.close());

@@ -5,6 +5,7 @@ import { comparePositions, type Entry, type EntryFacts, type Position } from "./
 import { quarantineParts } from "./quarantine.js";
 import type { SpoolRecord } from "./record.js";
 import {
+  acceptLoss,
   appendRecords,
   closeSegment,
   createSegment,
@@ -192,12 +193,6 @@ export async function sweepDisk(disk: Disk, writeLedger: () => void): Promise<vo
   for (const segment of dead) await removeSegment(segment);
 }
 
-function acceptLoss(segment: Segment, lost: Loss): void {
-  segment.records -= lost.batches;
-  segment.samples -= lost.samples;
-  segment.aliveBytes -= lost.bytes;
-}
-
 async function readContent(disk: Disk, segment: Segment): Promise<SegmentContent> {
   if (disk.cached?.segment === segment && disk.cached.size === segment.size) return disk.cached.content;
   disk.cached = undefined;
@@ -205,7 +200,7 @@ async function readContent(disk: Disk, segment: Segment): Promise<SegmentContent
   if (content.lost.batches > 0) {
     await setAside(disk, segment, content.damaged);
     // On a full disk the file stays as it is; what is lost of it is counted once all the same.
-    await rewriteSegment(segment, content.alive).catch(() => acceptLoss(segment, content.lost));
+    await rewriteSegment(segment, content.alive).catch(() => acceptLoss(segment, content));
     disk.options.onLost(segment.priority, content.lost);
   }
   disk.cached = { segment, size: segment.size, content };

@@ -212,6 +212,22 @@ export async function loadSegment(
   return { records, alive: records.filter(({ id }) => !segment.gone.has(id.sequence)), damaged, missing };
 }
 
+/** What can't be read any more is gone too: a late acknowledgement of it must not count against what is left. */
+function markRestGone(segment: Segment, alive: readonly SpoolRecord[]): void {
+  const sequences = new Set(alive.map(({ id }) => id.sequence));
+  for (let sequence = segment.first; sequence <= segment.last; sequence++) {
+    if (!sequences.has(sequence)) segment.gone.add(sequence);
+  }
+}
+
+/** Counts on what can be read of a damaged segment alone, though its file stays as it is. */
+export function acceptLoss(segment: Segment, { alive, lost }: SegmentContent): void {
+  segment.records -= lost.batches;
+  segment.samples -= lost.samples;
+  segment.aliveBytes -= lost.bytes;
+  markRestGone(segment, alive);
+}
+
 /** Writes a damaged segment anew with what can be read of it, so that the damage is met once. */
 export async function rewriteSegment(segment: Segment, alive: readonly SpoolRecord[]): Promise<void> {
   await closeSegment(segment);
@@ -222,4 +238,5 @@ export async function rewriteSegment(segment: Segment, alive: readonly SpoolReco
   await rm(tombstonesPath(segment), { force: true });
   Object.assign(segment, { size: bytes.length, records: 0, samples: 0, aliveBytes: 0, goneRecords: 0 });
   countRecords(segment, alive);
+  markRestGone(segment, alive);
 }
