@@ -1,8 +1,8 @@
 import { create } from "@bufbuild/protobuf";
-import { type Ack, HelloSchema } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
-import { natsConsumer, natsStream, natsSubject } from "@fleetmark/shared/nats/subjects";
+import { type Ack, type AgentFrame, CollectorFrameSchema, HelloSchema } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
+import { natsConsumer, natsStream, natsSubject, natsSubjects, readSubjectHost } from "@fleetmark/shared/nats/subjects";
 import { encodeBatch } from "@fleetmark/shared/wire/batch-encoder";
-import { decodeCollectorFrame } from "@fleetmark/shared/wire/frames";
+import { decodeAgentFrame, decodeCollectorFrame, encodeCollectorFrame } from "@fleetmark/shared/wire/frames";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
@@ -168,6 +168,36 @@ describe.skipIf(findServer("nats-server") === undefined)("delivery over NATS", (
     await vi.waitFor(async () => expect((await manager.streams.info(natsStream)).state.messages).toBe(0), patience);
     const { num_ack_pending, num_pending } = await manager.consumers.info(natsStream, natsConsumer);
     expect([num_ack_pending, num_pending]).toEqual([0, 0]);
+  });
+
+  it("carries commands to the host that is meant, and what became of them back", async () => {
+    const command = (id: string) => create(CollectorFrameSchema, { frame: { case: "command", value: { id, name: "anything" } } });
+    const results: AgentFrame["frame"][] = [];
+    nc.subscribe(natsSubjects("command_result"), {
+      callback: (_error, { data, subject }) => {
+        expect(readSubjectHost(subject)).toBe("h1");
+        results.push(decodeAgentFrame(data).frame);
+      },
+    });
+    const names: string[] = [];
+    const agent = await openAgent("h1", {
+      onCommand: async ({ id, name }) => {
+        names.push(name);
+        return { id, done: false, code: "COMMAND_UNKNOWN", message: "no" };
+      },
+    });
+    await vi.waitFor(() => expect(agent.events.some(({ event }) => event === "nats_connected")).toBe(true), patience);
+    // A plain message finds nobody while the subscription is on its way.
+    const answered = async (id: string): Promise<void> => {
+      nc.publish(natsSubject("command", "h2"), encodeCollectorFrame(command("of another")));
+      nc.publish(natsSubject("command", "h1"), encodeCollectorFrame(command(id)));
+      await vi.waitFor(() => expect(results.length).toBeGreaterThan(0), { timeout: 500, interval: 20 });
+    };
+    await vi.waitFor(() => answered("c1"), patience);
+    expect(results[0]).toMatchObject({ case: "commandResult", value: { id: "c1", done: false, code: "COMMAND_UNKNOWN" } });
+    expect([new Set(names), agent.delivery.counts.violations]).toEqual([new Set(["anything"]), 0]);
+    nc.publish(natsSubject("command", "h1"), "nonsense");
+    await vi.waitFor(() => expect(agent.delivery.counts.violations).toBe(1), patience);
   });
 
   it("says on both sides what a Hello that is wrong is refused for", async () => {

@@ -5,6 +5,7 @@ import { pino } from "pino";
 import { agentConfigSchema } from "#agent/config.js";
 import { type Delivery, startDelivery } from "#agent/delivery/delivery.js";
 import { createClockOffsetMeter } from "#agent/links/clock-offset.js";
+import type { LinkOptions } from "#agent/links/link-options.js";
 import { type NatsTiming, startNatsLink } from "#agent/links/nats-link.js";
 import { type Collector, startCollector } from "#collector/collector.js";
 import { collectorConfigSchema } from "#collector/config.js";
@@ -39,13 +40,19 @@ export interface TestAgentOptions {
   /** What stands under `nats` in its configuration. */
   readonly nats: object;
   readonly timing?: Partial<NatsTiming>;
+  readonly onCommand?: LinkOptions["onCommand"];
 }
 
 const quickTiming: NatsTiming = { silence: 1500, stuck: 600_000, look: 200, gap: 300, hello: 2000 };
 
 let clockUs = Date.now() * 1000;
 
-export async function openTestAgent({ host, nats, timing }: TestAgentOptions): Promise<TestAgent & { close(): Promise<void> }> {
+export async function openTestAgent({
+  host,
+  nats,
+  timing,
+  onCommand,
+}: TestAgentOptions): Promise<TestAgent & { close(): Promise<void> }> {
   const { logger, events, codes } = recordLog();
   const config = agentConfigSchema.parse({ host, link: "nats", nats });
   const folder = makeFolder();
@@ -57,6 +64,7 @@ export async function openTestAgent({ host, nats, timing }: TestAgentOptions): P
       ...{ config: config.nats, introduction, window, counts, logger, library },
       clockOffset: createClockOffsetMeter(),
       timing: { ...quickTiming, ...timing },
+      onCommand,
     }),
   );
   return {

@@ -1,6 +1,6 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { create } from "@bufbuild/protobuf";
-import { ClockReplySchema, WelcomeSchema } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
+import { ClockReplySchema, CommandSchema, WelcomeSchema } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import type { Point } from "@fleetmark/shared/model/series";
 import { decodeBatch } from "@fleetmark/shared/wire/batch-decoder";
 import { protocolVersion } from "@fleetmark/shared/wire/frames";
@@ -22,6 +22,7 @@ import { type Delivery, startDelivery } from "../delivery/delivery.js";
 import { type ClockOffset, type ClockOffsetMeter, createClockOffsetMeter } from "./clock-offset.js";
 import { startGrpcLink } from "./grpc-link.js";
 import type { SessionTiming } from "./grpc-session.js";
+import type { LinkOptions } from "./link-options.js";
 
 const patient: SessionTiming = { welcome: 20, silence: 20, clock: 20, ping: 20 };
 const introduction = { host: "h", agentVersion: "0.0.1", hardwareClass: "c", inventoryJson: '{"cpu":{}}' };
@@ -44,7 +45,7 @@ interface Agent {
   readonly codes: string[];
 }
 
-async function attach(port: number, timing = patient): Promise<Agent> {
+async function attach(port: number, timing = patient, onCommand?: LinkOptions["onCommand"]): Promise<Agent> {
   const codes: string[] = [];
   const logger = pino(
     { level: "trace" },
@@ -57,7 +58,7 @@ async function attach(port: number, timing = patient): Promise<Agent> {
   const clockOffset = createClockOffsetMeter();
   delivery.attach((window, counts) => {
     const address = { host: "127.0.0.1", port };
-    return startGrpcLink({ address, tls: {}, introduction, window, counts, clockOffset, logger, timing });
+    return startGrpcLink({ address, tls: {}, introduction, window, counts, clockOffset, logger, timing, onCommand });
   });
   cleanups.push(() => delivery.stop(0));
   return { delivery, clockOffset, codes };
@@ -278,6 +279,45 @@ test("measures how far its clock is from the collector's, where that answers, an
   // Date.now tells whole milliseconds.
   expect(Math.abs(offsetMs + 5000)).toBeLessThanOrEqual(rttMs / 2 + 2);
   expect(delivery.counts.violations).toBe(0);
+});
+
+test("commands are answered on the stream that they came on, beside batches", async () => {
+  const command = create(CommandSchema, { id: "c1", name: "anything" });
+  const collector = await startCollector((call, frame) => {
+    behave(call, frame);
+    if (frame.case === "hello") sendFrame(call, { case: "command", value: command });
+  });
+  const names: string[] = [];
+  const { delivery } = await attach(collector.port, patient, async ({ id, name }) => {
+    names.push(name);
+    return { id, done: true, resultJson: '{"a":1}' };
+  });
+  expect(await delivery.recordResult(makePoint(1))).toBe("committed");
+  const answers = () => collector.frames.flatMap((frame) => (frame.case === "commandResult" ? [frame.value] : []));
+  await eventually(() => expect(answers()).toMatchObject([{ id: "c1", done: true, code: "", resultJson: '{"a":1}' }]));
+  expect([names, delivery.counts.violations]).toEqual([["anything"], 0]);
+});
+
+test("a command that outlives its stream is not answered on another, nor does it hold up stopping", async () => {
+  const command = create(CommandSchema, { id: "c1", name: "slow" });
+  let finish = (): void => {};
+  const collector = await startCollector((call, frame) => {
+    behave(call, frame);
+    if (frame.case === "hello" && collector.calls.length === 1) sendFrame(call, { case: "command", value: command });
+  });
+  const { delivery } = await attach(collector.port, patient, async ({ id }) => {
+    await new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    return { id, done: true };
+  });
+  expect(await delivery.recordResult(makePoint(1))).toBe("committed");
+  collector.calls[0].emit("error", { code: status.UNAVAILABLE, details: "broken" });
+  await eventually(() => expect(delivery.counts.reconnects).toBe(1));
+  finish();
+  expect(await delivery.recordResult(makePoint(2))).toBe("committed");
+  expect(await delivery.stop(1)).toEqual({ unacked: 0 });
+  expect(collector.frames.some((frame) => frame.case === "commandResult")).toBe(false);
 });
 
 test("closing waits for what is under way, tells what is left, and ends the stream cleanly", async () => {
