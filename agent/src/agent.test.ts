@@ -61,7 +61,10 @@ function makeRun(state: Run["state"], completed: number): Run {
   };
 }
 
-/** A bench whose suite gives one result and then waits for `proceed` or the signal: what the agent sees of a run of many seconds. */
+/**
+ * A bench whose suite gives one result and then waits for `proceed` or the signal: what the agent sees of a run of
+ * many seconds.
+ */
 function makeBench(proceed: Promise<void>): Bench {
   return {
     hostFacts: async () => ({ cpuModel: "test" }),

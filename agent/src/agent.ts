@@ -109,8 +109,19 @@ async function buildState(
   // Commands expire by the collector's clock, as far as this host knows it.
   const nowUs = (): number => readClocks().wallUs - (clockOffset.read()?.offsetMs ?? 0) * 1000;
   const inbox = createCommandInbox({ handlers: commandHandlers, nowUs, logger });
-  const parts = { config, logger, bench, facts, hardwareClass, delivery, startLink, clockOffset, inbox };
-  return { ...parts, gate: createQuietGate(), ending: new AbortController() };
+  return {
+    config,
+    logger,
+    bench,
+    facts,
+    hardwareClass,
+    delivery,
+    startLink,
+    clockOffset,
+    inbox,
+    gate: createQuietGate(),
+    ending: new AbortController(),
+  };
 }
 
 function attachLink(agent: AgentState, inventoryJson: string): void {
@@ -128,7 +139,10 @@ function attachLink(agent: AgentState, inventoryJson: string): void {
   );
 }
 
-/** Attaches to the collector, then runs the suite on start. It waits for the inventory, whose child process would disturb it. */
+/**
+ * Attaches to the collector, then runs the suite on start. It waits for the inventory, whose child process would
+ * disturb it.
+ */
 async function introduce(agent: AgentState): Promise<SuiteRun | undefined> {
   const { config, ending, bench, hardwareClass, delivery, gate, logger } = agent;
   const { signal } = ending;
@@ -157,8 +171,8 @@ async function stopAgent(
 }
 
 /**
- * Starts the agent: it samples the host, runs the suite on start if one is named, and delivers both to the collector, for as
- * long as it takes the collector to be there.
+ * Starts the agent: it samples the host, runs the suite on start if one is named, and delivers both to the collector,
+ * for as long as it takes the collector to be there.
  * @throws FleetmarkError BENCHMARK_UNKNOWN, SPOOL_LOCKED, SPOOL_UNWRITABLE, TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED
  */
 export async function startAgent(

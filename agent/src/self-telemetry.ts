@@ -21,9 +21,9 @@ function countReason(field: string, reason: string, count: number, timeUs: numbe
 }
 
 /**
- * Tells the counts of a field by reason. What counts by reason is not there before its first event. It begins with a 0 at the sample
- * before, so that who reads growth sees that event too; what an earlier process has counted is there from the first sample, and has not
- * grown.
+ * Tells the counts of a field by reason. What counts by reason is not there before its first event. It begins with a
+ * 0 at the sample before, so that who reads growth sees that event too; what an earlier process has counted is there
+ * from the first sample, and has not grown.
  * @param told the reasons that were told before, with their field; those of this sample are added
  * @param beforeUs the time of the sample before; undefined at the first
  */
@@ -53,7 +53,10 @@ function readOldestAge({ oldestPutMs }: Delivery["spool"]): number {
   return oldestPutMs === undefined ? 0 : Math.max(0, Date.now() - oldestPutMs) / 1000;
 }
 
-/** Creates the sampler of the agent's own state: counts since it began, bytes, and the percent of one core it used between samples. */
+/**
+ * Creates the sampler of the agent's own state: counts since it began, bytes, and the percent of one core it used
+ * between samples.
+ */
 export function createSelfTelemetry(
   { counts, spool, clock }: Pick<Delivery, "counts" | "spool" | "clock">,
   clockOffset: ClockOffsetMeter,

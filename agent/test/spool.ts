@@ -1,9 +1,9 @@
 import type { Logger } from "@fleetmark/shared/log";
 import { nameBatch } from "@fleetmark/shared/model/batch";
 import { pino } from "pino";
+import type { EncodedBatch, Fate, Priority } from "../src/batch/encoded-batch.js";
+import { comparePositions, type Entry, origin, type Position } from "../src/batch/entry.js";
 import { createCounts, type DeliveryCounts } from "../src/delivery/counts.js";
-import type { EncodedBatch, Fate, Priority } from "../src/spool/encoded-batch.js";
-import { comparePositions, type Entry, origin, type Position } from "../src/spool/entry.js";
 import { openSpool, type Spool, type SpoolOptions } from "../src/spool/spool.js";
 
 /** A spool in a folder, with what it has told. */
@@ -55,7 +55,13 @@ export async function openTestSpool(dir: string, given: Partial<SpoolOptions> = 
   const logger: Logger = pino({}, { write: (line: string) => codes.push(JSON.parse(line).code ?? JSON.parse(line).event) });
   let wall = startMs;
   const spool = await openSpool({
-    ...{ host: "h", dir, maxBytes: 1e8, maxAge: 1e6, logger, losses: counts, wallMs: startMs },
+    host: "h",
+    dir,
+    maxBytes: 1e8,
+    maxAge: 1e6,
+    logger,
+    losses: counts,
+    wallMs: startMs,
     ...given,
   });
   spool.listen({
@@ -65,7 +71,11 @@ export async function openTestSpool(dir: string, given: Partial<SpoolOptions> = 
   });
   let sequence = 0;
   return {
-    ...{ spool, counts, ready, gone, codes },
+    spool,
+    counts,
+    ready,
+    gone,
+    codes,
     put(priority, size, wallMs = wall) {
       wall = wallMs;
       const position = { epochUs: spool.epochUs, sequence: ++sequence };

@@ -4,8 +4,8 @@ import type { Logger } from "@fleetmark/shared/log";
 import { seriesLimits } from "@fleetmark/shared/model/series";
 
 /**
- * Does what collectors ask of this host, and answers every command, whatever becomes of it. A command may come twice, over any link and
- * stream: its id tells, and then it is answered as before and not done again.
+ * Does what collectors ask of this host, and answers every command, whatever becomes of it. A command may come twice,
+ * over any link and stream: its id tells, and then it is answered as before and not done again.
  *
  *   command ──► known id? ── yes ──► the answer that it has, or will have
  *                  │ no
@@ -20,8 +20,8 @@ export const commandLimits = { id: 128, name: 128, json: seriesLimits.textLength
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /**
- * Does what a command of one name asks. What it returns is told to the collector; what it throws is told as the reason why the command
- * was not done, a FleetmarkError by its code.
+ * Does what a command of one name asks. What it returns is told to the collector; what it throws is told as the
+ * reason why the command was not done, a FleetmarkError by its code.
  */
 export type CommandHandler = (args: JsonObject) => Promise<JsonObject | undefined>;
 
@@ -71,7 +71,10 @@ export function answerCommand(inbox: CommandInbox, command: Command): Promise<Co
   return answer;
 }
 
-/** Forgets the oldest answer where there are too many. Returns whether there is room: what is under way is not forgotten. */
+/**
+ * Forgets the oldest answer where there are too many. Returns whether there is room: what is under way is not
+ * forgotten.
+ */
 function makeRoom({ answers, underWay }: CommandInbox): boolean {
   if (answers.size < commandLimits.remembered) return true;
   for (const id of answers.keys()) if (!underWay.has(id)) return answers.delete(id);

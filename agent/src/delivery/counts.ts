@@ -1,8 +1,9 @@
-import type { Losses } from "../spool/losses.js";
+import type { Losses } from "../batch/losses.js";
 
 /**
- * What became of the samples. All but `dropped` and `quarantined`, which go on from process to process, count since the agent
- * began. With an empty spool at the beginning, recorded = acked + dropped + those that wait in the recorder or the spool.
+ * What became of the samples. All but `dropped` and `quarantined`, which go on from process to process, count since
+ * the agent began. With an empty spool at the beginning, recorded = acked + dropped + those that wait in the recorder
+ * or the spool.
  */
 export interface DeliveryCounts extends Losses {
   recorded: number;

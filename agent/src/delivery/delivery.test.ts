@@ -32,8 +32,8 @@ async function open(dir: string, readClocks?: () => ClockReading, resendRate = 1
 
 function attach(delivery: Delivery, { port }: TestCollector): void {
   const address = { host: "127.0.0.1", port };
-  const parts = { address, tls: {}, introduction, clockOffset: createClockOffsetMeter(), logger };
-  delivery.attach((window, counts) => startGrpcLink({ ...parts, window, counts }));
+  const options = { address, tls: {}, introduction, clockOffset: createClockOffsetMeter(), logger };
+  delivery.attach((window, counts) => startGrpcLink({ ...options, window, counts }));
 }
 
 async function startCollector(onFrame = behave): Promise<TestCollector> {

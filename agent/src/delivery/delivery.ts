@@ -1,8 +1,8 @@
 import type { Logger } from "@fleetmark/shared/log";
 import type { RunProgress } from "@fleetmark/shared/model/progress";
 import type { Point } from "@fleetmark/shared/model/series";
-import type { EncodedBatch, Fate } from "../spool/encoded-batch.js";
-import type { EntryFacts } from "../spool/entry.js";
+import type { EncodedBatch, Fate } from "../batch/encoded-batch.js";
+import type { EntryFacts } from "../batch/entry.js";
 import { openSpool, type Spool } from "../spool/spool.js";
 import { type Clock, type ClockReading, createClock, readHostClocks } from "../time/clock.js";
 import { createCounts, type DeliveryCounts } from "./counts.js";
@@ -12,8 +12,9 @@ import { createSendQueue, type SendQueue } from "./send-queue.js";
 import { createSendWindow, type OwnSendWindow, type SendWindow } from "./send-window.js";
 
 /**
- * The way from points to the collector. Each part knows only those before it in the line; what happens is told upwards, by the spool
- * and the queue to the one listener that the delivery gives them once all is built (`listenToParts`).
+ * The way from points to the collector. Each part knows only those before it in the line; what happens is told
+ * upwards, by the spool and the queue to the one listener that the delivery gives them once all is built
+ * (`listenToParts`).
  *
  *   points ──► recorder ──► spool ──► send queue ──► send window ──► link ──► collector
  *                             ▲   release                │  acknowledge   │
@@ -49,8 +50,8 @@ export interface Delivery {
   /** Starts the link that carries all this from now on. */
   attach(startLink: (window: SendWindow, counts: DeliveryCounts) => Link): void;
   /**
-   * Flushes, waits until all is acknowledged or the time is up, stops the link and closes the spool. Returns the samples that are
-   * not acknowledged: they are in the spool, and the next process sends them.
+   * Flushes, waits until all is acknowledged or the time is up, stops the link and closes the spool. Returns the
+   * samples that are not acknowledged: they are in the spool, and the next process sends them.
    */
   stop(seconds: number): Promise<{ unacked: number }>;
 }
@@ -109,8 +110,20 @@ async function buildState(options: DeliveryOptions): Promise<DeliveryState> {
   });
   const put = (batch: EncodedBatch): void => spool.put(batch, clock.state, readWallMs());
   const recorder = createRecorder({ host, epochUs: spool.epochUs, counts, put });
-  const parts = { options, counts, clock, recorder, spool, queue, window };
-  return { ...parts, link: undefined, fates: new Map(), onEmpty: () => {}, timer: undefined, stopped: false };
+  return {
+    options,
+    counts,
+    clock,
+    recorder,
+    spool,
+    queue,
+    window,
+    link: undefined,
+    fates: new Map(),
+    onEmpty: () => {},
+    timer: undefined,
+    stopped: false,
+  };
 }
 
 function flush(delivery: DeliveryState): void {

@@ -3,7 +3,7 @@ import { type Point, seriesLimits } from "@fleetmark/shared/model/series";
 import { decodeBatch } from "@fleetmark/shared/wire/batch-decoder";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { EncodedBatch } from "../spool/encoded-batch.js";
+import type { EncodedBatch } from "../batch/encoded-batch.js";
 import { createCounts } from "./counts.js";
 import { batchLimits, countPending, createRecorder, flushRecorder, recordAlone, recordPoints } from "./recorder.js";
 

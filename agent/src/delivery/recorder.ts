@@ -2,8 +2,8 @@ import { type ErrorCode, FleetmarkError } from "@fleetmark/shared/errors";
 import { BatchBuilder } from "@fleetmark/shared/model/batch";
 import { checkSeries, type Point, seriesLimits } from "@fleetmark/shared/model/series";
 import { encodeBatch } from "@fleetmark/shared/wire/batch-encoder";
-import type { EncodedBatch, Priority } from "../spool/encoded-batch.js";
-import { addCount } from "../spool/losses.js";
+import type { EncodedBatch, Priority } from "../batch/encoded-batch.js";
+import { addCount } from "../batch/losses.js";
 import type { DeliveryCounts } from "./counts.js";
 
 /** Bounds of one batch. Bytes are an upper estimate, made before encoding. */
@@ -45,7 +45,9 @@ function judgeSample(point: Point, field: string, value: number | string): Error
   return undefined;
 }
 
-/** Keeps what a collector will take of a point; what it would refuse is counted by code. Undefined if nothing is left. */
+/**
+ * Keeps what a collector will take of a point; what it would refuse is counted by code. Undefined if nothing is left.
+ */
 function sanitizePoint(point: Point, counts: DeliveryCounts): Point | undefined {
   const fields: Record<string, number | string> = {};
   for (const [field, value] of Object.entries(point.fields)) {

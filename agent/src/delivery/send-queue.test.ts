@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Priority } from "../spool/encoded-batch.js";
-import { comparePositions, type Entry, type Position } from "../spool/entry.js";
+import type { Priority } from "../batch/encoded-batch.js";
+import { comparePositions, type Entry, type Position } from "../batch/entry.js";
 import { createSendQueue, queueLimits } from "./send-queue.js";
 
 const epochUs = 1000;

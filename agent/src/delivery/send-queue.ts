@@ -1,10 +1,11 @@
 import { nameBatch } from "@fleetmark/shared/model/batch";
-import { type Priority, priorities } from "../spool/encoded-batch.js";
-import { comparePositions, type Entry, origin, type Position } from "../spool/entry.js";
+import { type Priority, priorities } from "../batch/encoded-batch.js";
+import { comparePositions, type Entry, origin, type Position } from "../batch/entry.js";
 import type { Spool } from "../spool/spool.js";
 
 /**
- * The send queue decides what is sent next. It has two lanes that take turns, so that neither waits for the end of the other:
+ * The send queue decides what is sent next. It has two lanes that take turns, so that neither waits for the end of
+ * the other:
  *
  *   offered by the spool ──► fresh ────────────────────────┐
  *                              │ too many: what is on the  ├──► next
@@ -12,9 +13,10 @@ import type { Spool } from "../spool/spool.js";
  *   on the disk, up to ──► backlog: read ahead in order, ──┘
  *   the mark               results first, at a bounded rate
  *
- * What is new goes at once. What had been waiting before the stream began, or had to wait because the stream was slow, is the backlog;
- * its rate is bounded so that a fleet that returns does not flood its collector. The mark is the last batch of the backlog; a cursor a
- * priority tells how far it was read. A new stream begins with empty lanes, the mark at the end of the disk and the cursors before it.
+ * What is new goes at once. What had been waiting before the stream began, or had to wait because the stream was
+ * slow, is the backlog; its rate is bounded so that a fleet that returns does not flood its collector. The mark is
+ * the last batch of the backlog; a cursor a priority tells how far it was read. A new stream begins with empty lanes,
+ * the mark at the end of the disk and the cursors before it.
  */
 
 /** What waits in memory to be sent: of the fresh as much as a window takes, of the backlog what is read ahead. */

@@ -3,9 +3,9 @@ import { type Ack, AckSchema } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb
 import fc from "fast-check";
 import { pino } from "pino";
 import { expect, test } from "vitest";
-import type { Fate } from "../spool/encoded-batch.js";
-import type { Entry, Position } from "../spool/entry.js";
-import { addCount } from "../spool/losses.js";
+import type { Fate } from "../batch/encoded-batch.js";
+import type { Entry, Position } from "../batch/entry.js";
+import { addCount } from "../batch/losses.js";
 import { createCounts } from "./counts.js";
 import type { SendQueue } from "./send-queue.js";
 import { createSendWindow, type SendWindow, windowLimits } from "./send-window.js";

@@ -3,10 +3,10 @@ import type { Ack, BatchId as WireBatchId } from "@fleetmark/shared/gen/fleetmar
 import type { Logger } from "@fleetmark/shared/log";
 import { type BatchId, nameBatch } from "@fleetmark/shared/model/batch";
 import { decodeBatchId } from "@fleetmark/shared/wire/batch-id";
-import type { EncodedBatch, Fate, LossReason } from "../spool/encoded-batch.js";
-import type { Entry, Position } from "../spool/entry.js";
-import { addCount } from "../spool/losses.js";
-import { createSequenceSet, type SequenceSet } from "../spool/sequence-set.js";
+import type { EncodedBatch, Fate, LossReason } from "../batch/encoded-batch.js";
+import type { Entry, Position } from "../batch/entry.js";
+import { addCount } from "../batch/losses.js";
+import { createSequenceSet, type SequenceSet } from "../batch/sequence-set.js";
 import type { Spool } from "../spool/spool.js";
 import type { DeliveryCounts } from "./counts.js";
 import type { SendQueue } from "./send-queue.js";
@@ -21,8 +21,8 @@ export interface SendWindow {
   /** A new stream begins: everything unacknowledged is due again. `maxBatchBytes` of 0 means no limit. */
   restart(maxBatchBytes: number): void;
   /**
-   * Returns the next batch to send, if there is one at hand and the window has room for it. After undefined the link is woken
-   * (`Link.wake`) when more has come to hand, be it fresh or read from the disk.
+   * Returns the next batch to send, if there is one at hand and the window has room for it. After undefined the link
+   * is woken (`Link.wake`) when more has come to hand, be it fresh or read from the disk.
    */
   takeNext(): EncodedBatch | undefined;
   /** Whether a batch that was taken still waits for its acknowledgement: the spool may have given it up meanwhile. */

@@ -8,11 +8,17 @@ export interface ClockExchange {
   /** By the collector's clock, when the question came and when the answer left. */
   readonly receivedUs: number;
   readonly answeredUs: number;
-  /** From the question to the answer, by the agent's steady clock: a step of its wall clock in between changes nothing. */
+  /**
+   * From the question to the answer, by the agent's steady clock: a step of its wall clock in between changes
+   * nothing.
+   */
   readonly elapsedUs: number;
 }
 
-/** How far the agent's clock is from the collector's: positive, it is ahead. The truth lies within half of the round trip. */
+/**
+ * How far the agent's clock is from the collector's: positive, it is ahead. The truth lies within half of the round
+ * trip.
+ */
 export interface ClockOffset {
   readonly offsetMs: number;
   readonly rttMs: number;
@@ -51,8 +57,9 @@ function agree(a: Measured, b: Measured): boolean {
 }
 
 /**
- * Creates a filter that trusts the exchange of the shortest round trip: what delays a packet in one direction alone shifts the offset by half
- * of it (Mills, RFC 5905, § 10). One that contradicts it tells of a step of either clock: then what was before counts no more.
+ * Creates a filter that trusts the exchange of the shortest round trip: what delays a packet in one direction alone
+ * shifts the offset by half of it (Mills, RFC 5905, § 10). One that contradicts it tells of a step of either clock:
+ * then what was before counts no more.
  */
 export function createClockOffsetFilter(): ClockOffsetFilter {
   let kept: Measured[] = [];
@@ -93,7 +100,10 @@ export interface ClockQuestion {
   readonly steadyUs: number;
 }
 
-/** The agent's measurement of its clock against the collector's, with the host's clocks: what links feed and the agent's telemetry reads. */
+/**
+ * The agent's measurement of its clock against the collector's, with the host's clocks: what links feed and the
+ * agent's telemetry reads.
+ */
 export interface ClockOffsetMeter {
   /** Begins an exchange; to be sent at once. */
   ask(): ClockQuestion;

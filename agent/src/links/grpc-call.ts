@@ -37,7 +37,8 @@ function readCredentials(tls: TlsFiles, host: string): ChannelCredentials {
  * @throws FleetmarkError TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED
  */
 export function openCall(address: Address, tls: TlsFiles, pingS: number): Call {
-  // The library would announce an IP address as the server's name, which RFC 6066 forbids; the certificate is checked against it.
+  // The library would announce an IP address as the server's name, which RFC 6066 forbids; the certificate is checked
+  // against it.
   const announced = isIP(address.host) === 0 ? {} : { "grpc.ssl_target_name_override": "fleetmark-collector" };
   const client = new FleetClient(formatAddress(address), readCredentials(tls, address.host), {
     ...announced,

@@ -22,13 +22,14 @@ import type { LinkOptions } from "./link-options.js";
 /**
  * A session is one stream to a collector, from its opening to its end:
  *
- *   start ── Hello ──► greeting ── Welcome ──► attached ── stop ──► stopping ── the collector's end, or 100 ms ──► over
- *                         │                       │                                                              ▲
- *                         └───────────────────────┴── the stream's status, nonsense in the greeting, silence ────┘
+ *           Hello            Welcome             stop             the collector's end, or 100 ms
+ *   start ────────► greeting ────────► attached ──────► stopping ───────────────────────────────► over
+ *                      │                  │                                                         ▲
+ *                      └──────────────────┴── the stream's status, nonsense in greeting, silence ───┘
  *
- * One timer runs at a time: for the Welcome, then for any acknowledgement while batches are in flight, then for the end. While it is
- * attached, batches flow within the send window at the pace at which the stream takes them (`writable`), and so do questions for the
- * collector's clock, progress, and what became of commands.
+ * One timer runs at a time: for the Welcome, then for any acknowledgement while batches are in flight, then for the
+ * end. While it is attached, batches flow within the send window at the pace at which the stream takes them
+ * (`writable`), and so do questions for the collector's clock, progress, and what became of commands.
  */
 
 /** Seconds. */

@@ -13,8 +13,8 @@ export interface LinkConfig {
 }
 
 /**
- * Loads the configured link with its client library, and only that one: each costs every agent megabytes. The files that it will read
- * at each connection are checked, for a mistake is to be told at once.
+ * Loads the configured link with its client library, and only that one: each costs every agent megabytes. The files
+ * that it will read at each connection are checked, for a mistake is to be told at once.
  * @throws FleetmarkError TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED, NATS_SECRET_INVALID
  */
 export async function loadLink({ link, collector, nats }: LinkConfig): Promise<(options: LinkOptions) => Link> {

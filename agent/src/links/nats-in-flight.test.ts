@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { EncodedBatch } from "../spool/encoded-batch.js";
+import type { EncodedBatch } from "../batch/encoded-batch.js";
 import {
   addInFlight,
   type BatchInFlight,
@@ -105,7 +105,7 @@ describe("batches on their way through the stream", () => {
     expect(judgeSilence(others, consumer, 2)).toHaveLength(1);
   });
 
-  it("are forgotten when they are settled, in whatever state", () => {
+  it("are forgotten when they are acknowledged, in whatever state", () => {
     const inFlight = createInFlight(patience);
     const sent = put(inFlight, 7);
     removeInFlight(inFlight, sent.key);

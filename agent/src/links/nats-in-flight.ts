@@ -1,6 +1,6 @@
 import { batchKey, nameBatch } from "@fleetmark/shared/model/batch";
 import { encodeHostToken } from "@fleetmark/shared/nats/subjects";
-import type { EncodedBatch } from "../spool/encoded-batch.js";
+import type { EncodedBatch } from "../batch/encoded-batch.js";
 
 /** How far the collectors' shared consumer is in the stream, by sequences of the stream. */
 export interface ConsumerPosition {
@@ -61,9 +61,9 @@ export function createInFlight(patience: Patience = defaultPatience): InFlight {
 }
 
 /**
- * Names a message for the stream's memory of duplicates. A publish that is only repeated keeps its name, so that the stream takes it
- * once. One that is sent anew after a silence gets another: under the old name the stream would swallow it, and its acknowledgement,
- * once lost, would never come.
+ * Names a message for the stream's memory of duplicates. A publish that is only repeated keeps its name, so that the
+ * stream takes it once. One that is sent anew after a silence gets another: under the old name the stream would
+ * swallow it, and its acknowledgement, once lost, would never come.
  */
 export function nameMessage({ batch: { id }, attempt }: Pick<BatchInFlight, "batch" | "attempt">): string {
   const name = `${encodeHostToken(id.host)}/${nameBatch(id)}`;
@@ -91,7 +91,10 @@ export function markStored(each: BatchInFlight, sequence: number, nowMs: number)
   Object.assign(each, { state: "stored", sequence, storedMs: nowMs });
 }
 
-/** It may not have come into the stream: it is due again, under the same message id, which the stream knows if it came. */
+/**
+ * It may not have come into the stream: it is due again, under the same message id, which the stream knows if it
+ * came.
+ */
 export function markDue(each: BatchInFlight): void {
   if (each.state === "publishing") each.state = "due";
 }
@@ -132,9 +135,9 @@ interface Look {
 }
 
 /**
- * Lists the batches that were given out and stay without a word, if they are more than all that collectors have in hand: then some of
- * them are done with, or the server has forgotten that they are to be done, as nats-server 2.9 may when it is killed. It does not tell
- * which; to send all of them anew costs little.
+ * Lists the batches that were given out and stay without a word, if they are more than all that collectors have in
+ * hand: then some of them are done with, or the server has forgotten that they are to be done, as nats-server 2.9 may
+ * when it is killed. It does not tell which; to send all of them anew costs little.
  */
 function listForgotten({ batches, patience }: InFlight, { position, nowMs, hurry }: Look): readonly BatchInFlight[] {
   const silent = [...batches.values()].filter((each) => {
@@ -152,8 +155,9 @@ function isLost(each: BatchInFlight, patience: Patience, { position, nowMs, hurr
 }
 
 /**
- * Judges by the consumer's position (undefined while there is no consumer) which acknowledgements must have been lost, and makes these
- * due as another attempt. In a hurry (the connection was gone, and acknowledgements with it) it does so without a silence.
+ * Judges by the consumer's position (undefined while there is no consumer) which acknowledgements must have been
+ * lost, and makes these due as another attempt. In a hurry (the connection was gone, and acknowledgements with it) it
+ * does so without a silence.
  */
 export function judgeSilence(
   inFlight: InFlight,

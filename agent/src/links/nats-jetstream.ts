@@ -5,8 +5,8 @@ import type { Msg, NatsConnection } from "@nats-io/transport-node";
 import type { ConsumerPosition } from "./nats-in-flight.js";
 
 /**
- * The requests of JetStream that an agent makes. Each is a message and a JSON answer, as nats-architecture ADR-1 and ADR-22
- * describe; the client library for JetStream would cost every agent its memory for that.
+ * The requests of JetStream that an agent makes. Each is a message and a JSON answer, as nats-architecture ADR-1 and
+ * ADR-22 describe; the client library for JetStream would cost every agent its memory for that.
  */
 
 /** Milliseconds that the server may take to answer. */
@@ -82,8 +82,8 @@ function readSequence(value: unknown): number {
 }
 
 /**
- * Returns the sequence up to which the stream, a work queue, has let go of everything: what it has let go of is done with. 0 where that
- * can't be known.
+ * Returns the sequence up to which the stream, a work queue, has let go of everything: what it has let go of is done
+ * with. 0 where that can't be known.
  */
 async function askStreamFloor(connection: NatsConnection): Promise<number> {
   try {
@@ -106,14 +106,18 @@ export async function askPosition(connection: NatsConnection): Promise<ConsumerP
   }
   return {
     created: String(answer.created),
-    // A server that was killed may keep a floor for ever that lies below what was acknowledged (seen with nats-server 2.9).
+    // A server that was killed may keep a floor for ever that lies below what was acknowledged (seen with nats-server
+    // 2.9).
     ackFloor: Math.max(readSequence(answer.ack_floor), await askStreamFloor(connection)),
     delivered: readSequence(answer.delivered),
     ackPending: typeof answer.num_ack_pending === "number" ? answer.num_ack_pending : Number.POSITIVE_INFINITY,
   };
 }
 
-/** Says why a publish failed. That nobody takes it may mean that the stream is missing or that JetStream is: that is asked. */
+/**
+ * Says why a publish failed. That nobody takes it may mean that the stream is missing or that JetStream is: that is
+ * asked.
+ */
 export async function explainPublishFailure(
   thrown: unknown,
   connection: NatsConnection,

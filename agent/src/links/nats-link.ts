@@ -61,7 +61,10 @@ interface NatsLinkState {
 /** What a message's headers and subject may take of the server's max_payload. */
 const payloadAllowance = 4096;
 
-/** A server that takes no whole batch is of no use, though smaller ones would pass: results would wait for ever behind telemetry. */
+/**
+ * A server that takes no whole batch is of no use, though smaller ones would pass: results would wait for ever behind
+ * telemetry.
+ */
 function checkPayload(connection: NatsConnection): FleetmarkError | undefined {
   const limit = connection.info?.max_payload ?? 0;
   if (limit >= batchLimits.bytes + payloadAllowance) return undefined;
@@ -212,8 +215,9 @@ function createState(options: NatsLinkOptions): NatsLinkState {
 }
 
 /**
- * Starts the link over NATS JetStream. Batches are put into the stream, from which collectors take them; what the stream has is not
- * released, only what a collector has acknowledged. It never gives up; what it meets is logged when it changes.
+ * Starts the link over NATS JetStream. Batches are put into the stream, from which collectors take them; what the
+ * stream has is not released, only what a collector has acknowledged. It never gives up; what it meets is logged when
+ * it changes.
  */
 export function startNatsLink(options: NatsLinkOptions): Link {
   const link = createState(options);

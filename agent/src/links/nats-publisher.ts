@@ -182,8 +182,8 @@ export function useConnection(publisher: Publisher, connection: NatsConnection):
   const { findConnection, timing } = publisher.options;
   stopRetry(publisher);
   publisher.failures = 0;
-  // Acknowledgements that came while there was no connection have found nobody; and which stream it is must be known, to tell
-  // later whether it is another. A fleet that comes back does not ask in one moment.
+  // Acknowledgements that came while there was no connection have found nobody; and which stream it is must be known,
+  // to tell later whether it is another. A fleet that comes back does not ask in one moment.
   const askOnce = (): void => {
     if (findConnection() === connection) void askAfterSilent(publisher, connection, true);
   };

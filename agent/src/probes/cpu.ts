@@ -19,8 +19,8 @@ export function parseCpuTimes(text: string): Map<string, Times> {
 }
 
 /**
- * Percent of the time between two readings, as Telegraf's cpu input: the kernel counts a guest's time as user time too, so
- * it is taken off there. proc(5) warns that counters may step back (iowait does); such a step counts as none.
+ * Percent of the time between two readings, as Telegraf's cpu input: the kernel counts a guest's time as user time
+ * too, so it is taken off there. proc(5) warns that counters may step back (iowait does); such a step counts as none.
  * Undefined when no time has passed.
  */
 export function cpuUsage(before: Times, now: Times): Fields | undefined {

@@ -12,7 +12,10 @@ export interface Mount {
   readonly mode: "ro" | "rw";
 }
 
-/** The file systems that Telegraf's disk input ignores by default: they live in memory, are read-only images, or show another's space. */
+/**
+ * The file systems that Telegraf's disk input ignores by default: they live in memory, are read-only images, or show
+ * another's space.
+ */
 const ignoredTypes = new Set(["tmpfs", "devtmpfs", "devfs", "iso9660", "overlay", "aufs", "squashfs"]);
 
 /** Seconds. A network file system that hangs must not hold up the others. */
@@ -26,7 +29,8 @@ function unescapePath(text: string): string {
 /**
  * Reads /proc/self/mountinfo, proc(5):
  * `36 35 98:0 /root /mnt rw,noatime master:1 - ext3 /dev/root rw,errors=continue`.
- * A file system mounted several times (bind mounts) counts once: by its mount of the whole tree, else its shortest path.
+ * A file system mounted several times (bind mounts) counts once: by its mount of the whole tree, else its shortest
+ * path.
  */
 export function parseMounts(text: string): Mount[] {
   const chosen = new Map<string, Mount & { readonly whole: boolean }>();
@@ -51,7 +55,10 @@ export function parseMounts(text: string): Mount[] {
   return [...chosen.values()].map(({ whole: _, ...mount }) => mount);
 }
 
-/** Telegraf's disk fields, bytes and percent. Undefined for file systems without space of their own (proc, sysfs, cgroup …). */
+/**
+ * Telegraf's disk fields, bytes and percent. Undefined for file systems without space of their own (proc, sysfs,
+ * cgroup …).
+ */
 export function diskFields(
   stats: Pick<StatsFs, "bsize" | "blocks" | "bfree" | "bavail" | "files" | "ffree">,
 ): Fields | undefined {

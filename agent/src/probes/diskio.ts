@@ -1,9 +1,14 @@
 import { type Fields, type Probe, parseCounts, readProc } from "./probe.js";
 
-/** Partitions, loop, RAM and floppy devices: the default of node_exporter's diskstats collector. Whole devices remain. */
+/**
+ * Partitions, loop, RAM and floppy devices: the default of node_exporter's diskstats collector. Whole devices remain.
+ */
 const ignoredDevices = /^(z?ram|loop|fd|(h|s|v|xv)d[a-z]+|nvme\d+n\d+p|mmcblk\d+p)\d+$/;
 
-/** /proc/diskstats counts sectors of 512 bytes, whatever the device's own size (Documentation/admin-guide/iostats.rst). */
+/**
+ * /proc/diskstats counts sectors of 512 bytes, whatever the device's own size
+ * (Documentation/admin-guide/iostats.rst).
+ */
 const sectorBytes = 512;
 
 /** Reads /proc/diskstats: Telegraf's diskio fields by device. Counts since boot; times in milliseconds. */

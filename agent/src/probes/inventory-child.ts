@@ -1,5 +1,5 @@
-// Prints what systeminformation knows of this host as one JSON object. Its own process, because the library stays in memory
-// (10 MB) and spawns tools that may hang.
+// Prints what systeminformation knows of this host as one JSON object. Its own process, because the library stays in
+// memory (10 MB) and spawns tools that may hang.
 import si from "systeminformation";
 
 /** One source that fails must not cost the others. */

@@ -45,8 +45,9 @@ export function parseMeminfo(text: string): Map<string, number> {
 }
 
 /**
- * Telegraf's mem fields, bytes and percent. `used` is total − free − buffers − cached and `cached` includes reclaimable slab,
- * as in the gopsutil library that Telegraf reads memory with. Undefined when the text gives no total.
+ * Telegraf's mem fields, bytes and percent. `used` is total − free − buffers − cached and `cached` includes
+ * reclaimable slab, as in the gopsutil library that Telegraf reads memory with. Undefined when the text gives no
+ * total.
  */
 export function memFields(lines: ReadonlyMap<string, number>): Fields | undefined {
   const total = lines.get("MemTotal");

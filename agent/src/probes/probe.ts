@@ -16,7 +16,9 @@ export interface Roots {
  */
 export type Sample = (nowUs: number) => Point[] | Promise<Point[]>;
 
-/** A source of host telemetry. One file each; `registry.ts` lists them. Measurements and fields have Telegraf's names. */
+/**
+ * A source of host telemetry. One file each; `registry.ts` lists them. Measurements and fields have Telegraf's names.
+ */
 export interface Probe<Name extends string = string> {
   readonly name: Name;
   create(roots: Roots): Sample;

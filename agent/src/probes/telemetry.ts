@@ -6,7 +6,10 @@ import type { Probe, Roots, Sample } from "./probe.js";
 /** A probe that takes longer is given up for this time, and not asked again before it has answered. */
 const probeTimeoutMs = 5000;
 
-/** What the file system answers when a host does not offer a file. EOPNOTSUPP: /proc/pressure where PSI is switched off. */
+/**
+ * What the file system answers when a host does not offer a file. EOPNOTSUPP: /proc/pressure where PSI is switched
+ * off.
+ */
 const absences = new Set(["ENOENT", "ENOTDIR", "EACCES", "EPERM", "EOPNOTSUPP"]);
 
 interface Source {
@@ -31,9 +34,9 @@ async function takeSample(source: Source, nowUs: number): Promise<Point[]> {
 }
 
 /**
- * Joins probes into one sampler, in order and one at a time. A probe that fails never stops the others; it is logged when it
- * begins to fail and when it recovers, and each sample says by `agent` duration_s and success how it went.
- * A probe whose files this host lacks is logged once as unavailable and gives nothing.
+ * Joins probes into one sampler, in order and one at a time. A probe that fails never stops the others; it is logged
+ * when it begins to fail and when it recovers, and each sample says by `agent` duration_s and success how it went. A
+ * probe whose files this host lacks is logged once as unavailable and gives nothing.
  */
 export function createTelemetry(probes: readonly Probe[], roots: Roots, logger: Logger): (nowUs: number) => Promise<Point[]> {
   const sources = probes.map((probe): Source => {

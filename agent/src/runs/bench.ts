@@ -29,7 +29,10 @@ function toRunProgress(progress: RunProgress | BenchProgress): RunProgress {
   return { run, suite, completed, total, benchmark, elapsed_s: elapsedS, remaining_s: remainingS };
 }
 
-/** Loads the package when the agent starts, not with this module: who only reads the configuration's schema does without. */
+/**
+ * Loads the package when the agent starts, not with this module: who only reads the configuration's schema does
+ * without.
+ */
 export async function loadBench(): Promise<Bench> {
   const { hostFacts, hardwareClass, findSuite, runSuite } = await import("@fleetmark/bench");
   return {

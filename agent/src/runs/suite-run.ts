@@ -1,7 +1,7 @@
 import type { Logger } from "@fleetmark/shared/log";
 import { type Result, type Run, resultToPoint, runToPoint } from "@fleetmark/shared/model/result";
+import type { Fate } from "../batch/encoded-batch.js";
 import type { Delivery } from "../delivery/delivery.js";
-import type { Fate } from "../spool/encoded-batch.js";
 import type { Bench } from "./bench.js";
 import type { QuietGate } from "./quiet-gate.js";
 

@@ -1,6 +1,6 @@
+import { type Fate, type Priority, priorities } from "../batch/encoded-batch.js";
+import { type EntryFacts, last, origin, readFacts } from "../batch/entry.js";
 import { readDisk } from "./disk.js";
-import { type Fate, type Priority, priorities } from "./encoded-batch.js";
-import { type EntryFacts, last, origin, readFacts } from "./entry.js";
 import { listUnwritten, removeBatch, type SpoolState } from "./spool-state.js";
 import { sumTally } from "./tally.js";
 

@@ -1,9 +1,9 @@
 import { nameBatch } from "@fleetmark/shared/model/batch";
+import { type Fate, type Priority, priorities } from "../batch/encoded-batch.js";
+import { comparePositions, last, origin, readFacts } from "../batch/entry.js";
 import { dropOld, makeRoom, trimUnwritten } from "./bounds.js";
 import { appendToDisk, buryBatches, markGoneOnDisk, readDisk, sweepDisk } from "./disk.js";
 import { DiskFailure, tryDisk } from "./disk-failure.js";
-import { type Fate, type Priority, priorities } from "./encoded-batch.js";
-import { comparePositions, last, origin, readFacts } from "./entry.js";
 import { listUnwritten, makeReady, noticeFailure, type SpoolState, writeLedger } from "./spool-state.js";
 
 /** Milliseconds between two tries with a disk that fails. */
@@ -70,7 +70,10 @@ function noticeRecovery(state: SpoolState): void {
   state.listener.onReadable();
 }
 
-/** Brings the disk up to date. What frees space comes first, and what of it fails does not keep the rest from being done. */
+/**
+ * Brings the disk up to date. What frees space comes first, and what of it fails does not keep the rest from being
+ * done.
+ */
 export async function commitToDisk(state: SpoolState): Promise<void> {
   const steps: readonly (() => Promise<void>)[] = [
     () => dropOld(state),

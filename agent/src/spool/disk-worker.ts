@@ -1,8 +1,8 @@
 import type { Running } from "@fleetmark/shared/lifecycle";
 
 /**
- * Lets one task at a time touch the disk. One of them, the regular one, comes again and again: as soon as it is its turn, or within a
- * while. After `stop` the regular task comes a last time; other tasks still get their turn.
+ * Lets one task at a time touch the disk. One of them, the regular one, comes again and again: as soon as it is its
+ * turn, or within a while. After `stop` the regular task comes a last time; other tasks still get their turn.
  */
 export interface DiskWorker extends Running {
   readonly isStopped: boolean;

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { type Priority, priorities } from "./encoded-batch.js";
-import { comparePositions, type Entry, type EntryFacts, type Position } from "./entry.js";
+import { type Priority, priorities } from "../batch/encoded-batch.js";
+import { comparePositions, type Entry, type EntryFacts, type Position } from "../batch/entry.js";
 import { quarantineParts } from "./quarantine.js";
 import type { SpoolRecord } from "./record.js";
 import {
@@ -33,7 +33,10 @@ export interface DiskOptions {
   onLost(priority: Priority, lost: Loss): void;
 }
 
-/** The spool's batches on the disk: for each priority a chain of segments, which are deleted whole. One call at a time. */
+/**
+ * The spool's batches on the disk: for each priority a chain of segments, which are deleted whole. One call at a
+ * time.
+ */
 export interface Disk {
   readonly options: DiskOptions;
   readonly chains: Readonly<Record<Priority, Segment[]>>;
@@ -212,7 +215,10 @@ function toEntry({ id, bytes, samples, putMs }: SpoolRecord, priority: Priority)
   return { id, bytes: Buffer.from(bytes), samples, putMs, priority };
 }
 
-/** Reads what is alive after one position and not after another: at least one batch if there is one, then up to `bytes`. */
+/**
+ * Reads what is alive after one position and not after another: at least one batch if there is one, then up to
+ * `bytes`.
+ */
 export async function readDisk(disk: Disk, priority: Priority, after: Position, upTo: Position, bytes: number): Promise<Entry[]> {
   const chain = [...disk.chains[priority]];
   const entries: Entry[] = [];

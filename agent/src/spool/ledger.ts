@@ -48,7 +48,9 @@ function parseLedger(text: string): Ledger | undefined {
   return data;
 }
 
-/** The ledger is written in place, so that a full disk takes it too; one that is half written shows by its checksum. */
+/**
+ * The ledger is written in place, so that a full disk takes it too; one that is half written shows by its checksum.
+ */
 export function openLedger(dir: string): LedgerFile {
   const path = join(dir, fileName);
   let file: number | undefined;

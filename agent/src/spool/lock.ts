@@ -6,7 +6,9 @@ import { FleetmarkError, systemErrorCode } from "@fleetmark/shared/errors";
 
 const name = "lock";
 
-/** A socket's path holds 107 bytes at most; through an open folder it is always short enough (proc(5), /proc/self/fd). */
+/**
+ * A socket's path holds 107 bytes at most; through an open folder it is always short enough (proc(5), /proc/self/fd).
+ */
 function shortenPath(dir: string): { path: string; close: () => void } {
   const path = join(dir, name);
   if (Buffer.byteLength(path) < 100) return { path, close: () => {} };
@@ -46,9 +48,8 @@ function ask(path: string): Promise<string | undefined> {
 }
 
 /**
- * Takes the spool's lock: a socket in its folder, which ends with the process that listens, however it ends. Node.js offers no
- * lock on files. Where the file system
- * offers no sockets there is no lock.
+ * Takes the spool's lock: a socket in its folder, which ends with the process that listens, however it ends. Node.js
+ * offers no lock on files. Where the file system offers no sockets there is no lock.
  * @returns what releases it
  * @throws FleetmarkError SPOOL_LOCKED
  */
@@ -63,7 +64,8 @@ export async function lockSpool(dir: string): Promise<() => Promise<void>> {
     for (let attempt = 0; ; attempt++) {
       try {
         const server = await listen(path, token);
-        // Two that find the socket of a dead one at once both remove it: the later one holds the lock, and both look again.
+        // Two that find the socket of a dead one at once both remove it: the later one holds the lock, and both look
+        // again.
         if (attempt > 0) await delay(50);
         const holder = attempt > 0 ? await ask(path) : token;
         if (holder !== token) {

@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
+import type { Entry } from "../batch/entry.js";
 import type { ClockState } from "../time/clock.js";
-import type { Entry } from "./entry.js";
 
 /**
  * What a batch is in a file (little-endian, offsets in bytes):
@@ -15,7 +15,9 @@ import type { Entry } from "./entry.js";
 const magic = Buffer.from("FMb1");
 const headerLength = 48;
 
-/** One batch as it lies in a file: a fixed head with the checksum of all that follows it, the host's name, the batch. */
+/**
+ * One batch as it lies in a file: a fixed head with the checksum of all that follows it, the host's name, the batch.
+ */
 export interface SpoolRecord extends Omit<Entry, "priority"> {
   /** As after the last sample that was stamped before the batch was put. */
   readonly clock: ClockState;
@@ -39,7 +41,10 @@ export function encodeRecord({ id, bytes, samples, putMs, clock }: SpoolRecord):
   return record;
 }
 
-/** Returns the record that begins at an offset, and where it ends; undefined where none does, or it is not what was written. */
+/**
+ * Returns the record that begins at an offset, and where it ends; undefined where none does, or it is not what was
+ * written.
+ */
 function decodeRecord(file: Buffer, offset: number): { record: SpoolRecord; end: number } | undefined {
   if (offset + headerLength > file.length || file.compare(magic, 0, 4, offset, offset + 4) !== 0) return undefined;
   const head = file.subarray(offset, offset + headerLength);
@@ -63,7 +68,10 @@ export interface ParsedFile {
   readonly damaged: Buffer[];
 }
 
-/** Reads a file of records. After damage it goes on where the next record begins, so that a damaged byte costs one batch. */
+/**
+ * Reads a file of records. After damage it goes on where the next record begins, so that a damaged byte costs one
+ * batch.
+ */
 export function parseFile(file: Buffer): ParsedFile {
   const records: SpoolRecord[] = [];
   const damaged: Buffer[] = [];

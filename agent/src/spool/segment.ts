@@ -1,13 +1,13 @@
 import { appendFile, type FileHandle, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { systemErrorCode } from "@fleetmark/shared/errors";
-import type { Priority } from "./encoded-batch.js";
-import type { EntryFacts } from "./entry.js";
+import type { Priority } from "../batch/encoded-batch.js";
+import type { EntryFacts } from "../batch/entry.js";
+import { createSequenceSet, type SequenceSet } from "../batch/sequence-set.js";
 import { encodeRecord, encodeTombstone, parseFile, parseTombstones, type SpoolRecord } from "./record.js";
-import { createSequenceSet, type SequenceSet } from "./sequence-set.js";
 
 /**
- * A file of consecutive batches of one priority, written by one process. Records are appended in groups, each synced; nothing is ever
- * changed in place. What is gone is listed beside it, and the file goes when nothing in it is alive:
+ * A file of consecutive batches of one priority, written by one process. Records are appended in groups, each synced;
+ * nothing is ever changed in place. What is gone is listed beside it, and the file goes when nothing in it is alive:
  *
  *   t-0001700000000000-000000000281.batches        record 281, record 282, record 284 …
  *   t-0001700000000000-000000000281.batches.gone   tombstone 282, tombstone 281 …
@@ -132,7 +132,9 @@ export interface SegmentContent {
   readonly lost: Loss;
 }
 
-/** Memory that files are read into, one after the other: a buffer for each would wait for the collection of garbage. */
+/**
+ * Memory that files are read into, one after the other: a buffer for each would wait for the collection of garbage.
+ */
 export interface Scratch {
   bytes: Buffer;
 }
@@ -186,8 +188,8 @@ export async function readSegment(segment: Segment, scratch: Scratch): Promise<S
 }
 
 /**
- * Takes over a segment that an earlier process wrote. Returns too what is listed as gone but is not in the file. The records' bytes
- * are good until the scratch is used again.
+ * Takes over a segment that an earlier process wrote. Returns too what is listed as gone but is not in the file. The
+ * records' bytes are good until the scratch is used again.
  */
 export async function loadSegment(
   segment: Segment,

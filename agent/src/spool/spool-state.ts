@@ -1,13 +1,13 @@
 import type { Logger } from "@fleetmark/shared/log";
 import { nameBatch } from "@fleetmark/shared/model/batch";
+import type { Fate } from "../batch/encoded-batch.js";
+import { comparePositions, type Entry, type EntryFacts, type Position, readFacts } from "../batch/entry.js";
+import { addCount, type Losses } from "../batch/losses.js";
 import type { ClockState } from "../time/clock.js";
 import { type Disk, markGoneOnDisk, sumFiles } from "./disk.js";
 import type { DiskFailure } from "./disk-failure.js";
 import type { DiskWorker } from "./disk-worker.js";
-import type { Fate } from "./encoded-batch.js";
-import { comparePositions, type Entry, type EntryFacts, type Position, readFacts } from "./entry.js";
 import type { LedgerFile } from "./ledger.js";
-import { addCount, type Losses } from "./losses.js";
 import { removeFromTally, type Tally } from "./tally.js";
 
 /** Milliseconds until the disk is told that batches are gone, and how many of them don't wait for that. */

@@ -6,8 +6,8 @@ import fc from "fast-check";
 import { afterEach, expect, test } from "vitest";
 import { makeTestFolder } from "../../test/folder.js";
 import { makeBytes, openTestSpool, startMs, type TestSpool } from "../../test/spool.js";
-import type { Fate, Priority } from "./encoded-batch.js";
-import type { Entry } from "./entry.js";
+import type { Fate, Priority } from "../batch/encoded-batch.js";
+import type { Entry } from "../batch/entry.js";
 import type { SpoolOptions } from "./spool.js";
 
 const cleanups: (() => unknown)[] = [];

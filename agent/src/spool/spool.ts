@@ -1,13 +1,13 @@
 import { mkdir } from "node:fs/promises";
 import { errorMessage, FleetmarkError, systemErrorCode } from "@fleetmark/shared/errors";
 import { once } from "@fleetmark/shared/lifecycle";
+import { type EncodedBatch, type Fate, type Priority, priorities } from "../batch/encoded-batch.js";
+import { type Chunk, type Entry, type EntryFacts, origin, type Position, readFacts } from "../batch/entry.js";
 import type { ClockState } from "../time/clock.js";
 import { commitToDisk } from "./commit.js";
 import { closeDisk, createDisk, type Disk, readDisk, sweepDisk } from "./disk.js";
 import { DiskFailure, tryDisk } from "./disk-failure.js";
 import { type DiskWorker, startDiskWorker } from "./disk-worker.js";
-import { type EncodedBatch, type Fate, type Priority, priorities } from "./encoded-batch.js";
-import { type Chunk, type Entry, type EntryFacts, origin, type Position, readFacts } from "./entry.js";
 import { openLedger } from "./ledger.js";
 import { lockSpool } from "./lock.js";
 import {
@@ -29,23 +29,24 @@ export type { SpoolListener, SpoolOptions } from "./spool-state.js";
 /**
  * The spool keeps batches from before they are sent until it is known what became of them. Its folder holds
  *
- *   lock                                a socket: whoever listens on it holds the spool (lock.ts)
- *   note                                the ledger: epoch, clock, counts, and how much the files should hold (ledger.ts)
- *   r-EPOCH-SEQUENCE.batches            a segment of results, named by its first batch; t-… one of telemetry (segment.ts)
- *   r-EPOCH-SEQUENCE.batches.gone       the tombstones of its batches (record.ts)
- *   quarantine/                         what could not be read (quarantine.ts)
+ *   lock                           a socket: whoever listens on it holds the spool (lock.ts)
+ *   note                           the ledger: epoch, clock, counts, what the files should hold (ledger.ts)
+ *   r-EPOCH-SEQUENCE.batches       a segment of results, named by its first batch; t-…, of telemetry (segment.ts)
+ *   r-EPOCH-SEQUENCE.batches.gone  the tombstones of those of its batches that are gone (record.ts)
+ *   quarantine/                    what could not be read (quarantine.ts)
  *
  * A batch lives so:
  *
- *              put                commit                          release           commit
- *   recorder ──────► unwritten ───────────► in a segment, synced ─────────► gone ───────────► its tombstone is written;
- *                        │      onReady ▲            │              onGone ▲               a segment whose batches are all
- *                        │              │            │                     │               gone is deleted whole
- *                        ├── the disk can't take it ─┘ (still unwritten)   │
- *                        └── too old, too much, no room in memory ─────────┘
+ *        put               commit                    release            commit
+ *   ──► ─────► unwritten ──────────► in a segment ──────────────► gone ────────► its tombstone is written,
+ *                 │   │                   │            onGone ▲               or its segment is deleted
+ *                 │   │ the disk can't    │ onReady           │
+ *                 │   │ take it: onReady  ▼                   │
+ *                 │   └──────────────► may be sent            │
+ *                 └──── too old, too much, no room in memory ─┘
  *
- * A commit is the one regular task of the disk's worker: it comes as soon as something was put, takes all that waits as one group and
- * syncs once. Nothing that the spool does waits for it but `flush`, `read` and `close`.
+ * A commit is the one regular task of the disk's worker: it comes as soon as something was put, appends all that waits
+ * of a priority as one group, and syncs once for each. Nothing waits for it but `flush`, `read` and `close`.
  */
 
 /** Bytes of a segment: small, because only whole files give their space back. */
@@ -65,7 +66,9 @@ export interface Spool {
   readonly oldestPutMs: number | undefined;
   /** Tells a listener, the only one, what happens from now on. */
   listen(listener: SpoolListener): void;
-  /** Takes a batch of this process's epoch whose sequence is above all before it. `clock` is as after its last sample. */
+  /**
+   * Takes a batch of this process's epoch whose sequence is above all before it. `clock` is as after its last sample.
+   */
   put(batch: EncodedBatch, clock: ClockState, wallMs: number): void;
   release(entry: Entry, fate: Fate): void;
   /** Releases a batch of which only the name is known. */
@@ -81,7 +84,10 @@ export interface Spool {
   lastKept(): Position;
   /** Resolves when all that was put before is on the disk, or the disk can't take it. */
   flush(): Promise<void>;
-  /** Puts on the disk what is not there yet and closes the files. Returns the batches and samples left for the next process. */
+  /**
+   * Puts on the disk what is not there yet and closes the files. Returns the batches and samples left for the next
+   * process.
+   */
   close(): Promise<{ batches: number; samples: number }>;
 }
 

@@ -1,8 +1,8 @@
+import { addCount } from "../batch/losses.js";
 import type { ClockState } from "../time/clock.js";
 import { type Found, loadDisk } from "./disk.js";
 import { DiskFailure, tryDisk } from "./disk-failure.js";
 import type { Ledger } from "./ledger.js";
-import { addCount } from "./losses.js";
 import { countUnreadable, noticeFailure, type SpoolState, writeLedger } from "./spool-state.js";
 import { addToTally } from "./tally.js";
 

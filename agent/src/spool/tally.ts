@@ -1,5 +1,5 @@
-import { type Priority, priorities } from "./encoded-batch.js";
-import { comparePositions, type EntryFacts } from "./entry.js";
+import { type Priority, priorities } from "../batch/encoded-batch.js";
+import { comparePositions, type EntryFacts } from "../batch/entry.js";
 import type { Loss } from "./segment.js";
 
 type Amounts = Record<keyof Loss, number>;
@@ -22,7 +22,10 @@ export function sumTally({ amounts }: Tally, key: keyof Loss): number {
   return amounts.result[key] + amounts.telemetry[key];
 }
 
-/** Milliseconds since the Unix epoch when the oldest batch was put; undefined when that is not known, or nothing is there. */
+/**
+ * Milliseconds since the Unix epoch when the oldest batch was put; undefined when that is not known, or nothing is
+ * there.
+ */
 export function findOldestPutMs({ oldest }: Tally): number | undefined {
   const known = priorities.flatMap((priority) => oldest[priority]?.putMs ?? []);
   return known.length === 0 ? undefined : Math.min(...known);

@@ -16,7 +16,10 @@ export interface ClockState {
 
 /** Gives event times. */
 export interface Clock {
-  /** Returns the time for what happens now, microseconds since the Unix epoch. Each is above all before it, but for a reset. */
+  /**
+   * Returns the time for what happens now, microseconds since the Unix epoch. Each is above all before it, but for a
+   * reset.
+   */
   stamp(): number;
   readonly state: ClockState;
   /** Steps of the host's clock that were noticed. */
@@ -38,25 +41,30 @@ export interface ClockOptions {
 export const leastStepUs = 250_000;
 
 /**
- * A clock that went back by more was badly wrong before, and waiting for it would stamp wrong times for longer than the step; a
- * collector refuses what is stamped over an hour ahead of it anyway.
+ * A clock that went back by more was badly wrong before, and waiting for it would stamp wrong times for longer than
+ * the step; a collector refuses what is stamped over an hour ahead of it anyway.
  */
 export const largestSlewUs = 75 * 60e6;
 
 const millisecond = 1000;
-/** Times are whole milliseconds plus the generation in microseconds, so that two generations never stamp the same one. */
+/**
+ * Times are whole milliseconds plus the generation in microseconds, so that two generations never stamp the same one.
+ */
 const generations = 1000;
 
 /**
- * Creates a clock that follows the host's but never stamps a time twice, and never goes back while the host's clock is set back
- * by up to 75 minutes: it goes on at half speed until the host's has caught up. Resolution: 1 ms.
+ * Creates a clock that follows the host's but never stamps a time twice, and never goes back while the host's clock
+ * is set back by up to 75 minutes: it goes on at half speed until the host's has caught up. Resolution: 1 ms.
  */
 export function createClock({ read, before = { lastUs: 0, generation: 0 }, onStep }: ClockOptions): Clock {
   let { lastUs, generation } = before;
   let steps = 0;
   let previous: ClockReading | undefined;
 
-  /** Returns the step of the host's clock since the reading before; across a restart, how far it lies behind what was stamped. */
+  /**
+   * Returns the step of the host's clock since the reading before; across a restart, how far it lies behind what was
+   * stamped.
+   */
   const measureStep = (now: ClockReading): number => {
     if (previous === undefined) return Math.min(0, now.wallUs - lastUs);
     return now.wallUs - previous.wallUs - (now.steadyUs - previous.steadyUs);
@@ -92,7 +100,10 @@ export function createClock({ read, before = { lastUs: 0, generation: 0 }, onSte
   };
 }
 
-/** Reads this host's clocks. A process that was stopped between its two looks would see a step that never was, so it looks again. */
+/**
+ * Reads this host's clocks. A process that was stopped between its two looks would see a step that never was, so it
+ * looks again.
+ */
 export function readHostClocks(): ClockReading {
   for (let attempt = 0; ; attempt++) {
     const begin = performance.now();

@@ -1,8 +1,9 @@
 import type { Running } from "@fleetmark/shared/lifecycle";
 
 /**
- * Calls `tick` at once and then every `seconds`, in step with the first call. A tick begins only when the one before has ended;
- * those that would have start meanwhile are left out. `tick` must not throw. No tick begins after a stop, which ends with the one under way.
+ * Calls `tick` at once and then every `seconds`, in step with the first call. A tick begins only when the one before
+ * has ended; those that would have start meanwhile are left out. `tick` must not throw. No tick begins after a stop,
+ * which ends with the one under way.
  */
 export function startTicker(seconds: number, tick: () => Promise<void>): Running {
   const begin = performance.now();

@@ -15,8 +15,14 @@ export interface EncodedBatch {
   readonly samples: number;
 }
 
-/** Why samples are lost or refused, as it is stored: a code of the error catalogue, or one from a collector that it lacks. */
+/**
+ * Why samples are lost or refused, as it is stored: a code of the error catalogue, or one from a collector that it
+ * lacks.
+ */
 export type LossReason = ErrorCode | "UNKNOWN";
 
-/** How a batch left: the store has it, or why it is lost. What was dropped before it became a batch is counted by its reasons. */
+/**
+ * How a batch left: the store has it, or why it is lost. What was dropped before it became a batch is counted by its
+ * reasons.
+ */
 export type Fate = "committed" | LossReason | "dropped";
