@@ -1,12 +1,12 @@
 import type { Builder } from "@grafana/grafana-foundation-sdk/cog";
 import type { Panel } from "@grafana/grafana-foundation-sdk/dashboard";
-import { dashboardUids } from "../dashboard-ids.js";
-import { as, increase, last, max, mean, min, perSecond, selected, selectGrowth } from "../influxql.js";
-import { buildDashboard, type Shelf } from "../layout.js";
-import { lossInterval, stat, type TimeseriesFacts, timeseries } from "../panels.js";
-import { querySeries } from "../target.js";
-import { colors, steps } from "../thresholds.js";
-import { units } from "../units.js";
+import { dashboardUids } from "../panels/dashboard-ids.js";
+import { buildDashboard, type Shelf } from "../panels/layout.js";
+import { lossInterval, stat, type TimeseriesFacts, timeseries } from "../panels/panels.js";
+import { colors, steps } from "../panels/thresholds.js";
+import { units } from "../panels/units.js";
+import { as, increase, last, max, mean, min, perSecond, selected, selectGrowth } from "../queries/influxql.js";
+import { querySeries } from "../queries/target.js";
 
 interface Source {
   readonly from: string;
