@@ -83,6 +83,14 @@ servers: ## Unpack the servers that tests start and this machine lacks
 test: lint types proto-check grafana-fresh servers ## Run every check and test
 	@npx --no-install vitest run
 
+.PHONY: unit
+unit: build ## Run the unit tests alone (a minute)
+	@npx --no-install vitest run --project unit
+
+.PHONY: structure
+structure: $(INSTALLED) ## Print the figures of the structure, package by package
+	@node test/run.mjs test/architecture/report.ts
+
 .PHONY: fault
 fault: build servers ## Let things fail under load and judge what is stored (FAULTS=100 SEED=… TOPOLOGIES=…; half an hour)
 	@node test/dist/fault/main.js --faults $(or $(FAULTS),100) $(if $(SEED),--seed $(SEED)) $(if $(TOPOLOGIES),--topologies $(TOPOLOGIES))
