@@ -17,7 +17,7 @@ import { colors, kpiSteps, noneSteps, severitySteps, steps } from "../panels/thr
 import { kpiUnit, units } from "../panels/units.js";
 import { as, count, last, max, perSecond, selected, selectGrowth, sum } from "../queries/influxql.js";
 import { countSeverities, kpiConditions, kpiVariables, selectCurrent, selectSeverities } from "../queries/kpi-queries.js";
-import { querySeries, queryTable } from "../queries/target.js";
+import { letterOf, querySeries, queryTable } from "../queries/target.js";
 
 const kpiWhere = kpiVariables.map((name) => selected(name));
 const whereHost = [selected("host")];
@@ -137,7 +137,7 @@ function worstKpis() {
         from: selectSeverities(kpiWhere),
         groupBy: ["host"],
       }),
-      ...kpis.map((kpi, i) => queryTable("ABCDEFGHIJ"[i], selectCurrent(kpi, kpi.title, ["host"], kpiConditions(kpi)))),
+      ...kpis.map((kpi, i) => queryTable(letterOf(i), selectCurrent(kpi, kpi.title, ["host"], kpiConditions(kpi)))),
     ],
     unit: units.count,
     sortBy: "severity",
