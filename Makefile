@@ -56,6 +56,10 @@ proto-breaking: $(INSTALLED) ## Check that proto/ breaks no peer built from AGAI
 openapi: build ## Write docs/openapi.json from the HTTP API
 	@node test/run.mjs test/tools/write-openapi.ts
 
+.PHONY: log-events
+log-events: build ## Write docs/log-events.md from the code
+	@node test/run.mjs test/tools/write-log-events.ts
+
 .PHONY: grafana
 grafana: build ## Write what Grafana is provisioned with, from deploy/grafana/src
 	@node deploy/grafana/dist/generate.js
