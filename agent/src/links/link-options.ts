@@ -14,9 +14,6 @@ export interface Introduction {
   readonly inventoryJson: string;
 }
 
-/** What became of a command, as it travels. */
-export type CommandAnswer = MessageInitShape<typeof CommandResultSchema>;
-
 /** What every link is started with. */
 export interface LinkOptions {
   readonly introduction: Introduction;
@@ -25,5 +22,5 @@ export interface LinkOptions {
   readonly clockOffset: ClockOffsetMeter;
   readonly logger: Logger;
   /** Does what a collector asks; never rejects. Without it, a command is a frame that makes no sense. */
-  readonly onCommand?: (command: Command) => Promise<CommandAnswer>;
+  readonly onCommand?: (command: Command) => Promise<MessageInitShape<typeof CommandResultSchema>>;
 }

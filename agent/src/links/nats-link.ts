@@ -230,7 +230,7 @@ export function startNatsLink(options: NatsLinkOptions): Link {
     stop: once(async () => {
       link.obstacle = new FleetmarkError("NATS_UNREACHABLE", "stopped");
       stopPublisher(link.publisher);
-      await link.keeper.close();
+      await link.keeper.stop();
     }),
   };
 }

@@ -93,7 +93,7 @@ export async function startNatsIngest(config: NatsIngestConfig, parts: NatsInges
       clearInterval(sweeping);
       custody.release();
       attendance.end();
-      await keeper.close();
+      await keeper.stop();
     },
   };
 }
