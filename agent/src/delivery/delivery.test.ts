@@ -91,6 +91,16 @@ test("an agent that stops while its collector is silent keeps what it sent, and 
   expect(collector.readBatches().map(({ id }) => id)).toEqual(silent.readBatches().map(({ id }) => id));
 });
 
+test("stopping twice is stopping once, and nothing is taken any more", async () => {
+  const dir = makeDir();
+  const delivery = await open(dir);
+  const fate = delivery.recordResult(makePoint(1));
+  expect(await Promise.all([delivery.stop(0), delivery.stop(10)])).toEqual([{ unacked: 1 }, { unacked: 1 }]);
+  expect(await Promise.all([fate, delivery.recordResult(makePoint(2))])).toEqual(Array(2).fill("COLLECTOR_UNREACHABLE"));
+  delivery.record([makePoint(3)]);
+  expect((await open(dir)).spool.samples).toBe(1);
+});
+
 test("a backlog does not hold up what is new, and is sent in order", async () => {
   const dir = makeDir();
   const first = await open(dir);

@@ -106,6 +106,16 @@ test("what has waited for too long is dropped, and the age of the oldest is know
   expect(codes).toContain("SPOOL_TOO_OLD");
 });
 
+test("what is dropped while the spool is opened is counted, though nobody listens yet", async () => {
+  const dir = makeDir();
+  const first = await open(dir);
+  for (const priority of ["result", "telemetry"] as const) first.put(priority, 1);
+  await first.spool.close();
+  const second = await open(dir, { maxAge: 60, wallMs: startMs + 61_000 });
+  expect(second.spool.batches).toBe(0);
+  expect(Object.fromEntries(second.counts.dropped)).toEqual({ SPOOL_TOO_OLD: 2 });
+});
+
 test("releases by name find batches wherever they are, and only those that are alive", async () => {
   const dir = makeDir();
   const first = await open(dir);
