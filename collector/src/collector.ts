@@ -3,9 +3,8 @@ import type { Logger } from "@fleetmark/shared/log";
 import type { Address } from "@fleetmark/shared/model/units";
 import { version } from "@fleetmark/shared/version";
 import { pino } from "pino";
-import { readClockUs } from "./clock.js";
 import type { CollectorConfig } from "./config.js";
-import { createFleet } from "./fleet.js";
+import { createFleet } from "./fleet/fleet.js";
 import { startHttpServer } from "./http/server.js";
 import { startGrpcIngest } from "./ingest/grpc/server.js";
 import type { AgentStream } from "./ingest/grpc/stream.js";
@@ -15,12 +14,13 @@ import { openQuarantine, type Quarantine } from "./ingest/quarantine.js";
 import { createSeriesGuard } from "./ingest/series-guard.js";
 import { createSeriesQuestion } from "./ingest/stored-series.js";
 import { createWriter } from "./ingest/writer.js";
-import { createMetrics, type Metrics } from "./metrics.js";
-import { runNightly } from "./nightly.js";
-import { startSelfTelemetry } from "./self-telemetry.js";
+import { readClockUs } from "./platform/clock.js";
+import { startNightly } from "./platform/nightly.js";
 import type { RefuseLine } from "./store/influx/influx.js";
 import { openConfiguredStore } from "./store/open.js";
 import type { Store } from "./store/store.js";
+import { createMetrics, type Metrics } from "./telemetry/metrics.js";
+import { startSelfTelemetry } from "./telemetry/self-telemetry.js";
 
 /** A running collector. */
 export interface Collector {
@@ -99,8 +99,8 @@ export async function startCollector(
     const quarantine = await openQuarantine(config.data_dir, config.limits.quarantine_bytes);
     const store = await openConfiguredStore(config.store, config.data_dir, createLineRefuser(quarantine, metrics, logger));
     closers.push(store.close);
-    const nightly = runNightly(() => retainStore(store, logger));
-    closers.push(async () => nightly.close());
+    const nightly = startNightly(() => retainStore(store, logger));
+    closers.push(nightly.stop);
     metrics.quarantineBytes.set(quarantine.size());
     const writer = createWriter(store, metrics, logger);
     const shared = { limits: config.limits, fleet, metrics, logger };
@@ -108,10 +108,14 @@ export async function startCollector(
     const guard = createSeriesGuard(config.limits.new_series_per_host_per_hour, createSeriesQuestion(store, logger));
     const intake = createIntake({ ...shared, writer, quarantine, guard, nextOwnId });
     const selfTelemetry = startSelfTelemetry({
-      ...{ name: config.name, usesNats: config.nats.servers.length > 0 },
-      ...{ metrics, writer, logger, nextOwnId },
+      name: config.name,
+      usesNats: config.nats.servers.length > 0,
+      metrics,
+      logger,
+      nextOwnId,
+      enqueue: writer.enqueue,
     });
-    closers.push(async () => selfTelemetry.stop());
+    closers.push(selfTelemetry.stop);
     const streams = { ...shared, intake, streams: new Set<AgentStream>(), attached: new Map<string, AgentStream>() };
     const grpc = await startGrpcIngest(config.grpc, streams, writer.failure);
     let nats: NatsIngest | undefined;

@@ -3,7 +3,7 @@ import type { Hello, Progress } from "@fleetmark/shared/gen/fleetmark/v1/fleet_p
 import { type Batch, BatchBuilder } from "@fleetmark/shared/model/batch";
 import { checkSeries, seriesLimits } from "@fleetmark/shared/model/series";
 import { protocolVersion } from "@fleetmark/shared/wire/frames";
-import type { AgentHello, RunProgress } from "../fleet.js";
+import type { AgentHello, RunProgress } from "../fleet/fleet.js";
 
 function violate(message: string): never {
   throw new FleetmarkError("PROTOCOL_VIOLATION", message);

@@ -3,10 +3,10 @@ import type { Hello, Progress } from "@fleetmark/shared/gen/fleetmark/v1/fleet_p
 import type { Logger } from "@fleetmark/shared/log";
 import type { BatchId } from "@fleetmark/shared/model/batch";
 import { outlineBatch } from "@fleetmark/shared/wire/batch-decoder";
-import { readClockUs } from "../clock.js";
 import type { IngestLimits } from "../config.js";
-import type { AgentHello, Fleet, HostState } from "../fleet.js";
-import type { Metrics } from "../metrics.js";
+import type { AgentHello, Fleet, HostState } from "../fleet/fleet.js";
+import { readClockUs } from "../platform/clock.js";
+import type { Metrics } from "../telemetry/metrics.js";
 import { addKpis } from "./derive.js";
 import { createDictionaryReader } from "./dictionaries.js";
 import { buildAgentBatch, checkHello, checkProgress } from "./hello.js";

@@ -1,5 +1,5 @@
 import { canonicalTags, type Series } from "@fleetmark/shared/model/series";
-import type { HostState } from "../fleet.js";
+import type { HostState } from "../fleet/fleet.js";
 
 /**
  * Guards the store against a host whose tags take ever new values: every series costs every store memory for good. A host may bring so many

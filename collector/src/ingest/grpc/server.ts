@@ -3,7 +3,7 @@ import { type Address, formatAddress } from "@fleetmark/shared/model/units";
 import { fleetService } from "@fleetmark/shared/wire/frames";
 import { logVerbosity, Server, type ServerCredentials, setLogVerbosity, status } from "@grpc/grpc-js";
 import type { GrpcConfig, IngestLimits } from "../../config.js";
-import { explainListenFailure } from "../../listen.js";
+import { explainListenFailure } from "../../platform/listen.js";
 import { openGrpcCredentials } from "./credentials.js";
 import { createHealth, healthService } from "./health.js";
 import { openSession } from "./session.js";

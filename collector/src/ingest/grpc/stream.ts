@@ -5,8 +5,8 @@ import type { Logger } from "@fleetmark/shared/log";
 import { encodeCollectorFrame } from "@fleetmark/shared/wire/frames";
 import { Metadata, type ServerDuplexStream, status } from "@grpc/grpc-js";
 import type { IngestLimits } from "../../config.js";
-import { detachHost, type Fleet, type HostState } from "../../fleet.js";
-import type { Metrics } from "../../metrics.js";
+import { detachHost, type Fleet, type HostState } from "../../fleet/fleet.js";
+import type { Metrics } from "../../telemetry/metrics.js";
 import type { Intake } from "../intake.js";
 import { type AckOutbox, createAckOutbox } from "./ack-outbox.js";
 

@@ -5,7 +5,7 @@ import { natsConsumer, natsStream, readSubjectHost } from "@fleetmark/shared/nat
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { Msg, NatsConnection } from "@nats-io/transport-node";
 import type { NatsIngestConfig } from "../../config.js";
-import type { Metrics } from "../../metrics.js";
+import type { Metrics } from "../../telemetry/metrics.js";
 import type { Intake } from "../intake.js";
 import type { createSettlements } from "./ack-publisher.js";
 import { readDelivery } from "./delivery-info.js";

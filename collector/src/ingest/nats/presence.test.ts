@@ -5,8 +5,8 @@ import { decodeCollectorFrame, encodeAgentFrame } from "@fleetmark/shared/wire/f
 import { pino } from "pino";
 import { expect, it } from "vitest";
 import { makeHello } from "../../../test/support.js";
-import { readClockUs } from "../../clock.js";
-import { createFleet } from "../../fleet.js";
+import { createFleet } from "../../fleet/fleet.js";
+import { readClockUs } from "../../platform/clock.js";
 import type { Intake } from "../intake.js";
 import { absentAfterUs, createAttendance } from "./presence.js";
 

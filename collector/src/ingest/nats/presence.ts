@@ -5,8 +5,8 @@ import type { Logger } from "@fleetmark/shared/log";
 import { readSubjectHost } from "@fleetmark/shared/nats/subjects";
 import { version } from "@fleetmark/shared/version";
 import { decodeAgentFrame, encodeCollectorFrame, protocolVersion } from "@fleetmark/shared/wire/frames";
-import { readClockUs, readFineClockUs } from "../../clock.js";
-import { type AgentHello, attachHost, detachHost, type Fleet } from "../../fleet.js";
+import { type AgentHello, attachHost, detachHost, type Fleet } from "../../fleet/fleet.js";
+import { readClockUs, readFineClockUs } from "../../platform/clock.js";
 import { replyClock } from "../clock-reply.js";
 import type { Intake } from "../intake.js";
 

@@ -2,7 +2,7 @@ import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { Logger } from "@fleetmark/shared/log";
 import { natsSubjects } from "@fleetmark/shared/nats/subjects";
 import type { Msg, MsgHdrs, NatsConnection } from "@nats-io/transport-node";
-import type { Metrics } from "../../metrics.js";
+import type { Metrics } from "../../telemetry/metrics.js";
 import type { Attendance } from "./presence.js";
 
 export interface ReceptionParts {

@@ -1,6 +1,6 @@
 import type { ErrorCode, FleetmarkError } from "@fleetmark/shared/errors";
 import type { Logger } from "@fleetmark/shared/log";
-import type { Metrics } from "../../metrics.js";
+import type { Metrics } from "../../telemetry/metrics.js";
 
 /** What is in the way of taking batches, said once and not at each attempt. */
 export interface Trouble {
