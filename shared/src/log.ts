@@ -18,6 +18,7 @@ export const logEvents = {
   clock_stepped: "The host's clock was set",
   collector_started: "The collector serves",
   collector_stopped: "The collector ended",
+  command_result_refused: "A host told the result of a command that it was not given",
   frame_ignored: "The collector sent a frame that makes no sense to the agent",
   inventory_failed: "The agent could not find out what its host is made of",
   line_refused: "The store refuses a line for good; it is kept in quarantine",

@@ -10,10 +10,10 @@ const prefix = "fleetmark.v1";
 
 /**
  * Subjects end in the host that sends or is meant. `batch` is the stream's, its payload an encoded Batch. The others are plain
- * messages: `hello` asks with an AgentFrame and is answered with a CollectorFrame, `progress` holds an AgentFrame, `ack` and
- * `command` hold CollectorFrames.
+ * messages: `hello` asks with an AgentFrame and is answered with a CollectorFrame, `progress` and `command_result` hold AgentFrames,
+ * `ack` and `command` hold CollectorFrames.
  */
-export type NatsSubject = "batch" | "hello" | "progress" | "ack" | "command";
+export type NatsSubject = "batch" | "hello" | "progress" | "ack" | "command" | "command_result";
 
 const plain = /^[A-Za-z0-9_-]$/;
 
