@@ -4,6 +4,9 @@ import { tlsFilesSchema } from "@fleetmark/shared/config/tls";
 import { isLoopback, isLoopbackUrl } from "@fleetmark/shared/model/units";
 import { checkNatsConfig, natsFields } from "@fleetmark/shared/nats/config";
 import { z } from "zod";
+import type { GrpcIngestConfig } from "./ingest/grpc/server.js";
+import type { IngestLimits } from "./ingest/limits.js";
+import type { NatsIngestConfig } from "./ingest/nats/ingest.js";
 
 const httpListenSchema = addressSchema.refine(isLoopback, {
   message: "the HTTP API speaks no TLS: use a loopback address such as 127.0.0.1:7421, and a proxy with TLS before it",
@@ -150,6 +153,12 @@ export const collectorConfigSchema = z.strictObject({
 
 export type CollectorConfig = z.infer<typeof collectorConfigSchema>;
 export type StoreConfig = CollectorConfig["store"];
-export type GrpcConfig = CollectorConfig["grpc"];
-export type NatsIngestConfig = CollectorConfig["nats"];
-export type IngestLimits = CollectorConfig["limits"];
+
+/** What the parts ask of their section. The parts declare it themselves, and this fails to compile where a section lacks some of it. */
+interface Sections {
+  readonly limits: IngestLimits;
+  readonly grpc: GrpcIngestConfig;
+  readonly nats: NatsIngestConfig;
+}
+
+collectorConfigSchema satisfies z.ZodType<Sections>;

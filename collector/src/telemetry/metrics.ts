@@ -70,6 +70,10 @@ export function createMetrics() {
       "Batches that NATS delivered to this collector which it had delivered before",
     ),
     natsRebuilds: count("nats_rebuilds_total", "Times that the fetching from NATS was stuck and began anew"),
+    commandResultsRefused: count(
+      "command_results_refused_total",
+      "Results of commands from hosts that were not given them, or that make no sense",
+    ),
     agentsAttached: gauge("agents_attached", "Agents that are attached now"),
     queueBatches: gauge("queue_batches", "Batches that wait for the store"),
     queueBytes: gauge(

@@ -1,47 +1,29 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import type { Hello } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
-import { version } from "@fleetmark/shared/version";
-import { decodeAgentFrame, protocolVersion } from "@fleetmark/shared/wire/frames";
-import { status } from "@grpc/grpc-js";
-import { attachHost } from "../../fleet/fleet.js";
+import type { AgentFrame, Hello } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
+import { decodeAgentFrame } from "@fleetmark/shared/wire/frames";
+import { type Attachment, attachHost, welcomeHost } from "../../fleet/presence.js";
+import { replyClock } from "../../fleet/welcome.js";
 import { readClockUs, readFineClockUs } from "../../platform/clock.js";
-import { replyClock } from "../clock-reply.js";
 import type { Fate, Source } from "../intake.js";
+import { countAcknowledged, countTaken, drainFrames } from "./backpressure.js";
 import { readPeerNames } from "./peer-names.js";
 import {
   type AgentCall,
-  type AgentStream,
-  createStream,
-  endStream,
+  createSession,
+  displaceSession,
   endWhenDone,
-  leaveStream,
-  refuseStream,
-  type StreamParts,
+  forgetSession,
+  refuseSession,
+  type Session,
+  type SessionContext,
   sendFrame,
-  takeWaiting,
-} from "./stream.js";
+} from "./session.js";
 
 /** An agent that has not said Hello by then is none. */
 const helloWithinMs = 10_000;
 
-/**
- * Ends the stream that a host has already: the newer one wins. Almost always it is the same agent, whose former connection broke
- * without a word. Two agents under one name displace each other by turns, which their status and the log show.
- */
-function displaceElder(stream: AgentStream, host: string): void {
-  const { attached, logger } = stream.parts;
-  const elder = attached.get(host);
-  attached.set(host, stream);
-  if (elder === undefined) {
-    stream.parts.metrics.agentsAttached.inc();
-    return;
-  }
-  logger.warn({ event: "agent_displaced", host }, "a newer stream of the same host displaced an agent");
-  endStream(elder, status.ABORTED, new FleetmarkError("BATCH_FOREIGN", `another agent has attached as host ${host}`));
-}
-
 /** An agent speaks for a host that its certificate names, and for no other. */
-function checkIdentity({ names }: AgentStream, host: string): void {
+function checkIdentity({ names }: Session, host: string): void {
   if (names === undefined || names.includes(host)) return;
   const shown = names.map((name) => JSON.stringify(name.slice(0, 255))).join(", ");
   const message = `the agent's certificate is that of ${shown === "" ? "nobody" : shown}, not of host ${JSON.stringify(host.slice(0, 255))}`;
@@ -55,85 +37,86 @@ function readNames(call: AgentCall, mutual: boolean): string[] | undefined {
   return certificate === undefined ? [] : readPeerNames(certificate);
 }
 
-function attach(stream: AgentStream, message: Hello, receivedUs: number): void {
-  const { parts, call } = stream;
-  if (stream.host !== undefined) throw new FleetmarkError("PROTOCOL_VIOLATION", "a second Hello");
-  checkIdentity(stream, message.host);
-  const hello = parts.intake.takeHello(message, { link: "grpc", host: message.host });
-  const nowUs = readClockUs();
-  displaceElder(stream, hello.host);
-  stream.host = parts.fleet.note(hello.host, nowUs);
-  attachHost(stream.host, hello, nowUs);
-  parts.logger.info(
-    { event: "agent_attached", host: hello.host, version: hello.version, peer: call.getPeer() },
-    "an agent attached",
-  );
-  const welcome = { protocolVersion, collectorVersion: version, maxBatchBytes: parts.limits.max_batch_bytes };
-  sendFrame(stream, { case: "welcome", value: { ...welcome, clock: replyClock(receivedUs) } });
+function handleHello(session: Session, message: Hello, receivedUs: number): void {
+  const { context, call } = session;
+  if (session.attachment !== undefined) throw new FleetmarkError("PROTOCOL_VIOLATION", "a second Hello");
+  checkIdentity(session, message.host);
+  const hello = context.intake.takeHello(message, { link: "grpc", host: message.host });
+  const attachment: Attachment = {
+    link: "grpc",
+    hello,
+    peer: call.getPeer(),
+    sendCommand: (value) => sendFrame(session, { case: "command", value }),
+    displace: () => displaceSession(session, hello.host),
+  };
+  session.attachment = attachment;
+  attachHost(context.presence, attachment, readClockUs());
+  welcomeHost(context.presence, hello.host, receivedUs, (value) => sendFrame(session, { case: "welcome", value }));
 }
 
-function requireSource(stream: AgentStream): Source {
-  if (stream.host === undefined) throw new FleetmarkError("PROTOCOL_VIOLATION", "the first frame is no Hello");
-  return { link: "grpc", host: stream.host.host };
+function requireSource({ attachment }: Session): Source {
+  if (attachment === undefined) throw new FleetmarkError("PROTOCOL_VIOLATION", "the first frame is no Hello");
+  return { link: "grpc", host: attachment.hello.host };
 }
 
 /** Acknowledges a batch. One that can't be named to the agent ends its stream: it would wait for the acknowledgement for ever. */
-function acknowledge(stream: AgentStream, fate: Fate): void {
-  stream.outstanding--;
-  stream.onAcknowledged();
-  if (fate.kind === "committed") stream.outbox.addCommitted(fate.id, fate.refused);
-  else if (fate.id === undefined) refuseStream(stream, new FleetmarkError(fate.code, fate.message));
-  else stream.outbox.addRejected(fate.id, fate.code, fate.message);
+function acknowledge(session: Session, fate: Fate): void {
+  countAcknowledged(session);
+  if (fate.kind === "rejected" && fate.id === undefined) refuseSession(session, new FleetmarkError(fate.code, fate.message));
+  else session.outbox.add(fate);
 }
 
-function takeFrame(stream: AgentStream, bytes: Buffer): void {
-  const receivedUs = readFineClockUs();
-  const { frame } = decodeAgentFrame(bytes);
+function handleFrame(session: Session, { frame }: AgentFrame, receivedUs: number): void {
   if (frame.case === "hello") {
-    attach(stream, frame.value, receivedUs);
+    handleHello(session, frame.value, receivedUs);
     return;
   }
-  const { intake } = stream.parts;
-  const source = requireSource(stream);
-  if (frame.case === "batch") {
-    stream.outstanding++;
-    intake.takeBatch(frame.value, source, (fate) => acknowledge(stream, fate));
-  } else if (frame.case === "progress") {
-    intake.takeProgress(frame.value, source);
-  } else if (frame.case === "clockRequest") {
-    sendFrame(stream, { case: "clockReply", value: replyClock(receivedUs, frame.value.sentUs) });
+  const { intake, receiveResult } = session.context;
+  const source = requireSource(session);
+  switch (frame.case) {
+    case "batch":
+      countTaken(session);
+      intake.takeBatch(frame.value, source, (fate) => acknowledge(session, fate));
+      break;
+    case "progress":
+      intake.takeProgress(frame.value, source);
+      break;
+    case "clockRequest":
+      sendFrame(session, { case: "clockReply", value: replyClock(receivedUs, frame.value.sentUs) });
+      break;
+    case "commandResult":
+      receiveResult(source, frame.value);
+      break;
   }
 }
 
-/**
- * Serves one agent's stream until either end closes it. No frame, whatever it holds, ends more than its own stream.
- * @param mutual whether the agent has shown a certificate that names its host
- */
-export function openSession(call: AgentCall, parts: StreamParts, mutual: boolean): void {
-  const stream = createStream(call, parts, readNames(call, mutual));
+/** Serves one agent's stream until either end closes it. No frame, whatever it holds, ends more than its own stream. */
+export function openSession(call: AgentCall, context: SessionContext): void {
+  const session = createSession(call, context, readNames(call, context.mutual));
   const helloTimer = setTimeout(() => {
-    if (stream.host !== undefined) return;
-    refuseStream(stream, new FleetmarkError("PROTOCOL_VIOLATION", `no Hello came within ${helloWithinMs / 1000} s`));
+    if (session.attachment !== undefined) return;
+    refuseSession(session, new FleetmarkError("PROTOCOL_VIOLATION", `no Hello came within ${helloWithinMs / 1000} s`));
   }, helloWithinMs);
   const leave = (): void => {
     clearTimeout(helloTimer);
-    leaveStream(stream);
+    forgetSession(session);
   };
-  const take = (bytes: Buffer): void => {
+  const handle = (bytes: Buffer): void => {
     try {
-      takeFrame(stream, bytes);
+      const receivedUs = readFineClockUs();
+      handleFrame(session, decodeAgentFrame(bytes), receivedUs);
     } catch (thrown) {
-      refuseStream(stream, thrown);
+      refuseSession(session, thrown);
     }
   };
   call.on("data", (bytes: Buffer) => {
-    if (!stream.reading) return;
-    stream.waiting.push(bytes);
-    void takeWaiting(stream, take);
+    if (!session.reading) return;
+    session.waiting.push(bytes);
+    void drainFrames(session, handle);
   });
   call.on("end", () => {
-    stream.agentDone = true;
-    endWhenDone(stream);
+    session.agentDone = true;
+    endWhenDone(session);
   });
   for (const event of ["cancelled", "close", "error"]) call.on(event, leave);
 }

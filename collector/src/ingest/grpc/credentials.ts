@@ -78,7 +78,8 @@ export function openGrpcCredentials(files: TlsFiles, logger: Logger): GrpcCreden
       const stamp = stampFiles(files);
       if (stamp === seen) return;
       seen = stamp;
-      provider.set(readTlsFiles(files, "grpc.tls") as TlsMaterial);
+      const changed = readTlsFiles(files, "grpc.tls");
+      if (changed !== undefined) provider.set(changed);
       logger.info({ event: "tls_reloaded" }, "the TLS files changed; new connections use them");
     } catch (thrown) {
       logger.error({ event: "tls_reload_failed", error: errorMessage(thrown) }, "the TLS files changed and can't be used");
