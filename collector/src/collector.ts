@@ -1,4 +1,5 @@
 import { errorMessage } from "@fleetmark/shared/errors";
+import type { CommandResult } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import { once, type Running, undoAll } from "@fleetmark/shared/lifecycle";
 import type { Logger } from "@fleetmark/shared/log";
 import type { Address } from "@fleetmark/shared/model/units";
@@ -33,8 +34,8 @@ import { createMetrics, type Metrics } from "./telemetry/metrics.js";
 import { startSelfTelemetry } from "./telemetry/self-telemetry.js";
 
 /**
- * A running collector. Stopped, it takes no more frames, commits and acknowledges what it has, and closes the store; that takes at most two
- * seconds.
+ * A running collector. Stopped, it takes no more frames, commits and acknowledges what it has, and closes the store;
+ * that takes at most two seconds.
  */
 export interface Collector extends Running {
   /** Where agents attach and where the HTTP API is, with the real ports. */
@@ -46,7 +47,9 @@ export interface Collector extends Running {
   };
 }
 
-/** What the commit of the queue may take at the end; what is left was never acknowledged, and its agents send it again. */
+/**
+ * What the commit of the queue may take at the end; what is left was never acknowledged, and its agents send it again.
+ */
 const flushWithinMs = 1000;
 
 /** What undoes a step that was done. */
@@ -126,13 +129,19 @@ function createCore({ config, metrics, logger, undoings }: Base, { quarantine, s
   return { presence, commands, writer, intake };
 }
 
-/** Starts the links. They stop together: what was taken in is committed and acknowledged after the last frame was read, before they end. */
+/**
+ * Starts the links. They stop together: what was taken in is committed and acknowledged after the last frame was read,
+ * before they end.
+ */
 async function startLinks({ config, metrics, logger, undoings }: Base, core: Core): Promise<Links> {
   const { presence, commands, writer, intake } = core;
-  const takeResult = ({ host, link }: Source, result: Parameters<typeof receiveResult>[3]): void => {
-    receiveResult(commands, host, link, result);
+  const shared = {
+    intake,
+    presence,
+    receiveResult: ({ host, link }: Source, result: CommandResult) => receiveResult(commands, host, link, result),
+    metrics,
+    logger,
   };
-  const shared = { intake, presence, receiveResult: takeResult, metrics, logger };
   const grpc = await startGrpcIngest({ config: config.grpc, limits: config.limits, findFailure: writer.failure, ...shared });
   let nats: NatsIngest | undefined;
   undoings.push(async () => {
@@ -172,10 +181,11 @@ async function startParts(base: Base): Promise<Pick<Collector, "grpc" | "http" |
 }
 
 /**
- * Starts a collector: the store, then the ingest, then the HTTP API. If one of them fails, those before it are stopped again.
+ * Starts a collector: the store, then the ingest, then the HTTP API. If one of them fails, those before it are stopped
+ * again.
  * @param logger takes the events; by default they go to standard error as JSON lines
- * @throws FleetmarkError TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED, NATS_SECRET_INVALID, DATA_UNWRITABLE, DATA_LOCKED, DATA_NEWER, DATA_CORRUPT,
- *   STORE_FAILED, PORT_TAKEN, LISTEN_FAILED
+ * @throws FleetmarkError TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED, NATS_SECRET_INVALID, DATA_UNWRITABLE, DATA_LOCKED,
+ *   DATA_NEWER, DATA_CORRUPT, STORE_FAILED, PORT_TAKEN, LISTEN_FAILED
  */
 export async function startCollector(
   config: CollectorConfig,

@@ -64,7 +64,10 @@ const keepSchema = z
 
 const dayS = 86_400;
 
-/** How long a store keeps what it holds. The nightly roll-up must have seen what goes, so nothing goes within four days. */
+/**
+ * How long a store keeps what it holds. The nightly roll-up must have seen what goes, so nothing goes within four
+ * days.
+ */
 const retentionSchema = z
   .strictObject({
     raw: keepSchema.describe("telemetry as it was measured").prefault("30d"),
@@ -154,7 +157,10 @@ export const collectorConfigSchema = z.strictObject({
 export type CollectorConfig = z.infer<typeof collectorConfigSchema>;
 export type StoreConfig = CollectorConfig["store"];
 
-/** What the parts ask of their section. The parts declare it themselves, and this fails to compile where a section lacks some of it. */
+/**
+ * What the parts ask of their section. The parts declare it themselves, and this fails to compile where a section
+ * lacks some of it.
+ */
 interface Sections {
   readonly limits: IngestLimits;
   readonly grpc: GrpcIngestConfig;

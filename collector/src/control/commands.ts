@@ -12,9 +12,10 @@ import type { Metrics } from "../telemetry/metrics.js";
  *
  *     sendCommand ──► sent to the agent ──► its result comes ──► the caller has it
  *                        ▲         │
- *                        └─────────┤ the agent attaches again: it may not have heard of it, so it is sent again, under the same id
- *                                  └──► the time is over: the caller is told COMMAND_TIMED_OUT; an agent that hears of it later
- *                                       lets it be
+ *                        │         ├──► the time is over: the caller is told COMMAND_TIMED_OUT,
+ *                        │         │    and an agent that hears of it later lets it be
+ *                        └─────────┘
+ *                        the agent attaches anew: it may not have heard of it, so it is sent again, under the same id
  *
  * Nothing is kept on disk: a collector that ends forgets what it had sent, and its callers with it.
  */
@@ -43,12 +44,18 @@ interface Outstanding {
 
 /** The commands of this collector. */
 export interface Commands {
-  /** Begins each id, so that the commands of several collectors, and of one before and after a restart, are never taken for each other. */
+  /**
+   * Begins each id, so that the commands of several collectors, and of one before and after a restart, are never taken
+   * for each other.
+   */
   readonly idPrefix: string;
   sequence: number;
   /** By host and id. */
   readonly outstanding: Map<string, Map<string, Outstanding>>;
-  /** Host and id of those that ended of late, in order: a command that was sent twice is answered twice, and some are answered late. */
+  /**
+   * Host and id of those that ended of late, in order: a command that was sent twice is answered twice, and some are
+   * answered late.
+   */
   readonly ended: Set<string>;
   readonly presence: Presence;
   readonly metrics: Pick<Metrics, "commandResultsRefused">;
@@ -105,8 +112,8 @@ function endCommand(commands: Commands, host: string, id: string): Outstanding |
 
 /**
  * Sends a command to a host and waits for its result. That the agent could not do it is a result too.
- * @throws FleetmarkError REQUEST_INVALID, HOST_UNKNOWN, HOST_ABSENT, COMMANDS_TOO_MANY, COMMAND_TIMED_OUT, PROTOCOL_VIOLATION when the
- *   result makes no sense, COLLECTOR_UNREACHABLE when the collector is stopped meanwhile
+ * @throws FleetmarkError REQUEST_INVALID, HOST_UNKNOWN, HOST_ABSENT, COMMANDS_TOO_MANY, COMMAND_TIMED_OUT,
+ *   PROTOCOL_VIOLATION when the result makes no sense, COLLECTOR_UNREACHABLE when the collector is stopped meanwhile
  */
 export async function sendCommand(commands: Commands, host: string, request: CommandRequest): Promise<CommandOutcome> {
   const { presence, outstanding } = commands;
@@ -169,8 +176,9 @@ function refuseResult({ metrics, logger }: Commands, host: string, link: Link, i
 }
 
 /**
- * Takes in what became of a command, from the host that the link vouches for. A result to which there is no command is refused and counted.
- * Over NATS every collector hears the results of all: those of another collector's commands are let be.
+ * Takes in what became of a command, from the host that the link vouches for. A result to which there is no command is
+ * refused and counted. Over NATS every collector hears the results of all: those of another collector's commands are
+ * let be.
  */
 export function receiveResult(commands: Commands, host: string, link: Link, result: CommandResult): void {
   const found = endCommand(commands, host, result.id);

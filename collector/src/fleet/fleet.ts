@@ -35,8 +35,8 @@ export interface HostState {
 /** The hosts that were heard of since the collector began, by name; at most so many. */
 export interface Fleet {
   /**
-   * Returns the state of a host that was heard of just now. While the fleet is full, a host that was not heard of for an hour makes room for
-   * a new one.
+   * Returns the state of a host that was heard of just now. While the fleet is full, a host that was not heard of for
+   * an hour makes room for a new one.
    * @throws FleetmarkError HOSTS_TOO_MANY
    */
   touch(host: string, nowUs: number): HostState;

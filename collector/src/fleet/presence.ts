@@ -8,12 +8,13 @@ import { makeWelcome, type WelcomeFields } from "./welcome.js";
 /**
  * Which hosts are present, whatever the link: of each host at most one attachment, the newest.
  *
- *              Hello                          Hello over another stream or link
- *     absent ─────────► present ──────────────────────────────────────────────────► present, the elder is displaced
+ *               Hello             Hello over another stream or link
+ *     absent ─────────► present ─────────────────────────────────────► present; the elder is displaced
  *       ▲                  │
  *       └──────────────────┘  its stream ended; or, over NATS, where no stream tells, it was not heard of for long
  *
- * A host over NATS is present at every collector that hears its Hello, a host over gRPC at the one that it has its stream to.
+ * A host over NATS is present at every collector that hears its Hello, a host over gRPC at the one that it has its
+ * stream to.
  */
 
 /** A command as it is sent. */
@@ -30,7 +31,10 @@ export interface Attachment {
   readonly peer?: string;
   /** Sends a command to the agent. One that can't be sent is lost. */
   sendCommand(command: CommandFields): void;
-  /** Ends what it came by, because a newer attachment of its host has taken its place. Over NATS there is nothing to end. */
+  /**
+   * Ends what it came by, because a newer attachment of its host has taken its place. Over NATS there is nothing to
+   * end.
+   */
   displace?(): void;
 }
 
@@ -55,9 +59,10 @@ export function createPresence({ fleet, metrics, logger, maxBatchBytes }: Presen
 }
 
 /**
- * Ends the attachment that a host has already. Over gRPC it is almost always the same agent, whose former connection broke without a word.
- * Two agents under one name displace each other by turns, which their status and the log show. A host that introduces itself anew over
- * NATS displaces nobody: it has nothing there that a second agent would not have.
+ * Ends the attachment that a host has already. Over gRPC it is almost always the same agent, whose former connection
+ * broke without a word. Two agents under one name displace each other by turns, which their status and the log show. A
+ * host that introduces itself anew over NATS displaces nobody: it has nothing there that a second agent would not
+ * have.
  */
 function displaceElder({ logger }: Presence, elder: Attachment, newer: Attachment): void {
   if (elder.link === "nats" && newer.link === "nats") return;
@@ -66,7 +71,8 @@ function displaceElder({ logger }: Presence, elder: Attachment, newer: Attachmen
 }
 
 /**
- * Records that a host is here by this way. The counters of a host that comes back go on; its run's progress is told anew.
+ * Records that a host is here by this way. The counters of a host that comes back go on; its run's progress is told
+ * anew.
  * @throws FleetmarkError HOSTS_TOO_MANY
  */
 export function attachHost(presence: Presence, attachment: Attachment, nowUs: number): void {
@@ -84,7 +90,9 @@ export function attachHost(presence: Presence, attachment: Attachment, nowUs: nu
   logger.info({ event: "agent_attached", host: hello.host, version: hello.version, link, peer }, "an agent attached");
 }
 
-/** Answers a Hello that came at this time, then sends what waits for the host. Whether it was known does not matter. */
+/**
+ * Answers a Hello that came at this time, then sends what waits for the host. Whether it was known does not matter.
+ */
 export function welcomeHost(
   { maxBatchBytes, onGreeted }: Presence,
   host: string,

@@ -14,7 +14,10 @@ export function createAck(): Ack {
   return create(AckSchema);
 }
 
-/** Adds to an acknowledgement what became of a batch. One without an id is left out: there is no name by which its agent would know it. */
+/**
+ * Adds to an acknowledgement what became of a batch. One without an id is left out: there is no name by which its
+ * agent would know it.
+ */
 export function addFate(ack: Ack, fate: Fate): void {
   if (fate.id === undefined) return;
   const id = create(BatchIdSchema, encodeBatchId(fate.id));

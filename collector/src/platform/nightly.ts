@@ -13,8 +13,8 @@ export function findNextNightMs(now: Date): number {
 }
 
 /**
- * Starts a task that runs once soon, for machines that sleep at night, and every night from then on. Stopping does not wait for one that is
- * under way.
+ * Starts a task that runs once soon, for machines that sleep at night, and every night from then on. Stopping does not
+ * wait for one that is under way.
  * @param act never throws
  */
 export function startNightly(act: () => Promise<void>): Running {

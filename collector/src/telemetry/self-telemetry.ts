@@ -6,7 +6,10 @@ import { readClockUs } from "../platform/clock.js";
 import type { Metrics } from "./metrics.js";
 
 const intervalMs = 10_000;
-/** Samples of itself that a collector keeps while the store takes nothing: five minutes. Their counters go on counting all the same. */
+/**
+ * Samples of itself that a collector keeps while the store takes nothing: five minutes. Their counters go on counting
+ * all the same.
+ */
 const mostWaiting = 30;
 /** What such a batch weighs in the writer's queue. */
 const encodedBytes = 1024;

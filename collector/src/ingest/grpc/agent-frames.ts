@@ -5,7 +5,7 @@ import { type Attachment, attachHost, welcomeHost } from "../../fleet/presence.j
 import { replyClock } from "../../fleet/welcome.js";
 import { readClockUs, readFineClockUs } from "../../platform/clock.js";
 import type { Fate, Source } from "../intake.js";
-import { countAcknowledged, countTaken, drainFrames } from "./backpressure.js";
+import { countAcknowledged, countReceived, drainFrames } from "./backpressure.js";
 import { readPeerNames } from "./peer-names.js";
 import {
   type AgentCall,
@@ -59,7 +59,10 @@ function requireSource({ attachment }: Session): Source {
   return { link: "grpc", host: attachment.hello.host };
 }
 
-/** Acknowledges a batch. One that can't be named to the agent ends its stream: it would wait for the acknowledgement for ever. */
+/**
+ * Acknowledges a batch. One that can't be named to the agent ends its stream: it would wait for the acknowledgement
+ * for ever.
+ */
 function acknowledge(session: Session, fate: Fate): void {
   countAcknowledged(session);
   if (fate.kind === "rejected" && fate.id === undefined) refuseSession(session, new FleetmarkError(fate.code, fate.message));
@@ -75,7 +78,7 @@ function handleFrame(session: Session, { frame }: AgentFrame, receivedUs: number
   const source = requireSource(session);
   switch (frame.case) {
     case "batch":
-      countTaken(session);
+      countReceived(session);
       intake.takeBatch(frame.value, source, (fate) => acknowledge(session, fate));
       break;
     case "progress":
@@ -90,7 +93,9 @@ function handleFrame(session: Session, { frame }: AgentFrame, receivedUs: number
   }
 }
 
-/** Serves one agent's stream until either end closes it. No frame, whatever it holds, ends more than its own stream. */
+/**
+ * Serves one agent's stream until either end closes it. No frame, whatever it holds, ends more than its own stream.
+ */
 export function openSession(call: AgentCall, context: SessionContext): void {
   const session = createSession(call, context, readNames(call, context.mutual));
   const helloTimer = setTimeout(() => {

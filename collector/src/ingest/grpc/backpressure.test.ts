@@ -17,7 +17,9 @@ import { createSeriesGuard } from "../series-guard.js";
 import { createWriter } from "../writer.js";
 import { startGrpcIngest } from "./server.js";
 
-/** A store that takes no write until it is told to: it leaves them unanswered, or fails. What it has taken, it counts. */
+/**
+ * A store that takes no write until it is told to: it leaves them unanswered, or fails. What it has taken, it counts.
+ */
 interface SlowStore {
   readonly store: Store;
   mood: "hang" | "fail" | "take";

@@ -1,13 +1,13 @@
 import { type AgentCall, endWhenDone, type Session } from "./session.js";
 
 /**
- * What one agent may have under way before the collector stops reading from it: batches without an acknowledgement (an agent of ours sends
- * 64), and acknowledgement frames that it has not read.
+ * What one agent may have under way before the collector stops reading from it: batches without an acknowledgement (an
+ * agent of ours sends 64), and acknowledgement frames that it has not read.
  */
 const mostUnderWay = { batches: 1024, unreadFrames: 64 } as const;
 
 /** Records that a batch of the session was taken in. */
-export function countTaken(session: Session): void {
+export function countReceived(session: Session): void {
   session.outstanding++;
   if (session.outstanding >= mostUnderWay.batches) session.room.shut();
 }
@@ -34,9 +34,9 @@ function findCrowd({ call, context, room }: Session): Promise<void> | undefined 
 }
 
 /**
- * Looks at the frames that have come, one by one. While the store is behind, or the agent leaves its acknowledgements unread or sends too
- * much without one, they wait as they came, and the stream is not read: of 10 000 agents each has a frame on its way then, which decoded
- * would take five times as much.
+ * Looks at the frames that have come, one by one. While the store is behind, or the agent leaves its acknowledgements
+ * unread or sends too much without one, they wait as they came, and the stream is not read: of 10 000 agents each has
+ * a frame on its way then, which decoded would take five times as much.
  */
 export async function drainFrames(session: Session, handle: (frame: Buffer) => void): Promise<void> {
   if (session.draining) return;

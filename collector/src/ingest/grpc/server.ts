@@ -37,9 +37,15 @@ interface GrpcServer {
   accepting: boolean;
 }
 
-/** How much larger than the largest batch a frame may be: then the batch can still be rejected by its id, and its agent goes on. */
+/**
+ * How much larger than the largest batch a frame may be: then the batch can still be rejected by its id, and its agent
+ * goes on.
+ */
 const frameAllowance = 4;
-/** Open streams for each host that may be there: a host that comes back is there twice, until the elder stream has ended. */
+/**
+ * Open streams for each host that may be there: a host that comes back is there twice, until the elder stream has
+ * ended.
+ */
 const streamsPerHost = 2;
 /** What a clean end of the streams may take, before the connections are cut. */
 const shutdownWithinMs = 250;

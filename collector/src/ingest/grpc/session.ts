@@ -14,18 +14,23 @@ import { type AckOutbox, createAckOutbox } from "./ack-outbox.js";
 /**
  * One agent's stream, from the call to its end.
  *
- *     the agent calls           no Hello within 10 s ──────────────────────────────┐
- *           │                                                                      │
- *           ▼                                                                      ▼
- *         open ──Hello──► attached ───── a frame that breaks the protocol ──► refused: counted, ended with a status
- *                         │      │ ◄──────┐                                   and the error's code
- *                   frame │      │ Batch  │ acknowledged, with all others
- *                         ▼      ▼        │ of its transaction
- *                     waiting  intake ── fate                                 a newer stream of its host ──► displaced: ended as ABORTED
- *                                                                             the collector stops ────────► ended as UNAVAILABLE
- *                         the agent closes its side ──► what is under way is acknowledged ──► ended in order
+ *     the agent calls
+ *           │
+ *           ▼
+ *         open ──── Hello ────► attached          frames wait, and are looked at one by one
+ *           │                       │               Batch ──► intake ──► fate ──┐
+ *           │ none within 10 s      │               Progress, ClockRequest,     │ with all others
+ *           │                       │               CommandResult               │ of its transaction
+ *           │                       │                                  Ack ◄────┘
+ *           ▼                       ▼
+ *         ended, for one of these reasons:
+ *           a frame breaks the protocol       refused: counted, and told by a status with the error's code
+ *           a newer stream of its host        displaced, as ABORTED
+ *           the collector stops               UNAVAILABLE
+ *           the agent has closed its side     in order, once all that is under way is acknowledged
  *
- * agent-frames.ts says what becomes of a frame, backpressure.ts when it is looked at. Whatever a frame holds, it ends its own stream alone.
+ * agent-frames.ts says what becomes of a frame, backpressure.ts when it is looked at. Whatever a frame holds, it ends
+ * its own stream alone.
  */
 
 export type AgentCall = ServerDuplexStream<Buffer, Buffer>;
@@ -49,7 +54,10 @@ export interface Session {
   readonly call: AgentCall;
   readonly context: SessionContext;
   readonly outbox: AckOutbox;
-  /** The hosts that the agent may speak for, by its certificate; undefined where it has shown none: then it is taken at its word. */
+  /**
+   * The hosts that the agent may speak for, by its certificate; undefined where it has shown none: then it is taken at
+   * its word.
+   */
   readonly names: readonly string[] | undefined;
   /** Set by Hello. */
   attachment: Attachment | undefined;

@@ -14,9 +14,10 @@ interface Fated {
 }
 
 /**
- * Gathers what became of batches until the end of the turn, for all batches of one transaction come in one: then each agent gets one
- * Ack, and only then does the server get its answers. In the other order a crash between the two could leave an agent without a
- * word about a batch that no collector is given again; it would send it again, but only after a silence.
+ * Gathers what became of batches until the end of the turn, for all batches of one transaction come in one: then each
+ * agent gets one Ack, and only then does the server get its answers. In the other order a crash between the two could
+ * leave an agent without a word about a batch that no collector is given again; it would send it again, but only after
+ * a silence.
  */
 export interface AckPublisher {
   gathered: Fated[];

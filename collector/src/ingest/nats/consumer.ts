@@ -43,7 +43,10 @@ interface Consumer {
   readonly pause: Pause;
 }
 
-/** Reads whose batch it is. A token that no agent writes is no host of any batch, and the intake rejects what comes under it. */
+/**
+ * Reads whose batch it is. A token that no agent writes is no host of any batch, and the intake rejects what comes
+ * under it.
+ */
 function readHost(subject: string): string {
   try {
     return readSubjectHost(subject);
@@ -53,7 +56,7 @@ function readHost(subject: string): string {
 }
 
 /** @throws FleetmarkError NATS_FAILED when it is no delivery of JetStream */
-function takeIn({ intake, inFlight, acks, metrics }: ConsumerOptions, message: Msg): void {
+function passToIntake({ intake, inFlight, acks, metrics }: ConsumerOptions, message: Msg): void {
   const reply = message.reply ?? "";
   const { key, deliveries } = readDelivery(reply);
   if (deliveries > 1) metrics.natsRedelivered.inc();
@@ -65,7 +68,7 @@ function takeIn({ intake, inFlight, acks, metrics }: ConsumerOptions, message: M
 
 function receiveBatch(options: ConsumerOptions, message: Msg): void {
   try {
-    takeIn(options, message);
+    passToIntake(options, message);
   } catch (thrown) {
     const code = "PROTOCOL_VIOLATION";
     options.metrics.streamsRefused.inc({ code });
@@ -137,8 +140,9 @@ async function runConsumer(consumer: Consumer): Promise<void> {
 }
 
 /**
- * Takes batches until the connection ends: finds or makes the stream and the consumer, asks for messages, and begins anew whenever that
- * goes wrong or is stuck. Stopped, it takes no further message; a question to the server that is under way ends with the connection.
+ * Takes batches until the connection ends: finds or makes the stream and the consumer, asks for messages, and begins
+ * anew whenever that goes wrong or is stuck. Stopped, it takes no further message; a question to the server that is
+ * under way ends with the connection.
  */
 export function startConsumer(connection: NatsConnection, options: ConsumerOptions): Running {
   const consumer: Consumer = { connection, options, stopped: false, fetch: undefined, pause: createPause() };

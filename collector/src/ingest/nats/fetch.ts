@@ -6,8 +6,9 @@ import type { Msg, NatsConnection } from "@nats-io/transport-node";
 /**
  * Asks the shared consumer for messages, one request after the other, for as long as it goes well.
  *
- * The client library's own fetch by bytes does not end on nats-server 2.9 once a request is filled by its number of messages, for that
- * server says nothing then; so requests are counted here. A request is bounded by messages and bytes, whichever comes first.
+ * The client library's own fetch by bytes does not end on nats-server 2.9 once a request is filled by its number of
+ * messages, for that server says nothing then; so requests are counted here. A request is bounded by messages and
+ * bytes, whichever comes first.
  */
 export interface Fetch extends Running {
   /** Resolves when it has ended: with the reason, or with undefined when it was stopped. */
@@ -43,13 +44,18 @@ interface FetchState {
   finish: (reason: FleetmarkError | undefined) => void;
 }
 
-/** Messages that one request may bring; milliseconds that it stands, and between the server's signs of life meanwhile. */
+/**
+ * Messages that one request may bring; milliseconds that it stands, and between the server's signs of life meanwhile.
+ */
 const request = { messages: 256, expires: 10_000, heartbeat: 2500 } as const;
 /** Without a sign for so long the request is lost. */
 const silenceMs = 3 * request.heartbeat;
 const nanosPerMs = 1e6;
 
-/** What ends a request in good order (nats-architecture ADR-13): it has expired, or the next message does not fit into it. */
+/**
+ * What ends a request in good order (nats-architecture ADR-13): it has expired, or the next message does not fit into
+ * it.
+ */
 function isOrderly(code: number, description: string): boolean {
   return code === 408 || code === 404 || /exceeds maxbytes|batch completed/i.test(description);
 }

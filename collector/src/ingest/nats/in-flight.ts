@@ -14,7 +14,10 @@ export interface InFlightMessage {
   reply: string;
 }
 
-/** The messages that this collector has in hand: a bounded number of bytes, for each of which the server is told that it is worked on. */
+/**
+ * The messages that this collector has in hand: a bounded number of bytes, for each of which the server is told that
+ * it is worked on.
+ */
 export interface InFlight {
   readonly messages: Map<string, InFlightMessage>;
   bytes: number;

@@ -24,12 +24,12 @@ import type { NatsStreamConfig } from "./stream.js";
  *        │
  *        ├── requests.ts   Hello, progress, results of commands ──► presence, intake, commands
  *        │
- *        └── consumer.ts   finds or makes the stream (stream.ts), then asks for messages (fetch.ts), anew when stuck (watchdog.ts);
- *               │          what is in the way it says once (obstacle.ts)
+ *        └── consumer.ts   finds or makes the stream (stream.ts), then asks for messages (fetch.ts),
+ *               │          anew when that is stuck (watchdog.ts); says once what is in the way (obstacle.ts)
  *               │ message
  *               ▼
- *            in-flight.ts ──► intake ──► fate ──► ack-publisher.ts ──► an Ack to the agent, and then the answer to the server
- *            each message is kept alive meanwhile: or the server would give it to another collector
+ *            in-flight.ts ──► intake ──► fate ──► ack-publisher.ts ──► Ack to the agent, then the answer to the server
+ *            (each message is kept alive meanwhile, or the server would give it to another collector)
  *
  * What is in flight, and which hosts are present, outlives a connection.
  */
@@ -47,7 +47,10 @@ export interface NatsIngestOptions {
   readonly logger: Logger;
 }
 
-/** Takes batches from JetStream. It connects and reconnects by itself. Stopped, it gives back what is not committed, and leaves. */
+/**
+ * Takes batches from JetStream. It connects and reconnects by itself. Stopped, it gives back what is not committed,
+ * and leaves.
+ */
 export interface NatsIngest extends Running {
   /** The code of what keeps it from taking batches at this moment. */
   findObstacle(): ErrorCode | undefined;
@@ -113,7 +116,8 @@ export async function startNatsIngest(options: NatsIngestOptions): Promise<NatsI
   const [library, { jetstreamManager }] = await Promise.all([import("@nats-io/transport-node"), import("@nats-io/jetstream")]);
   const { config, presence, metrics, logger } = options;
   checkNatsFiles(config, library);
-  // What can't be told now, the server and the agents find out by themselves: the one delivers again, the others send again.
+  // What can't be told now, the server and the agents find out by themselves: the one delivers again, the others send
+  // again.
   const publish: NatsState["publish"] = (subject, payload) => void keeper.current()?.publish(subject, payload);
   const inFlight = createInFlight(publish);
   const state: NatsState = {

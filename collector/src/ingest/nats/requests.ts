@@ -96,8 +96,8 @@ function refuseMessage({ metrics, logger, makeHeaders }: RequestListenerOptions,
 }
 
 /**
- * Listens to agents' Hellos, progress and results of commands, for as long as the connection lasts. No message, whatever it holds, ends more
- * than itself.
+ * Listens to agents' Hellos, progress and results of commands, for as long as the connection lasts. No message,
+ * whatever it holds, ends more than itself.
  */
 export function listenToAgents(connection: NatsConnection, options: RequestListenerOptions): void {
   const listen = (kind: NatsSubject, receive: (message: Msg) => void): void => {

@@ -13,7 +13,10 @@ export interface NatsStreamConfig {
   readonly storage: "file" | "memory";
 }
 
-/** Seconds after which a batch that a collector has in hand goes to another, unless the first says that it still works on it. */
+/**
+ * Seconds after which a batch that a collector has in hand goes to another, unless the first says that it still works
+ * on it.
+ */
 const ackWaitSeconds = 15;
 /** Batches that all collectors together may have in hand; each one bounds its own far below. */
 const maxAckPending = 16_384;
@@ -33,8 +36,9 @@ interface Difference {
 }
 
 /**
- * The stream that the configuration asks for. A work queue: what a collector has acknowledged is gone, so its size is the backlog.
- * `discard: new` turns agents away when it is full, and they keep what they have; the oldest would otherwise be dropped.
+ * The stream that the configuration asks for. A work queue: what a collector has acknowledged is gone, so its size is
+ * the backlog. `discard: new` turns agents away when it is full, and they keep what they have; the oldest would
+ * otherwise be dropped.
  */
 export function wantStream({ replicas, max_bytes, max_age, storage }: NatsStreamConfig): Wanted<StreamConfig> {
   return {
