@@ -165,9 +165,8 @@ function readOutcome({ done, code, message, resultJson }: CommandResult): Comman
     const result = parseObject(resultJson);
     return result === undefined ? undefined : { done, result };
   }
-  const told = message.slice(0, longestMessage);
-  if (isErrorCode(code)) return { done, code, message: told };
-  return { done, code: "PROTOCOL_MISMATCH", message: `the agent failed with a code that this collector does not know: ${told}` };
+  // An agent of another version may know codes that this collector does not.
+  return { done, code: isErrorCode(code) ? code : "COMMAND_FAILED", message: message.slice(0, longestMessage) };
 }
 
 function refuseResult({ metrics, logger }: Commands, host: string, link: Link, id: string): void {

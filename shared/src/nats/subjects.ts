@@ -13,7 +13,7 @@ const prefix = "fleetmark.v1";
  * messages: `hello` asks with an AgentFrame and is answered with a CollectorFrame, `progress` and `command_result` hold AgentFrames,
  * `ack` and `command` hold CollectorFrames.
  */
-export type NatsSubject = "batch" | "hello" | "progress" | "ack" | "command" | "command_result";
+export type NatsSubject = "batch" | "hello" | "progress" | "command_result" | "ack" | "command";
 
 const plain = /^[A-Za-z0-9_-]$/;
 
