@@ -56,6 +56,10 @@ proto-breaking: $(INSTALLED) ## Check that proto/ breaks no peer built from AGAI
 openapi: build ## Write docs/openapi.json from the HTTP API
 	@node test/run.mjs test/tools/write-openapi.ts
 
+.PHONY: log-events
+log-events: build ## Write docs/log-events.md from the code
+	@node test/run.mjs test/tools/write-log-events.ts
+
 .PHONY: grafana
 grafana: build ## Write what Grafana is provisioned with, from deploy/grafana/src
 	@node deploy/grafana/dist/generate.js
@@ -82,6 +86,14 @@ servers: ## Unpack the servers that tests start and this machine lacks
 .PHONY: test
 test: lint types proto-check grafana-fresh servers ## Run every check and test
 	@npx --no-install vitest run
+
+.PHONY: unit
+unit: build ## Run the unit tests alone (a minute)
+	@npx --no-install vitest run --project unit
+
+.PHONY: structure
+structure: $(INSTALLED) ## Print the figures of the structure, package by package
+	@node test/run.mjs test/architecture/report.ts
 
 .PHONY: fault
 fault: build servers ## Let things fail under load and judge what is stored (FAULTS=100 SEED=… TOPOLOGIES=…; half an hour)

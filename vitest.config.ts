@@ -1,13 +1,36 @@
 import { defineConfig } from "vitest/config";
 import { SummaryReporter } from "./test/summary-reporter.js";
 
+const built = ["**/node_modules/**", "**/dist/**"];
+const architecture = "test/architecture/**/*.test.ts";
+
 export default defineConfig({
   test: {
-    include: ["{shared,bench,agent,collector,cli,deploy,test}/**/*.test.ts"],
-    exclude: ["**/node_modules/**", "**/dist/**"],
     pool: "forks",
     reporters: ["default", new SummaryReporter()],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          // One package each, in one process or nearly: `make unit`.
+          name: "unit",
+          include: ["{shared,bench,agent,collector,cli,deploy}/**/*.test.ts", architecture],
+          exclude: built,
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          // Several processes and real servers.
+          name: "system",
+          include: ["test/**/*.test.ts"],
+          exclude: [...built, architecture],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
   },
 });

@@ -2,7 +2,7 @@ import { FleetmarkError } from "@fleetmark/shared/errors";
 import { version } from "@fleetmark/shared/version";
 import { Command, CommanderError } from "commander";
 import { addAgentCommand, addCollectorCommand } from "./commands/daemons.js";
-import { reportFailure } from "./failure.js";
+import { reportFailure } from "./output/failure.js";
 
 const program = new Command("fleetmark")
   .description("Continuous performance benchmarking for fleets that run industrial reinforcement learning.")
@@ -28,7 +28,7 @@ if (isDaemon) {
   addAgentCommand(program);
   addCollectorCommand(program);
 } else {
-  const { addAllCommands } = await import("./commands/all.js");
+  const { addAllCommands } = await import("./commands/registry.js");
   addAllCommands(program);
 }
 

@@ -1,8 +1,8 @@
 import type { ProvisionedRule } from "#grafana/alerts/rule.js";
 import { ruleGroups } from "#grafana/alerts/rule-groups.js";
-import { readSeries, type Series } from "#grafana/check/answers.js";
-import { evaluateRule } from "#grafana/check/evaluate.js";
-import { expandTimes, parseSpan } from "#grafana/check/expand.js";
+import { readSeries, type Series } from "./evaluation/answers.js";
+import { evaluateRule } from "./evaluation/evaluate.js";
+import { expandTimes, parseSpan } from "./evaluation/expand.js";
 import type { Breach } from "./fleet-parts.js";
 import type { InfluxReader } from "./influx-reader.js";
 

@@ -1,5 +1,5 @@
-import type { Selection, TimeRange } from "#grafana/check/expand.js";
 import { dashboards } from "#grafana/dashboards/registry.js";
+import type { Selection, TimeRange } from "./evaluation/expand.js";
 import type { Answer, InfluxReader } from "./influx-reader.js";
 import { expandQuery, listPanels, listQueries, type PlacedQuery, selectAll } from "./panel-queries.js";
 

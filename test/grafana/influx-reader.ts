@@ -1,4 +1,4 @@
-import type { AnsweredSeries } from "#grafana/check/answers.js";
+import type { AnsweredSeries } from "./evaluation/answers.js";
 
 /** What a query came to. */
 export interface Answer {

@@ -1,6 +1,6 @@
 import type { Dashboard, Panel } from "@grafana/grafana-foundation-sdk/dashboard";
-import { expandTimes, expandVariables, parseSpan, pickInterval, type Selection, type TimeRange } from "#grafana/check/expand.js";
-import type { InfluxQuery } from "#grafana/target.js";
+import type { InfluxQuery } from "#grafana/queries/target.js";
+import { expandTimes, expandVariables, parseSpan, pickInterval, type Selection, type TimeRange } from "./evaluation/expand.js";
 
 /** Width of a panel on a screen, in points that Grafana asks for. */
 const screenPoints = 1200;

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { DaemonMessage } from "#cli/daemon.js";
+import type { DaemonMessage } from "#cli/processes/daemon.js";
 import { repositoryRoot } from "./repository-root.js";
 
 export const fleetmarkBin = join(repositoryRoot, "cli/bin/fleetmark.js");

@@ -150,7 +150,7 @@ export function openNatsLink(options: NatsLinkOptions): Link {
     close: async () => {
       obstacle = new FleetmarkError("NATS_UNREACHABLE", "closed");
       carrier.close();
-      await keeper.close();
+      await keeper.stop();
     },
   };
 }

@@ -23,8 +23,8 @@ import { categories } from "@fleetmark/shared/model/result";
 import { type ResultFile, resultFileJsonSchema } from "@fleetmark/shared/model/result-file";
 import { formatDuration, parseDuration } from "@fleetmark/shared/model/units";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { matchGlob } from "../glob.js";
-import { chooseColours, createProgressLine } from "../terminal.js";
+import { chooseColours, createProgressLine } from "../output/terminal.js";
+import { matchGlob } from "./glob.js";
 
 interface BenchOptions {
   readonly suite: string;

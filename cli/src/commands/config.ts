@@ -1,6 +1,6 @@
 import { configJsonSchema, loadConfig } from "@fleetmark/shared/config/config";
 import { type Command, Option } from "commander";
-import { configSchemas } from "../config-schemas.js";
+import { configSchemas } from "../config/config-schemas.js";
 
 type ProcessName = keyof typeof configSchemas;
 

@@ -1,8 +1,8 @@
 import { setFlagsFromString } from "node:v8";
 import type { Command } from "commander";
-import { addConfigFlags, readConfig } from "../config-flags.js";
-import { configSchemas } from "../config-schemas.js";
-import { runDaemon } from "../daemon.js";
+import { addConfigFlags, readConfig } from "../config/config-flags.js";
+import { configSchemas } from "../config/config-schemas.js";
+import { runDaemon } from "../processes/daemon.js";
 
 export function addCollectorCommand(program: Command): void {
   const command = program

@@ -1,7 +1,7 @@
 import { examineHost, type HostReport } from "@fleetmark/bench";
 import type { Command } from "commander";
-import type { Colors } from "../terminal.js";
-import { chooseColours } from "../terminal.js";
+import type { Colors } from "../output/terminal.js";
+import { chooseColours } from "../output/terminal.js";
 
 export function addDoctorCommand(program: Command): void {
   program

@@ -5,8 +5,8 @@ import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { Result } from "@fleetmark/shared/model/result";
 import { parseAddress } from "@fleetmark/shared/model/units";
 import { type Command, InvalidArgumentError } from "commander";
-import { askCollector } from "../collector-api.js";
-import { chooseColours } from "../terminal.js";
+import { askCollector } from "../client/collector-api.js";
+import { chooseColours } from "../output/terminal.js";
 
 interface ResultsOptions {
   readonly collector: Address;

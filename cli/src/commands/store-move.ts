@@ -1,9 +1,9 @@
 import { basename } from "node:path";
 import { exportStore, type ImportReport, importFile, type Precision, parseMoment, precisions } from "@fleetmark/collector";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { addConfigFlags, readConfig } from "../config-flags.js";
-import { configSchemas } from "../config-schemas.js";
-import { createProgressLine } from "../terminal.js";
+import { addConfigFlags, readConfig } from "../config/config-flags.js";
+import { configSchemas } from "../config/config-schemas.js";
+import { createProgressLine } from "../output/terminal.js";
 
 interface MoveOptions {
   readonly from: number;

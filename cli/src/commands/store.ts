@@ -2,9 +2,9 @@ import { createInterface } from "node:readline/promises";
 import { checkStore, planStoreSetup, type SetupPlan } from "@fleetmark/collector";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { Command } from "commander";
-import { addConfigFlags, readConfig } from "../config-flags.js";
-import { configSchemas } from "../config-schemas.js";
-import { chooseColours } from "../terminal.js";
+import { addConfigFlags, readConfig } from "../config/config-flags.js";
+import { configSchemas } from "../config/config-schemas.js";
+import { chooseColours } from "../output/terminal.js";
 import { addExportCommand, addImportCommand } from "./store-move.js";
 
 export function addStoreCommand(program: Command): void {

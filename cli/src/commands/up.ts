@@ -6,12 +6,12 @@ import type { KpiReading } from "@fleetmark/shared/model/kpis";
 import type { Result, Run } from "@fleetmark/shared/model/result";
 import { formatDuration } from "@fleetmark/shared/model/units";
 import type { Command } from "commander";
-import { askCollector } from "../collector-api.js";
-import { addConfigFlags, readConfig } from "../config-flags.js";
-import { configSchemas } from "../config-schemas.js";
-import { formatKpiTable } from "../kpi-table.js";
-import { type Supervised, supervise } from "../supervise.js";
-import { chooseColours, createProgressLine, type ProgressLine } from "../terminal.js";
+import { askCollector } from "../client/collector-api.js";
+import { addConfigFlags, readConfig } from "../config/config-flags.js";
+import { configSchemas } from "../config/config-schemas.js";
+import { formatKpiTable } from "../output/kpi-table.js";
+import { chooseColours, createProgressLine, type ProgressLine } from "../output/terminal.js";
+import { type Supervised, supervise } from "../processes/supervise.js";
 
 const pollMs = 250;
 

@@ -8,8 +8,8 @@ import { z } from "zod";
 import { receiverNames } from "./alerts/notifications.js";
 import { ruleGroups } from "./alerts/rule-groups.js";
 import { dashboards } from "./dashboards/registry.js";
-import { datasource, expressionDatasource } from "./datasource.js";
-import type { InfluxQuery } from "./target.js";
+import { datasource, expressionDatasource } from "./queries/datasource.js";
+import type { InfluxQuery } from "./queries/target.js";
 import { buildTree } from "./tree.js";
 
 /**

@@ -1,11 +1,10 @@
-import type { Result } from "@fleetmark/shared/model/result";
-import type { Baseline, BaselineEntry } from "@fleetmark/shared/model/result-file";
-import { type MedianInterval, scaleBy } from "@fleetmark/shared/stats/bootstrap";
-import { compareIntervals, type MedianChange } from "@fleetmark/shared/stats/compare";
-import { normalQuantile } from "@fleetmark/shared/stats/distributions";
-
-export type Verdict = "improved" | "unchanged" | "regressed" | "inconclusive" | "not-steady";
-export type Severity = "none" | "low" | "medium" | "high";
+import type { Result } from "../model/result.js";
+import type { Baseline, BaselineEntry } from "../model/result-file.js";
+import { type MedianInterval, scaleBy } from "../stats/bootstrap.js";
+import { compareIntervals, type MedianChange } from "../stats/compare.js";
+import { normalQuantile } from "../stats/distributions.js";
+import { gradeSeverity, type Severity } from "./severity.js";
+import { judgeChange, type Verdict } from "./verdict.js";
 
 /** How one figure of a benchmark moved against a baseline. */
 export interface Comparison {
@@ -37,17 +36,14 @@ export interface ComparisonReport {
  */
 const widening = normalQuantile(0.995) / normalQuantile(0.975);
 
-/** Changes under this many percent are called nothing, whatever their interval: code layout alone moves times by as much. */
-const smallestChange = 2;
-/** Percent of throughput lost, percent of memory gained, and percentage points of overhead gained, for each severity. */
-const severeLoss = { medium: 10, high: 20 };
-const severeMemory = 20;
-
 /**
  * How far off a median may be whose measuring was disturbed, beside its interval: whatever else ran took part of the core, the
  * caches and the memory's bandwidth, for both sides of the comparison unlike. Only what is far beyond that is called.
  */
 const disturbedReach = 0.5;
+
+/** Percent of memory gained or lost from which it is called. */
+const severeMemory = 20;
 
 function readInterval(result: Result): MedianInterval {
   const { median, median_low, median_high } = result;
@@ -59,21 +55,6 @@ function readInterval(result: Result): MedianInterval {
 
 function exact(value: number): MedianInterval {
   return { median: value, low: value, high: value };
-}
-
-/** @param towardsWorse 1 where more is worse, -1 where less is */
-function judge(change: number, low: number, high: number, towardsWorse: 1 | -1): Verdict {
-  const [mildest, worst] = towardsWorse === 1 ? [low, high] : [-high, -low];
-  const moved = Math.abs(change) >= smallestChange;
-  if (moved && mildest > 0) return "regressed";
-  if (moved && worst < 0) return "improved";
-  return worst < severeLoss.medium && mildest > -severeLoss.medium ? "unchanged" : "inconclusive";
-}
-
-function grade(verdict: Verdict, worsening: number): Severity {
-  if (verdict !== "regressed") return "none";
-  if (worsening > severeLoss.high) return "high";
-  return worsening > severeLoss.medium ? "medium" : "low";
 }
 
 /** Whether a result may be compared or kept as a baseline: its times settled. */
@@ -89,16 +70,16 @@ function compareThroughput(result: Result, entry: BaselineEntry): Comparison | u
   const times = compareIntervals(before, readInterval(result), "relative");
   const toChange = (timeChange: number): number => 100 * (1 / (1 + timeChange) - 1);
   const [change, low, high] = [times.change, times.high, times.low].map(toChange);
-  const verdict = isSteady(result) ? judge(change, low, high, -1) : "not-steady";
+  const verdict = isSteady(result) ? judgeChange(change, low, high, -1) : "not-steady";
   const figures = { before: entry.throughput, after: result.throughput, change, low, high };
-  return { name: result.name, metric: "throughput", ...figures, verdict, severity: grade(verdict, -change) };
+  return { name: result.name, metric: "throughput", ...figures, verdict, severity: gradeSeverity(verdict, -change) };
 }
 
 function compareOverhead(result: Result, entry: BaselineEntry): Comparison | undefined {
   if (result.quantity !== "overhead" || entry.result === undefined) return undefined;
   const moved: MedianChange = compareIntervals(readInterval(entry.result), readInterval(result), "absolute");
-  const verdict = isSteady(result) ? judge(moved.change, moved.low, moved.high, 1) : "not-steady";
-  return { name: result.name, metric: "overhead", ...moved, verdict, severity: grade(verdict, moved.change) };
+  const verdict = isSteady(result) ? judgeChange(moved.change, moved.low, moved.high, 1) : "not-steady";
+  return { name: result.name, metric: "overhead", ...moved, verdict, severity: gradeSeverity(verdict, moved.change) };
 }
 
 /** The peaks of three processes lie apart from those of three others in one case of ten by chance, those of five in one of a hundred. */

@@ -3,7 +3,9 @@ import type { NatsConnection, NodeConnectionOptions } from "@nats-io/transport-n
 import { chooseBackoff } from "../backoff.js";
 import { readTlsFiles } from "../config/tls.js";
 import { errorMessage, FleetmarkError } from "../errors.js";
+import type { Running } from "../lifecycle.js";
 import { formatAddress } from "../model/units.js";
+import { createPause, type Pause, waitAtMost } from "../waiting.js";
 import { type NatsConfig, type NatsServer, parseNatsServer, wantsTls } from "./config.js";
 import { readNatsSecrets } from "./secrets.js";
 
@@ -24,14 +26,12 @@ export interface NatsKeeperOptions {
   onDenied(reason: FleetmarkError): void;
 }
 
-/** Keeps a connection to a NATS server for as long as it is wanted. */
-export interface NatsKeeper {
+/** Keeps a connection to a NATS server for as long as it is wanted. Stopping it sends what is under way first. */
+export interface NatsKeeper extends Running {
   /** The connection that is up now. */
   current(): NatsConnection | undefined;
   /** Gives up the present connection; another attempt follows. */
   reconnect(): void;
-  /** Sends what is under way, and ends. */
-  close(): Promise<void>;
 }
 
 /** Milliseconds. A peer that is gone without a word is noticed after two unanswered pings. */
@@ -104,75 +104,70 @@ function shuffle<T>(items: readonly T[]): T[] {
     .map(({ item }) => item);
 }
 
+interface State {
+  readonly options: NatsKeeperOptions;
+  readonly servers: readonly NatsServer[];
+  /** Between two attempts. */
+  readonly pause: Pause;
+  connection: NatsConnection | undefined;
+  stopped: boolean;
+}
+
+/** Connects, and resolves with the reason when the connection has ended. */
+async function runConnection(state: State, server: NatsServer): Promise<FleetmarkError> {
+  const { library, onDenied, onUp } = state.options;
+  try {
+    const made = await library.connect(makeOptions(state.options, server));
+    if (state.stopped) {
+      await made.close();
+    } else {
+      state.connection = made;
+      void watchDenials(made, library, onDenied);
+      onUp(made);
+    }
+    return explainFailure(await made.closed(), server, library);
+  } catch (thrown) {
+    return explainFailure(thrown, server, library);
+  } finally {
+    state.connection = undefined;
+  }
+}
+
+async function connectAgainAndAgain(state: State): Promise<void> {
+  const { servers, options } = state;
+  let attempt = 0;
+  for (let turn = 0; !state.stopped; turn++) {
+    const began = performance.now();
+    const reason = await runConnection(state, servers[turn % servers.length]);
+    if (state.stopped) return;
+    // A server that takes connections only to end them is not hammered.
+    if (performance.now() - began > timing.stable) attempt = 0;
+    options.onDown(reason, attempt);
+    await state.pause.wait(chooseBackoff(attempt, Math.random()));
+    attempt++;
+  }
+}
+
+async function stopKeeping(state: State): Promise<void> {
+  state.stopped = true;
+  state.pause.end();
+  const open = state.connection;
+  if (open === undefined) return;
+  await waitAtMost(open.flush(), timing.flush / 1e3);
+  await open.close();
+}
+
 /**
- * Connects to one of the servers in turn, again and again, until it is closed. It never gives up: a wrong password may be mended on the
+ * Connects to one of the servers in turn, again and again, until it is stopped. It never gives up: a wrong password may be mended on the
  * server, and files are read anew at each attempt.
  */
 export function keepNatsConnected(options: NatsKeeperOptions): NatsKeeper {
-  const { library } = options;
   const servers = shuffle(options.config.servers.flatMap((text) => parseNatsServer(text) ?? []));
-  let connection: NatsConnection | undefined;
-  let closed = false;
-  let endPause = (): void => {};
-
-  const pause = (seconds: number): Promise<void> =>
-    new Promise((resolve) => {
-      const timer = setTimeout(resolve, seconds * 1000);
-      endPause = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-
-  /** Connects, and resolves with the reason when the connection has ended. */
-  const runConnection = async (server: NatsServer): Promise<FleetmarkError> => {
-    try {
-      const made = await library.connect(makeOptions(options, server));
-      if (closed) {
-        await made.close();
-      } else {
-        connection = made;
-        void watchDenials(made, library, options.onDenied);
-        options.onUp(made);
-      }
-      return explainFailure(await made.closed(), server, library);
-    } catch (thrown) {
-      return explainFailure(thrown, server, library);
-    } finally {
-      connection = undefined;
-    }
-  };
-
-  const run = async (): Promise<void> => {
-    let attempt = 0;
-    for (let turn = 0; !closed; turn++) {
-      const began = performance.now();
-      const reason = await runConnection(servers[turn % servers.length]);
-      if (closed) return;
-      // A server that takes connections only to end them is not hammered.
-      if (performance.now() - began > timing.stable) attempt = 0;
-      options.onDown(reason, attempt);
-      await pause(chooseBackoff(attempt, Math.random()));
-      attempt++;
-    }
-  };
-  void run();
-
+  const state: State = { options, servers, pause: createPause(), connection: undefined, stopped: false };
+  void connectAgainAndAgain(state);
   return {
-    current: () => connection,
-    reconnect: () => void connection?.close(),
-    close: async () => {
-      closed = true;
-      endPause();
-      const open = connection;
-      if (open === undefined) return;
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, timing.flush);
-      });
-      await Promise.race([open.flush().catch(() => {}), late]);
-      clearTimeout(timer);
-      await open.close();
-    },
+    current: () => state.connection,
+    reconnect: () => void state.connection?.close(),
+    stop: () => stopKeeping(state),
   };
 }

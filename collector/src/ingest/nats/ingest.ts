@@ -145,7 +145,7 @@ export async function startNatsIngest(options: NatsIngestOptions): Promise<NatsI
       clearInterval(sweeping);
       releaseAll(inFlight);
       leaveLink(presence, "nats");
-      await keeper.close();
+      await keeper.stop();
     }),
   };
 }

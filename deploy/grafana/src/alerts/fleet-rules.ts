@@ -1,7 +1,7 @@
 import { fleetDashboard } from "../dashboards/fleet.js";
 import { hostDashboard } from "../dashboards/host.js";
 import { pipelineDashboard } from "../dashboards/pipeline.js";
-import { as, count, last, median, min, selectGrowth } from "../influxql.js";
+import { as, count, last, median, min, selectGrowth } from "../queries/influxql.js";
 import { buildRule, label, type ProvisionedRule, type RuleFacts, value } from "./rule.js";
 
 /**

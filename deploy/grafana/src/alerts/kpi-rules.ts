@@ -1,7 +1,7 @@
 import { type Kpi, kpis } from "@fleetmark/shared/model/kpis";
 import { kpiDashboard, trendTitle } from "../dashboards/kpis.js";
-import { equals } from "../influxql.js";
-import { selectCurrent } from "../kpi-queries.js";
+import { equals } from "../queries/influxql.js";
+import { selectCurrent } from "../queries/kpi-queries.js";
 import { buildRule, type Condition, label, type ProvisionedRule, value } from "./rule.js";
 
 /** Hours that a result speaks for its host. A suite that runs daily keeps its alerts until the next run judges anew. */

@@ -1,4 +1,4 @@
-import { folder } from "../dashboard-ids.js";
+import { folder } from "../panels/dashboard-ids.js";
 import { fleetRules } from "./fleet-rules.js";
 import { kpiRules } from "./kpi-rules.js";
 import type { ProvisionedRule } from "./rule.js";

@@ -1,10 +1,10 @@
 import type { Rule } from "@grafana/grafana-foundation-sdk/alerting";
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import type { TypeMath, TypeReduce, TypeThreshold } from "@grafana/grafana-foundation-sdk/expr";
-import { team } from "../dashboard-ids.js";
-import { datasource, expressionDatasource } from "../datasource.js";
-import { renderSelect, type Select } from "../influxql.js";
-import { findPanelId } from "../layout.js";
+import { team } from "../panels/dashboard-ids.js";
+import { findPanelId } from "../panels/layout.js";
+import { datasource, expressionDatasource } from "../queries/datasource.js";
+import { renderSelect, type Select } from "../queries/influxql.js";
 
 /** When a rule fires, of the number that its query reduces to. */
 export type Condition =

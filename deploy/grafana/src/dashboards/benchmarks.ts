@@ -1,11 +1,11 @@
 import { kpis } from "@fleetmark/shared/model/kpis";
-import { dashboardUids } from "../dashboard-ids.js";
-import { as, equals, last, max, mean, median, min, quoteName, type Select, selected } from "../influxql.js";
-import { buildDashboard } from "../layout.js";
-import { barGauge, linkColumn, stateTimeline, table, timeseries, withoutColumns } from "../panels.js";
-import { querySeries, queryTable } from "../target.js";
-import { colors, steps } from "../thresholds.js";
-import { units } from "../units.js";
+import { dashboardUids } from "../panels/dashboard-ids.js";
+import { buildDashboard } from "../panels/layout.js";
+import { barGauge, linkColumn, stateTimeline, table, timeseries, withoutColumns } from "../panels/panels.js";
+import { colors, steps } from "../panels/thresholds.js";
+import { units } from "../panels/units.js";
+import { as, equals, last, max, mean, median, min, quoteName, type Select, selected } from "../queries/influxql.js";
+import { querySeries, queryTable } from "../queries/target.js";
 
 const benchmarkVariables = ["host", "hw_class", "category", "benchmark", "params", "runtime", "device"] as const;
 

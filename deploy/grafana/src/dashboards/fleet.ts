@@ -1,8 +1,6 @@
 import { kpis } from "@fleetmark/shared/model/kpis";
-import { dashboardUids } from "../dashboard-ids.js";
-import { as, count, last, max, perSecond, selected, selectGrowth, sum } from "../influxql.js";
-import { countSeverities, kpiConditions, kpiVariables, selectCurrent, selectSeverities } from "../kpi-queries.js";
-import { buildDashboard } from "../layout.js";
+import { dashboardUids } from "../panels/dashboard-ids.js";
+import { buildDashboard } from "../panels/layout.js";
 import {
   alertList,
   colorColumn,
@@ -14,10 +12,12 @@ import {
   table,
   timeseries,
   withoutColumns,
-} from "../panels.js";
-import { querySeries, queryTable } from "../target.js";
-import { colors, kpiSteps, noneSteps, severitySteps, steps } from "../thresholds.js";
-import { kpiUnit, units } from "../units.js";
+} from "../panels/panels.js";
+import { colors, kpiSteps, noneSteps, severitySteps, steps } from "../panels/thresholds.js";
+import { kpiUnit, units } from "../panels/units.js";
+import { as, count, last, max, perSecond, selected, selectGrowth, sum } from "../queries/influxql.js";
+import { countSeverities, kpiConditions, kpiVariables, selectCurrent, selectSeverities } from "../queries/kpi-queries.js";
+import { letterOf, querySeries, queryTable } from "../queries/target.js";
 
 const kpiWhere = kpiVariables.map((name) => selected(name));
 const whereHost = [selected("host")];
@@ -137,7 +137,7 @@ function worstKpis() {
         from: selectSeverities(kpiWhere),
         groupBy: ["host"],
       }),
-      ...kpis.map((kpi, i) => queryTable("ABCDEFGHIJ"[i], selectCurrent(kpi, kpi.title, ["host"], kpiConditions(kpi)))),
+      ...kpis.map((kpi, i) => queryTable(letterOf(i), selectCurrent(kpi, kpi.title, ["host"], kpiConditions(kpi)))),
     ],
     unit: units.count,
     sortBy: "severity",

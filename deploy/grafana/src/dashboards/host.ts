@@ -1,11 +1,11 @@
-import { dashboardUids } from "../dashboard-ids.js";
-import { as, equals, last, max, mean, perSecond, type Select, selected } from "../influxql.js";
-import { selectSeverities } from "../kpi-queries.js";
-import { buildDashboard } from "../layout.js";
-import { stat, statusHistory, timeseries } from "../panels.js";
-import { querySeries } from "../target.js";
-import { colors, fillSteps, severitySteps, steps } from "../thresholds.js";
-import { units } from "../units.js";
+import { dashboardUids } from "../panels/dashboard-ids.js";
+import { buildDashboard } from "../panels/layout.js";
+import { stat, statusHistory, timeseries } from "../panels/panels.js";
+import { colors, fillSteps, severitySteps, steps } from "../panels/thresholds.js";
+import { units } from "../panels/units.js";
+import { as, equals, last, max, mean, perSecond, type Select, selected } from "../queries/influxql.js";
+import { selectSeverities } from "../queries/kpi-queries.js";
+import { querySeries } from "../queries/target.js";
 
 const where = [selected("host")];
 const whereAllCores = [selected("host"), equals("cpu", "cpu-total")];

@@ -1,12 +1,12 @@
 import { type Kpi, kpis } from "@fleetmark/shared/model/kpis";
-import { dashboardUids } from "../dashboard-ids.js";
-import { as, last, max, min } from "../influxql.js";
-import { kpiConditions, kpiVariables, selectCurrent, speaker } from "../kpi-queries.js";
-import { buildDashboard, type Section } from "../layout.js";
-import { drawAsLimit, histogram, linkColumn, table, timeseries, withoutColumns } from "../panels.js";
-import { querySeries, queryTable } from "../target.js";
-import { colors, kpiSteps } from "../thresholds.js";
-import { kpiUnit } from "../units.js";
+import { dashboardUids } from "../panels/dashboard-ids.js";
+import { buildDashboard, type Section } from "../panels/layout.js";
+import { drawAsLimit, histogram, linkColumn, table, timeseries, withoutColumns } from "../panels/panels.js";
+import { colors, kpiSteps } from "../panels/thresholds.js";
+import { kpiUnit } from "../panels/units.js";
+import { as, last, max, min } from "../queries/influxql.js";
+import { kpiConditions, kpiVariables, selectCurrent, speaker } from "../queries/kpi-queries.js";
+import { querySeries, queryTable } from "../queries/target.js";
 
 /** Title of the panel that a KPI's alerts lead to. */
 export function trendTitle(kpi: Kpi): string {

@@ -1,12 +1,12 @@
 import type { Builder } from "@grafana/grafana-foundation-sdk/cog";
 import type { Panel } from "@grafana/grafana-foundation-sdk/dashboard";
-import { dashboardUids } from "../dashboard-ids.js";
-import { as, increase, last, max, mean, min, perSecond, selected, selectGrowth } from "../influxql.js";
-import { buildDashboard, type Shelf } from "../layout.js";
-import { lossInterval, stat, type TimeseriesFacts, timeseries } from "../panels.js";
-import { querySeries } from "../target.js";
-import { colors, steps } from "../thresholds.js";
-import { units } from "../units.js";
+import { dashboardUids } from "../panels/dashboard-ids.js";
+import { buildDashboard, type Shelf } from "../panels/layout.js";
+import { lossInterval, stat, type TimeseriesFacts, timeseries } from "../panels/panels.js";
+import { colors, steps } from "../panels/thresholds.js";
+import { units } from "../panels/units.js";
+import { as, increase, last, max, mean, min, perSecond, selected, selectGrowth } from "../queries/influxql.js";
+import { letterOf, querySeries } from "../queries/target.js";
 
 interface Source {
   readonly from: string;
@@ -27,15 +27,15 @@ function drawLines(
   looks: Looks,
   fields: Readonly<Record<string, string>>,
 ) {
-  const names = Object.keys(fields);
+  const named = Object.entries(fields);
   const select = {
     ...source,
-    fields: names.map((name) => as(fields[name], name)),
+    fields: named.map(([name, field]) => as(field, name)),
     groupBy,
     every: "$__interval",
     fill: "null",
   } as const;
-  const alias = [...groupBy.map((tag) => `$tag_${tag}`), ...(names.length === 1 ? [] : ["$col"])].join(" ");
+  const alias = [...groupBy.map((tag) => `$tag_${tag}`), ...(named.length === 1 ? [] : ["$col"])].join(" ");
   return timeseries({ title, description, min: 0, ...looks, queries: [querySeries("A", select, alias)] });
 }
 
@@ -46,7 +46,7 @@ const ofCollectors = drawLines.bind(undefined, collectors, ["host"]);
 function drawLosses(source: Source, title: string, description: string, fields: Readonly<Record<string, string>>) {
   const grouped = { where: source.where, groupBy: ["host", "reason"], every: "$__interval" };
   const queries = Object.entries(fields).map(([name, field], i) =>
-    querySeries("AB"[i], selectGrowth(source.from, field, name, grouped), `$tag_host ${name} $tag_reason`),
+    querySeries(letterOf(i), selectGrowth(source.from, field, name, grouped), `$tag_host ${name} $tag_reason`),
   );
   const how = `${description} Per host and reason, in each step of the chart. Should be none.`;
   return timeseries({ title, description: how, queries, unit: units.count, min: 0 }).interval(lossInterval);

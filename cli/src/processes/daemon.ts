@@ -1,5 +1,5 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import { reportFailure } from "./failure.js";
+import { reportFailure } from "../output/failure.js";
 
 /** What a daemon under supervision tells its supervisor, over the IPC channel it was started with. */
 export type DaemonMessage =

@@ -1,6 +1,6 @@
 import { QueryVariableBuilder, VariableRefresh, VariableSort } from "@grafana/grafana-foundation-sdk/dashboard";
-import { datasource } from "./datasource.js";
-import { renderTagValues } from "./influxql.js";
+import { datasource } from "../queries/datasource.js";
+import { renderTagValues } from "../queries/influxql.js";
 
 /** What a variable offers. */
 interface VariableFacts {

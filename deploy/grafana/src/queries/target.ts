@@ -13,6 +13,11 @@ export interface InfluxQuery extends Dataquery {
   alias?: string;
 }
 
+/** Returns the letter by which a panel's query goes: A for the first, as Grafana numbers them. */
+export function letterOf(index: number): string {
+  return String.fromCharCode("A".charCodeAt(0) + index);
+}
+
 /** A query whose answer is one series for each group. */
 export function querySeries(refId: string, select: Select, alias?: string): InfluxQuery {
   return buildQuery({

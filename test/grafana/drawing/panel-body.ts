@@ -1,6 +1,6 @@
 import type { Panel } from "@grafana/grafana-foundation-sdk/dashboard";
-import { dropColumns, joinTables, type Series, type Table } from "../check/answers.js";
-import type { TimeRange } from "../check/expand.js";
+import { dropColumns, joinTables, type Series, type Table } from "../evaluation/answers.js";
+import type { TimeRange } from "../evaluation/expand.js";
 import { drawChart, isNumber, type Mark, type Size, writeLegend } from "./chart.js";
 import { colorByThresholds, resolveColor, styleField } from "./field-style.js";
 import { escapeHtml, formatValue } from "./format.js";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ruleGroups } from "../alerts/rule-groups.js";
-import { selected } from "../influxql.js";
+import { ruleGroups } from "#grafana/alerts/rule-groups.js";
+import { selected } from "#grafana/queries/influxql.js";
 import { dropColumns, joinTables, readSeries, readTable } from "./answers.js";
 import { evaluateRule } from "./evaluate.js";
 import { escapeRegex, expandTimes, expandVariables, parseSpan, pickInterval } from "./expand.js";

@@ -1,6 +1,6 @@
 import type { Panel } from "@grafana/grafana-foundation-sdk/dashboard";
-import type { Series } from "../check/answers.js";
-import type { TimeRange } from "../check/expand.js";
+import type { Series } from "../evaluation/answers.js";
+import type { TimeRange } from "../evaluation/expand.js";
 import { colorByName, type FieldStyle, styleField } from "./field-style.js";
 import { escapeHtml, formatTime, formatValue } from "./format.js";
 

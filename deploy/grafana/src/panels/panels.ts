@@ -33,9 +33,9 @@ import { PanelBuilder as StateTimelineBuilder } from "@grafana/grafana-foundatio
 import { PanelBuilder as StatusHistoryBuilder } from "@grafana/grafana-foundation-sdk/statushistory";
 import { PanelBuilder as TableBuilder } from "@grafana/grafana-foundation-sdk/table";
 import { PanelBuilder as TimeseriesBuilder } from "@grafana/grafana-foundation-sdk/timeseries";
+import { datasource } from "../queries/datasource.js";
+import { asBuilder, type InfluxQuery } from "../queries/target.js";
 import { team } from "./dashboard-ids.js";
-import { datasource } from "./datasource.js";
-import { asBuilder, type InfluxQuery } from "./target.js";
 import { thresholds } from "./thresholds.js";
 
 /** What every panel says of itself. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { dashboards } from "../dashboards/registry.js";
+import { dashboards } from "#grafana/dashboards/registry.js";
 import { listTicks } from "./chart.js";
 import { formatValue } from "./format.js";
 import { renderPage } from "./page.js";

@@ -1,4 +1,4 @@
-import type { ProvisionedRule } from "../alerts/rule.js";
+import type { ProvisionedRule } from "#grafana/alerts/rule.js";
 import type { Series } from "./answers.js";
 
 /**

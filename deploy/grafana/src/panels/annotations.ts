@@ -1,6 +1,6 @@
 import { AnnotationQueryBuilder } from "@grafana/grafana-foundation-sdk/dashboard";
-import { datasource } from "./datasource.js";
-import { as, renderSelect, type Select, selected } from "./influxql.js";
+import { datasource } from "../queries/datasource.js";
+import { as, renderSelect, type Select, selected } from "../queries/influxql.js";
 
 interface Columns {
   readonly textColumn: string;

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { type ErrorCode, errorCatalogue, FleetmarkError } from "@fleetmark/shared/errors";
 import type { DaemonMessage } from "./daemon.js";
 
-const program = fileURLToPath(new URL("../bin/fleetmark.js", import.meta.url));
+const program = fileURLToPath(new URL("../../bin/fleetmark.js", import.meta.url));
 const stopPatienceMs = 5_000;
 const restartPauseMs = 500;
 
