@@ -64,6 +64,7 @@ it("sends no command to a host that is not there, nor more than a host may have 
   await agent.ended;
   await expect(commands.send("h1", request)).rejects.toMatchObject({ code: "HOST_ABSENT" });
   await collector.stop();
+  await expect(commands.send("h1", request)).rejects.toMatchObject({ code: "COLLECTOR_UNREACHABLE" });
   expect(await ended).toEqual(
     Array(16).fill({ status: "rejected", reason: expect.objectContaining({ code: "COLLECTOR_UNREACHABLE" }) }),
   );

@@ -50,6 +50,7 @@ export interface Commands {
    */
   readonly idPrefix: string;
   sequence: number;
+  stopped: boolean;
   /** By host and id. */
   readonly outstanding: Map<string, Map<string, Outstanding>>;
   /**
@@ -73,7 +74,16 @@ const longestMessage = 1000;
 
 export function createCommands({ presence, metrics, logger }: Pick<Commands, "presence" | "metrics" | "logger">): Commands {
   const idPrefix = `${randomBytes(8).toString("hex")}-`;
-  const commands: Commands = { idPrefix, sequence: 0, outstanding: new Map(), ended: new Set(), presence, metrics, logger };
+  const commands: Commands = {
+    idPrefix,
+    sequence: 0,
+    stopped: false,
+    outstanding: new Map(),
+    ended: new Set(),
+    presence,
+    metrics,
+    logger,
+  };
   presence.onGreeted.add((host) => resendCommands(commands, host));
   return commands;
 }
@@ -110,13 +120,18 @@ function endCommand(commands: Commands, host: string, id: string): Outstanding |
   return found;
 }
 
+function createStopping(): FleetmarkError {
+  return new FleetmarkError("COLLECTOR_UNREACHABLE", "the collector is stopping");
+}
+
 /**
  * Sends a command to a host and waits for its result. That the agent could not do it is a result too.
  * @throws FleetmarkError REQUEST_INVALID, HOST_UNKNOWN, HOST_ABSENT, COMMANDS_TOO_MANY, COMMAND_TIMED_OUT,
- *   PROTOCOL_VIOLATION when the result makes no sense, COLLECTOR_UNREACHABLE when the collector is stopped meanwhile
+ *   PROTOCOL_VIOLATION when the result makes no sense, COLLECTOR_UNREACHABLE when the collector stops
  */
 export async function sendCommand(commands: Commands, host: string, request: CommandRequest): Promise<CommandOutcome> {
   const { presence, outstanding } = commands;
+  if (commands.stopped) throw createStopping();
   if (presence.fleet.get(host) === undefined) throw new FleetmarkError("HOST_UNKNOWN", `no host ${host} is known`);
   const attachment = presence.attachments.get(host);
   if (attachment === undefined) throw new FleetmarkError("HOST_ABSENT", `the agent of host ${host} is not attached`);
@@ -197,8 +212,8 @@ export function receiveResult(commands: Commands, host: string, link: Link, resu
 
 /** Tells all callers that no result will come: the collector is stopping. */
 export function stopCommands(commands: Commands): void {
-  const reason = new FleetmarkError("COLLECTOR_UNREACHABLE", "the collector is stopping");
+  commands.stopped = true;
   for (const [host, own] of [...commands.outstanding]) {
-    for (const id of [...own.keys()]) endCommand(commands, host, id)?.reject(reason);
+    for (const id of [...own.keys()]) endCommand(commands, host, id)?.reject(createStopping());
   }
 }

@@ -23,7 +23,7 @@ export type CommandFields = Omit<Command, "$typeName">;
 /** By which way an agent is attached. */
 export type Link = "grpc" | "nats";
 
-/** An agent that is here: how it is reached, and for how long it may be silent. */
+/** An agent that is here, and how it is reached. */
 export interface Attachment {
   readonly link: Link;
   readonly hello: AgentHello;
@@ -31,10 +31,7 @@ export interface Attachment {
   readonly peer?: string;
   /** Sends a command to the agent. One that can't be sent is lost. */
   sendCommand(command: CommandFields): void;
-  /**
-   * Ends what it came by, because a newer attachment of its host has taken its place. Over NATS there is nothing to
-   * end.
-   */
+  /** Ends its stream, because a newer attachment of its host has taken its place. Over NATS there is none. */
   displace?(): void;
 }
 
@@ -90,9 +87,7 @@ export function attachHost(presence: Presence, attachment: Attachment, nowUs: nu
   logger.info({ event: "agent_attached", host: hello.host, version: hello.version, link, peer }, "an agent attached");
 }
 
-/**
- * Answers a Hello that came at this time, then sends what waits for the host. Whether it was known does not matter.
- */
+/** Answers a Hello that came at this time, from a host that is present; then what waits for the host is sent. */
 export function welcomeHost(
   { maxBatchBytes, onGreeted }: Presence,
   host: string,

@@ -118,7 +118,10 @@ export async function startNatsIngest(options: NatsIngestOptions): Promise<NatsI
   checkNatsFiles(config, library);
   // What can't be told now, the server and the agents find out by themselves: the one delivers again, the others send
   // again.
-  const publish: NatsState["publish"] = (subject, payload) => void keeper.current()?.publish(subject, payload);
+  const publish: NatsState["publish"] = (subject, payload) => {
+    const connection = keeper.current();
+    if (connection?.isClosed() === false) connection.publish(subject, payload);
+  };
   const inFlight = createInFlight(publish);
   const state: NatsState = {
     options,
