@@ -21,7 +21,7 @@ const anyPort = { listen: "127.0.0.1:0" };
 async function start(directory = makeDirectory(), changes: Record<string, unknown> = {}): Promise<Collector> {
   const input = { data_dir: directory, grpc: anyPort, http: anyPort, log: { level: "silent" }, ...changes };
   const collector = await startCollector(collectorConfigSchema.parse(input));
-  onTestFinished(() => collector.close());
+  onTestFinished(() => collector.stop());
   return collector;
 }
 
@@ -59,7 +59,7 @@ describe("the way of a batch", () => {
     expect(kpis.kpis[1]).toMatchObject({ kpi: "policy_inference_time_ms", value: 0.05, status: "ok", run: "run-1" });
     const history = (await ask(collector, "/api/v1/series?measurement=kpi&field=value&host=h1&tags=runtime=jax-js")).json;
     expect(history.series).toMatchObject([{ tags: { kpi: "policy_inference_time_ms" }, points: [[expect.any(Number), 0.05]] }]);
-    await collector.close();
+    await collector.stop();
     const stored = await openStoreReadOnly(directory);
     onTestFinished(() => stored.close());
     expect(await stored.latestResults({})).toEqual([result]);
@@ -108,13 +108,13 @@ describe("the way of a batch", () => {
     const agent = await attachAgent(collector.grpc);
     for (let sequence = 1; sequence <= 50; sequence++) agent.sendBatch(encodeBatch(buildBatch(sequence, [cpu(sequence)])));
     let acknowledged = (await agent.nextAck()).committed.length;
-    const closed = collector.close();
+    const stopped = collector.stop();
     for (;;) {
       const ack = await agent.nextAck().catch(() => undefined);
       if (ack === undefined) break;
       acknowledged += ack.committed.length;
     }
-    await closed;
+    await stopped;
     expect((await agent.ended).code).toBe(status.UNAVAILABLE);
     expect(acknowledged).toBeGreaterThan(0);
   });
@@ -189,7 +189,7 @@ describe("what comes from outside", () => {
     const agent = await attachAgent(first.grpc);
     agent.sendBatch(encodeBatch(buildBatch(1, tagged(0, 3))));
     expect((await agent.nextAck()).refused).toEqual([]);
-    await first.close();
+    await first.stop();
     const second = await start(directory, { limits });
     const again = await attachAgent(second.grpc);
     // The first batches over the limit make it ask the store; until that answers they are let in.
@@ -268,9 +268,9 @@ describe("starting", () => {
     ]);
   });
 
-  it("is closed twice as once", async () => {
+  it("is stopped twice as once", async () => {
     const collector = await start();
-    await Promise.all([collector.close(), collector.close()]);
+    await Promise.all([collector.stop(), collector.stop()]);
   });
 });
 

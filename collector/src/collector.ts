@@ -1,41 +1,87 @@
 import { errorMessage } from "@fleetmark/shared/errors";
+import type { CommandResult } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
+import { once, type Running, undoAll } from "@fleetmark/shared/lifecycle";
 import type { Logger } from "@fleetmark/shared/log";
 import type { Address } from "@fleetmark/shared/model/units";
 import { version } from "@fleetmark/shared/version";
 import { pino } from "pino";
-import { readClockUs } from "./clock.js";
 import type { CollectorConfig } from "./config.js";
-import { createFleet } from "./fleet.js";
+import {
+  type CommandOutcome,
+  type CommandRequest,
+  type Commands,
+  createCommands,
+  receiveResult,
+  sendCommand,
+  stopCommands,
+} from "./control/commands.js";
+import { createFleet } from "./fleet/fleet.js";
+import { createPresence, type Presence } from "./fleet/presence.js";
 import { startHttpServer } from "./http/server.js";
-import { startGrpcIngest } from "./ingest/grpc/server.js";
-import type { AgentStream } from "./ingest/grpc/stream.js";
-import { createIntake } from "./ingest/intake.js";
+import { type GrpcIngest, startGrpcIngest } from "./ingest/grpc/server.js";
+import { createIntake, type Intake, type Source } from "./ingest/intake.js";
 import { type NatsIngest, startNatsIngest } from "./ingest/nats/ingest.js";
 import { openQuarantine, type Quarantine } from "./ingest/quarantine.js";
+import { createLineRefuser } from "./ingest/refused-lines.js";
 import { createSeriesGuard } from "./ingest/series-guard.js";
 import { createSeriesQuestion } from "./ingest/stored-series.js";
-import { createWriter } from "./ingest/writer.js";
-import { createMetrics, type Metrics } from "./metrics.js";
-import { runNightly } from "./nightly.js";
-import { startSelfTelemetry } from "./self-telemetry.js";
-import type { RefuseLine } from "./store/influx/influx.js";
+import { createWriter, type Writer } from "./ingest/writer.js";
+import { readClockUs } from "./platform/clock.js";
+import { startNightly } from "./platform/nightly.js";
 import { openConfiguredStore } from "./store/open.js";
 import type { Store } from "./store/store.js";
+import { createMetrics, type Metrics } from "./telemetry/metrics.js";
+import { startSelfTelemetry } from "./telemetry/self-telemetry.js";
 
-/** A running collector. */
-export interface Collector {
+/**
+ * A running collector. Stopped, it takes no more frames, commits and acknowledges what it has, and closes the store;
+ * that takes at most two seconds.
+ */
+export interface Collector extends Running {
   /** Where agents attach and where the HTTP API is, with the real ports. */
   readonly grpc: Address;
   readonly http: Address;
-  /** Stops taking frames, commits and acknowledges what it has, and closes the store. Takes at most two seconds. */
-  close(): Promise<void>;
+  readonly commands: {
+    /** Sends a command to a host and waits for its result; see sendCommand for what it throws. */
+    send(host: string, request: CommandRequest): Promise<CommandOutcome>;
+  };
 }
 
-/** How much of a refused line goes into the log. */
-const shownLine = 200;
-
-/** What the commit of the queue may take at the end; what is left was never acknowledged, and its agents send it again. */
+/**
+ * What the commit of the queue may take at the end; what is left was never acknowledged, and its agents send it again.
+ */
 const flushWithinMs = 1000;
+
+/** What undoes a step that was done. */
+type Undoing = () => Promise<unknown>;
+
+/** What every part works with. */
+interface Base {
+  readonly config: CollectorConfig;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** Grows with each step. */
+  readonly undoings: Undoing[];
+}
+
+/** What a collector keeps on disk or in a database. */
+interface Storage {
+  readonly quarantine: Quarantine;
+  readonly store: Store;
+}
+
+/** The way from a link to the store, and back to the agents. */
+interface Core {
+  readonly presence: Presence;
+  readonly commands: Commands;
+  readonly writer: Writer;
+  readonly intake: Intake;
+}
+
+interface Links {
+  readonly grpc: GrpcIngest;
+  readonly nats: NatsIngest | undefined;
+}
 
 function createLogger(level: CollectorConfig["log"]["level"]): Logger {
   return pino({ level, base: undefined }, pino.destination({ fd: 2, sync: true }));
@@ -46,24 +92,6 @@ function createOwnIds(): () => { epochUs: number; sequence: number } {
   const epochUs = readClockUs();
   let sequence = 0;
   return () => ({ epochUs, sequence: ++sequence });
-}
-
-/** Keeps and counts what the store will never take. */
-function createLineRefuser(quarantine: Quarantine, metrics: Metrics, logger: Logger): RefuseLine {
-  return async (line, reason) => {
-    metrics.samplesRefused.inc({ code: "STORE_REFUSED" });
-    logger.warn(
-      { event: "line_refused", reason, line: line.slice(0, shownLine) },
-      "the store refuses a line for good; it is kept in quarantine",
-    );
-    try {
-      await quarantine.keep(Buffer.from(`${line}\n`), "STORE_REFUSED", undefined, readClockUs());
-      metrics.quarantineBytes.set(quarantine.size());
-    } catch (thrown) {
-      metrics.quarantineFailures.inc();
-      logger.error({ event: "quarantine_failed", error: errorMessage(thrown) }, "a refused line could not be kept");
-    }
-  };
 }
 
 /** Rolls up and drops what is past its time; what fails is tried again the next night. */
@@ -77,72 +105,104 @@ async function retainStore(store: Store, logger: Logger): Promise<void> {
   }
 }
 
-/** Undoes, newest first, what was started. */
-async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void> {
-  for (const close of closers.toReversed()) await close();
+async function openStorage({ config, metrics, logger, undoings }: Base): Promise<Storage> {
+  const quarantine = await openQuarantine(config.data_dir, config.limits.quarantine_bytes);
+  metrics.quarantineBytes.set(quarantine.size());
+  const refuseLine = createLineRefuser(quarantine, metrics, logger);
+  const store = await openConfiguredStore(config.store, config.data_dir, refuseLine);
+  undoings.push(store.close);
+  undoings.push(startNightly(() => retainStore(store, logger)).stop);
+  return { quarantine, store };
+}
+
+function createCore({ config, metrics, logger, undoings }: Base, { quarantine, store }: Storage): Core {
+  const { limits, name, nats } = config;
+  const fleet = createFleet(limits.max_hosts);
+  const presence = createPresence({ fleet, metrics, logger, maxBatchBytes: limits.max_batch_bytes });
+  const commands = createCommands({ presence, metrics, logger });
+  const writer = createWriter(store, metrics, logger);
+  const guard = createSeriesGuard(limits.new_series_per_host_per_hour, createSeriesQuestion(store, logger));
+  const nextOwnId = createOwnIds();
+  const intake = createIntake({ limits, fleet, metrics, logger, writer, quarantine, guard, nextOwnId });
+  const usesNats = nats.servers.length > 0;
+  undoings.push(startSelfTelemetry({ name, usesNats, metrics, logger, nextOwnId, enqueue: writer.enqueue }).stop);
+  return { presence, commands, writer, intake };
 }
 
 /**
- * Starts a collector: the store, then the ingest, then the HTTP API. If one of them fails, those before it are closed again.
+ * Starts the links. They stop together: what was taken in is committed and acknowledged after the last frame was read,
+ * before they end.
+ */
+async function startLinks({ config, metrics, logger, undoings }: Base, core: Core): Promise<Links> {
+  const { presence, commands, writer, intake } = core;
+  const shared = {
+    intake,
+    presence,
+    receiveResult: ({ host, link }: Source, result: CommandResult) => receiveResult(commands, host, link, result),
+    metrics,
+    logger,
+  };
+  const grpc = await startGrpcIngest({ config: config.grpc, limits: config.limits, findFailure: writer.failure, ...shared });
+  let nats: NatsIngest | undefined;
+  undoings.push(async () => {
+    stopCommands(commands);
+    grpc.stopReading();
+    nats?.stopReading();
+    await writer.close(flushWithinMs);
+    await Promise.all([grpc.stop(), nats?.stop()]);
+  });
+  if (config.nats.servers.length > 0) nats = await startNatsIngest({ config: config.nats, ...shared });
+  return { grpc, nats };
+}
+
+/** Says what keeps the collector from its work at the moment, in words that strangers may read. */
+function findObstacle({ writer }: Core, { nats }: Links): string | undefined {
+  if (writer.failure() !== undefined) return "the store refuses writes";
+  const code = nats?.findObstacle();
+  return code === undefined ? undefined : `nothing can be taken from NATS (${code})`;
+}
+
+/** Starts the parts, each after those that it needs. */
+async function startParts(base: Base): Promise<Pick<Collector, "grpc" | "http" | "commands">> {
+  const { config, metrics, logger, undoings } = base;
+  const storage = await openStorage(base);
+  const core = createCore(base, storage);
+  const links = await startLinks(base, core);
+  const http = await startHttpServer(config.http.listen, {
+    store: storage.store,
+    fleet: core.presence.fleet,
+    metrics,
+    logger,
+    findObstacle: () => findObstacle(core, links),
+  });
+  undoings.push(http.close);
+  const send = (host: string, request: CommandRequest): Promise<CommandOutcome> => sendCommand(core.commands, host, request);
+  return { grpc: links.grpc.address, http: http.address, commands: { send } };
+}
+
+/**
+ * Starts a collector: the store, then the ingest, then the HTTP API. If one of them fails, those before it are stopped
+ * again.
  * @param logger takes the events; by default they go to standard error as JSON lines
- * @throws FleetmarkError TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED, NATS_SECRET_INVALID, DATA_UNWRITABLE, DATA_LOCKED, DATA_NEWER, DATA_CORRUPT, STORE_FAILED,
- *   PORT_TAKEN, LISTEN_FAILED
+ * @throws FleetmarkError TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED, NATS_SECRET_INVALID, DATA_UNWRITABLE, DATA_LOCKED,
+ *   DATA_NEWER, DATA_CORRUPT, STORE_FAILED, PORT_TAKEN, LISTEN_FAILED
  */
 export async function startCollector(
   config: CollectorConfig,
   logger: Logger = createLogger(config.log.level),
 ): Promise<Collector> {
-  const closers: (() => Promise<void>)[] = [];
+  const undoings: Undoing[] = [];
   try {
-    const metrics = createMetrics();
-    const fleet = createFleet(config.limits.max_hosts);
-    const quarantine = await openQuarantine(config.data_dir, config.limits.quarantine_bytes);
-    const store = await openConfiguredStore(config.store, config.data_dir, createLineRefuser(quarantine, metrics, logger));
-    closers.push(store.close);
-    const nightly = runNightly(() => retainStore(store, logger));
-    closers.push(async () => nightly.close());
-    metrics.quarantineBytes.set(quarantine.size());
-    const writer = createWriter(store, metrics, logger);
-    const shared = { limits: config.limits, fleet, metrics, logger };
-    const nextOwnId = createOwnIds();
-    const guard = createSeriesGuard(config.limits.new_series_per_host_per_hour, createSeriesQuestion(store, logger));
-    const intake = createIntake({ ...shared, writer, quarantine, guard, nextOwnId });
-    const selfTelemetry = startSelfTelemetry({
-      ...{ name: config.name, usesNats: config.nats.servers.length > 0 },
-      ...{ metrics, writer, logger, nextOwnId },
+    const parts = await startParts({ config, metrics: createMetrics(), logger, undoings });
+    const { grpc, http } = parts;
+    logger.info({ event: "collector_started", version, data_dir: config.data_dir, grpc, http }, "the collector started");
+    const stop = once(async () => {
+      await undoAll(undoings);
+      logger.info({ event: "collector_stopped" }, "the collector stopped");
     });
-    closers.push(async () => selfTelemetry.stop());
-    const streams = { ...shared, intake, streams: new Set<AgentStream>(), attached: new Map<string, AgentStream>() };
-    const grpc = await startGrpcIngest(config.grpc, streams, writer.failure);
-    let nats: NatsIngest | undefined;
-    closers.push(async () => {
-      grpc.stopReading();
-      nats?.stopReading();
-      await writer.close(flushWithinMs);
-      await Promise.all([grpc.close(), nats?.close()]);
-    });
-    if (config.nats.servers.length > 0) nats = await startNatsIngest(config.nats, { ...shared, intake });
-    const findObstacle = (): string | undefined => {
-      if (writer.failure() !== undefined) return "the store refuses writes";
-      const trouble = nats?.trouble();
-      return trouble === undefined ? undefined : `nothing can be taken from NATS (${trouble})`;
-    };
-    const http = await startHttpServer(config.http.listen, { store, fleet, metrics, logger, findObstacle });
-    closers.push(http.close);
-    const listening = { grpc: grpc.address, http: http.address };
-    logger.info({ event: "collector_started", version, data_dir: config.data_dir, ...listening }, "the collector started");
-    return { ...listening, close: createClose(closers, logger) };
+    return { ...parts, stop };
   } catch (thrown) {
-    await closeAll(closers);
+    await undoAll(undoings);
     throw thrown;
   }
-}
-
-/** Closing twice is closing once. */
-function createClose(closers: readonly (() => Promise<void>)[], logger: Logger): () => Promise<void> {
-  let closing: Promise<void> | undefined;
-  return () => {
-    closing ??= closeAll(closers).then(() => logger.info({ event: "collector_stopped" }, "the collector stopped"));
-    return closing;
-  };
 }

@@ -4,6 +4,9 @@ import { tlsFilesSchema } from "@fleetmark/shared/config/tls";
 import { isLoopback, isLoopbackUrl } from "@fleetmark/shared/model/units";
 import { checkNatsConfig, natsFields } from "@fleetmark/shared/nats/config";
 import { z } from "zod";
+import type { GrpcIngestConfig } from "./ingest/grpc/server.js";
+import type { IngestLimits } from "./ingest/limits.js";
+import type { NatsIngestConfig } from "./ingest/nats/ingest.js";
 
 const httpListenSchema = addressSchema.refine(isLoopback, {
   message: "the HTTP API speaks no TLS: use a loopback address such as 127.0.0.1:7421, and a proxy with TLS before it",
@@ -61,7 +64,10 @@ const keepSchema = z
 
 const dayS = 86_400;
 
-/** How long a store keeps what it holds. The nightly roll-up must have seen what goes, so nothing goes within four days. */
+/**
+ * How long a store keeps what it holds. The nightly roll-up must have seen what goes, so nothing goes within four
+ * days.
+ */
 const retentionSchema = z
   .strictObject({
     raw: keepSchema.describe("telemetry as it was measured").prefault("30d"),
@@ -150,6 +156,15 @@ export const collectorConfigSchema = z.strictObject({
 
 export type CollectorConfig = z.infer<typeof collectorConfigSchema>;
 export type StoreConfig = CollectorConfig["store"];
-export type GrpcConfig = CollectorConfig["grpc"];
-export type NatsIngestConfig = CollectorConfig["nats"];
-export type IngestLimits = CollectorConfig["limits"];
+
+/**
+ * What the parts ask of their section. The parts declare it themselves, and this fails to compile where a section
+ * lacks some of it.
+ */
+interface Sections {
+  readonly limits: IngestLimits;
+  readonly grpc: GrpcIngestConfig;
+  readonly nats: NatsIngestConfig;
+}
+
+collectorConfigSchema satisfies z.ZodType<Sections>;

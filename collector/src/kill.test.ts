@@ -28,7 +28,10 @@ async function spawnCollector(directory: string) {
 const samplesPerBatch = 20_000;
 const startUs = Date.now() * 1000 - 3600e6;
 
-/** A batch whose samples tell its sequence: large, so that kills hit commits, and some of them the checkpoint at 16 MB of log. */
+/**
+ * A batch whose samples tell its sequence: large, so that kills hit commits, and some of them the checkpoint at 16 MB
+ * of log.
+ */
 function buildNumbered(sequence: number): Uint8Array {
   const points = Array.from({ length: samplesPerBatch }, (_, i) => {
     return { measurement: "load", tags: {}, timeUs: startUs + sequence, fields: { value: i } };
@@ -43,7 +46,8 @@ it("has stored each acknowledged batch exactly once, and no part of any other, a
   for (const killAfter of [1, 14, 35]) {
     const { child, address } = await spawnCollector(directory);
     const agent = await attachAgent(address);
-    // First, as an agent does, what was not acknowledged before the kill; and the last that was, as if its acknowledgement had been lost.
+    // First, as an agent does, what was not acknowledged before the kill; and the last that was, as if its
+    // acknowledgement had been lost.
     const newest = Math.max(0, ...acknowledged);
     for (let sequence = 1; sequence <= sent; sequence++) {
       if (!acknowledged.has(sequence) || sequence === newest) agent.sendBatch(buildNumbered(sequence));

@@ -1,11 +1,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   type Ack,
   AgentFrameSchema,
   type ClockReply,
+  type Command,
+  type CommandResult,
   type Hello,
   HelloSchema,
   type Welcome,
@@ -105,7 +107,11 @@ export interface TestAgent {
   readonly ended: Promise<StatusObject>;
   /** Returns whether the stream takes more at once. */
   sendBatch(bytes: Uint8Array): boolean;
+  sendFrame(frame: MessageInitShape<typeof AgentFrameSchema>["frame"]): boolean;
+  /** Tells what became of a command; by default that it was done. */
+  sendResult(id: string, result?: Partial<Omit<CommandResult, "$typeName">>): void;
   nextAck(): Promise<Ack>;
+  nextCommand(): Promise<Command>;
   nextWelcome(): Promise<Welcome>;
   nextClockReply(): Promise<ClockReply>;
 }
@@ -134,7 +140,7 @@ export function connectAgent(address: Address): TestAgent {
     call.cancel();
     client.close();
   });
-  const nextFrame = async (wanted: "ack" | "welcome" | "clockReply"): Promise<unknown> => {
+  const nextFrame = async (wanted: "ack" | "welcome" | "clockReply" | "command"): Promise<unknown> => {
     while (frames.length === 0 && !over) {
       await new Promise<void>((resolve) => {
         wake = resolve;
@@ -146,10 +152,14 @@ export function connectAgent(address: Address): TestAgent {
     if (frame.case !== wanted) throw new Error(`a ${frame.case} instead of a ${wanted}`);
     return frame.value;
   };
+  const sendFrame: TestAgent["sendFrame"] = (frame) => call.write(encodeAgentFrame(create(AgentFrameSchema, { frame })));
   return {
     call,
     ended,
-    sendBatch: (bytes) => call.write(encodeAgentFrame(create(AgentFrameSchema, { frame: { case: "batch", value: bytes } }))),
+    sendFrame,
+    sendBatch: (bytes) => sendFrame({ case: "batch", value: bytes }),
+    sendResult: (id, result = {}) => void sendFrame({ case: "commandResult", value: { id, done: true, ...result } }),
+    nextCommand: async () => (await nextFrame("command")) as Command,
     nextAck: async () => (await nextFrame("ack")) as Ack,
     nextClockReply: async () => (await nextFrame("clockReply")) as ClockReply,
     nextWelcome: async () => (await nextFrame("welcome")) as Welcome,
@@ -164,7 +174,7 @@ export function makeHello(changes: Partial<Omit<Hello, "$typeName">> = {}): Hell
 /** Attaches an agent and waits until it is welcome. */
 export async function attachAgent(address: Address, changes: Parameters<typeof makeHello>[0] = {}): Promise<TestAgent> {
   const agent = connectAgent(address);
-  agent.call.write(encodeAgentFrame(create(AgentFrameSchema, { frame: { case: "hello", value: makeHello(changes) } })));
+  agent.sendFrame({ case: "hello", value: makeHello(changes) });
   await agent.nextWelcome();
   return agent;
 }

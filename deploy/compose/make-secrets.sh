@@ -28,14 +28,16 @@ users: [
         "\$JS.API.CONSUMER.CREATE.FLEETMARK.>", "\$JS.API.CONSUMER.DURABLE.CREATE.FLEETMARK.collectors"
         "\$JS.ACK.FLEETMARK.collectors.>"
       ]
-      subscribe: ["fleetmark.v1.hello.*", "fleetmark.v1.progress.*", "_INBOX.fleetmark_collectors.>"]
+      subscribe: [
+        "fleetmark.v1.hello.*", "fleetmark.v1.progress.*", "fleetmark.v1.command_result.*", "_INBOX.fleetmark_collectors.>"
+      ]
     }
   }
   {
     user: agent, password: "$(cat "$folder/nats_agent_password")"
     permissions: {
       publish: [
-        "fleetmark.v1.batch.$host", "fleetmark.v1.hello.$host", "fleetmark.v1.progress.$host"
+        "fleetmark.v1.batch.$host", "fleetmark.v1.hello.$host", "fleetmark.v1.progress.$host", "fleetmark.v1.command_result.$host"
         "\$JS.API.CONSUMER.INFO.FLEETMARK.collectors", "\$JS.API.STREAM.INFO.FLEETMARK"
       ]
       subscribe: ["fleetmark.v1.ack.$host", "fleetmark.v1.command.$host", "_INBOX.fleetmark.$host.>"]

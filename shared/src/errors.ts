@@ -69,6 +69,13 @@ const catalogue = {
     exit: 3,
     remedy: "Check what sends under so many names, or raise limits.max_hosts of the collector.",
   },
+  HOST_UNKNOWN: { exit: 3, remedy: "Check the host's name; the collector has not heard of it since it began." },
+  HOST_ABSENT: { exit: 3, remedy: "Look whether the host's agent runs and reaches this collector, and try again." },
+  COMMAND_TIMED_OUT: {
+    exit: 3,
+    remedy: "Look at the host's state before you try again: what came of the command is not known.",
+  },
+  COMMANDS_TOO_MANY: { exit: 3, remedy: "Wait until the host has answered the commands that it was sent before." },
   SERIES_INVALID: { exit: 3, remedy: "Names and tags must keep to the limits that docs/architecture.md lists." },
   SERIES_OVER_LIMIT: {
     exit: 3,

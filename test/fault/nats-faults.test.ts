@@ -60,7 +60,7 @@ async function openAgent(host: string, servers: readonly string[]): Promise<Test
 
 async function openCollector(config: object) {
   const collector = await openTestCollector(config);
-  cleanups.push(collector.close);
+  cleanups.push(collector.stop);
   return collector;
 }
 

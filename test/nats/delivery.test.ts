@@ -35,7 +35,7 @@ describe.skipIf(findServer("nats-server") === undefined)("delivery over NATS", (
 
   const openCollector = async (config: object = {}, stream: object = {}) => {
     const collector = await openTestCollector({ nats: { servers: [server.url], stream }, ...config });
-    cleanups.push(collector.close);
+    cleanups.push(collector.stop);
     return collector;
   };
   /** Opens a collector and waits until it takes batches: the stream is there then. */
@@ -75,7 +75,7 @@ describe.skipIf(findServer("nats-server") === undefined)("delivery over NATS", (
     const collector = await openCollector();
     const agent = await openAgent("h1");
     expect(await agent.produce(1)).toEqual(["committed"]);
-    await collector.close();
+    await collector.stop();
     // A collector that commits and dies before a word of it.
     const produced = agent.produce(3);
     const consumer = await jetstream(nc).consumers.get(natsStream, natsConsumer);
@@ -100,7 +100,7 @@ describe.skipIf(findServer("nats-server") === undefined)("delivery over NATS", (
 
   it("leaves what waits in the stream there, while no collector takes it", async () => {
     const collector = await openReadyCollector();
-    await collector.close();
+    await collector.stop();
     const manager = await jetstreamManager(nc);
     const agent = await openAgent("h1", { timing: { silence: 50, look: 20 } });
     const produced = agent.produce(5);
@@ -134,7 +134,7 @@ describe.skipIf(findServer("nats-server") === undefined)("delivery over NATS", (
     const manager = await jetstreamManager(nc);
     const inHand = async () => (await manager.consumers.info(natsStream, natsConsumer)).num_ack_pending;
     await vi.waitFor(async () => expect(await inHand()).toBe(5), patience);
-    await first.close();
+    await first.stop();
     const second = await openCollector();
     expect(await fates).toEqual(Array(5).fill("committed"));
     expect(await readMetric(second.http, "fleetmark_nats_redelivered_total")).toBe(5);
@@ -211,7 +211,7 @@ describe.skipIf(findServer("nats-server") === undefined)("delivery over NATS", (
   it("keeps at the agents what a full stream does not take, and loses none of it", async () => {
     const stream = { max_bytes: "1MiB" };
     const collector = await openReadyCollector({}, stream);
-    await collector.close();
+    await collector.stop();
     const agent = await openAgent("h1");
     const other = await openAgent("h2");
     const timeUs = Date.now() * 1000;
@@ -240,7 +240,7 @@ describe.skipIf(findServer("nats-server") === undefined)("delivery over NATS", (
     const collector = await openCollector();
     const agent = await openAgent("h1");
     expect(await agent.produce(1)).toEqual(["committed"]);
-    await collector.close();
+    await collector.stop();
     const fates = agent.produce(4);
     const manager = await jetstreamManager(nc);
     await vi.waitFor(async () => expect((await manager.streams.info(natsStream)).state.messages).toBe(4), patience);
@@ -284,7 +284,7 @@ describe.skipIf(findServer("nats-server") === undefined)("delivery over NATS", (
       const first = await openCollector();
       const agent = await openAgent("h1");
       expect(await agent.produce(1)).toEqual(["committed"]);
-      await first.close();
+      await first.stop();
       const second = await openCollector({}, { max_bytes: "1GiB", max_age: "1d" });
       expect(await agent.produce(1)).toEqual(["committed"]);
       const said = second.events.find(({ code }) => code === "NATS_STREAM_MISMATCH")?.msg;

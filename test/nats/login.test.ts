@@ -40,7 +40,7 @@ async function openAgent(host: string, nats: object) {
 
 async function openCollector(nats: object) {
   const collector = await openTestCollector({ nats });
-  cleanups.push(collector.close);
+  cleanups.push(collector.stop);
   return collector;
 }
 

@@ -96,8 +96,8 @@ export async function openTestCollector(config: object): Promise<Collector & { e
     ...collector,
     events,
     codes,
-    close: async () => {
-      await collector.close();
+    stop: async () => {
+      await collector.stop();
       folder.remove();
     },
   };

@@ -16,6 +16,6 @@ try {
   const document: unknown = await answer.json();
   writeFileSync(fileURLToPath(new URL("../../docs/openapi.json", import.meta.url)), `${JSON.stringify(document, null, 2)}\n`);
 } finally {
-  await collector.close();
+  await collector.stop();
   rmSync(dataDir, { recursive: true });
 }

@@ -25,7 +25,7 @@ Examples:
       return {
         ready: { grpc: collector.grpc, http: collector.http },
         close: async () => {
-          await collector.close();
+          await collector.stop();
           return {};
         },
       };

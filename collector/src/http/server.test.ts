@@ -2,9 +2,9 @@ import { formatAddress } from "@fleetmark/shared/model/units";
 import { pino } from "pino";
 import { expect, it, onTestFinished } from "vitest";
 import { makeDirectory } from "../../test/support.js";
-import { createFleet } from "../fleet.js";
-import { createMetrics } from "../metrics.js";
+import { createFleet } from "../fleet/fleet.js";
 import { openStore } from "../store/duckdb/duckdb.js";
+import { createMetrics } from "../telemetry/metrics.js";
 import { startHttpServer } from "./server.js";
 
 it("tells that the store fails, and keeps the particulars to the log", async () => {

@@ -3,8 +3,8 @@ import type { Series } from "@fleetmark/shared/model/series";
 import { decodeDictionary, type ReadDictionary } from "@fleetmark/shared/wire/batch-decoder";
 
 /**
- * The dictionaries that agents sent of late. An agent sends the same one with every batch of its telemetry: decoded and checked once, a
- * batch of fifty samples costs a tenth of what it did.
+ * The dictionaries that agents sent of late. An agent sends the same one with every batch of its telemetry: decoded
+ * and checked once, a batch of fifty samples costs a tenth of what it did.
  */
 
 interface Remembered {

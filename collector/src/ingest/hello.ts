@@ -1,9 +1,9 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import type { Hello, Progress } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
+import type { Hello } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import { type Batch, BatchBuilder } from "@fleetmark/shared/model/batch";
 import { checkSeries, seriesLimits } from "@fleetmark/shared/model/series";
 import { protocolVersion } from "@fleetmark/shared/wire/frames";
-import type { AgentHello, RunProgress } from "../fleet.js";
+import type { AgentHello } from "../fleet/fleet.js";
 
 function violate(message: string): never {
   throw new FleetmarkError("PROTOCOL_VIOLATION", message);
@@ -40,19 +40,6 @@ export function checkHello(hello: Hello): AgentHello {
   checkText("an inventory", hello.inventoryJson, seriesLimits.textLength);
   if (!isJsonObject(hello.inventoryJson)) violate("an inventory that is no JSON object");
   return { host: hello.host, version: hello.agentVersion, hwClass: hello.hardwareClass, inventoryJson: hello.inventoryJson };
-}
-
-/**
- * Checks an agent's word on its run. A run that has ended has no progress.
- * @throws FleetmarkError PROTOCOL_VIOLATION
- */
-export function checkProgress(progress: Progress): RunProgress | undefined {
-  const { run, suite, completed, total, benchmark, elapsedS, remainingS } = progress;
-  for (const text of [run, suite, benchmark]) checkText("a name in a progress", text, seriesLimits.tagValueLength);
-  if (!Number.isFinite(elapsedS) || !Number.isFinite(remainingS)) violate("a progress whose times are not finite");
-  if (completed > total) violate(`a progress with ${completed} of ${total} benchmarks completed`);
-  if (benchmark === "") return undefined;
-  return { run, suite, completed, total, benchmark, elapsed_s: elapsedS, remaining_s: remainingS };
 }
 
 /** Makes the batch that stores a Hello. The empty host in its id is one that no agent can have. */

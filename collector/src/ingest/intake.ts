@@ -3,13 +3,14 @@ import type { Hello, Progress } from "@fleetmark/shared/gen/fleetmark/v1/fleet_p
 import type { Logger } from "@fleetmark/shared/log";
 import type { BatchId } from "@fleetmark/shared/model/batch";
 import { outlineBatch } from "@fleetmark/shared/wire/batch-decoder";
-import { readClockUs } from "../clock.js";
-import type { IngestLimits } from "../config.js";
-import type { AgentHello, Fleet, HostState } from "../fleet.js";
-import type { Metrics } from "../metrics.js";
+import { decodeProgress } from "@fleetmark/shared/wire/progress";
+import type { AgentHello, Fleet, HostState } from "../fleet/fleet.js";
+import { readClockUs } from "../platform/clock.js";
+import type { Metrics } from "../telemetry/metrics.js";
 import { addKpis } from "./derive.js";
 import { createDictionaryReader } from "./dictionaries.js";
-import { buildAgentBatch, checkHello, checkProgress } from "./hello.js";
+import { buildAgentBatch, checkHello } from "./hello.js";
+import type { IngestLimits } from "./limits.js";
 import type { Quarantine } from "./quarantine.js";
 import type { SeriesGuard } from "./series-guard.js";
 import { type Admission, admitBatch } from "./validate.js";
@@ -106,7 +107,7 @@ export function createIntake(parts: IntakeParts): Intake {
       const hello = checkHello(message);
       if (hello.host !== host) throw new FleetmarkError("BATCH_FOREIGN", `${host} introduces itself as host ${hello.host}`);
       const nowUs = readClockUs();
-      fleet.note(host, nowUs).hello = hello;
+      fleet.touch(host, nowUs).hello = hello;
       writer.enqueue(buildAgentBatch(hello, nowUs, parts.nextOwnId()), hello.inventoryJson.length);
       return hello;
     },
@@ -117,7 +118,7 @@ export function createIntake(parts: IntakeParts): Intake {
       try {
         const outline = outlineBatch(bytes);
         id = outline.id;
-        const host = fleet.note(source.host, nowUs);
+        const host = fleet.touch(source.host, nowUs);
         host.counters.batches_received++;
         const { batch, refused } = admitBatch(bytes, outline, source.host, {
           ...{ limits, readDictionary, nowUs },
@@ -132,8 +133,9 @@ export function createIntake(parts: IntakeParts): Intake {
       }
     },
     takeProgress: (progress, { host }) => {
-      const checked = checkProgress(progress);
-      fleet.note(host, readClockUs()).progress = checked;
+      const checked = decodeProgress(progress);
+      // A run that has ended has no benchmark under way.
+      fleet.touch(host, readClockUs()).progress = checked.benchmark === "" ? undefined : checked;
     },
     waitForRoom: () => writer.waitForRoom(),
   };

@@ -7,7 +7,10 @@ import type { StoreReader } from "../store/store.js";
 /** How long after a failure the store is left in peace. */
 const patienceMs = 10_000;
 
-/** Creates the question which series the store has of a host. Those that ask at the same time share one reading of the store. */
+/**
+ * Creates the question which series the store has of a host. Those that ask at the same time share one reading of the
+ * store.
+ */
 export function createSeriesQuestion(
   store: Pick<StoreReader, "listSeries">,
   logger: Logger,

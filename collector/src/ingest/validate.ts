@@ -3,8 +3,8 @@ import type { Batch, Columns } from "@fleetmark/shared/model/batch";
 import { pointToResult, pointToRun } from "@fleetmark/shared/model/result";
 import type { Series } from "@fleetmark/shared/model/series";
 import { type BatchOutline, decodeBatch, type ReadDictionary } from "@fleetmark/shared/wire/batch-decoder";
-import type { IngestLimits } from "../config.js";
 import { readBatchPoints } from "./batch-points.js";
+import type { IngestLimits } from "./limits.js";
 import type { RefusedSeries } from "./series-guard.js";
 
 /** What of a batch is stored, and how many of its samples are refused, by code. */

@@ -4,9 +4,9 @@ import { FleetmarkError } from "@fleetmark/shared/errors";
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { buildBatch, makeDirectory } from "../../test/support.js";
-import { createMetrics } from "../metrics.js";
 import { openStore } from "../store/duckdb/duckdb.js";
 import { type Store, StoreBusy } from "../store/store.js";
+import { createMetrics } from "../telemetry/metrics.js";
 import { createWriter } from "./writer.js";
 
 const logger = pino({ level: "silent" });

@@ -1,9 +1,9 @@
 import { errorMessage } from "@fleetmark/shared/errors";
 import type { Logger } from "@fleetmark/shared/log";
 import { type Batch, countSamples } from "@fleetmark/shared/model/batch";
-import { readClockUs } from "../clock.js";
-import type { Metrics } from "../metrics.js";
+import { readClockUs } from "../platform/clock.js";
 import { type Store, StoreBusy } from "../store/store.js";
+import type { Metrics } from "../telemetry/metrics.js";
 
 /**
  * Gathers what arrives while the store commits, and for a tenth of a second, into the next transaction: group commit. A transaction

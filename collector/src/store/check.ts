@@ -1,7 +1,7 @@
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { BatchBuilder } from "@fleetmark/shared/model/batch";
-import { readClockUs } from "../clock.js";
 import type { CollectorConfig } from "../config.js";
+import { readClockUs } from "../platform/clock.js";
 import { connectInflux } from "./influx/server.js";
 import { openConfiguredStore, readInfluxTarget } from "./open.js";
 import { describeRetention } from "./setup-plan.js";

@@ -1,5 +1,5 @@
-import { readClockUs } from "../clock.js";
 import type { CollectorConfig } from "../config.js";
+import { readClockUs } from "../platform/clock.js";
 import { planInfluxSetup } from "./influx/setup.js";
 import { readInfluxTarget } from "./open.js";
 import { describeRetention, type SetupPlan } from "./setup-plan.js";

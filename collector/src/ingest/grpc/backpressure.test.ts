@@ -6,18 +6,20 @@ import { pino } from "pino";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { attachAgent, buildBatch, makeDirectory, type TestAgent } from "../../../test/support.js";
 import { collectorConfigSchema } from "../../config.js";
-import { createFleet } from "../../fleet.js";
-import { createMetrics } from "../../metrics.js";
+import { createFleet } from "../../fleet/fleet.js";
+import { createPresence } from "../../fleet/presence.js";
 import { openStore } from "../../store/duckdb/duckdb.js";
 import type { Store } from "../../store/store.js";
+import { createMetrics } from "../../telemetry/metrics.js";
 import { createIntake } from "../intake.js";
 import { openQuarantine } from "../quarantine.js";
 import { createSeriesGuard } from "../series-guard.js";
 import { createWriter } from "../writer.js";
 import { startGrpcIngest } from "./server.js";
-import type { AgentStream } from "./stream.js";
 
-/** A store that takes no write until it is told to: it leaves them unanswered, or fails. What it has taken, it counts. */
+/**
+ * A store that takes no write until it is told to: it leaves them unanswered, or fails. What it has taken, it counts.
+ */
 interface SlowStore {
   readonly store: Store;
   mood: "hang" | "fail" | "take";
@@ -64,12 +66,13 @@ async function serve(): Promise<Served> {
   const shared = { limits, fleet, metrics, logger };
   const guard = createSeriesGuard(limits.new_series_per_host_per_hour, async () => []);
   const intake = createIntake({ ...shared, writer, quarantine, guard, nextOwnId: () => ({ epochUs: 1, sequence: 1 }) });
-  const parts = { ...shared, intake, streams: new Set<AgentStream>(), attached: new Map<string, AgentStream>() };
-  const server = await startGrpcIngest(grpc, parts, writer.failure);
+  const presence = createPresence({ fleet, metrics, logger, maxBatchBytes: limits.max_batch_bytes });
+  const parts = { limits, metrics, logger, intake, presence, receiveResult: () => {} };
+  const server = await startGrpcIngest({ config: grpc, findFailure: writer.failure, ...parts });
   onTestFinished(async () => {
     slow.release();
     await writer.close(0);
-    await server.close();
+    await server.stop();
     await slow.store.close();
   });
   const readMetric: Served["readMetric"] = async (name) => (await metrics[name].get()).values[0].value;

@@ -13,7 +13,9 @@ export interface GrpcCredentials {
   close(): void;
 }
 
-/** Between two looks at the files. A look is a few stats; watching by inotify misses what is renamed or mounted over. */
+/**
+ * Between two looks at the files. A look is a few stats; watching by inotify misses what is renamed or mounted over.
+ */
 const lookEveryMs = 5000;
 
 /** Changes whenever one of the files does. */
@@ -26,8 +28,8 @@ function stampFiles(files: TlsFiles): string {
 }
 
 /**
- * Hands the latest material to the servers that listen, first and whenever it changes. The first time a little later: the library adds
- * its listeners to us before it has added the server to them, and would tell nobody.
+ * Hands the latest material to the servers that listen, first and whenever it changes. The first time a little later:
+ * the library adds its listeners to us before it has added the server to them, and would tell nobody.
  */
 function createProvider(material: TlsMaterial) {
   type Listener<Update> = (update: Update | null) => void;
@@ -63,8 +65,9 @@ function createProvider(material: TlsMaterial) {
 }
 
 /**
- * Reads the TLS files of the gRPC server, and reads them again when they change: new connections then get the new certificate, those that
- * are open stay. Files that are wrong after a change are told in the log, and the ones before stay in force.
+ * Reads the TLS files of the gRPC server, and reads them again when they change: new connections then get the new
+ * certificate, those that are open stay. Files that are wrong after a change are told in the log, and the ones before
+ * stay in force.
  * @throws FleetmarkError TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED
  */
 export function openGrpcCredentials(files: TlsFiles, logger: Logger): GrpcCredentials {
@@ -78,7 +81,8 @@ export function openGrpcCredentials(files: TlsFiles, logger: Logger): GrpcCreden
       const stamp = stampFiles(files);
       if (stamp === seen) return;
       seen = stamp;
-      provider.set(readTlsFiles(files, "grpc.tls") as TlsMaterial);
+      const changed = readTlsFiles(files, "grpc.tls");
+      if (changed !== undefined) provider.set(changed);
       logger.info({ event: "tls_reloaded" }, "the TLS files changed; new connections use them");
     } catch (thrown) {
       logger.error({ event: "tls_reload_failed", error: errorMessage(thrown) }, "the TLS files changed and can't be used");

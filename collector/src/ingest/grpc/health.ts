@@ -2,8 +2,9 @@ import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { type ServerUnaryCall, type ServerWritableStream, type sendUnaryData, status } from "@grpc/grpc-js";
 
 /**
- * The standard service grpc.health.v1.Health, which load balancers and Kubernetes ask: its request is one string (field 1, the service
- * meant; empty for the whole server), its response one enum (field 1). https://github.com/grpc/grpc/blob/master/doc/health-checking.md
+ * The standard service grpc.health.v1.Health, which load balancers and Kubernetes ask: its request is one string
+ * (field 1, the service meant; empty for the whole server), its response one enum (field 1).
+ * https://github.com/grpc/grpc/blob/master/doc/health-checking.md
  */
 
 export const servingStatus = { serving: 1, notServing: 2, serviceUnknown: 3 } as const;

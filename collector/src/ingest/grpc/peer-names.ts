@@ -13,8 +13,8 @@ function readAlternativeNames(text: string): string[] {
 }
 
 /**
- * Returns the hosts that the holder of a certificate may speak for: its DNS and URI names, or its common name where it has none of them
- * (RFC 6125, § 6.4.4). They are compared as they are; a wildcard is no name of a host.
+ * Returns the hosts that the holder of a certificate may speak for: its DNS and URI names, or its common name where it
+ * has none of them (RFC 6125, § 6.4.4). They are compared as they are; a wildcard is no name of a host.
  */
 export function readPeerNames({ subject, subjectaltname }: Pick<PeerCertificate, "subject" | "subjectaltname">): string[] {
   const names = readAlternativeNames(subjectaltname ?? "");

@@ -1,26 +1,51 @@
+import type { TlsFiles } from "@fleetmark/shared/config/tls";
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import { once, type Running } from "@fleetmark/shared/lifecycle";
 import { type Address, formatAddress } from "@fleetmark/shared/model/units";
 import { fleetService } from "@fleetmark/shared/wire/frames";
 import { logVerbosity, Server, type ServerCredentials, setLogVerbosity, status } from "@grpc/grpc-js";
-import type { GrpcConfig, IngestLimits } from "../../config.js";
-import { explainListenFailure } from "../../listen.js";
+import { explainListenFailure } from "../../platform/listen.js";
+import type { IngestLimits } from "../limits.js";
+import { openSession } from "./agent-frames.js";
 import { openGrpcCredentials } from "./credentials.js";
 import { createHealth, healthService } from "./health.js";
-import { openSession } from "./session.js";
-import { type AgentCall, endStream, type StreamParts } from "./stream.js";
+import { type AgentCall, endSession, type Session, type SessionContext } from "./session.js";
 
-/** The gRPC port where agents attach. */
-export interface GrpcIngest {
+/** Where agents attach, and what proves the names on both sides. */
+export interface GrpcIngestConfig {
+  readonly listen: Address;
+  readonly tls: TlsFiles;
+}
+
+export interface GrpcIngestOptions extends Omit<SessionContext, "mutual" | "sessions"> {
+  readonly config: GrpcIngestConfig;
+  /** Says why the store takes no writes, if it takes none: its word is the server's health. */
+  readonly findFailure: () => string | undefined;
+}
+
+/** The gRPC port where agents attach. Stopped, it ends every stream as UNAVAILABLE, and the server. */
+export interface GrpcIngest extends Running {
   readonly address: Address;
   /** Takes no new stream and looks at no further frame. */
   stopReading(): void;
-  /** Ends every stream as UNAVAILABLE, and the server. */
-  close(): Promise<void>;
 }
 
-/** How much larger than the largest batch a frame may be: then the batch can still be rejected by its id, and its agent goes on. */
+/** A server that listens, and whether it takes new streams. */
+interface GrpcServer {
+  readonly server: Server;
+  readonly context: SessionContext;
+  accepting: boolean;
+}
+
+/**
+ * How much larger than the largest batch a frame may be: then the batch can still be rejected by its id, and its agent
+ * goes on.
+ */
 const frameAllowance = 4;
-/** Open streams for each host that may be there: a host that comes back is there twice, until the elder stream has ended. */
+/**
+ * Open streams for each host that may be there: a host that comes back is there twice, until the elder stream has
+ * ended.
+ */
 const streamsPerHost = 2;
 /** What a clean end of the streams may take, before the connections are cut. */
 const shutdownWithinMs = 250;
@@ -47,53 +72,60 @@ function bind(server: Server, address: Address, credentials: ServerCredentials):
   });
 }
 
+function createStopping(): FleetmarkError {
+  return new FleetmarkError("COLLECTOR_UNREACHABLE", "the collector is stopping");
+}
+
+/** Opens a session for an agent that calls, if there is room for one. */
+function acceptCall(call: AgentCall, { accepting, context }: GrpcServer): void {
+  const { sessions, limits, metrics } = context;
+  if (!accepting) {
+    call.emit("error", { code: status.UNAVAILABLE, details: createStopping().message });
+  } else if (sessions.size >= limits.max_hosts * streamsPerHost) {
+    metrics.streamsRefused.inc({ code: "HOSTS_TOO_MANY" });
+    call.emit("error", { code: status.RESOURCE_EXHAUSTED, details: `${sessions.size} streams are open` });
+  } else {
+    openSession(call, context);
+  }
+}
+
+async function stopServer({ server, context }: GrpcServer): Promise<void> {
+  for (const session of context.sessions) endSession(session, status.UNAVAILABLE, createStopping());
+  const cut = setTimeout(() => server.forceShutdown(), shutdownWithinMs);
+  await new Promise<void>((resolve) => {
+    server.tryShutdown(() => resolve());
+  });
+  clearTimeout(cut);
+}
+
 /**
  * Starts the gRPC server. Port 0 takes a free one.
- * @param findFailure says why the store takes no writes, if it takes none: its word is the server's health
  * @throws FleetmarkError TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED, PORT_TAKEN, LISTEN_FAILED
  */
-export async function startGrpcIngest(
-  { listen, tls }: GrpcConfig,
-  parts: StreamParts,
-  findFailure: () => string | undefined,
-): Promise<GrpcIngest> {
+export async function startGrpcIngest({ config, findFailure, ...shared }: GrpcIngestOptions): Promise<GrpcIngest> {
   // The library would print to standard error, among the events, what its callbacks report as well.
   setLogVerbosity(logVerbosity.NONE);
-  const credentials = openGrpcCredentials(tls, parts.logger);
-  const server = createServer(parts.limits);
-  let accepting = true;
-  const unavailable = (): FleetmarkError => new FleetmarkError("COLLECTOR_UNREACHABLE", "the collector is stopping");
-  server.addService(fleetService, {
-    attach: (call: AgentCall) => {
-      if (!accepting) call.emit("error", { code: status.UNAVAILABLE, details: unavailable().message });
-      else if (parts.streams.size >= parts.limits.max_hosts * streamsPerHost) {
-        parts.metrics.streamsRefused.inc({ code: "HOSTS_TOO_MANY" });
-        call.emit("error", { code: status.RESOURCE_EXHAUSTED, details: `${parts.streams.size} streams are open` });
-      } else openSession(call, parts, credentials.mutual);
-    },
-  });
-  server.addService(
-    healthService,
-    createHealth(() => accepting && findFailure() === undefined),
-  );
-  const port = await bind(server, listen, credentials.server).catch((thrown) => {
+  const credentials = openGrpcCredentials(config.tls, shared.logger);
+  const context: SessionContext = { ...shared, mutual: credentials.mutual, sessions: new Set<Session>() };
+  const grpc: GrpcServer = { server: createServer(shared.limits), context, accepting: true };
+  const isServing = (): boolean => grpc.accepting && findFailure() === undefined;
+  grpc.server.addService(fleetService, { attach: (call: AgentCall) => acceptCall(call, grpc) });
+  grpc.server.addService(healthService, createHealth(isServing));
+  const port = await bind(grpc.server, config.listen, credentials.server).catch((thrown) => {
     credentials.close();
     throw thrown;
   });
+  const stopReading = (): void => {
+    grpc.accepting = false;
+    for (const session of context.sessions) session.reading = false;
+  };
   return {
-    address: { host: listen.host, port },
-    stopReading: () => {
-      accepting = false;
-      for (const stream of parts.streams) stream.reading = false;
-    },
-    close: async () => {
-      for (const stream of parts.streams) endStream(stream, status.UNAVAILABLE, unavailable());
-      const cut = setTimeout(() => server.forceShutdown(), shutdownWithinMs);
-      await new Promise<void>((resolve) => {
-        server.tryShutdown(() => resolve());
-      });
-      clearTimeout(cut);
+    address: { host: config.listen.host, port },
+    stopReading,
+    stop: once(async () => {
+      stopReading();
+      await stopServer(grpc);
       credentials.close();
-    },
+    }),
   };
 }

@@ -1,139 +1,162 @@
-import { FleetmarkError } from "@fleetmark/shared/errors";
-import type { Hello } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
-import { version } from "@fleetmark/shared/version";
-import { decodeAgentFrame, protocolVersion } from "@fleetmark/shared/wire/frames";
-import { status } from "@grpc/grpc-js";
-import { readClockUs, readFineClockUs } from "../../clock.js";
-import { attachHost } from "../../fleet.js";
-import { replyClock } from "../clock-reply.js";
-import type { Fate, Source } from "../intake.js";
-import { readPeerNames } from "./peer-names.js";
-import {
-  type AgentCall,
-  type AgentStream,
-  createStream,
-  endStream,
-  endWhenDone,
-  leaveStream,
-  refuseStream,
-  type StreamParts,
-  sendFrame,
-  takeWaiting,
-} from "./stream.js";
-
-/** An agent that has not said Hello by then is none. */
-const helloWithinMs = 10_000;
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { type ErrorCode, FleetmarkError, toFleetmarkError } from "@fleetmark/shared/errors";
+import { CollectorFrameSchema, type CommandResult } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
+import type { Logger } from "@fleetmark/shared/log";
+import { createGate, type Gate } from "@fleetmark/shared/waiting";
+import { encodeCollectorFrame } from "@fleetmark/shared/wire/frames";
+import { Metadata, type ServerDuplexStream, status } from "@grpc/grpc-js";
+import { type Attachment, detachHost, type Presence } from "../../fleet/presence.js";
+import type { Metrics } from "../../telemetry/metrics.js";
+import type { Intake, Source } from "../intake.js";
+import type { IngestLimits } from "../limits.js";
+import { type AckOutbox, createAckOutbox } from "./ack-outbox.js";
 
 /**
- * Ends the stream that a host has already: the newer one wins. Almost always it is the same agent, whose former connection broke
- * without a word. Two agents under one name displace each other by turns, which their status and the log show.
+ * One agent's stream, from the call to its end.
+ *
+ *     the agent calls
+ *           │
+ *           ▼
+ *         open ──── Hello ────► attached          frames wait, and are looked at one by one
+ *           │                       │               Batch ──► intake ──► fate ──┐
+ *           │ none within 10 s      │               Progress, ClockRequest,     │ with all others
+ *           │                       │               CommandResult               │ of its transaction
+ *           │                       │                                  Ack ◄────┘
+ *           ▼                       ▼
+ *         ended, for one of these reasons:
+ *           a frame breaks the protocol       refused: counted, and told by a status with the error's code
+ *           a newer stream of its host        displaced, as ABORTED
+ *           the collector stops               UNAVAILABLE
+ *           the agent has closed its side     in order, once all that is under way is acknowledged
+ *
+ * agent-frames.ts says what becomes of a frame, backpressure.ts when it is looked at. Whatever a frame holds, it ends
+ * its own stream alone.
  */
-function displaceElder(stream: AgentStream, host: string): void {
-  const { attached, logger } = stream.parts;
-  const elder = attached.get(host);
-  attached.set(host, stream);
-  if (elder === undefined) {
-    stream.parts.metrics.agentsAttached.inc();
-    return;
-  }
-  logger.warn({ event: "agent_displaced", host }, "a newer stream of the same host displaced an agent");
-  endStream(elder, status.ABORTED, new FleetmarkError("BATCH_FOREIGN", `another agent has attached as host ${host}`));
+
+export type AgentCall = ServerDuplexStream<Buffer, Buffer>;
+
+/** What every session works with. */
+export interface SessionContext {
+  readonly limits: IngestLimits;
+  readonly intake: Intake;
+  readonly presence: Presence;
+  readonly receiveResult: (source: Source, result: CommandResult) => void;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** Whether each agent has shown a certificate that names its host. */
+  readonly mutual: boolean;
+  /** All that are open. */
+  readonly sessions: Set<Session>;
 }
 
-/** An agent speaks for a host that its certificate names, and for no other. */
-function checkIdentity({ names }: AgentStream, host: string): void {
-  if (names === undefined || names.includes(host)) return;
-  const shown = names.map((name) => JSON.stringify(name.slice(0, 255))).join(", ");
-  const message = `the agent's certificate is that of ${shown === "" ? "nobody" : shown}, not of host ${JSON.stringify(host.slice(0, 255))}`;
-  throw new FleetmarkError("HOST_FOREIGN", message);
+/** One agent's stream, until either end closes it. */
+export interface Session {
+  readonly call: AgentCall;
+  readonly context: SessionContext;
+  readonly outbox: AckOutbox;
+  /**
+   * The hosts that the agent may speak for, by its certificate; undefined where it has shown none: then it is taken at
+   * its word.
+   */
+  readonly names: readonly string[] | undefined;
+  /** Set by Hello. */
+  attachment: Attachment | undefined;
+  /** False once no further frame is to be looked at. */
+  reading: boolean;
+  open: boolean;
+  /** Whether the agent has closed its side. */
+  agentDone: boolean;
+  /** Frames that have come and were not looked at yet. */
+  readonly waiting: Buffer[];
+  /** Whether they are being looked at. */
+  draining: boolean;
+  /** Batches that were taken in and not yet acknowledged; the gate is shut while they are too many. */
+  outstanding: number;
+  readonly room: Gate;
 }
 
-/** Under mutual TLS a client without a certificate does not come this far; should one, it may speak for nobody. */
-function readNames(call: AgentCall, mutual: boolean): string[] | undefined {
-  if (!mutual) return undefined;
-  const certificate = call.getAuthContext()?.sslPeerCertificate;
-  return certificate === undefined ? [] : readPeerNames(certificate);
-}
-
-function attach(stream: AgentStream, message: Hello, receivedUs: number): void {
-  const { parts, call } = stream;
-  if (stream.host !== undefined) throw new FleetmarkError("PROTOCOL_VIOLATION", "a second Hello");
-  checkIdentity(stream, message.host);
-  const hello = parts.intake.takeHello(message, { link: "grpc", host: message.host });
-  const nowUs = readClockUs();
-  displaceElder(stream, hello.host);
-  stream.host = parts.fleet.note(hello.host, nowUs);
-  attachHost(stream.host, hello, nowUs);
-  parts.logger.info(
-    { event: "agent_attached", host: hello.host, version: hello.version, peer: call.getPeer() },
-    "an agent attached",
-  );
-  const welcome = { protocolVersion, collectorVersion: version, maxBatchBytes: parts.limits.max_batch_bytes };
-  sendFrame(stream, { case: "welcome", value: { ...welcome, clock: replyClock(receivedUs) } });
-}
-
-function requireSource(stream: AgentStream): Source {
-  if (stream.host === undefined) throw new FleetmarkError("PROTOCOL_VIOLATION", "the first frame is no Hello");
-  return { link: "grpc", host: stream.host.host };
-}
-
-/** Acknowledges a batch. One that can't be named to the agent ends its stream: it would wait for the acknowledgement for ever. */
-function acknowledge(stream: AgentStream, fate: Fate): void {
-  stream.outstanding--;
-  stream.onAcknowledged();
-  if (fate.kind === "committed") stream.outbox.addCommitted(fate.id, fate.refused);
-  else if (fate.id === undefined) refuseStream(stream, new FleetmarkError(fate.code, fate.message));
-  else stream.outbox.addRejected(fate.id, fate.code, fate.message);
-}
-
-function takeFrame(stream: AgentStream, bytes: Buffer): void {
-  const receivedUs = readFineClockUs();
-  const { frame } = decodeAgentFrame(bytes);
-  if (frame.case === "hello") {
-    attach(stream, frame.value, receivedUs);
-    return;
-  }
-  const { intake } = stream.parts;
-  const source = requireSource(stream);
-  if (frame.case === "batch") {
-    stream.outstanding++;
-    intake.takeBatch(frame.value, source, (fate) => acknowledge(stream, fate));
-  } else if (frame.case === "progress") {
-    intake.takeProgress(frame.value, source);
-  } else if (frame.case === "clockRequest") {
-    sendFrame(stream, { case: "clockReply", value: replyClock(receivedUs, frame.value.sentUs) });
-  }
-}
-
-/**
- * Serves one agent's stream until either end closes it. No frame, whatever it holds, ends more than its own stream.
- * @param mutual whether the agent has shown a certificate that names its host
- */
-export function openSession(call: AgentCall, parts: StreamParts, mutual: boolean): void {
-  const stream = createStream(call, parts, readNames(call, mutual));
-  const helloTimer = setTimeout(() => {
-    if (stream.host !== undefined) return;
-    refuseStream(stream, new FleetmarkError("PROTOCOL_VIOLATION", `no Hello came within ${helloWithinMs / 1000} s`));
-  }, helloWithinMs);
-  const leave = (): void => {
-    clearTimeout(helloTimer);
-    leaveStream(stream);
-  };
-  const take = (bytes: Buffer): void => {
-    try {
-      takeFrame(stream, bytes);
-    } catch (thrown) {
-      refuseStream(stream, thrown);
-    }
-  };
-  call.on("data", (bytes: Buffer) => {
-    if (!stream.reading) return;
-    stream.waiting.push(bytes);
-    void takeWaiting(stream, take);
+export function createSession(call: AgentCall, context: SessionContext, names: Session["names"]): Session {
+  const outbox = createAckOutbox((value) => {
+    sendFrame(session, { case: "ack", value });
+    endWhenDone(session);
   });
-  call.on("end", () => {
-    stream.agentDone = true;
-    endWhenDone(stream);
+  const session: Session = {
+    call,
+    context,
+    outbox,
+    names,
+    attachment: undefined,
+    reading: true,
+    open: true,
+    agentDone: false,
+    waiting: [],
+    draining: false,
+    outstanding: 0,
+    room: createGate(),
+  };
+  context.sessions.add(session);
+  return session;
+}
+
+export function sendFrame(session: Session, frame: MessageInitShape<typeof CollectorFrameSchema>["frame"]): void {
+  if (session.open) session.call.write(encodeCollectorFrame(create(CollectorFrameSchema, { frame })));
+}
+
+/** An agent that has closed its side gets the acknowledgements it still waits for, then an orderly end. */
+export function endWhenDone(session: Session): void {
+  const { open, agentDone, outstanding, waiting } = session;
+  if (open && agentDone && outstanding === 0 && waiting.length === 0) session.call.end();
+}
+
+/** Forgets a session that has ended, however it did. */
+export function forgetSession(session: Session): void {
+  const { attachment, context } = session;
+  session.open = session.reading = false;
+  session.room.open();
+  context.sessions.delete(session);
+  if (attachment !== undefined) detachHost(context.presence, attachment);
+}
+
+/** Ends a stream with a status that the agent can act on; the error's code travels as metadata `fleetmark-code`. */
+export function endSession(session: Session, code: status, error: FleetmarkError): void {
+  if (!session.open) return;
+  session.outbox.flush();
+  forgetSession(session);
+  const metadata = new Metadata();
+  metadata.set("fleetmark-code", error.code);
+  session.call.emit("error", { code, details: error.message, metadata });
+  // What the agent has sent meanwhile is read and forgotten, so that its side of the stream can end too.
+  session.call.resume();
+}
+
+function chooseStatus(code: ErrorCode): status {
+  switch (code) {
+    case "INTERNAL":
+      return status.INTERNAL;
+    case "HOST_FOREIGN":
+      return status.PERMISSION_DENIED;
+    case "PROTOCOL_MISMATCH":
+      return status.FAILED_PRECONDITION;
+    case "HOSTS_TOO_MANY":
+      return status.RESOURCE_EXHAUSTED;
+    default:
+      return status.INVALID_ARGUMENT;
+  }
+}
+
+/** Ends a stream whose agent does not keep to the protocol, and counts it. */
+export function refuseSession(session: Session, thrown: unknown): void {
+  const { metrics, logger } = session.context;
+  const error = toFleetmarkError(thrown, "the collector failed on this frame; its log says more", (defect) => {
+    logger.error({ event: "stream_failed", err: defect }, "the collector failed on a frame");
   });
-  for (const event of ["cancelled", "close", "error"]) call.on(event, leave);
+  metrics.streamsRefused.inc({ code: error.code });
+  const who = { host: session.attachment?.hello.host, peer: session.call.getPeer() };
+  logger.warn({ event: "stream_refused", ...who, code: error.code, error: error.message }, "a stream was refused");
+  endSession(session, chooseStatus(error.code), error);
+}
+
+/** Ends the stream of a host that has a newer one. */
+export function displaceSession(session: Session, host: string): void {
+  endSession(session, status.ABORTED, new FleetmarkError("BATCH_FOREIGN", `another agent has attached as host ${host}`));
 }

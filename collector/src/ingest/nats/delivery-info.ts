@@ -9,8 +9,8 @@ export interface DeliveryFacts {
 }
 
 /**
- * Reads a reply subject (nats-architecture ADR-15): `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<time>.<pending>`, or
- * the newer form with domain and account before the stream.
+ * Reads a reply subject (nats-architecture ADR-15): `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer
+ * seq>.<time>.<pending>`, or the newer form with domain and account before the stream.
  * @throws FleetmarkError NATS_FAILED when it is no delivery of JetStream
  */
 export function readDelivery(reply: string): DeliveryFacts {

@@ -1,10 +1,12 @@
+import { createGate, type Gate } from "@fleetmark/shared/waiting";
+
 /** How the server is told what became of a message (nats-architecture ADR-13). */
 const answers = { acked: "+ACK", terminated: "+TERM", working: "+WPI", released: "-NAK" } as const;
 
 export type Answer = Exclude<keyof typeof answers, "working">;
 
 /** A batch message whose fate is open. */
-export interface Held {
+export interface InFlightMessage {
   /** Names the message in the stream for ever, however often it is delivered. */
   readonly key: string;
   readonly bytes: number;
@@ -12,83 +14,63 @@ export interface Held {
   reply: string;
 }
 
-/** The messages that this collector has in hand: a bounded number of bytes, for each of which the server is told that it is worked on. */
-export interface Custody {
-  readonly messages: number;
-  readonly bytes: number;
-  /** Takes a message; undefined when it is in hand already, and was only delivered again. */
-  take(key: string, bytes: number, reply: string): Held | undefined;
-  settle(held: Held, answer: Answer): void;
-  /** Tells the server that every message in hand is still worked on. */
-  keepAlive(): void;
-  /** Gives back all that is in hand, for another collector to take at once. */
-  release(): void;
-  /** Resolves at once while there is room, else when there is room again. */
-  waitForRoom(): Promise<void> | undefined;
+/**
+ * The messages that this collector has in hand: a bounded number of bytes, for each of which the server is told that
+ * it is worked on.
+ */
+export interface InFlight {
+  readonly messages: Map<string, InFlightMessage>;
+  bytes: number;
+  /** Open while there is room for what one more fetch brings. */
+  readonly room: Gate;
+  readonly limits: InFlightLimits;
+  readonly publish: (subject: string, payload: string) => void;
 }
 
-export const custodyLimits = { messages: 2048, bytes: 16 * 2 ** 20 } as const;
+export interface InFlightLimits {
+  readonly messages: number;
+  readonly bytes: number;
+}
 
-export function createCustody(
-  publish: (subject: string, payload: string) => void,
-  limits: typeof custodyLimits = custodyLimits,
-): Custody {
-  const inHand = new Map<string, Held>();
-  let bytes = 0;
-  let room: { promise: Promise<void>; resolve: () => void } | undefined;
+export const inFlightLimits: InFlightLimits = { messages: 2048, bytes: 16 * 2 ** 20 };
 
-  // Half of it stays free for what the next fetch brings.
-  const isFull = (): boolean => inHand.size >= limits.messages / 2 || bytes >= limits.bytes / 2;
+export function createInFlight(publish: InFlight["publish"], limits = inFlightLimits): InFlight {
+  return { messages: new Map(), bytes: 0, room: createGate(), limits, publish };
+}
 
-  const forget = (held: Held): void => {
-    if (!inHand.delete(held.key)) return;
-    bytes -= held.bytes;
-    if (room === undefined || isFull()) return;
-    room.resolve();
-    room = undefined;
-  };
+/** Half of the room stays free for what the next fetch brings. */
+function updateRoom({ messages, bytes, room, limits }: InFlight): void {
+  if (messages.size >= limits.messages / 2 || bytes >= limits.bytes / 2) room.shut();
+  else room.open();
+}
 
-  return {
-    get messages() {
-      return inHand.size;
-    },
-    get bytes() {
-      return bytes;
-    },
-    take: (key, size, reply) => {
-      const known = inHand.get(key);
-      if (known !== undefined) {
-        known.reply = reply;
-        return undefined;
-      }
-      const held = { key, bytes: size, reply };
-      inHand.set(key, held);
-      bytes += size;
-      return held;
-    },
-    settle: (held, answer) => {
-      forget(held);
-      publish(held.reply, answers[answer]);
-    },
-    keepAlive: () => {
-      for (const { reply } of inHand.values()) publish(reply, answers.working);
-    },
-    release: () => {
-      for (const held of [...inHand.values()]) {
-        forget(held);
-        publish(held.reply, answers.released);
-      }
-    },
-    waitForRoom: () => {
-      if (!isFull()) return undefined;
-      if (room === undefined) {
-        let resolve = (): void => {};
-        const promise = new Promise<void>((settle) => {
-          resolve = settle;
-        });
-        room = { promise, resolve };
-      }
-      return room.promise;
-    },
-  };
+/** Adds a message that was delivered; undefined when it is in hand already, and was only delivered again. */
+export function addMessage(inFlight: InFlight, key: string, bytes: number, reply: string): InFlightMessage | undefined {
+  const known = inFlight.messages.get(key);
+  if (known !== undefined) {
+    known.reply = reply;
+    return undefined;
+  }
+  const message = { key, bytes, reply };
+  inFlight.messages.set(key, message);
+  inFlight.bytes += bytes;
+  updateRoom(inFlight);
+  return message;
+}
+
+/** Tells the server what became of a message, which is in hand no longer. */
+export function answerMessage(inFlight: InFlight, message: InFlightMessage, answer: Answer): void {
+  if (inFlight.messages.delete(message.key)) inFlight.bytes -= message.bytes;
+  updateRoom(inFlight);
+  inFlight.publish(message.reply, answers[answer]);
+}
+
+/** Tells the server that every message in hand is still worked on. */
+export function extendAll({ messages, publish }: InFlight): void {
+  for (const { reply } of messages.values()) publish(reply, answers.working);
+}
+
+/** Gives back all that is in hand, for another collector to take at once. */
+export function releaseAll(inFlight: InFlight): void {
+  for (const message of [...inFlight.messages.values()]) answerMessage(inFlight, message, "released");
 }

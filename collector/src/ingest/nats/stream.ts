@@ -1,10 +1,22 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { natsConsumer, natsStream, natsSubjects } from "@fleetmark/shared/nats/subjects";
 import type { ConsumerConfig, JetStreamManager, StreamConfig } from "@nats-io/jetstream";
-import type { NatsIngestConfig } from "../../config.js";
 import { jetStreamError } from "./failure.js";
 
-/** Seconds after which a batch that a collector has in hand goes to another, unless the first says that it still works on it. */
+/** What the collector makes on a NATS server, unless it is there. */
+export interface NatsStreamConfig {
+  /** Servers of the cluster that hold each batch. */
+  readonly replicas: number;
+  readonly max_bytes: number;
+  /** Seconds; 0 for no bound. */
+  readonly max_age: number;
+  readonly storage: "file" | "memory";
+}
+
+/**
+ * Seconds after which a batch that a collector has in hand goes to another, unless the first says that it still works
+ * on it.
+ */
 const ackWaitSeconds = 15;
 /** Batches that all collectors together may have in hand; each one bounds its own far below. */
 const maxAckPending = 16_384;
@@ -24,10 +36,11 @@ interface Difference {
 }
 
 /**
- * The stream that the configuration asks for. A work queue: what a collector has acknowledged is gone, so its size is the backlog.
- * `discard: new` turns agents away when it is full, and they keep what they have; the oldest would otherwise be dropped.
+ * The stream that the configuration asks for. A work queue: what a collector has acknowledged is gone, so its size is
+ * the backlog. `discard: new` turns agents away when it is full, and they keep what they have; the oldest would
+ * otherwise be dropped.
  */
-export function wantStream({ replicas, max_bytes, max_age, storage }: NatsIngestConfig["stream"]): Wanted<StreamConfig> {
+export function wantStream({ replicas, max_bytes, max_age, storage }: NatsStreamConfig): Wanted<StreamConfig> {
   return {
     subjects: [natsSubjects("batch")],
     retention: "workqueue",
@@ -131,7 +144,7 @@ const consumerMissing = 10_014;
  */
 export async function ensureStream(
   manager: JetStreamManager,
-  config: NatsIngestConfig["stream"],
+  config: NatsStreamConfig,
   tell: (difference: FleetmarkError) => void,
 ): Promise<number> {
   const judge = (differences: readonly Difference[], explain: typeof explainStream): void => {

@@ -3,7 +3,7 @@ import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { Batch } from "@fleetmark/shared/model/batch";
 import { pointToResult, pointToRun, type Result } from "@fleetmark/shared/model/result";
 import type { Series } from "@fleetmark/shared/model/series";
-import { readClockUs } from "../../clock.js";
+import { readClockUs } from "../../platform/clock.js";
 import { buildHostRecords, identifyBenchmark, readRecords, sortByTags, sortSeries } from "../ordering.js";
 import { deliveryMeasurement, keepAll, type Retention } from "../retention.js";
 import type { HostRecord, Part, ResultFilter, Retained, Store, StoreReader } from "../store.js";

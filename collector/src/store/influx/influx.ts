@@ -1,6 +1,6 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { Batch } from "@fleetmark/shared/model/batch";
-import { readClockUs } from "../../clock.js";
+import { readClockUs } from "../../platform/clock.js";
 import { sortByTags } from "../ordering.js";
 import { deliveryMeasurement, findHorizonUs, hourUs, isKeptWhole, isRecord, keepAll, type Retention } from "../retention.js";
 import { emptyColumns, selectSamples } from "../samples.js";

@@ -5,5 +5,8 @@ export function readClockUs(): number {
   return Date.now() * 1000;
 }
 
-/** Returns the time as microseconds since the Unix epoch, to the microsecond: for agents that compare their clocks with it. */
+/**
+ * Returns the time as microseconds since the Unix epoch, to the microsecond: for agents that compare their clocks with
+ * it.
+ */
 export const readFineClockUs = createWallClock();

@@ -1,7 +1,4 @@
-/** A task that runs once soon after its start, for machines that sleep at night, and every night from then on. */
-export interface Nightly {
-  close(): void;
-}
+import type { Running } from "@fleetmark/shared/lifecycle";
 
 const soonMs = 5 * 60_000;
 /** Half past two in the morning, by the machine's own clock. */
@@ -15,21 +12,25 @@ export function findNextNightMs(now: Date): number {
   return next.getTime() - now.getTime();
 }
 
-/** @param act never throws */
-export function runNightly(act: () => Promise<void>): Nightly {
+/**
+ * Starts a task that runs once soon, for machines that sleep at night, and every night from then on. Stopping does not
+ * wait for one that is under way.
+ * @param act never throws
+ */
+export function startNightly(act: () => Promise<void>): Running {
   let timer: NodeJS.Timeout | undefined;
-  let isClosed = false;
+  let stopped = false;
   const wait = (ms: number): void => {
     timer = setTimeout(async () => {
       await act();
-      if (!isClosed) wait(findNextNightMs(new Date()));
+      if (!stopped) wait(findNextNightMs(new Date()));
     }, ms);
     timer.unref();
   };
   wait(soonMs);
   return {
-    close: () => {
-      isClosed = true;
+    stop: async () => {
+      stopped = true;
       clearTimeout(timer);
     },
   };

@@ -2,11 +2,11 @@ import { checkSeries } from "@fleetmark/shared/model/series";
 import { encodeBatch } from "@fleetmark/shared/wire/batch-encoder";
 import { pino } from "pino";
 import { expect, it } from "vitest";
-import { buildBatch, makeDirectory } from "../test/support.js";
-import { createWriter } from "./ingest/writer.js";
+import { buildBatch, makeDirectory } from "../../test/support.js";
+import { createWriter } from "../ingest/writer.js";
+import { openStore } from "../store/duckdb/duckdb.js";
 import { createMetrics } from "./metrics.js";
 import { createSelfTelemetry } from "./self-telemetry.js";
-import { openStore } from "./store/duckdb/duckdb.js";
 
 const logger = pino({ level: "silent" });
 

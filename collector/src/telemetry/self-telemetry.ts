@@ -1,12 +1,15 @@
+import type { Running } from "@fleetmark/shared/lifecycle";
 import type { Logger } from "@fleetmark/shared/log";
 import { type Batch, BatchBuilder, type BatchId } from "@fleetmark/shared/model/batch";
 import type { Point } from "@fleetmark/shared/model/series";
-import { readClockUs } from "./clock.js";
-import type { Writer } from "./ingest/writer.js";
+import { readClockUs } from "../platform/clock.js";
 import type { Metrics } from "./metrics.js";
 
 const intervalMs = 10_000;
-/** Samples of itself that a collector keeps while the store takes nothing: five minutes. Their counters go on counting all the same. */
+/**
+ * Samples of itself that a collector keeps while the store takes nothing: five minutes. Their counters go on counting
+ * all the same.
+ */
 const mostWaiting = 30;
 /** What such a batch weighs in the writer's queue. */
 const encodedBytes = 1024;
@@ -43,23 +46,25 @@ async function readNats(metrics: Metrics): Promise<Record<string, number>> {
   };
 }
 
-/**
- * Creates the sampler of the collector's own state: counts since it began, and what was between two samples.
- * @param usesNats whether what is known of NATS belongs to it
- */
-export function createSelfTelemetry(name: string, metrics: Metrics, usesNats: boolean): (nowUs: number) => Promise<Point[]> {
+/** Creates a meter of the processor time that this process took: percent of one core since the reading before. */
+function createCpuMeter(): (nowUs: number) => number {
   let cpuBefore = process.cpuUsage();
   let before = readClockUs();
-
-  /** Percent of one core since the call before. */
-  const readCpu = (nowUs: number): number => {
+  return (nowUs) => {
     const { user, system } = process.cpuUsage(cpuBefore);
     const elapsed = nowUs - before;
     cpuBefore = process.cpuUsage();
     before = nowUs;
     return elapsed > 0 ? (100 * (user + system)) / elapsed : 0;
   };
+}
 
+/**
+ * Creates the sampler of the collector's own state: counts since it began, and what was between two samples.
+ * @param usesNats whether what is known of NATS belongs to it
+ */
+export function createSelfTelemetry(name: string, metrics: Metrics, usesNats: boolean): (nowUs: number) => Promise<Point[]> {
+  const readCpu = createCpuMeter();
   return async (timeUs) => {
     const fields = {
       samples_committed: await readTotal(metrics.samplesCommitted),
@@ -90,24 +95,26 @@ function buildBatch(points: readonly Point[], id: Omit<BatchId, "host">): Batch 
   return builder.build({ host: "", ...id });
 }
 
-export interface SelfTelemetryParts {
+export interface SelfTelemetryOptions {
   readonly name: string;
   readonly usesNats: boolean;
   readonly metrics: Metrics;
-  readonly writer: Writer;
   readonly logger: Logger;
   readonly nextOwnId: () => Omit<BatchId, "host">;
+  /** Queues a batch for the store; `onCommitted` is called once it is durable. */
+  readonly enqueue: (batch: Batch, encodedBytes: number, onCommitted: () => void) => void;
 }
 
-/** Stores the collector's own state, as batches of its own, until it is stopped. */
-export function startSelfTelemetry({ name, usesNats, metrics, writer, logger, nextOwnId }: SelfTelemetryParts): { stop(): void } {
+/** Starts to store the collector's own state, as batches of its own. */
+export function startSelfTelemetry(options: SelfTelemetryOptions): Running {
+  const { name, usesNats, metrics, logger, nextOwnId, enqueue } = options;
   const sample = createSelfTelemetry(name, metrics, usesNats);
   let waiting = 0;
   const store = async (): Promise<void> => {
     if (waiting >= mostWaiting) return;
     waiting++;
     try {
-      writer.enqueue(buildBatch(await sample(readClockUs()), nextOwnId()), encodedBytes, () => waiting--);
+      enqueue(buildBatch(await sample(readClockUs()), nextOwnId()), encodedBytes, () => waiting--);
     } catch (thrown) {
       waiting--;
       logger.error({ event: "self_telemetry_failed", err: thrown }, "the collector could not sample itself");
@@ -115,5 +122,5 @@ export function startSelfTelemetry({ name, usesNats, metrics, writer, logger, ne
   };
   const timer = setInterval(() => void store(), intervalMs);
   timer.unref();
-  return { stop: () => clearInterval(timer) };
+  return { stop: async () => clearInterval(timer) };
 }

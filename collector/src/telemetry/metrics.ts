@@ -4,8 +4,9 @@ import { createLatencyWindow } from "./latency-window.js";
 const latencyBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 /**
- * The two figures of the process that operators alert on, under Prometheus' own names. The client library's default metrics sample
- * the event loop a hundred times a second, which costs 0.7 % of a core on a host that is being measured.
+ * The two figures of the process that operators alert on, under Prometheus' own names. The client library's default
+ * metrics sample the event loop a hundred times a second, which costs 0.7 % of a core on a host that is being
+ * measured.
  */
 function addProcessMetrics(registry: Registry): void {
   const registers = [registry];
@@ -29,11 +30,9 @@ function addProcessMetrics(registry: Registry): void {
   });
 }
 
-/** What the collector counts of itself, in a registry of its own: a process may hold several collectors. */
-export function createMetrics() {
-  const registry = new Registry();
+/** What makes the metrics of a registry, each by its name without the prefix and its help. */
+function createMakers(registry: Registry) {
   const registers = [registry];
-  addProcessMetrics(registry);
   const count = (name: string, help: string) => new Counter({ name: `fleetmark_${name}`, help, registers });
   const countByCode = (name: string, help: string) =>
     new Counter({ name: `fleetmark_${name}`, help, labelNames: ["code"], registers });
@@ -48,6 +47,14 @@ export function createMetrics() {
     };
     return { observe, readWindow: window.read };
   };
+  return { count, countByCode, gauge, latency };
+}
+
+/** What the collector counts of itself, in a registry of its own: a process may hold several collectors. */
+export function createMetrics() {
+  const registry = new Registry();
+  addProcessMetrics(registry);
+  const { count, countByCode, gauge, latency } = createMakers(registry);
   return {
     registry,
     batchesReceived: count("batches_received_total", "Batches that agents sent"),
@@ -70,6 +77,10 @@ export function createMetrics() {
       "Batches that NATS delivered to this collector which it had delivered before",
     ),
     natsRebuilds: count("nats_rebuilds_total", "Times that the fetching from NATS was stuck and began anew"),
+    commandResultsRefused: count(
+      "command_results_refused_total",
+      "Results of commands from hosts that were not given them, or that make no sense",
+    ),
     agentsAttached: gauge("agents_attached", "Agents that are attached now"),
     queueBatches: gauge("queue_batches", "Batches that wait for the store"),
     queueBytes: gauge(

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { findNextNightMs, runNightly } from "./nightly.js";
+import { findNextNightMs, startNightly } from "./nightly.js";
 
-describe("runNightly", () => {
+describe("startNightly", () => {
   beforeEach(() => {
     vi.useFakeTimers({ now: new Date(2026, 5, 1, 12, 0) });
   });
@@ -9,14 +9,14 @@ describe("runNightly", () => {
     vi.useRealTimers();
   });
 
-  it("runs soon after the start, then every night, and not after it is closed", async () => {
+  it("runs soon after the start, then every night, and not after it is stopped", async () => {
     const runs: string[] = [];
-    const nightly = runNightly(async () => void runs.push(`${new Date().getDate()} ${new Date().getHours()}`));
+    const nightly = startNightly(async () => void runs.push(`${new Date().getDate()} ${new Date().getHours()}`));
     await vi.advanceTimersByTimeAsync(10 * 60_000);
     expect(runs).toEqual(["1 12"]);
     await vi.advanceTimersByTimeAsync(2 * 86_400_000);
     expect(runs).toEqual(["1 12", "2 2", "3 2"]);
-    nightly.close();
+    await nightly.stop();
     await vi.advanceTimersByTimeAsync(3 * 86_400_000);
     expect(runs).toHaveLength(3);
   });

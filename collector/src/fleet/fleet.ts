@@ -1,4 +1,5 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import type { RunProgress } from "@fleetmark/shared/model/progress";
 
 /** What an agent says of its host when it attaches. */
 export interface AgentHello {
@@ -7,19 +8,6 @@ export interface AgentHello {
   readonly hwClass: string;
   /** A JSON object, as text. */
   readonly inventoryJson: string;
-}
-
-/** Progress of the run under way on a host. */
-export interface RunProgress {
-  readonly run: string;
-  readonly suite: string;
-  /** Benchmarks completed and in all. */
-  readonly completed: number;
-  readonly total: number;
-  /** The benchmark under way. */
-  readonly benchmark: string;
-  readonly elapsed_s: number;
-  readonly remaining_s: number;
 }
 
 /** What became of a host's batches since the collector began. */
@@ -34,10 +22,12 @@ export interface HostState {
   readonly host: string;
   /** Unknown of a host that has introduced itself to another collector. */
   hello: AgentHello | undefined;
+  /** Whether its agent is here, as presence.ts has it. */
   attached: boolean;
   /** Microseconds since the Unix epoch. */
   attachedSinceUs: number;
   lastSeenUs: number;
+  /** The run under way; undefined when there is none, or none is known of. */
   progress: RunProgress | undefined;
   readonly counters: HostCounters;
 }
@@ -45,11 +35,11 @@ export interface HostState {
 /** The hosts that were heard of since the collector began, by name; at most so many. */
 export interface Fleet {
   /**
-   * Returns the state of a host, and notes that it was heard of. While the fleet is full, a host that was not heard of for an hour makes
-   * room for a new one.
+   * Returns the state of a host that was heard of just now. While the fleet is full, a host that was not heard of for
+   * an hour makes room for a new one.
    * @throws FleetmarkError HOSTS_TOO_MANY
    */
-  note(host: string, nowUs: number): HostState;
+  touch(host: string, nowUs: number): HostState;
   get(host: string): HostState | undefined;
   names(): string[];
 }
@@ -75,7 +65,7 @@ export function createFleet(maxHosts: number): Fleet {
   };
 
   return {
-    note: (host, nowUs) => {
+    touch: (host, nowUs) => {
       let state = hosts.get(host);
       if (state === undefined) {
         if (hosts.size >= maxHosts) makeRoom(nowUs);
@@ -88,18 +78,4 @@ export function createFleet(maxHosts: number): Fleet {
     get: (host) => hosts.get(host),
     names: () => [...hosts.keys()],
   };
-}
-
-/** Records that an agent attached; the counters of a host that comes back go on. */
-export function attachHost(state: HostState, hello: AgentHello, nowUs: number): void {
-  state.hello = hello;
-  state.attached = true;
-  state.attachedSinceUs = nowUs;
-  state.progress = undefined;
-}
-
-/** Records that an agent went. Nothing will tell how its run goes on, so the progress goes too. */
-export function detachHost(state: HostState): void {
-  state.attached = false;
-  state.progress = undefined;
 }

@@ -1,7 +1,0 @@
-import type { ClockReply } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
-import { readFineClockUs } from "../clock.js";
-
-/** Answers a question for the clock that came at this time; to be sent at once. */
-export function replyClock(receivedUs: number, requestSentUs = 0n): Omit<ClockReply, "$typeName"> {
-  return { requestSentUs, receivedUs: BigInt(receivedUs), sentUs: BigInt(readFineClockUs()) };
-}
