@@ -1,5 +1,7 @@
 import type { Logger } from "@fleetmark/shared/log";
-import { type Result, type Run, resultToPoint, runToPoint } from "@fleetmark/shared/model/result";
+import type { Result, Run } from "@fleetmark/shared/model/result";
+import { resultRecord } from "@fleetmark/shared/records/result";
+import { runRecord } from "@fleetmark/shared/records/run";
 import type { Bench } from "./bench.js";
 import type { Delivery } from "./delivery/delivery.js";
 import type { Fate } from "./delivery/parcel.js";
@@ -59,12 +61,12 @@ export function startSuiteRun({
           // The suite reads the host's clock, which may step; the agent's own puts results in order with all else.
           const stamped = { ...result, time_us: delivery.clock.stamp() };
           results.push(stamped);
-          fates.push(delivery.recordResult(resultToPoint(stamped)));
+          fates.push(delivery.recordResult(resultRecord.toPoint(stamped)));
         },
         onQuiet: (quiet) => gate.set(quiet),
       });
       const stampedRun = { ...outcome.run, started_us, time_us: delivery.clock.stamp() };
-      fates.push(delivery.recordResult(runToPoint(stampedRun)));
+      fates.push(delivery.recordResult(runRecord.toPoint(stampedRun)));
       const { run, state, completed, total, failures, duration } = stampedRun;
       delivery.report({ run, suite, completed, total, benchmark: "", elapsedS: duration, remainingS: 0 });
       for (const { name, error } of failures) logger.warn({ event: "benchmark_failed", code: "BENCHMARK_FAILED", name }, error);

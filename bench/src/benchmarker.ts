@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import { type Category, categories, type Metadata, type Result, type Run } from "@fleetmark/shared/model/result";
 import { type ComparisonReport, compareWithBaseline } from "@fleetmark/shared/judgement/comparison";
+import { type Category, categories, type Metadata, type Result, type Run } from "@fleetmark/shared/model/result";
 import { estimateInterval, judgeRun } from "./measure/benchmark-run.js";
 import { buildResult } from "./measure/build-result.js";
 import { readClock } from "./measure/clock.js";

@@ -18,9 +18,8 @@ import { createWriter } from "./ingest/writer.js";
 import { createMetrics, type Metrics } from "./metrics.js";
 import { runNightly } from "./nightly.js";
 import { startSelfTelemetry } from "./self-telemetry.js";
-import type { RefuseLine } from "./store/influx/influx.js";
-import { openConfiguredStore } from "./store/open.js";
-import type { Store } from "./store/store.js";
+import { openConfiguredStore } from "./store/engines/registry.js";
+import type { RefuseLine, Store } from "./store/store.js";
 
 /** A running collector. */
 export interface Collector {
@@ -118,7 +117,7 @@ export async function startCollector(
     closers.push(async () => {
       grpc.stopReading();
       nats?.stopReading();
-      await writer.close(flushWithinMs);
+      await writer.stop(flushWithinMs);
       await Promise.all([grpc.close(), nats?.close()]);
     });
     if (config.nats.servers.length > 0) nats = await startNatsIngest(config.nats, { ...shared, intake });
@@ -128,7 +127,7 @@ export async function startCollector(
       return trouble === undefined ? undefined : `nothing can be taken from NATS (${trouble})`;
     };
     const http = await startHttpServer(config.http.listen, { store, fleet, metrics, logger, findObstacle });
-    closers.push(http.close);
+    closers.push(http.stop);
     const listening = { grpc: grpc.address, http: http.address };
     logger.info({ event: "collector_started", version, data_dir: config.data_dir, ...listening }, "the collector started");
     return { ...listening, close: createClose(closers, logger) };

@@ -130,6 +130,7 @@ const catalogue = {
     remedy: "This host does not offer what the probe reads; leave it out of telemetry.probes to silence this.",
   },
   REQUEST_INVALID: { exit: 2, remedy: "Correct the parameter named above; /api/v1/openapi.json describes every endpoint." },
+  FORBIDDEN: { exit: 2, remedy: "Only operators may do this, and nobody is one unless the collector was told who." },
   ROUTE_UNKNOWN: { exit: 2, remedy: "See /api/v1/openapi.json for the endpoints; all of them are read with GET." },
   INTERNAL: { exit: 3, remedy: "This is a defect of Fleetmark: please report it with the message above." },
 } as const satisfies Record<string, CatalogueEntry>;

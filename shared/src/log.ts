@@ -18,6 +18,7 @@ export const logEvents = {
   clock_stepped: "The host's clock was set",
   collector_started: "The collector serves",
   collector_stopped: "The collector ended",
+  commit_listener_failed: "What hears of committed records failed on some; they are stored all the same",
   frame_ignored: "The collector sent a frame that makes no sense to the agent",
   inventory_failed: "The agent could not find out what its host is made of",
   line_refused: "The store refuses a line for good; it is kept in quarantine",

@@ -40,7 +40,7 @@ describe("the writer", () => {
     });
     expect(await seen.rows).toBe(1);
     expect((await metrics.storeFailures.get()).values[0].value).toBe(2);
-    await writer.close(1000);
+    await writer.stop(1000);
     expect(writer.failure()).toBeUndefined();
     await store.close();
   });
@@ -60,7 +60,7 @@ describe("the writer", () => {
     await new Promise<void>((resolve) => writer.enqueue(buildBatch(1, [cpu(1)]), 100, resolve));
     // A timer may fire a millisecond early.
     expect(tries[1] - tries[0]).toBeGreaterThan(695);
-    await writer.close(1000);
+    await writer.stop(1000);
     await store.close();
   });
 
@@ -82,7 +82,7 @@ describe("the writer", () => {
     const room = writer.waitForRoom();
     expect(room).toBeDefined();
     await room;
-    await writer.close(5000);
+    await writer.stop(5000);
     expect(groups.map((group) => group.length)).toEqual([1, 40]);
     expect(groups.flat()).toEqual([...Array.from({ length: 40 }, (_, i) => i + 1), 40]);
     expect((await metrics.batchesRepeated.get()).values[0].value).toBe(1);
@@ -113,7 +113,7 @@ describe("the writer", () => {
     expect(times.length).toBeLessThanOrEqual(most);
     // A timer may fire a millisecond early.
     for (let i = 1; i < times.length; i++) expect(times[i] - times[i - 1]).toBeGreaterThan(97);
-    await writer.close(5000);
+    await writer.stop(5000);
     expect(acknowledged).toBe(60);
     await store.close();
   });
@@ -135,7 +135,7 @@ describe("the writer", () => {
       acknowledged = true;
     });
     await attempted;
-    await writer.close(10);
+    await writer.stop(10);
     expect(writer.failure()).toBe("no space left");
     expect(acknowledged).toBe(false);
     await store.close();

@@ -2,13 +2,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { BIGINT, DOUBLE, type DuckDBConnection, DuckDBInstance, INTEGER, VARCHAR } from "@duckdb/node-api";
 import { canonicalTags, checkSeries, type Series, seriesKey } from "@fleetmark/shared/model/series";
-import { appendRows } from "../store/duckdb/commit.js";
-import type { Part } from "../store/store.js";
+import { appendRows } from "../store/duckdb/append.js";
+import type { Chunk } from "../store/store.js";
 import type { FileItem } from "./file-item.js";
 
 /**
- * Parquet, written and read by DuckDB: one row a value, in the order of time, with columns `measurement`, `tags` (a map), `field`, `time` (UTC,
- * microseconds), `value` or `text`, and `kind` (`samples`, or `hours` of what was rolled up).
+ * Parquet, written and read by DuckDB: one row a value, in the order of time, with columns `measurement`, `tags` (a
+ * map), `field`, `time` (UTC, microseconds), `value` or `text`, and `kind` (`samples`, or `hours` of what was rolled
+ * up).
  */
 
 /** Without extensions from outside; what does not fit into memory goes to a file beside the one that is made. */
@@ -35,7 +36,7 @@ function quote(path: string): string {
   return `'${path.replaceAll("'", "''")}'`;
 }
 
-async function appendPart(connection: DuckDBConnection, ids: Map<string, number>, { kind, samples }: Part): Promise<void> {
+async function appendChunk(connection: DuckDBConnection, ids: Map<string, number>, { kind, samples }: Chunk): Promise<void> {
   const added: Series[] = [];
   const first = ids.size + 1;
   const numbered = samples.series.map((series) => {
@@ -73,13 +74,13 @@ async function appendPart(connection: DuckDBConnection, ids: Map<string, number>
   }
 }
 
-export async function writeParquetFile(path: string, parts: AsyncIterable<Part>): Promise<void> {
+export async function writeParquetFile(path: string, chunks: AsyncIterable<Chunk>): Promise<void> {
   await withEngine(dirname(path), async (connection) => {
     await connection.run("CREATE TABLE series (id INTEGER, measurement VARCHAR, tags VARCHAR, field VARCHAR)");
     await connection.run("CREATE TABLE numbers (id INTEGER, time_us BIGINT, value DOUBLE, kind VARCHAR)");
     await connection.run("CREATE TABLE texts (id INTEGER, time_us BIGINT, value VARCHAR, kind VARCHAR)");
     const ids = new Map<string, number>();
-    for await (const part of parts) await appendPart(connection, ids, part);
+    for await (const chunk of chunks) await appendChunk(connection, ids, chunk);
     await connection.run(
       `COPY (
          SELECT measurement, from_json(tags, '"MAP(VARCHAR, VARCHAR)"') AS tags, field, make_timestamp(time_us) AS time, value, text, kind
@@ -92,7 +93,7 @@ export async function writeParquetFile(path: string, parts: AsyncIterable<Part>)
 }
 
 interface GrowingPoint {
-  readonly kind: Part["kind"];
+  readonly kind: Chunk["kind"];
   readonly measurement: string;
   readonly tagsText: string;
   readonly timeUs: number;

@@ -68,7 +68,7 @@ async function serve(): Promise<Served> {
   const server = await startGrpcIngest(grpc, parts, writer.failure);
   onTestFinished(async () => {
     slow.release();
-    await writer.close(0);
+    await writer.stop(0);
     await server.close();
     await slow.store.close();
   });
