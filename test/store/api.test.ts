@@ -77,7 +77,7 @@ const paths = [
   ]),
   "records/kpi?run=h1-1",
   "records/benchmark?run=h1-1&tags=category=rl",
-  "records/run_window?run=h2-0",
+  "records/run_window?run=h2-2",
   "records/run?tags=suite=none",
   "series/names",
   "series/names?measurement=cpu",

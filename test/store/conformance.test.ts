@@ -1,7 +1,12 @@
 import type { Aggregate } from "@fleetmark/shared/model/aggregates";
 import type { Point } from "@fleetmark/shared/model/series";
+import { introductionRecord } from "@fleetmark/shared/records/introduction";
+import { deriveKpi, kpiRecord } from "@fleetmark/shared/records/kpi";
+import type { RecordKind } from "@fleetmark/shared/records/record-kind";
+import { recordKinds } from "@fleetmark/shared/records/registry";
 import { resultRecord } from "@fleetmark/shared/records/result";
 import { runRecord } from "@fleetmark/shared/records/run";
+import { deriveRunWindow, runWindowRecord } from "@fleetmark/shared/records/run-window";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openStore } from "#collector/store/duckdb/duckdb.js";
@@ -56,6 +61,24 @@ const everything = {
   maxPoints: 1e6,
   aggregate: "last",
 } as const;
+
+interface RecordExample {
+  readonly kind: RecordKind<unknown>;
+  /** Makes a record of one identity. */
+  readonly make: (of: { readonly timeUs: number; readonly run: string }) => unknown;
+}
+
+/** A new kind of record passes by a line here. */
+const recordExamples: readonly RecordExample[] = [
+  { kind: resultRecord, make: ({ timeUs, run }) => makeResult({ time_us: timeUs, run }) },
+  { kind: runRecord, make: ({ timeUs, run }) => makeRun({ time_us: timeUs, run, started_us: startUs }) },
+  { kind: runWindowRecord, make: ({ timeUs, run }) => deriveRunWindow(makeRun({ started_us: timeUs, run })) },
+  { kind: kpiRecord, make: ({ timeUs, run }) => deriveKpi(makeResult({ time_us: timeUs, run })) },
+  {
+    kind: introductionRecord,
+    make: ({ timeUs, run }) => ({ host: "h1", version: run, hw_class: "c1", inventory: { cpu: "x" }, time_us: timeUs }),
+  },
+];
 
 const beds = [
   { name: "DuckDB", make: makeDuckBed, missing: false },
@@ -278,6 +301,50 @@ describe.each(beds)("$name", ({ make, missing }) => {
         beforeUs = page.at(-1)?.time_us;
       }
       expect(found).toEqual(runs.map(({ run }) => run).reverse());
+    });
+
+    describe.each(recordExamples)("of records of $kind.measurement", ({ kind, make }) => {
+      const write = async (records: readonly unknown[], sequence = 1): Promise<void> => {
+        await store.write(
+          [
+            buildBatch(
+              sequence,
+              records.map((record) => kind.toPoint(record)),
+            ),
+          ],
+          startUs,
+        );
+      };
+      const series = Array.from({ length: 3 }, (_, i) => make({ timeUs: startUs + i, run: `run-${i % 2}` }));
+
+      it("answers the latest of each identity, by tags", async () => {
+        await write(series);
+        expect(await store.readLatest(kind, {})).toEqual([series[2]]);
+        expect(await store.readLatest(kind, kind.toPoint(series[0]).tags)).toEqual([series[2]]);
+        expect(await store.readLatest(kind, { host: "none" })).toEqual([]);
+      });
+
+      it("answers those that carry a text, and no others", async () => {
+        await write(series);
+        const field = kind.runField ?? kind.textField;
+        const text = kind.toPoint(series[0]).fields[field];
+        const wanted = series.filter((record) => kind.toPoint(record).fields[field] === text).reverse();
+        expect(await store.findByText(kind, field, String(text))).toEqual(wanted);
+        expect(await store.findByText(kind, field, "'none\"")).toEqual([]);
+      });
+
+      it("answers the newest, page by page", async () => {
+        await write(series.slice(1));
+        await write(series.slice(0, 1), 2);
+        const ask = (limit: number, beforeUs?: number) => store.readNewest(kind, { tags: { host: "h1" }, limit, beforeUs });
+        expect(await ask(2)).toEqual([series[2], series[1]]);
+        expect(await ask(2, startUs + 1)).toEqual([series[0]]);
+        expect(await store.readNewest(kind, { tags: { host: "h2" }, limit: 9 })).toEqual([]);
+      });
+    });
+
+    it("has an example of every kind of record", () => {
+      expect(recordExamples.map(({ kind }) => kind)).toEqual(recordKinds);
     });
 
     it("puts what lies on an edge into the bucket that begins there, and the end of a range outside", async () => {

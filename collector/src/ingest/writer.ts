@@ -12,7 +12,7 @@ import { addToQueue, createWriteQueue, hasGroup, type Queued, removeGroup, selec
  * Gathers what arrives while the store commits, and for a tenth of a second, into the next transaction: group commit.
  * A transaction costs as much as thousands of samples; the first after a pause waits for nothing.
  *
- *   enqueue ─► queue ─► gather ─► group ─► store.write ─┬─ committed ─► acknowledge each ─► tell which records are new ─► remove
+ *   enqueue ─► queue ─► gather ─► group ─► store.write ─┬─ committed ─► acknowledge each ─► tell ─► remove
  *                ▲                  ▲                   └─ failed ────► pause, longer each time ─┐
  *                │                  └────────────────────────────────────────────────────────────┘
  *                └─ full: waitForRoom holds the links back until a group is removed

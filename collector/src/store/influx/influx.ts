@@ -27,7 +27,7 @@ import { buildDeliveries, writeBatches, writeLines } from "./writes.js";
 /**
  * A store on an InfluxDB server. What is durable is the server's; here is only what this process has sent:
  *
- *   write ─► leave out what was sent before ─► lines ─┬─► policy "records"   what is kept whole, once `store setup` has made it
+ *   write ─► leave out what was sent before ─► lines ─┬─► policy "records"   what is kept whole, once it is set up
  *                                                     └─► default policy     all of it
  *                                                            └─(every night, by the server)─► policy "hourly"
  *   history ◄─ "hourly" where samples are gone or hours are final, else the default policy
