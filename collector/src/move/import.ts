@@ -133,11 +133,11 @@ export async function importFile(
   const store = await openConfiguredStore(config.store, config.data_dir, async (line, reason) => {
     addReject(rejects, findLine(state.growing, line), reason, line);
   });
-  const noteBytes = (more: number): void => {
+  const countBytes = (more: number): void => {
     state.bytes += more;
   };
   try {
-    const items = isLines ? readLineFile(path, options.precision, noteBytes) : readParquetFile(path);
+    const items = isLines ? readLineFile(path, options.precision, countBytes) : readParquetFile(path);
     await importItems(state, store, explainFile(path, items), options.filter);
   } finally {
     await store.close();

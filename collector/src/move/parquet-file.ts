@@ -101,6 +101,42 @@ interface GrowingPoint {
   readonly number: number;
 }
 
+/** What is remembered from row to row. */
+interface Reading {
+  readonly tagsOf: Map<string, Record<string, string>>;
+  /** Series that keep to the rules, as texts. */
+  readonly checked: Set<string>;
+  growing: GrowingPoint | undefined;
+}
+
+type Row = [measurement: string, tagsText: string, field: string, timeUs: number, value: unknown, text: unknown, kind: string];
+
+/** Returns the point that grew until now, if there is one. */
+function finishPoint({ growing, tagsOf }: Reading): FileItem | undefined {
+  if (growing === undefined) return undefined;
+  const { number, kind, measurement, tagsText, timeUs, fields } = growing;
+  return { number, kind, point: { measurement, tags: tagsOf.get(tagsText) ?? {}, timeUs, fields } };
+}
+
+/** Adds a row to the point that grows, or begins one with it; returns the point that ended so, or why the row is no sample. */
+function addRow(reading: Reading, row: readonly unknown[], number: number): FileItem | undefined {
+  const reason = findFault(row, reading);
+  if (reason !== undefined) return { number, reason, text: JSON.stringify(row) };
+  const [measurement, tagsText, field, timeUs, value, text, kind] = row as Row;
+  const { growing } = reading;
+  const isSame =
+    growing?.timeUs === timeUs && growing.tagsText === tagsText && growing.measurement === measurement && growing.kind === kind;
+  const filled = (value ?? text) as number | string;
+  if (growing !== undefined && isSame && !(field in growing.fields)) {
+    growing.fields[field] = filled;
+    return undefined;
+  }
+  const finished = finishPoint(reading);
+  const ownKind = kind === "hours" ? "hours" : "samples";
+  reading.growing = { kind: ownKind, measurement, tagsText, timeUs, fields: { [field]: filled }, number };
+  return finished;
+}
+
 /** Reads the points of a file; rows that follow each other and share all but the field are one point. */
 export async function* readParquetFile(path: string): AsyncGenerator<FileItem> {
   const instance = await DuckDBInstance.create(":memory:", options);
@@ -109,43 +145,16 @@ export async function* readParquetFile(path: string): AsyncGenerator<FileItem> {
     const rows = await connection.stream(
       `SELECT measurement, CAST(to_json(tags) AS VARCHAR), field, CAST(epoch_us(time) AS DOUBLE), value, text, kind FROM read_parquet(${quote(path)})`,
     );
-    const tagsOf = new Map<string, Record<string, string>>();
-    const checked = new Set<string>();
-    let growing: GrowingPoint | undefined;
+    const reading: Reading = { tagsOf: new Map(), checked: new Set(), growing: undefined };
     let number = 0;
-    const finish = ({ kind, measurement, tagsText, timeUs, fields, number: at }: GrowingPoint): FileItem => {
-      return { number: at, kind, point: { measurement, tags: tagsOf.get(tagsText) ?? {}, timeUs, fields } };
-    };
     for await (const chunk of rows.yieldRowsJs()) {
       for (const row of chunk) {
-        number++;
-        const [measurement, tagsText, field, timeUs, value, text, kind] = row as [
-          string,
-          string,
-          string,
-          number,
-          unknown,
-          unknown,
-          string,
-        ];
-        const reason = findFault(row, tagsOf, checked);
-        if (reason !== undefined) {
-          yield { number, reason, text: JSON.stringify(row) };
-          continue;
-        }
-        const isSame =
-          growing?.timeUs === timeUs &&
-          growing.tagsText === tagsText &&
-          growing.measurement === measurement &&
-          growing.kind === kind;
-        if (growing === undefined || !isSame || field in growing.fields) {
-          if (growing !== undefined) yield finish(growing);
-          growing = { kind: kind === "hours" ? "hours" : "samples", measurement, tagsText, timeUs, fields: {}, number };
-        }
-        growing.fields[field] = (value ?? text) as number | string;
+        const item = addRow(reading, row, ++number);
+        if (item !== undefined) yield item;
       }
     }
-    if (growing !== undefined) yield finish(growing);
+    const last = finishPoint(reading);
+    if (last !== undefined) yield last;
   } finally {
     connection.closeSync();
     instance.closeSync();
@@ -153,11 +162,7 @@ export async function* readParquetFile(path: string): AsyncGenerator<FileItem> {
 }
 
 /** Says what keeps a row from being a sample; undefined where nothing does. */
-function findFault(
-  row: readonly unknown[],
-  tagsOf: Map<string, Record<string, string>>,
-  checked: Set<string>,
-): string | undefined {
+function findFault(row: readonly unknown[], { tagsOf, checked }: Reading): string | undefined {
   const [measurement, tagsText, field, timeUs, value, text] = row;
   if (typeof measurement !== "string" || typeof field !== "string" || typeof tagsText !== "string")
     return "a row without measurement, tags or field";

@@ -13,7 +13,7 @@ import { overwriteChunk } from "./chunk-writes.js";
 import { commitBatches, type WriterState } from "./commit.js";
 import { type DataFile, explainOpenFailure, openDataFile } from "./data-file.js";
 import { readHistory } from "./history.js";
-import { type Access, query, stream, toStoreFailure } from "./query.js";
+import { type Access, query, streamFrom, toStoreFailure } from "./query.js";
 import { findByText, readLatest, readNewest, readReceived } from "./records.js";
 import { retainData } from "./roll-up.js";
 import { loadSeriesIndex, type SeriesIndex } from "./series-index.js";
@@ -136,7 +136,7 @@ function createReader(access: Access, close: () => Promise<void>): StoreReader {
     readNewest: (kind, filter) => query(access, (connection) => readNewest(connection, index(), kind, filter)),
     readReceived: () => query(access, (connection) => readReceived(connection, index(), file().version)),
     listSeries: async (measurement) => listSeries(index(), measurement),
-    read: (filter) => stream(access, (connection) => readChunks(connection, index(), filter, file().version)),
+    read: (filter) => streamFrom(access, (connection) => readChunks(connection, index(), filter, file().version)),
     close,
   };
 }

@@ -51,7 +51,7 @@ export async function query<T>({ file, cache }: Access, ask: (connection: DuckDB
 }
 
 /** Reads a stream on a connection of its own. */
-export async function* stream<T>(
+export async function* streamFrom<T>(
   { file, cache }: Access,
   read: (connection: DuckDBConnection) => AsyncIterable<T>,
 ): AsyncGenerator<T> {
