@@ -64,6 +64,7 @@ describe("an endpoint for operators", () => {
     expect((await post({ name: "a" }, { "x-role": "operator" })).status).toBe(200);
     expect((await post({ name: "a" }, { "x-role": "reader" })).status).toBe(403);
     expect((await app.inject("/api/v1/hosts")).statusCode).toBe(403);
+    expect((await app.inject("/metrics")).statusCode).toBe(403);
     expect((await app.inject({ url: "/api/v1/hosts", headers: { "x-role": "operator" } })).statusCode).toBe(200);
   });
 

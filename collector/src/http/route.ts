@@ -55,27 +55,28 @@ function parse<S extends z.ZodType>(schema: S, given: unknown, where: readonly s
   throw new FleetmarkError("REQUEST_INVALID", message);
 }
 
-/** @throws FleetmarkError FORBIDDEN when whoever asks may not */
-function checkRole(needed: Role, found: Role | undefined): void {
-  if (found === needed || found === "operator") return;
-  throw new FleetmarkError(
-    "FORBIDDEN",
-    `this is for ${needed}s; the request is ${found === undefined ? "no one's" : `a ${found}'s`}`,
-  );
+/**
+ * Makes the check that a request must pass before its body is read: strangers must not make the collector read it.
+ * @throws FleetmarkError FORBIDDEN when whoever asks may not
+ */
+export function requireRole({ findRole }: Router, needed: Role): (request: FastifyRequest) => Promise<void> {
+  return async (request) => {
+    const found = findRole(request);
+    if (found === needed || found === "operator") return;
+    const asked = found === undefined ? "no one's" : `a ${found}'s`;
+    throw new FleetmarkError("FORBIDDEN", `this is for ${needed}s; the request is ${asked}`);
+  };
 }
 
 /**
  * Adds an endpoint. Its query and body are checked by the schemas that document it, and any of its answers but 200 is
  * an error.
  */
-export function addRoute<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndefined>(
-  { app, findRole }: Router,
-  route: Route<Q, B>,
-): void {
+export function addRoute<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndefined>(router: Router, route: Route<Q, B>): void {
   const { method = "GET", path, summary, role = "reader", query, body } = route;
   const forbidden: Record<number, z.ZodType> = role === "reader" ? {} : { 403: errorAnswer };
   const answers: Record<number, z.ZodType> = { 400: errorAnswer, ...forbidden, 500: errorAnswer, ...route.answers };
-  app.route({
+  router.app.route({
     method,
     url: path,
     bodyLimit: maxBodyBytes,
@@ -85,8 +86,7 @@ export function addRoute<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndef
       ...(body === undefined ? {} : { body: toSchema(body, "input") }),
       response: Object.fromEntries(Object.entries(answers).map(([code, schema]) => [code, toSchema(schema, "output")])),
     },
-    // Before the body is read: strangers must not make the collector read it.
-    onRequest: async (request) => checkRole(role, findRole(request)),
+    onRequest: requireRole(router, role),
     handler: async (request, reply) => {
       const asked = {
         query: parse(query, request.query, []),

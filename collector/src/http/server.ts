@@ -12,7 +12,7 @@ import type { Metrics } from "../metrics.js";
 import type { StoreReader } from "../store/store.js";
 import { addApi } from "./api.js";
 import { noQuery } from "./queries.js";
-import { addRoute, type FindRole, type Router } from "./route.js";
+import { addRoute, type FindRole, type Router, requireRole } from "./route.js";
 
 /** What the HTTP server shows. */
 export interface HttpOptions {
@@ -92,7 +92,8 @@ function addHealth(router: Router, { metrics, findObstacle }: HttpOptions): void
     },
   });
   const text = { 200: { type: "string", description: "Prometheus text format" } };
-  router.app.get("/metrics", { schema: { summary: "What the collector counts of itself", response: text } }, async (_, reply) => {
+  const schema = { summary: "What the collector counts of itself", response: text };
+  router.app.get("/metrics", { schema, onRequest: requireRole(router, "reader") }, async (_, reply) => {
     void reply.type(metrics.registry.contentType);
     return metrics.registry.metrics();
   });

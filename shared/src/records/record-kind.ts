@@ -39,7 +39,7 @@ export interface KindedRecord<R = unknown> {
   readonly record: R;
 }
 
-type Plain = Readonly<Record<string, unknown>>;
+type Plain = Record<string, unknown>;
 
 /** What a kind is made of; the rest follows. */
 export interface RecordOptions<R>
@@ -65,7 +65,9 @@ function layOut(measurement: string, record: { readonly time_us: number }, tagNa
 /** Parses a point as a record, by what turns its tags and fields into one. */
 export function parseRecord<R>(schema: z.ZodType<R>, point: Point, collect: () => Plain): R {
   try {
-    return schema.parse({ ...collect(), time_us: point.timeUs });
+    const record = collect();
+    record.time_us = point.timeUs;
+    return schema.parse(record);
   } catch (cause) {
     throw new FleetmarkError("STORE_FAILED", `a stored ${point.measurement} does not read back: ${errorMessage(cause)}`, {
       cause,
@@ -80,8 +82,7 @@ export function defineRecord<R extends { readonly time_us: number }>(options: Re
   const { jsonFields = [], ...rest } = options;
   const { measurement, tags, schema } = rest;
   const collect = (point: Point): Plain => {
-    const record: Record<string, unknown> = Object.fromEntries(tags.map((name) => [name, point.tags[name] ?? ""]));
-    Object.assign(record, point.fields);
+    const record: Plain = { ...Object.fromEntries(tags.map((name) => [name, point.tags[name] ?? ""])), ...point.fields };
     for (const key of jsonFields) record[key] = JSON.parse(String(record[key]));
     return record;
   };
