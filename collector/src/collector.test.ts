@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { AgentFrameSchema, ProgressSchema } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
-import { resultToPoint, runToPoint } from "@fleetmark/shared/model/result";
 import { formatAddress } from "@fleetmark/shared/model/units";
+import { resultRecord } from "@fleetmark/shared/records/result";
+import { runRecord } from "@fleetmark/shared/records/run";
 import { encodeBatch } from "@fleetmark/shared/wire/batch-encoder";
 import { encodeAgentFrame } from "@fleetmark/shared/wire/frames";
 import { status } from "@grpc/grpc-js";
@@ -49,7 +50,9 @@ describe("the way of a batch", () => {
     const collector = await start(directory);
     const agent = await attachAgent(collector.grpc);
     const result = makeResult();
-    agent.sendBatch(encodeBatch(buildBatch(1, [cpu(1), cpu(Number.NaN), resultToPoint(result), runToPoint(makeRun())])));
+    agent.sendBatch(
+      encodeBatch(buildBatch(1, [cpu(1), cpu(Number.NaN), resultRecord.toPoint(result), runRecord.toPoint(makeRun())])),
+    );
     const ack = await agent.nextAck();
     expect(ack.committed).toMatchObject([{ host: "h1", epochUs: 1000n, sequence: 1n }]);
     expect(ack.refused).toMatchObject([{ code: "VALUE_NOT_FINITE", samples: 1 }]);
@@ -62,7 +65,7 @@ describe("the way of a batch", () => {
     await collector.stop();
     const stored = await openStoreReadOnly(directory);
     onTestFinished(() => stored.close());
-    expect(await stored.latestResults({})).toEqual([result]);
+    expect(await stored.readLatest(resultRecord, {})).toEqual([result]);
   });
 
   it("acknowledges a repeated batch again without storing it again", async () => {
@@ -304,7 +307,7 @@ describe("the HTTP API", () => {
   it("is documented as docs/openapi.json says, and every answer keeps to it", async () => {
     const collector = await start();
     const agent = await attachAgent(collector.grpc);
-    agent.sendBatch(encodeBatch(buildBatch(1, [cpu(1), resultToPoint(makeResult()), runToPoint(makeRun())])));
+    agent.sendBatch(encodeBatch(buildBatch(1, [cpu(1), resultRecord.toPoint(makeResult()), runRecord.toPoint(makeRun())])));
     await agent.nextAck();
     const { json: document } = await ask(collector, "/api/v1/openapi.json");
     const checkedIn = JSON.parse(readFileSync(new URL("../../docs/openapi.json", import.meta.url), "utf8"));

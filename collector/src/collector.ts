@@ -28,7 +28,7 @@ import { createSeriesQuestion } from "./ingest/stored-series.js";
 import { createWriter, type Writer } from "./ingest/writer.js";
 import { readClockUs } from "./platform/clock.js";
 import { startNightly } from "./platform/nightly.js";
-import { openConfiguredStore } from "./store/open.js";
+import { openConfiguredStore } from "./store/engines/registry.js";
 import type { Store } from "./store/store.js";
 import { createMetrics, type Metrics } from "./telemetry/metrics.js";
 import { startSelfTelemetry } from "./telemetry/self-telemetry.js";
@@ -148,7 +148,7 @@ async function startLinks({ config, metrics, logger, undoings }: Base, core: Cor
     stopCommands(commands);
     grpc.stopReading();
     nats?.stopReading();
-    await writer.close(flushWithinMs);
+    await writer.stop(flushWithinMs);
     await Promise.all([grpc.stop(), nats?.stop()]);
   });
   if (config.nats.servers.length > 0) nats = await startNatsIngest({ config: config.nats, ...shared });
@@ -175,7 +175,7 @@ async function startParts(base: Base): Promise<Pick<Collector, "grpc" | "http" |
     logger,
     findObstacle: () => findObstacle(core, links),
   });
-  undoings.push(http.close);
+  undoings.push(http.stop);
   const send = (host: string, request: CommandRequest): Promise<CommandOutcome> => sendCommand(core.commands, host, request);
   return { grpc: links.grpc.address, http: http.address, commands: { send } };
 }

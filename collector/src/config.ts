@@ -7,6 +7,8 @@ import { z } from "zod";
 import type { GrpcIngestConfig } from "./ingest/grpc/server.js";
 import type { IngestLimits } from "./ingest/limits.js";
 import type { NatsIngestConfig } from "./ingest/nats/ingest.js";
+import type { StoreConfig } from "./store/engines/registry.js";
+import type { Retention } from "./store/retention.js";
 
 const httpListenSchema = addressSchema.refine(isLoopback, {
   message: "the HTTP API speaks no TLS: use a loopback address such as 127.0.0.1:7421, and a proxy with TLS before it",
@@ -76,7 +78,10 @@ const retentionSchema = z
   })
   .refine(({ raw }) => raw >= 4 * dayS, { path: ["raw"], message: "must be at least 4d" })
   .refine(({ raw, hourly }) => hourly >= raw, { path: ["hourly"], message: "must not be shorter than store.retention.raw" })
-  .refine(({ raw, records }) => records >= raw, { path: ["records"], message: "must not be shorter than store.retention.raw" });
+  .refine(({ raw, records }) => records >= raw, {
+    path: ["records"],
+    message: "must not be shorter than store.retention.raw",
+  }) satisfies z.ZodType<Retention>;
 
 /** Where what agents measure is kept. */
 const storeSchema = z
@@ -104,6 +109,11 @@ const storeSchema = z
   .refine(({ url, insecure }) => url === undefined || insecure || isSafeUrl(url), {
     path: ["url"],
     message: "sends what is measured, and the token, in the clear to another machine: use https://, or set store.insecure",
+  })
+  // Keys are flat in files, variables and flags; what is not the chosen store's own goes here.
+  .transform(({ kind, url, database, org, token_file, timeout, retention }): StoreConfig => {
+    if (kind === "influxdb" && url !== undefined) return { kind, url, database, org, token_file, timeout, retention };
+    return { kind: "duckdb", database, retention };
   });
 
 /** What the collector makes on a NATS server, unless it is there. */
@@ -155,7 +165,6 @@ export const collectorConfigSchema = z.strictObject({
 });
 
 export type CollectorConfig = z.infer<typeof collectorConfigSchema>;
-export type StoreConfig = CollectorConfig["store"];
 
 /**
  * What the parts ask of their section. The parts declare it themselves, and this fails to compile where a section

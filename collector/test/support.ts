@@ -16,9 +16,13 @@ import { type Batch, BatchBuilder } from "@fleetmark/shared/model/batch";
 import { formatBenchmarkName, type Result, type Run } from "@fleetmark/shared/model/result";
 import type { Point } from "@fleetmark/shared/model/series";
 import { type Address, formatAddress } from "@fleetmark/shared/model/units";
+import type { KindedRecord } from "@fleetmark/shared/records/record-kind";
+import { sentKinds } from "@fleetmark/shared/records/registry";
 import { decodeCollectorFrame, encodeAgentFrame, fleetService, protocolVersion } from "@fleetmark/shared/wire/frames";
 import { Client, type ClientDuplexStream, credentials, type StatusObject } from "@grpc/grpc-js";
 import { onTestFinished } from "vitest";
+import { readBatchPoints } from "../src/ingest/batch-points.js";
+import { deriveRecords } from "../src/ingest/derive.js";
 
 /** What the tests of this package share: real directories, real streams, and records that are whole. */
 
@@ -32,6 +36,16 @@ export function buildBatch(sequence: number, points: readonly Point[], host = "h
   const builder = new BatchBuilder();
   for (const point of points) builder.add({ ...point, tags: { ...point.tags, host } });
   return builder.build({ host, epochUs, sequence });
+}
+
+/** Adds to a batch what follows from its records, as the ingest does. */
+export function addDerived(batch: Batch): Batch {
+  const kinds = new Map(sentKinds.map((kind) => [kind.measurement, kind]));
+  const records = readBatchPoints(batch, new Set(kinds.keys())).flatMap(({ point }): KindedRecord[] => {
+    const kind = kinds.get(point.measurement);
+    return kind === undefined ? [] : [{ kind, record: kind.fromPoint(point) }];
+  });
+  return deriveRecords(batch, records).batch;
 }
 
 export function makeResult(changes: Partial<Result> = {}): Result {

@@ -141,6 +141,7 @@ const catalogue = {
   COMMAND_EXPIRED: { exit: 3, remedy: "Ask again; if it stays so, check the clocks of the host and of the collector's machine." },
   COMMAND_FAILED: { exit: 3, remedy: "Look at the agent's log for the cause, and ask again." },
   REQUEST_INVALID: { exit: 2, remedy: "Correct the parameter named above; /api/v1/openapi.json describes every endpoint." },
+  FORBIDDEN: { exit: 2, remedy: "Only operators may do this, and nobody is one unless the collector was told who." },
   ROUTE_UNKNOWN: { exit: 2, remedy: "See /api/v1/openapi.json for the endpoints; all of them are read with GET." },
   INTERNAL: { exit: 3, remedy: "This is a defect of Fleetmark: please report it with the message above." },
 } as const satisfies Record<string, CatalogueEntry>;

@@ -20,6 +20,7 @@ export const logEvents = {
   collector_stopped: "The collector ended",
   command_ended: "The agent did what a collector asked, or did not, for the reason in `code`",
   command_result_refused: "A host told the result of a command that it was not given",
+  commit_listener_failed: "What hears of committed records failed on some; they are stored all the same",
   frame_ignored: "The collector sent a frame that makes no sense to the agent",
   inventory_failed: "The agent could not find out what its host is made of",
   line_refused: "The store refuses a line for good; it is kept in quarantine",

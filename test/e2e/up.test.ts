@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { openStoreReadOnly } from "@fleetmark/collector";
-import { type KpiReading, kpis } from "@fleetmark/shared/model/kpis";
+import { type HostKpi, kpis } from "@fleetmark/shared/model/kpis";
 import { type Result, type Run, resultSchema } from "@fleetmark/shared/model/result";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Ended, listDescendants, makeFolder, runProgram, startProgram } from "../testbed/program.js";
@@ -10,7 +10,7 @@ const freePorts = ["--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0
 interface Outcome {
   readonly host: string;
   readonly run: Run;
-  readonly kpis: KpiReading[];
+  readonly kpis: HostKpi[];
   readonly results: Result[];
 }
 

@@ -1,14 +1,10 @@
-import { findKpi, type Kpi, kpiPoint } from "@fleetmark/shared/model/kpis";
-import {
-  type Category,
-  formatBenchmarkName,
-  type Result,
-  type Run,
-  resultToPoint,
-  runToPoint,
-  runWindowPoint,
-} from "@fleetmark/shared/model/result";
+import { findKpi, type Kpi } from "@fleetmark/shared/model/kpis";
+import { type Category, formatBenchmarkName, type Result, type Run } from "@fleetmark/shared/model/result";
 import type { Point } from "@fleetmark/shared/model/series";
+import { deriveKpi, kpiRecord } from "@fleetmark/shared/records/kpi";
+import { resultRecord } from "@fleetmark/shared/records/result";
+import { runRecord } from "@fleetmark/shared/records/run";
+import { deriveRunWindow, runWindowRecord } from "@fleetmark/shared/records/run-window";
 import { breachingValue, type FleetFacts, type Host, isSilent, kpiBreach, parts } from "./fleet-parts.js";
 
 /** What the simulated hosts measure: results and runs, as the agent and the collector make points of real ones. */
@@ -276,7 +272,12 @@ export function* simulateRuns(host: Host, facts: FleetFacts): Generator<Point> {
       const endMs = startMs + ((i + 1) * 45_000) / list.length;
       return buildResult(host, each, runId, endMs, chooseMedian(host, each, endMs, facts));
     });
-    const judged = results.map(kpiPoint).filter((point): point is Point => point !== undefined);
-    yield* [...results.map(resultToPoint), ...judged, runToPoint(run), runWindowPoint(run)];
+    const judged = results.map(deriveKpi).filter((kpi) => kpi !== undefined);
+    yield* [
+      ...results.map(resultRecord.toPoint),
+      ...judged.map(kpiRecord.toPoint),
+      runRecord.toPoint(run),
+      runWindowRecord.toPoint(deriveRunWindow(run)),
+    ];
   }
 }

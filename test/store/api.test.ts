@@ -1,16 +1,16 @@
-import { resultToPoint, runToPoint } from "@fleetmark/shared/model/result";
 import type { Point } from "@fleetmark/shared/model/series";
 import { formatAddress } from "@fleetmark/shared/model/units";
+import { resultRecord } from "@fleetmark/shared/records/result";
+import { runRecord } from "@fleetmark/shared/records/run";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createFleet } from "#collector/fleet/fleet.js";
 import { type HttpServer, startHttpServer } from "#collector/http/server.js";
-import { addKpis } from "#collector/ingest/derive.js";
 import { openStore } from "#collector/store/duckdb/duckdb.js";
 import { openInfluxStore } from "#collector/store/influx/influx.js";
 import type { Store } from "#collector/store/store.js";
 import { createMetrics } from "#collector/telemetry/metrics.js";
-import { buildBatch, makeResult, makeRun } from "../../collector/test/support.js";
+import { addDerived, buildBatch, makeResult, makeRun } from "../../collector/test/support.js";
 import { makeFolder } from "../testbed/program.js";
 import { askInflux, findServer, type Server, startInflux } from "../testbed/servers.js";
 
@@ -39,8 +39,8 @@ function makePoints(host: string): Point[] {
   }));
   const agent = { version: "1", hardware_class: "c1", inventory: '{"cpu":{"model":"x"}}' };
   return [
-    ...results.map(resultToPoint),
-    ...runs.map(runToPoint),
+    ...results.map(resultRecord.toPoint),
+    ...runs.map(runRecord.toPoint),
     ...cpu,
     { measurement: "agent", tags: {}, timeUs: startUs, fields: agent },
   ];
@@ -70,6 +70,15 @@ const paths = [
   `series?measurement=kpi&field=value&${range}`,
   `series?measurement=cpu&field=usage_user&${range}&bucket=1ms`,
   "series?measurement=cpu&field=usage_user&from=2020-01-01T00:00:00Z&to=2019-01-01T00:00:00Z",
+  ...["benchmark", "run", "run_window", "kpi", "agent"].flatMap((kind) => [
+    `records/${kind}`,
+    `records/${kind}?host=h1&limit=2`,
+    `records/${kind}?tags=host=h2&before_us=${startUs + 20e6}`,
+  ]),
+  "records/kpi?run=h1-1",
+  "records/benchmark?run=h1-1&tags=category=rl",
+  "records/run_window?run=h2-2",
+  "records/run?tags=suite=none",
   "series/names",
   "series/names?measurement=cpu",
   "series/names?measurement=none",
@@ -88,7 +97,7 @@ describe.skipIf(findServer("influxd") === undefined)("the HTTP API", () => {
     };
     const target = { url: server.url, database: "fleetmark", org: "", token: "", timeoutMs: 10_000 };
     for (const store of [await openStore(folder.path), openInfluxStore(target, refuse)]) {
-      for (const host of ["h1", "h2"]) await store.write([addKpis(buildBatch(1, makePoints(host), host))], startUs + 7);
+      for (const host of ["h1", "h2"]) await store.write([addDerived(buildBatch(1, makePoints(host), host))], startUs + 7);
       const parts = {
         store,
         fleet: createFleet(10),
@@ -101,7 +110,7 @@ describe.skipIf(findServer("influxd") === undefined)("the HTTP API", () => {
   });
   afterAll(async () => {
     for (const { store, http } of opened) {
-      await http.close();
+      await http.stop();
       await store.close();
     }
     await server?.remove();

@@ -1,10 +1,18 @@
-import { resultToPoint, runToPoint } from "@fleetmark/shared/model/result";
+import type { Aggregate } from "@fleetmark/shared/model/aggregates";
 import type { Point } from "@fleetmark/shared/model/series";
+import { introductionRecord } from "@fleetmark/shared/records/introduction";
+import { deriveKpi, kpiRecord } from "@fleetmark/shared/records/kpi";
+import type { RecordKind } from "@fleetmark/shared/records/record-kind";
+import { recordKinds } from "@fleetmark/shared/records/registry";
+import { resultRecord } from "@fleetmark/shared/records/result";
+import { runRecord } from "@fleetmark/shared/records/run";
+import { deriveRunWindow, runWindowRecord } from "@fleetmark/shared/records/run-window";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openStore } from "#collector/store/duckdb/duckdb.js";
+import { readHosts } from "#collector/store/hosts.js";
 import { openInfluxStore } from "#collector/store/influx/influx.js";
-import type { Aggregate, Store } from "#collector/store/store.js";
+import type { Store } from "#collector/store/store.js";
 import { buildBatch, makeResult, makeRun } from "../../collector/test/support.js";
 import { makeFolder } from "../testbed/program.js";
 import { askInflux, findServer, type Server, startInflux } from "../testbed/servers.js";
@@ -54,6 +62,24 @@ const everything = {
   aggregate: "last",
 } as const;
 
+interface RecordExample {
+  readonly kind: RecordKind<unknown>;
+  /** Makes a record of one identity. */
+  readonly make: (of: { readonly timeUs: number; readonly run: string }) => unknown;
+}
+
+/** A new kind of record passes by a line here. */
+const recordExamples: readonly RecordExample[] = [
+  { kind: resultRecord, make: ({ timeUs, run }) => makeResult({ time_us: timeUs, run }) },
+  { kind: runRecord, make: ({ timeUs, run }) => makeRun({ time_us: timeUs, run, started_us: startUs }) },
+  { kind: runWindowRecord, make: ({ timeUs, run }) => deriveRunWindow(makeRun({ started_us: timeUs, run })) },
+  { kind: kpiRecord, make: ({ timeUs, run }) => deriveKpi(makeResult({ time_us: timeUs, run })) },
+  {
+    kind: introductionRecord,
+    make: ({ timeUs, run }) => ({ host: "h1", version: run, hw_class: "c1", inventory: { cpu: "x" }, time_us: timeUs }),
+  },
+];
+
 const beds = [
   { name: "DuckDB", make: makeDuckBed, missing: false },
   { name: "InfluxDB 1.x", make: makeInfluxBed, missing: findServer("influxd") === undefined },
@@ -75,10 +101,10 @@ describe.each(beds)("$name", ({ make, missing }) => {
 
     it("answers nothing of nothing", async () => {
       expect(await store.history(everything)).toEqual([]);
-      expect(await store.latestResults({})).toEqual([]);
-      expect(await store.resultsOfRun("none")).toEqual([]);
-      expect(await store.runs({ limit: 10 })).toEqual([]);
-      expect(await store.hosts()).toEqual([]);
+      expect(await store.readLatest(resultRecord, {})).toEqual([]);
+      expect(await store.findByText(resultRecord, "run", "none")).toEqual([]);
+      expect(await store.readNewest(runRecord, { tags: {}, limit: 10 })).toEqual([]);
+      expect(await readHosts(store)).toEqual([]);
       expect(await store.listSeries()).toEqual([]);
     });
 
@@ -230,8 +256,8 @@ describe.each(beds)("$name", ({ make, missing }) => {
             metadata: { note },
             time_us: startUs + sequence,
           });
-          await store.write([buildBatch(sequence, [resultToPoint(result)])], startUs);
-          expect(await store.resultsOfRun(result.run)).toEqual([result]);
+          await store.write([buildBatch(sequence, [resultRecord.toPoint(result)])], startUs);
+          expect(await store.findByText(resultRecord, "run", result.run)).toEqual([result]);
         }),
         { numRuns: 25, examples: [['a "quoted"\nline \\ end\\']] },
       );
@@ -241,23 +267,23 @@ describe.each(beds)("$name", ({ make, missing }) => {
       const older = makeResult({ time_us: startUs, suite: "full", hw_class: "c0", run: "run-0" });
       const newer = makeResult({ time_us: startUs + 1 });
       const other = makeResult({ time_us: startUs + 2, runtime: "tfjs-wasm" });
-      await store.write([buildBatch(1, [older, other, newer].map(resultToPoint))], startUs);
+      await store.write([buildBatch(1, [older, other, newer].map(resultRecord.toPoint))], startUs);
       const foreign = makeResult({ time_us: startUs, host: "h2", category: "jax", benchmark: "jit_compile" });
-      await store.write([buildBatch(1, [resultToPoint(foreign)], "h2")], startUs);
-      expect(await store.latestResults({ host: "h1" })).toEqual([other, newer]);
-      expect(await store.latestResults({ suite: "full" })).toEqual([older]);
-      expect(await store.latestResults({ category: "jax", benchmark: "jit_compile" })).toEqual([foreign]);
-      expect(await store.resultsOfRun("run-0")).toEqual([older]);
+      await store.write([buildBatch(1, [resultRecord.toPoint(foreign)], "h2")], startUs);
+      expect(await store.readLatest(resultRecord, { host: "h1" })).toEqual([other, newer]);
+      expect(await store.readLatest(resultRecord, { suite: "full" })).toEqual([older]);
+      expect(await store.readLatest(resultRecord, { category: "jax", benchmark: "jit_compile" })).toEqual([foreign]);
+      expect(await store.findByText(resultRecord, "run", "run-0")).toEqual([older]);
     });
 
     it("answers runs, the newest first, and no more than asked for", async () => {
       const runs = [1, 2, 3].map((i) =>
         makeRun({ run: `run-${i}`, time_us: startUs + i, started_us: startUs, suite: i === 3 ? "full" : "quick" }),
       );
-      await store.write([buildBatch(1, runs.map(runToPoint))], startUs);
-      expect(await store.runs({ host: "h1", limit: 2 })).toEqual([runs[2], runs[1]]);
-      expect(await store.runs({ limit: 10 })).toEqual([runs[2], runs[1], runs[0]]);
-      expect(await store.runs({ host: "h2", limit: 2 })).toEqual([]);
+      await store.write([buildBatch(1, runs.map(runRecord.toPoint))], startUs);
+      expect(await store.readNewest(runRecord, { tags: { host: "h1" }, limit: 2 })).toEqual([runs[2], runs[1]]);
+      expect(await store.readNewest(runRecord, { tags: {}, limit: 10 })).toEqual([runs[2], runs[1], runs[0]]);
+      expect(await store.readNewest(runRecord, { tags: { host: "h2" }, limit: 2 })).toEqual([]);
     });
 
     it("answers runs page by page, each of them once", async () => {
@@ -265,16 +291,60 @@ describe.each(beds)("$name", ({ make, missing }) => {
         makeRun({ run: `run-${i}`, time_us: startUs + i, started_us: startUs, host: i % 2 === 0 ? "h1" : "h2" }),
       );
       for (const host of ["h1", "h2"]) {
-        await store.write([buildBatch(1, runs.filter((run) => run.host === host).map(runToPoint), host)], startUs);
+        await store.write([buildBatch(1, runs.filter((run) => run.host === host).map(runRecord.toPoint), host)], startUs);
       }
       const found: string[] = [];
       for (let beforeUs: number | undefined; ; ) {
-        const page = await store.runs({ limit: 10, beforeUs });
+        const page = await store.readNewest(runRecord, { tags: {}, limit: 10, beforeUs });
         if (page.length === 0) break;
         found.push(...page.map(({ run }) => run));
         beforeUs = page.at(-1)?.time_us;
       }
       expect(found).toEqual(runs.map(({ run }) => run).reverse());
+    });
+
+    describe.each(recordExamples)("of records of $kind.measurement", ({ kind, make }) => {
+      const write = async (records: readonly unknown[], sequence = 1): Promise<void> => {
+        await store.write(
+          [
+            buildBatch(
+              sequence,
+              records.map((record) => kind.toPoint(record)),
+            ),
+          ],
+          startUs,
+        );
+      };
+      const series = Array.from({ length: 3 }, (_, i) => make({ timeUs: startUs + i, run: `run-${i % 2}` }));
+
+      it("answers the latest of each identity, by tags", async () => {
+        await write(series);
+        expect(await store.readLatest(kind, {})).toEqual([series[2]]);
+        expect(await store.readLatest(kind, kind.toPoint(series[0]).tags)).toEqual([series[2]]);
+        expect(await store.readLatest(kind, { host: "none" })).toEqual([]);
+      });
+
+      it("answers those that carry a text, and no others", async () => {
+        await write(series);
+        const field = kind.runField ?? kind.textField;
+        const text = kind.toPoint(series[0]).fields[field];
+        const wanted = series.filter((record) => kind.toPoint(record).fields[field] === text).reverse();
+        expect(await store.findByText(kind, field, String(text))).toEqual(wanted);
+        expect(await store.findByText(kind, field, "'none\"")).toEqual([]);
+      });
+
+      it("answers the newest, page by page", async () => {
+        await write(series.slice(1));
+        await write(series.slice(0, 1), 2);
+        const ask = (limit: number, beforeUs?: number) => store.readNewest(kind, { tags: { host: "h1" }, limit, beforeUs });
+        expect(await ask(2)).toEqual([series[2], series[1]]);
+        expect(await ask(2, startUs + 1)).toEqual([series[0]]);
+        expect(await store.readNewest(kind, { tags: { host: "h2" }, limit: 9 })).toEqual([]);
+      });
+    });
+
+    it("has an example of every kind of record", () => {
+      expect(recordExamples.map(({ kind }) => kind)).toEqual(recordKinds);
     });
 
     it("puts what lies on an edge into the bucket that begins there, and the end of a range outside", async () => {
@@ -362,7 +432,7 @@ describe.each(beds)("$name", ({ make, missing }) => {
       });
       await store.write([buildBatch(1, [agent("2", startUs + 1), agent("1", startUs)])], startUs + 7);
       await store.write([buildBatch(1, [agent("3", startUs)], "a2")], startUs + 3);
-      expect(await store.hosts()).toEqual([
+      expect(await readHosts(store)).toEqual([
         { host: "a2", version: "3", hw_class: "c1", inventory: { cpu: "x" }, last_seen_us: startUs + 3 },
         { host: "h1", version: "2", hw_class: "c1", inventory: { cpu: "x" }, last_seen_us: startUs + 7 },
       ]);

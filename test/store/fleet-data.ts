@@ -1,7 +1,9 @@
 import { type Batch, BatchBuilder } from "@fleetmark/shared/model/batch";
-import { kpiPoint } from "@fleetmark/shared/model/kpis";
-import { type Result, type Run, resultToPoint, runToPoint } from "@fleetmark/shared/model/result";
+import type { Result, Run } from "@fleetmark/shared/model/result";
 import type { Point } from "@fleetmark/shared/model/series";
+import { deriveKpi, kpiRecord } from "@fleetmark/shared/records/kpi";
+import { resultRecord } from "@fleetmark/shared/records/result";
+import { runRecord } from "@fleetmark/shared/records/run";
 
 /** What a fleet sends: telemetry every ten seconds, and a run of sixteen benchmarks every six hours, from each host. */
 
@@ -111,8 +113,8 @@ export function makeRun(host: string, number: number, timeUs: number, chance: ()
     failures: [],
     fingerprint: { kernel: "6.1", node: "20.20.2" },
   };
-  const kpis = results.map(kpiPoint).filter((point) => point !== undefined);
-  return [...results.map(resultToPoint), ...kpis, runToPoint(ended)];
+  const kpis = results.map(deriveKpi).filter((kpi) => kpi !== undefined);
+  return [...results.map(resultRecord.toPoint), ...kpis.map(kpiRecord.toPoint), runRecord.toPoint(ended)];
 }
 
 /** Gathers points into batches as agents do: some minutes of one host each. */

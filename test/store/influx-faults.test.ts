@@ -2,9 +2,11 @@ import { createServer, type RequestListener } from "node:http";
 import { createServer as createTcpServer } from "node:net";
 import type { Batch } from "@fleetmark/shared/model/batch";
 import type { Point } from "@fleetmark/shared/model/series";
+import { resultRecord } from "@fleetmark/shared/records/result";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { collectorConfigSchema } from "#collector/config.js";
-import { checkStore } from "#collector/store/check.js";
+import { checkStore } from "#collector/store/engines/check.js";
+import { readHosts } from "#collector/store/hosts.js";
 import { openInfluxStore } from "#collector/store/influx/influx.js";
 import type { Store } from "#collector/store/store.js";
 import { buildBatch } from "../../collector/test/support.js";
@@ -58,7 +60,7 @@ describe.skipIf(findServer("influxd") === undefined)("a real InfluxDB 1.x", () =
     const { store, refused } = open(server.url, { database: "late" });
     const batch = buildBatch(1, [cpu(1)]);
     await expect(store.write([batch], startUs)).rejects.toMatchObject(failure(/404.*.*create it, or correct store\.database/));
-    await expect(store.latestResults({})).rejects.toMatchObject({ code: "STORE_FAILED" });
+    await expect(store.readLatest(resultRecord, {})).rejects.toMatchObject({ code: "STORE_FAILED" });
     await askInflux(server.url, "CREATE DATABASE late");
     expect(await store.write([batch], startUs)).toEqual([batch]);
     expect(await countStored(store)).toBe(1);
@@ -287,9 +289,9 @@ describe("the answers of the write API, by its published table", () => {
 
   it("a query answered with HTML or with other JSON is a failure", async () => {
     const page = await answer((_, response) => response.writeHead(200).end("<html>login</html>"));
-    await expect(open(page.url).store.hosts()).rejects.toMatchObject(failure(/not JSON/));
+    await expect(readHosts(open(page.url).store)).rejects.toMatchObject(failure(/not JSON/));
     const other = await answer((_, response) => response.writeHead(200).end('{"results":[{"series":[{"columns":5}]}]}'));
-    await expect(open(other.url).store.hosts()).rejects.toMatchObject(failure(/something else/));
+    await expect(readHosts(open(other.url).store)).rejects.toMatchObject(failure(/something else/));
   });
 
   it("a query of which half is answered is a failure, in whole and in parts", async () => {
@@ -298,7 +300,7 @@ describe("the answers of the write API, by its published table", () => {
       setTimeout(() => request.socket.destroy(), 50);
     });
     const { store } = open(half.url);
-    await expect(store.hosts()).rejects.toMatchObject(failure(/terminated|closed|aborted/));
+    await expect(readHosts(store)).rejects.toMatchObject(failure(/terminated|closed|aborted/));
     const everything = { measurements: [], fromUs: 0, toUs: 1e15 };
     await expect(store.read(everything)[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "STORE_FAILED" });
   });

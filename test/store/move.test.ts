@@ -1,16 +1,18 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
-import { resultToPoint, runToPoint } from "@fleetmark/shared/model/result";
 import { canonicalTags, type Point } from "@fleetmark/shared/model/series";
+import { resultRecord } from "@fleetmark/shared/records/result";
+import { runRecord } from "@fleetmark/shared/records/run";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type CollectorConfig, collectorConfigSchema } from "#collector/config.js";
 import { exportStore } from "#collector/move/export.js";
 import { type ImportReport, importFile } from "#collector/move/import.js";
-import { planInfluxSetup } from "#collector/store/influx/setup.js";
-import { openConfiguredStore, readInfluxTarget } from "#collector/store/open.js";
+import { openConfiguredStore } from "#collector/store/engines/registry.js";
+import { readHosts } from "#collector/store/hosts.js";
+import { planInfluxSetup } from "#collector/store/influx/setup/setup.js";
 import { hourUs } from "#collector/store/retention.js";
-import type { PartFilter, Store } from "#collector/store/store.js";
+import type { ChunkFilter, Store } from "#collector/store/store.js";
 import { buildBatch, makeResult, makeRun } from "../../collector/test/support.js";
 import { makeFolder } from "../testbed/program.js";
 import { askInflux, findServer, type Server, startInflux } from "../testbed/servers.js";
@@ -19,7 +21,7 @@ const folder = makeFolder();
 afterAll(folder.remove);
 
 const nowUs = Date.now() * 1000;
-const filter: PartFilter = { measurements: [], fromUs: 0, toUs: Number.MAX_SAFE_INTEGER };
+const filter: ChunkFilter = { measurements: [], fromUs: 0, toUs: Number.MAX_SAFE_INTEGER };
 let count = 0;
 
 function makeDataFile(): CollectorConfig {
@@ -49,7 +51,7 @@ async function move(from: CollectorConfig, to: CollectorConfig, extension: strin
   return load(to, file);
 }
 
-function load(to: CollectorConfig, file: string, changes: Partial<PartFilter> = {}): Promise<ImportReport> {
+function load(to: CollectorConfig, file: string, changes: Partial<ChunkFilter> = {}): Promise<ImportReport> {
   const options = { filter: { ...filter, ...changes }, precision: undefined, rejectedFile: `${file}.rejected` };
   return importFile(to, file, options, () => {});
 }
@@ -98,7 +100,7 @@ describe("moving a data file into another", () => {
         fields: { usage_user: Math.sin(i) },
       },
     }));
-    await write(from, [...awkward(), ...old, resultToPoint(makeResult()), runToPoint(makeRun())]);
+    await write(from, [...awkward(), ...old, resultRecord.toPoint(makeResult()), runRecord.toPoint(makeRun())]);
     await withStore(from, (store) => store.retain(nowUs));
     const before = await dump(from);
     expect(before.filter((line) => line.startsWith("hours")).length).toBeGreaterThan(100);
@@ -106,9 +108,9 @@ describe("moving a data file into another", () => {
     expect(await dump(to)).toEqual(before);
     const ask = (config: CollectorConfig) =>
       withStore(config, async (store) => ({
-        hosts: await store.hosts(),
-        results: await store.latestResults({}),
-        runs: await store.runs({ limit: 5 }),
+        hosts: await readHosts(store),
+        results: await store.readLatest(resultRecord, {}),
+        runs: await store.readNewest(runRecord, { tags: {}, limit: 5 }),
         p95: await store.history({
           measurement: "cpu",
           field: "usage_user",
@@ -214,7 +216,7 @@ describe.skipIf(findServer("influxd") === undefined)("moving a trial to InfluxDB
     if (!isSetUp) await askInflux(server.url, `CREATE DATABASE ${database}`);
     else {
       const plan = await planInfluxSetup({
-        target: await readInfluxTarget(config.store),
+        target: { url: server.url, database, org: "", token: "", timeoutMs: 10_000 },
         retention: config.store.retention,
         nowUs,
       });
@@ -245,9 +247,9 @@ describe.skipIf(findServer("influxd") === undefined)("moving a trial to InfluxDB
       ...awkward(),
       ...series,
       agent,
-      resultToPoint(oldResult),
-      resultToPoint(makeResult()),
-      runToPoint(makeRun()),
+      resultRecord.toPoint(oldResult),
+      resultRecord.toPoint(makeResult()),
+      runRecord.toPoint(makeRun()),
     ]);
     await withStore(from, (store) => store.retain(nowUs));
     const before = await dump(from);

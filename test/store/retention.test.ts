@@ -1,10 +1,11 @@
+import { aggregates } from "@fleetmark/shared/model/aggregates";
 import { canonicalTags, type Point } from "@fleetmark/shared/model/series";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openStore } from "#collector/store/duckdb/duckdb.js";
 import { openInfluxStore } from "#collector/store/influx/influx.js";
-import { planInfluxSetup } from "#collector/store/influx/setup.js";
+import { planInfluxSetup } from "#collector/store/influx/setup/setup.js";
 import { hourUs } from "#collector/store/retention.js";
-import { aggregates, type HistoryQuery, type Store } from "#collector/store/store.js";
+import type { HistoryQuery, Store } from "#collector/store/store.js";
 import { buildBatch } from "../../collector/test/support.js";
 import { makeFolder } from "../testbed/program.js";
 import { askInflux, dropExpiredShards, findServer, type Server, startInflux } from "../testbed/servers.js";

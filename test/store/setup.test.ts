@@ -1,8 +1,9 @@
 import { createServer } from "node:http";
-import { resultToPoint } from "@fleetmark/shared/model/result";
+import { resultRecord } from "@fleetmark/shared/records/result";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { readHosts } from "#collector/store/hosts.js";
 import { openInfluxStore } from "#collector/store/influx/influx.js";
-import { planInfluxSetup } from "#collector/store/influx/setup.js";
+import { planInfluxSetup } from "#collector/store/influx/setup/setup.js";
 import type { SetupPlan } from "#collector/store/setup-plan.js";
 import type { Store } from "#collector/store/store.js";
 import { buildBatch, makeResult } from "../../collector/test/support.js";
@@ -96,7 +97,7 @@ describe.skipIf(findServer("influxd") === undefined)("setup of a real InfluxDB 1
     await store.write(
       [
         buildBatch(1, [
-          ...[older, newer].map(resultToPoint),
+          ...[older, newer].map(resultRecord.toPoint),
           ...cpu,
           { measurement: "agent", tags: {}, timeUs: oldUs, fields: agent },
         ]),
@@ -107,9 +108,9 @@ describe.skipIf(findServer("influxd") === undefined)("setup of a real InfluxDB 1
     expect(plan.steps.map(({ deletes }) => deletes)).toEqual([false, false, false, false, false, true]);
     await run(plan);
     expect(await dropExpiredShards(server.url, "old")).toBeGreaterThan(0);
-    expect(await store.resultsOfRun("older")).toEqual([older]);
-    expect(await store.resultsOfRun("newer")).toEqual([newer]);
-    expect(await store.hosts()).toMatchObject([{ host: "h1", version: "1" }]);
+    expect(await store.findByText(resultRecord, "run", "older")).toEqual([older]);
+    expect(await store.findByText(resultRecord, "run", "newer")).toEqual([newer]);
+    expect(await readHosts(store)).toMatchObject([{ host: "h1", version: "1" }]);
     const range = { fromUs: oldUs - 3.6e9, toUs: nowUs, bucketUs: 3.6e9, maxPoints: 100 };
     const history = await store.history({ measurement: "cpu", field: "usage_user", tags: {}, aggregate: "mean", ...range });
     expect(history).toEqual([{ tags: { host: "h1" }, points: [[oldUs - (oldUs % 3.6e9), 30]] }]);
@@ -117,8 +118,8 @@ describe.skipIf(findServer("influxd") === undefined)("setup of a real InfluxDB 1
 
     // From now on records go to both places, and are refused nowhere for their age.
     const late = makeResult({ time_us: nowUs - 60 * daysS * 1e6, run: "late" });
-    await store.write([buildBatch(2, [resultToPoint(late)])], nowUs);
-    expect(await store.resultsOfRun("late")).toEqual([late]);
+    await store.write([buildBatch(2, [resultRecord.toPoint(late)])], nowUs);
+    expect(await store.findByText(resultRecord, "run", "late")).toEqual([late]);
     expect(refused).toEqual([]);
   });
 });

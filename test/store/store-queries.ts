@@ -1,7 +1,10 @@
 import { readFileSync } from "node:fs";
 import type { Point } from "@fleetmark/shared/model/series";
+import { resultRecord } from "@fleetmark/shared/records/result";
+import { runRecord } from "@fleetmark/shared/records/run";
 import { collectorConfigSchema } from "#collector/config.js";
-import { openConfiguredStore } from "#collector/store/open.js";
+import { openConfiguredStore } from "#collector/store/engines/registry.js";
+import { readHosts } from "#collector/store/hosts.js";
 import type { HistoryQuery, Store } from "#collector/store/store.js";
 import { buildBatches, createChance, makeRun, makeTelemetry, nameHost, runEveryUs, stepUs } from "./fleet-data.js";
 
@@ -97,12 +100,12 @@ function listQuestions(store: Store): Record<string, () => Promise<number>> {
     [`history: ${hosts} hosts, ${days} days by 1 h, p50`]: history({ aggregate: "p50" }),
     [`history: ${hosts} hosts, ${days} days by 1 h, p95`]: history({ aggregate: "p95" }),
     [`history: a KPI of ${hosts} hosts, ${days} days, last`]: history({ measurement: "kpi", field: "value", aggregate: "last" }),
-    "latest results of the fleet": count(() => store.latestResults({})),
-    "latest results of 1 host": count(() => store.latestResults({ host: nameHost(1) })),
-    "results of a run": count(() => store.resultsOfRun(lastRun)),
-    "results of a run that is not there": count(() => store.resultsOfRun("none")),
-    "the last 100 runs": count(() => store.runs({ limit: 100 })),
-    hosts: count(() => store.hosts()),
+    "latest results of the fleet": count(() => store.readLatest(resultRecord, {})),
+    "latest results of 1 host": count(() => store.readLatest(resultRecord, { host: nameHost(1) })),
+    "results of a run": count(() => store.findByText(resultRecord, "run", lastRun)),
+    "results of a run that is not there": count(() => store.findByText(resultRecord, "run", "none")),
+    "the last 100 runs": count(() => store.readNewest(runRecord, { tags: {}, limit: 100 })),
+    hosts: count(() => readHosts(store)),
     "series of all measurements": count(() => store.listSeries()),
   };
 }

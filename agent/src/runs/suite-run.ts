@@ -1,5 +1,7 @@
 import type { Logger } from "@fleetmark/shared/log";
-import { type Result, type Run, resultToPoint, runToPoint } from "@fleetmark/shared/model/result";
+import type { Result, Run } from "@fleetmark/shared/model/result";
+import { resultRecord } from "@fleetmark/shared/records/result";
+import { runRecord } from "@fleetmark/shared/records/run";
 import type { Fate } from "../batch/encoded-batch.js";
 import type { Delivery } from "../delivery/delivery.js";
 import type { Bench } from "./bench.js";
@@ -51,12 +53,12 @@ function deliverResult({ options: { delivery }, results, fates }: SuiteRunState,
   // The suite reads the host's clock, which may step; the agent's own puts results in order with all else.
   const stamped = { ...result, time_us: delivery.clock.stamp() };
   results.push(stamped);
-  fates.push(delivery.recordResult(resultToPoint(stamped)));
+  fates.push(delivery.recordResult(resultRecord.toPoint(stamped)));
 }
 
 /** Delivers the run itself and says everywhere that it has ended. */
 function deliverRun({ options: { suite, delivery, logger }, fates }: SuiteRunState, stamped: Run): void {
-  fates.push(delivery.recordResult(runToPoint(stamped)));
+  fates.push(delivery.recordResult(runRecord.toPoint(stamped)));
   const { run, state, completed, total, failures, duration } = stamped;
   delivery.report({ run, suite, completed, total, benchmark: "", elapsed_s: duration, remaining_s: 0 });
   for (const { name, error } of failures) logger.warn({ event: "benchmark_failed", code: "BENCHMARK_FAILED", name }, error);

@@ -1,43 +1,14 @@
-import { type Address, formatAddress } from "@fleetmark/shared/config/config";
+import { hostsAnswer, kpisAnswer, resultsAnswer, runsAnswer } from "@fleetmark/shared/api/answers";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
-import { resultSchema, runSchema } from "@fleetmark/shared/model/result";
-import { z } from "zod";
+import { type Address, formatAddress } from "@fleetmark/shared/model/units";
+import type { z } from "zod";
 
-const progressSchema = z.object({
-  run: z.string(),
-  suite: z.string(),
-  completed: z.number(),
-  total: z.number(),
-  benchmark: z.string(),
-  elapsed_s: z.number(),
-  remaining_s: z.number(),
-});
-export type RunProgress = z.infer<typeof progressSchema>;
-
-const readingSchema = z.object({
-  kpi: z.string(),
-  value: z.number().nullable(),
-  unit: z.enum(["ms", "%", "MB", "s", "steps/s"]),
-  low: z.number().nullable(),
-  high: z.number().nullable(),
-  target: z.number(),
-  alert: z.number(),
-  status: z.enum(["ok", "missed", "alert", "missing"]),
-  name: z.string().nullable(),
-  run: z.string().nullable(),
-  time_us: z.number().nullable(),
-});
-
-const answers = {
-  hosts: z.array(z.object({ host: z.string(), attached: z.boolean(), progress: progressSchema.nullable() })),
-  runs: z.array(runSchema),
-  results: z.array(resultSchema),
-  kpis: z.array(z.object({ host: z.string(), kpis: z.array(readingSchema) })),
-};
+const answers = { hosts: hostsAnswer, runs: runsAnswer, results: resultsAnswer, kpis: kpisAnswer };
 
 /**
  * Asks a collector's HTTP API.
- * @throws FleetmarkError COLLECTOR_UNREACHABLE when nothing answers, COLLECTOR_FAILED when the answer is not what the API promises
+ * @throws FleetmarkError COLLECTOR_UNREACHABLE when nothing answers, COLLECTOR_FAILED when the answer is not what the
+ *   API promises
  */
 export async function askCollector<N extends keyof typeof answers>(
   address: Address,
@@ -58,12 +29,7 @@ export async function askCollector<N extends keyof typeof answers>(
   try {
     return answers[what].parse(JSON.parse(text)) as z.infer<(typeof answers)[N]>;
   } catch (cause) {
-    throw new FleetmarkError(
-      "COLLECTOR_FAILED",
-      `${url} did not answer as a Fleetmark collector does: ${errorMessage(cause).slice(0, 300)}`,
-      {
-        cause,
-      },
-    );
+    const reason = errorMessage(cause).slice(0, 300);
+    throw new FleetmarkError("COLLECTOR_FAILED", `${url} did not answer as a Fleetmark collector does: ${reason}`, { cause });
   }
 }

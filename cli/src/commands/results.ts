@@ -1,5 +1,5 @@
 import { formatResultsTable } from "@fleetmark/bench";
-import { openStoreReadOnly } from "@fleetmark/collector";
+import { findResults, openStoreReadOnly } from "@fleetmark/collector";
 import { type Address, formatAddress } from "@fleetmark/shared/config/config";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { Result } from "@fleetmark/shared/model/result";
@@ -55,7 +55,7 @@ Examples:
     });
 }
 
-async function readResults(options: ResultsOptions): Promise<Result[]> {
+async function readResults(options: ResultsOptions): Promise<readonly Result[]> {
   const { host, suite, category, benchmark, run } = options;
   const given = Object.entries({ host, suite, category, benchmark, run }).filter(([, value]) => value !== undefined);
   const filter: Record<string, string> = Object.fromEntries(given) as Record<string, string>;
@@ -69,12 +69,10 @@ async function readResults(options: ResultsOptions): Promise<Result[]> {
   }
 }
 
-async function readStoredResults(dataDir: string, filter: Record<string, string>): Promise<Result[]> {
+async function readStoredResults(dataDir: string, filter: Record<string, string>): Promise<readonly Result[]> {
   const store = await openStoreReadOnly(dataDir);
   try {
-    const { run, ...rest } = filter;
-    const results = run === undefined ? await store.latestResults(rest) : await store.resultsOfRun(run);
-    return results.filter((result) => Object.entries(rest).every(([key, value]) => result[key as keyof Result] === value));
+    return await findResults(store, filter);
   } finally {
     await store.close();
   }

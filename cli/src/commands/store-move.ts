@@ -105,28 +105,30 @@ Examples:
   fleetmark store import telegraf.lp --precision ns --measurement cpu mem --data-dir ./fleetmark-data`,
     );
   addConfigFlags(command, configSchemas.collector);
-  command.action(async (files: string[], options: ImportFlags) => {
-    const config = readConfig(command, configSchemas.collector);
-    const progress = createProgressLine();
-    const filter = { measurements: options.measurement, fromUs: options.from, toUs: options.to };
-    const reports: ImportReport[] = [];
-    try {
-      for (const file of files) {
-        const rejectedFile = options.rejected ?? `${basename(file)}.rejected`;
-        const report = await importFile(config, file, { filter, precision: options.precision, rejectedFile }, (now) => {
-          const part = now.percent === undefined ? "" : `${Math.round(now.percent)} %, `;
-          progress.show(file, `${file}: ${part}${formatCount(now.samples)} values, ${now.rejected} rejected`);
-        });
-        progress.clear();
-        reports.push(report);
-        if (options.json !== true) process.stdout.write(describeImport(report));
-      }
-    } finally {
+  command.action((files: string[], options: ImportFlags) => importFiles(command, files, options));
+}
+
+async function importFiles(command: Command, files: readonly string[], options: ImportFlags): Promise<void> {
+  const config = readConfig(command, configSchemas.collector);
+  const progress = createProgressLine();
+  const filter = { measurements: options.measurement, fromUs: options.from, toUs: options.to };
+  const reports: ImportReport[] = [];
+  try {
+    for (const file of files) {
+      const rejectedFile = options.rejected ?? `${basename(file)}.rejected`;
+      const report = await importFile(config, file, { filter, precision: options.precision, rejectedFile }, (now) => {
+        const percent = now.percent === undefined ? "" : `${Math.round(now.percent)} %, `;
+        progress.show(file, `${file}: ${percent}${formatCount(now.samples)} values, ${now.rejected} rejected`);
+      });
       progress.clear();
+      reports.push(report);
+      if (options.json !== true) process.stdout.write(describeImport(report));
     }
-    if (options.json === true) process.stdout.write(`${JSON.stringify(reports, null, 2)}\n`);
-    process.exitCode = reports.every(({ rejected }) => rejected === 0) ? 0 : 3;
-  });
+  } finally {
+    progress.clear();
+  }
+  if (options.json === true) process.stdout.write(`${JSON.stringify(reports, null, 2)}\n`);
+  process.exitCode = reports.every(({ rejected }) => rejected === 0) ? 0 : 3;
 }
 
 function describeImport({ file, points, samples, rejected, rejected_file, reasons, seconds }: ImportReport): string {

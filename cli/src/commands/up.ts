@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { CollectorConfig } from "@fleetmark/collector";
 import { type Address, formatAddress } from "@fleetmark/shared/config/config";
-import type { KpiReading } from "@fleetmark/shared/model/kpis";
+import type { HostKpi } from "@fleetmark/shared/model/kpis";
 import type { Result, Run } from "@fleetmark/shared/model/result";
 import { formatDuration } from "@fleetmark/shared/model/units";
 import type { Command } from "commander";
@@ -30,7 +30,7 @@ interface Pair {
 interface Outcome {
   readonly host: string;
   readonly run: Run;
-  readonly kpis: readonly KpiReading[];
+  readonly kpis: readonly HostKpi[];
   readonly results: readonly Result[];
 }
 

@@ -2,4 +2,7 @@ import { agentConfigSchema } from "@fleetmark/agent/config";
 import { collectorConfigSchema } from "@fleetmark/collector/config";
 
 /** The configuration schema of each process. */
-export const configSchemas = { agent: agentConfigSchema, collector: collectorConfigSchema } as const;
+export const configSchemas: {
+  readonly agent: typeof agentConfigSchema;
+  readonly collector: typeof collectorConfigSchema;
+} = { agent: agentConfigSchema, collector: collectorConfigSchema };

@@ -1,4 +1,4 @@
-import { type KpiReading, kpis, readKpis } from "@fleetmark/shared/model/kpis";
+import { type HostKpi, kpis, readKpis } from "@fleetmark/shared/model/kpis";
 import pc from "picocolors";
 import { describe, expect, it } from "vitest";
 import { formatKpiTable } from "./kpi-table.js";
@@ -7,7 +7,7 @@ const plain = pc.createColors(false);
 const coloured = pc.createColors(true);
 
 describe("formatKpiTable", () => {
-  const reading = (status: KpiReading["status"], value: number): KpiReading => ({
+  const reading = (status: HostKpi["status"], value: number): HostKpi => ({
     ...readKpis([])[0],
     value,
     low: value,

@@ -1,5 +1,5 @@
 import { formatNumber, formatTable, left, right } from "@fleetmark/bench";
-import { type KpiReading, type KpiStatus, kpis } from "@fleetmark/shared/model/kpis";
+import { type HostKpi, type KpiStatus, kpis } from "@fleetmark/shared/model/kpis";
 import type { Colors } from "./terminal.js";
 
 const words: Readonly<Record<KpiStatus, string>> = { ok: "ok", missed: "target missed", alert: "ALERT", missing: "not measured" };
@@ -11,7 +11,7 @@ function paint(status: KpiStatus, text: string, colour: Colors): string {
 }
 
 /** Lays out the KPIs of a host: value, 95 % interval, target, alert threshold, status, and the benchmark that speaks for it. */
-export function formatKpiTable(readings: readonly KpiReading[], colour: Colors): string {
+export function formatKpiTable(readings: readonly HostKpi[], colour: Colors): string {
   const rows = readings.map((reading) => {
     const kpi = kpis.find((each) => each.id === reading.kpi);
     const [towardsTarget, towardsAlert] = kpi?.better === "higher" ? [">", "<"] : ["<", ">"];

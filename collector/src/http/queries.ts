@@ -1,10 +1,12 @@
+import { aggregates } from "@fleetmark/shared/model/aggregates";
 import { categories } from "@fleetmark/shared/model/result";
 import { parseDuration } from "@fleetmark/shared/model/units";
 import { z } from "zod";
-import { aggregates } from "../store/store.js";
 import { parseMoment } from "./time-range.js";
 
-/** What the endpoints may be asked. Unknown parameters are errors: a misspelt filter must not answer with everything. */
+/**
+ * What the endpoints may be asked. Unknown parameters are errors: a misspelt filter must not answer with everything.
+ */
 
 const host = z.string().min(1).describe("name of a host");
 const run = z.string().min(1).describe("id of a run");
@@ -15,17 +17,36 @@ const moment = z.string().refine((text) => parseMoment(text, 0) !== undefined, {
 
 const tag = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*=/, "must be key=value");
 
+const tags = z
+  .union([tag, z.array(tag)])
+  .default([])
+  .describe("key=value that the series carry; may be repeated");
+
+const beforeUs = z.coerce.number().int().nonnegative();
+const limit = z.coerce.number().int().min(1).max(1000).default(100);
+
+/** Reads tags given as `key=value`, with the host beside them. */
+export function readTags(given: z.infer<typeof tags>, host: string | undefined): Record<string, string> {
+  const read = Object.fromEntries(
+    [given].flat().map((text) => [text.slice(0, text.indexOf("=")), text.slice(text.indexOf("=") + 1)]),
+  );
+  return host === undefined ? read : { ...read, host };
+}
+
 export const noQuery = z.strictObject({});
 
 export const runsQuery = z.strictObject({
   host: host.optional(),
-  before_us: z.coerce
-    .number()
-    .int()
-    .nonnegative()
-    .describe("those that ended before this time_us: the last one of a page leads to the next")
-    .optional(),
-  limit: z.coerce.number().int().min(1).max(1000).default(100).describe("the most runs that are answered"),
+  before_us: beforeUs.describe("those that ended before this time_us: the last one of a page leads to the next").optional(),
+  limit: limit.describe("the most runs that are answered"),
+});
+
+export const recordsQuery = z.strictObject({
+  host: host.optional(),
+  tags: tags.describe("key=value that the records carry as tags; may be repeated"),
+  run: run.describe("those of this run").optional(),
+  before_us: beforeUs.describe("those of before this time_us: the last one of a page leads to the next").optional(),
+  limit: limit.describe("the most records that are answered"),
 });
 
 export const resultsQuery = z.strictObject({
@@ -42,10 +63,7 @@ export const seriesQuery = z.strictObject({
   measurement: z.string().min(1),
   field: z.string().min(1),
   host: host.optional(),
-  tags: z
-    .union([tag, z.array(tag)])
-    .default([])
-    .describe("key=value that the series carry; may be repeated"),
+  tags,
   from: moment.default("-1h").describe(`start, inclusive: ${momentPattern}`),
   to: moment.default("now").describe(`end, exclusive: ${momentPattern}`),
   bucket: z

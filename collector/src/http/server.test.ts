@@ -14,7 +14,7 @@ it("tells that the store fails, and keeps the particulars to the log", async () 
   const findObstacle = () => "the store refuses writes";
   const parts = { store, fleet: createFleet(10), metrics: createMetrics(), logger, findObstacle };
   const server = await startHttpServer({ host: "127.0.0.1", port: 0 }, parts);
-  onTestFinished(() => server.close());
+  onTestFinished(() => server.stop());
   const url = `http://${formatAddress(server.address)}`;
 
   const ready = await fetch(`${url}/readyz`);

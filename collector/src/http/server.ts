@@ -1,5 +1,7 @@
 import fastifySwagger from "@fastify/swagger";
-import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
+import { healthAnswer, notReadyAnswer, readyAnswer } from "@fleetmark/shared/api/answers";
+import { type ErrorCode, errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
+import { once, type Running } from "@fleetmark/shared/lifecycle";
 import type { Logger } from "@fleetmark/shared/log";
 import type { Address } from "@fleetmark/shared/model/units";
 import { version } from "@fleetmark/shared/version";
@@ -8,36 +10,46 @@ import type { Fleet } from "../fleet/fleet.js";
 import { explainListenFailure } from "../platform/listen.js";
 import type { StoreReader } from "../store/store.js";
 import type { Metrics } from "../telemetry/metrics.js";
-import { healthAnswer, notReadyAnswer, readyAnswer } from "./answers.js";
 import { addApi } from "./api.js";
 import { noQuery } from "./queries.js";
-import { addRoute } from "./route.js";
+import { addRoute, type FindRole, type Router, requireRole } from "./route.js";
 
 /** What the HTTP server shows. */
-export interface HttpParts {
+export interface HttpOptions {
   readonly store: StoreReader;
   readonly fleet: Fleet;
   readonly metrics: Metrics;
   readonly logger: Logger;
-  /** What keeps the collector from its work at the moment, in words that strangers may read; undefined when nothing does. */
+  /**
+   * What keeps the collector from its work at the moment, in words that strangers may read; undefined when nothing
+   * does.
+   */
   readonly findObstacle: () => string | undefined;
+  /**
+   * Tells the role of whoever asks. Unless it is given everyone is a reader: who can reach a loopback address may
+   * look.
+   */
+  readonly findRole?: FindRole;
 }
 
-export interface HttpServer {
+export interface HttpServer extends Running {
   readonly address: Address;
-  close(): Promise<void>;
 }
 
 function sendError(reply: FastifyReply, status: number, error: FleetmarkError): void {
   void reply.code(status).send({ code: error.code, message: error.message, remedy: error.remedy });
 }
 
+/** Errors that are told to the caller in full, with their status. */
+const statusOfErrors: Partial<Record<ErrorCode, number>> = { REQUEST_INVALID: 400, FORBIDDEN: 403 };
+
 /** Errors that the caller can mend are told in full, all others only to the log. */
 function addErrorHandlers(app: FastifyInstance, logger: Logger): void {
   app.setErrorHandler((thrown, request, reply) => {
     const status = (thrown as { statusCode?: number }).statusCode ?? 500;
-    if (thrown instanceof FleetmarkError && thrown.code === "REQUEST_INVALID") {
-      sendError(reply, 400, thrown);
+    const told = thrown instanceof FleetmarkError ? statusOfErrors[thrown.code] : undefined;
+    if (thrown instanceof FleetmarkError && told !== undefined) {
+      sendError(reply, told, thrown);
     } else if (status >= 400 && status < 500) {
       sendError(reply, status, new FleetmarkError("REQUEST_INVALID", errorMessage(thrown)));
     } else {
@@ -59,40 +71,42 @@ function addErrorHandlers(app: FastifyInstance, logger: Logger): void {
   });
 }
 
-function addHealth(app: FastifyInstance, parts: HttpParts): void {
-  addRoute(app, {
+function addHealth(router: Router, { metrics, findObstacle }: HttpOptions): void {
+  addRoute(router, {
     path: "/healthz",
     summary: "Whether the process is alive",
     query: noQuery,
     answers: { 200: healthAnswer },
     answer: async () => ({ status: "ok" }),
   });
-  addRoute(app, {
+  addRoute(router, {
     path: "/readyz",
     summary: "Whether batches can be committed",
     query: noQuery,
     answers: { 200: readyAnswer, 503: notReadyAnswer },
     answer: async (_, reply) => {
-      const obstacle = parts.findObstacle();
+      const obstacle = findObstacle();
       if (obstacle === undefined) return { status: "ready" };
       reply.code(503);
       return { status: "not_ready", reason: `${obstacle}; the log says why` };
     },
   });
   const text = { 200: { type: "string", description: "Prometheus text format" } };
-  app.get("/metrics", { schema: { summary: "What the collector counts of itself", response: text } }, async (_, reply) => {
-    void reply.type(parts.metrics.registry.contentType);
-    return parts.metrics.registry.metrics();
+  const schema = { summary: "What the collector counts of itself", response: text };
+  router.app.get("/metrics", { schema, onRequest: requireRole(router, "reader") }, async (_, reply) => {
+    void reply.type(metrics.registry.contentType);
+    return metrics.registry.metrics();
   });
 }
 
-async function createApp(parts: HttpParts): Promise<FastifyInstance> {
+/** Makes the application, to which endpoints may be added until it listens. */
+export async function createApp(options: HttpOptions): Promise<Router> {
   const app = Fastify({
     forceCloseConnections: true,
     frameworkErrors: (error, _, reply) =>
       sendError(reply, error.statusCode ?? 400, new FleetmarkError("REQUEST_INVALID", error.message)),
   });
-  // Queries are checked by the zod schemas from which the documentation is made (see addRoute).
+  // Queries and bodies are checked by the zod schemas from which the documentation is made (see addRoute).
   app.setValidatorCompiler(() => () => true);
   await app.register(fastifySwagger, {
     openapi: {
@@ -104,19 +118,20 @@ async function createApp(parts: HttpParts): Promise<FastifyInstance> {
       },
     },
   });
-  addErrorHandlers(app, parts.logger);
-  addHealth(app, parts);
-  addApi(app, parts.store, parts.fleet);
+  addErrorHandlers(app, options.logger);
+  const router: Router = { app, findRole: options.findRole ?? (() => "reader") };
+  addHealth(router, options);
+  addApi(router, options.store, options.fleet);
   app.get("/api/v1/openapi.json", { schema: { hide: true } }, async () => app.swagger());
-  return app;
+  return router;
 }
 
 /**
  * Starts the HTTP server. Port 0 takes a free one.
  * @throws FleetmarkError PORT_TAKEN, LISTEN_FAILED
  */
-export async function startHttpServer(listen: Address, parts: HttpParts): Promise<HttpServer> {
-  const app = await createApp(parts);
+export async function startHttpServer(listen: Address, options: HttpOptions): Promise<HttpServer> {
+  const { app } = await createApp(options);
   try {
     await app.listen({ host: listen.host, port: listen.port });
   } catch (thrown) {
@@ -125,5 +140,5 @@ export async function startHttpServer(listen: Address, parts: HttpParts): Promis
   }
   const bound = app.server.address();
   const port = typeof bound === "object" && bound !== null ? bound.port : listen.port;
-  return { address: { host: listen.host, port }, close: () => app.close() };
+  return { address: { host: listen.host, port }, stop: once(() => app.close()) };
 }

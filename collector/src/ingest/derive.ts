@@ -1,9 +1,36 @@
 import { type Batch, BatchBuilder, type Columns } from "@fleetmark/shared/model/batch";
-import { kpiPoint } from "@fleetmark/shared/model/kpis";
-import { pointToResult, pointToRun, runWindowPoint } from "@fleetmark/shared/model/result";
-import { readBatchPoints } from "./batch-points.js";
+import { deriveKpi, kpiRecord } from "@fleetmark/shared/records/kpi";
+import type { KindedRecord, RecordKind } from "@fleetmark/shared/records/record-kind";
+import { resultRecord } from "@fleetmark/shared/records/result";
+import { runRecord } from "@fleetmark/shared/records/run";
+import { deriveRunWindow, runWindowRecord } from "@fleetmark/shared/records/run-window";
 
-const recordMeasurements = new Set(["benchmark", "run"]);
+/** A batch with the records that it holds, decoded. */
+export interface RecordedBatch {
+  readonly batch: Batch;
+  readonly records: readonly KindedRecord[];
+}
+
+/** What follows from a record of one kind: one of another kind, or nothing. */
+interface Derivation<From, To> {
+  readonly from: RecordKind<From>;
+  readonly to: RecordKind<To>;
+  derive(record: From): To | undefined;
+}
+
+const derivations: readonly Derivation<unknown, unknown>[] = [
+  { from: resultRecord, to: kpiRecord, derive: deriveKpi },
+  { from: runRecord, to: runWindowRecord, derive: deriveRunWindow },
+];
+
+function deriveAll(records: readonly KindedRecord[]): KindedRecord[] {
+  return records.flatMap(({ kind, record }) => {
+    return derivations.flatMap(({ from, to, derive }) => {
+      const derived = from === kind ? derive(record) : undefined;
+      return derived === undefined ? [] : [{ kind: to, record: derived }];
+    });
+  });
+}
 
 function joinColumns<V>(a: Columns<V>, b: Columns<V>, offset: number): Columns<V> {
   return {
@@ -14,21 +41,20 @@ function joinColumns<V>(a: Columns<V>, b: Columns<V>, offset: number): Columns<V
 }
 
 /**
- * Adds to a batch the KPI points that its results give and the windows of its runs, so that all are committed in one transaction.
- * The results and runs must be whole, as admission leaves them.
+ * Adds to a batch what follows from its records (the KPIs of results, the windows of runs), so that all is committed
+ * in one transaction.
  */
-export function addKpis(batch: Batch): Batch {
+export function deriveRecords(batch: Batch, records: readonly KindedRecord[]): RecordedBatch {
+  const derived = deriveAll(records);
+  if (derived.length === 0) return { batch, records };
   const builder = new BatchBuilder();
-  for (const { point } of readBatchPoints(batch, recordMeasurements)) {
-    const derived = point.measurement === "run" ? runWindowPoint(pointToRun(point)) : kpiPoint(pointToResult(point));
-    if (derived !== undefined) builder.add(derived);
-  }
-  if (builder.samples === 0) return batch;
-  const derived = builder.build(batch.id);
-  return {
+  for (const { kind, record } of derived) builder.add(kind.toPoint(record));
+  const added = builder.build(batch.id);
+  const joined = {
     id: batch.id,
-    series: [...batch.series, ...derived.series],
-    numbers: joinColumns(batch.numbers, derived.numbers, batch.series.length),
-    texts: joinColumns(batch.texts, derived.texts, batch.series.length),
+    series: [...batch.series, ...added.series],
+    numbers: joinColumns(batch.numbers, added.numbers, batch.series.length),
+    texts: joinColumns(batch.texts, added.texts, batch.series.length),
   };
+  return { batch: joined, records: [...records, ...derived] };
 }

@@ -2,6 +2,7 @@ import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { Hello } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import { type Batch, BatchBuilder } from "@fleetmark/shared/model/batch";
 import { checkSeries, seriesLimits } from "@fleetmark/shared/model/series";
+import { layOutIntroduction } from "@fleetmark/shared/records/introduction";
 import { protocolVersion } from "@fleetmark/shared/wire/frames";
 import type { AgentHello } from "../fleet/fleet.js";
 
@@ -49,11 +50,7 @@ export function buildAgentBatch(
   id: { readonly epochUs: number; readonly sequence: number },
 ): Batch {
   const builder = new BatchBuilder();
-  builder.add({
-    measurement: "agent",
-    tags: { host: hello.host },
-    timeUs: nowUs,
-    fields: { version: hello.version, hardware_class: hello.hwClass, inventory: hello.inventoryJson },
-  });
+  const { host, version, hwClass, inventoryJson } = hello;
+  builder.add(layOutIntroduction({ host, version, hw_class: hwClass }, inventoryJson, nowUs));
   return builder.build({ host: "", ...id });
 }

@@ -1,34 +1,41 @@
-import { type ErrorCode, errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
+import { type ErrorCode, errorMessage, FleetmarkError, toFleetmarkError } from "@fleetmark/shared/errors";
 import type { Hello, Progress } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import type { Logger } from "@fleetmark/shared/log";
 import type { BatchId } from "@fleetmark/shared/model/batch";
-import { outlineBatch } from "@fleetmark/shared/wire/batch-decoder";
+import type { Series } from "@fleetmark/shared/model/series";
+import { outlineBatch, type ReadDictionary } from "@fleetmark/shared/wire/batch-decoder";
 import { decodeProgress } from "@fleetmark/shared/wire/progress";
 import type { AgentHello, Fleet, HostState } from "../fleet/fleet.js";
 import { readClockUs } from "../platform/clock.js";
 import type { Metrics } from "../telemetry/metrics.js";
-import { addKpis } from "./derive.js";
+import { deriveRecords } from "./derive.js";
 import { createDictionaryReader } from "./dictionaries.js";
 import { buildAgentBatch, checkHello } from "./hello.js";
 import type { IngestLimits } from "./limits.js";
 import type { Quarantine } from "./quarantine.js";
 import type { SeriesGuard } from "./series-guard.js";
-import { type Admission, admitBatch } from "./validate.js";
+import { type RefusalCode, validateBatch } from "./validate.js";
 import type { Writer } from "./writer.js";
 
 /** What finally became of a batch; no resend changes it. */
 export type Fate =
-  | { readonly kind: "committed"; readonly id: BatchId; readonly refused: ReadonlyMap<ErrorCode, number> }
+  | { readonly kind: "committed"; readonly id: BatchId; readonly refused: ReadonlyMap<RefusalCode, number> }
   /** In quarantine. The id is undefined where it can't be read. */
   | { readonly kind: "rejected"; readonly id: BatchId | undefined; readonly code: ErrorCode; readonly message: string };
 
-/** By which way something came, and the host that this way vouches for: by certificate, by subject, or by its word on loopback. */
+/**
+ * By which way something came, and the host that this way vouches for: by certificate, by subject, or by its word on
+ * loopback.
+ */
 export interface Source {
   readonly link: "grpc" | "nats";
   readonly host: string;
 }
 
-/** Where every link hands over what agents send. What it decides depends on the bytes and the source, never on the link. */
+/**
+ * Where every link hands over what agents send. What it decides depends on the bytes and the source, never on the
+ * link.
+ */
 export interface Intake {
   /**
    * Takes in how an agent introduces itself: its host is known from now on, and the introduction is stored.
@@ -36,17 +43,20 @@ export interface Intake {
    */
   takeHello(hello: Hello, source: Source): AgentHello;
   /**
-   * Takes in an encoded batch. `onFate` is called once, when the store has committed it or the quarantine holds it; never when neither
-   * comes to pass before the collector ends.
+   * Takes in an encoded batch. `onFate` is called once, when the store has committed it or the quarantine holds it;
+   * never when neither comes to pass before the collector ends.
    */
   takeBatch(bytes: Uint8Array, source: Source, onFate: (fate: Fate) => void): void;
   /** @throws FleetmarkError PROTOCOL_VIOLATION, HOSTS_TOO_MANY */
   takeProgress(progress: Progress, source: Source): void;
-  /** Resolves at once while there is room, else when there is room again: until then a link is to hand over nothing more. */
+  /**
+   * Resolves at once while there is room, else when there is room again: until then a link is to hand over nothing
+   * more.
+   */
   waitForRoom(): Promise<void> | undefined;
 }
 
-export interface IntakeParts {
+export interface IntakeOptions {
   readonly limits: IngestLimits;
   readonly writer: Writer;
   readonly quarantine: Quarantine;
@@ -58,8 +68,12 @@ export interface IntakeParts {
   readonly nextOwnId: () => { readonly epochUs: number; readonly sequence: number };
 }
 
-async function keepInQuarantine(parts: IntakeParts, bytes: Uint8Array, code: ErrorCode, id: BatchId | undefined): Promise<void> {
-  const { quarantine, metrics, logger } = parts;
+interface IntakeState extends IntakeOptions {
+  readonly readDictionary: ReadDictionary;
+}
+
+async function keepInQuarantine(intake: IntakeState, bytes: Uint8Array, code: ErrorCode, id: BatchId | undefined): Promise<void> {
+  const { quarantine, metrics, logger } = intake;
   try {
     await quarantine.keep(bytes, code, id, readClockUs());
     metrics.quarantineBytes.set(quarantine.size());
@@ -69,67 +83,75 @@ async function keepInQuarantine(parts: IntakeParts, bytes: Uint8Array, code: Err
   }
 }
 
-function toFleetmarkError(thrown: unknown, logger: Logger): FleetmarkError {
-  if (thrown instanceof FleetmarkError) return thrown;
-  logger.error({ event: "batch_failed", err: thrown }, "the collector failed on a batch");
-  return new FleetmarkError("INTERNAL", "the collector failed on this batch; its log says more", { cause: thrown });
+function explainDefect(thrown: unknown, logger: Logger): FleetmarkError {
+  return toFleetmarkError(thrown, "the collector failed on this batch; its log says more", (defect) =>
+    logger.error({ event: "batch_failed", err: defect }, "the collector failed on a batch"),
+  );
 }
 
-export function createIntake(parts: IntakeParts): Intake {
-  const { limits, fleet, guard, metrics, logger, writer } = parts;
-  const readDictionary = createDictionaryReader();
+function countRefused({ metrics, logger }: IntakeState, refused: ReadonlyMap<RefusalCode, number>, host: HostState): void {
+  for (const [code, samples] of refused) {
+    metrics.samplesRefused.inc({ code }, samples);
+    host.counters.samples_refused += samples;
+    logger.warn({ event: "samples_refused", host: host.host, code, samples }, "samples were refused");
+  }
+}
 
-  const noteRefused = (refused: Admission["refused"], host: HostState): void => {
-    for (const [code, samples] of refused) {
-      metrics.samplesRefused.inc({ code }, samples);
-      host.counters.samples_refused += samples;
-      logger.warn({ event: "samples_refused", host: host.host, code, samples }, "samples were refused");
-    }
-  };
+/** A batch on its way in. The id is undefined until it is read. */
+interface Incoming {
+  id: BatchId | undefined;
+  readonly bytes: Uint8Array;
+  readonly source: Source;
+}
 
-  const rejectBatch = async (
-    id: BatchId | undefined,
-    { code, message }: FleetmarkError,
-    bytes: Uint8Array,
-    { host, link }: Source,
-    onFate: (fate: Fate) => void,
-  ): Promise<void> => {
-    metrics.batchesRejected.inc({ code });
-    const state = fleet.get(host);
-    if (state !== undefined) state.counters.batches_rejected++;
-    logger.warn({ event: "batch_rejected", host, link, code, error: message }, "a batch was rejected");
-    await keepInQuarantine(parts, bytes, code, id);
-    onFate({ kind: "rejected", id, code, message });
-  };
+async function rejectBatch(intake: IntakeState, { id, bytes, source }: Incoming, error: FleetmarkError): Promise<Fate> {
+  const { code, message } = error;
+  const { host, link } = source;
+  intake.metrics.batchesRejected.inc({ code });
+  const state = intake.fleet.get(host);
+  if (state !== undefined) state.counters.batches_rejected++;
+  intake.logger.warn({ event: "batch_rejected", host, link, code, error: message }, "a batch was rejected");
+  await keepInQuarantine(intake, bytes, code, id);
+  return { kind: "rejected", id, code, message };
+}
 
+/** Validates a batch and queues what of it is to be stored. */
+function storeBatch(intake: IntakeState, incoming: Incoming, onFate: (fate: Fate) => void): void {
+  const { limits, fleet, guard, writer, readDictionary } = intake;
+  const { bytes, source } = incoming;
+  const nowUs = readClockUs();
+  const outline = outlineBatch(bytes);
+  incoming.id = outline.id;
+  const host = fleet.touch(source.host, nowUs);
+  host.counters.batches_received++;
+  const judgeSeries = (series: readonly Series[]) => guard.judge(host, series, nowUs);
+  const { batch, refused, records } = validateBatch(bytes, outline, source.host, { limits, readDictionary, nowUs, judgeSeries });
+  // What follows from its records is committed with it: it is acknowledged once all of it is.
+  const derived = deriveRecords(batch, records);
+  countRefused(intake, refused, host);
+  const onCommitted = (): void => onFate({ kind: "committed", id: batch.id, refused });
+  writer.enqueue(derived.batch, bytes.length, onCommitted, derived.records);
+}
+
+export function createIntake(options: IntakeOptions): Intake {
+  const intake: IntakeState = { ...options, readDictionary: createDictionaryReader() };
+  const { fleet, metrics, logger, writer } = intake;
   return {
     takeHello: (message, { host }) => {
       const hello = checkHello(message);
       if (hello.host !== host) throw new FleetmarkError("BATCH_FOREIGN", `${host} introduces itself as host ${hello.host}`);
       const nowUs = readClockUs();
       fleet.touch(host, nowUs).hello = hello;
-      writer.enqueue(buildAgentBatch(hello, nowUs, parts.nextOwnId()), hello.inventoryJson.length);
+      writer.enqueue(buildAgentBatch(hello, nowUs, intake.nextOwnId()), hello.inventoryJson.length);
       return hello;
     },
     takeBatch: (bytes, source, onFate) => {
       metrics.batchesReceived.inc();
-      const nowUs = readClockUs();
-      let id: BatchId | undefined;
+      const incoming: Incoming = { id: undefined, bytes, source };
       try {
-        const outline = outlineBatch(bytes);
-        id = outline.id;
-        const host = fleet.touch(source.host, nowUs);
-        host.counters.batches_received++;
-        const { batch, refused } = admitBatch(bytes, outline, source.host, {
-          ...{ limits, readDictionary, nowUs },
-          judgeSeries: (series) => guard.judge(host, series, nowUs),
-        });
-        // The KPIs that its results give are committed with it: it is acknowledged once all of it is.
-        const enriched = addKpis(batch);
-        noteRefused(refused, host);
-        writer.enqueue(enriched, bytes.length, () => onFate({ kind: "committed", id: batch.id, refused }));
+        storeBatch(intake, incoming, onFate);
       } catch (thrown) {
-        void rejectBatch(id, toFleetmarkError(thrown, logger), bytes, source, onFate);
+        void rejectBatch(intake, incoming, explainDefect(thrown, logger)).then(onFate);
       }
     },
     takeProgress: (progress, { host }) => {

@@ -1,7 +1,7 @@
 import { errorMessage } from "@fleetmark/shared/errors";
 import type { Logger } from "@fleetmark/shared/log";
 import { readClockUs } from "../platform/clock.js";
-import type { RefuseLine } from "../store/influx/influx.js";
+import type { RefuseLine } from "../store/store.js";
 import type { Metrics } from "../telemetry/metrics.js";
 import type { Quarantine } from "./quarantine.js";
 

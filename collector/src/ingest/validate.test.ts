@@ -2,7 +2,8 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { BatchSchema } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import { countSamples } from "@fleetmark/shared/model/batch";
-import { resultToPoint, runToPoint } from "@fleetmark/shared/model/result";
+import { resultRecord } from "@fleetmark/shared/records/result";
+import { runRecord } from "@fleetmark/shared/records/run";
 import { decodeDictionary, outlineBatch } from "@fleetmark/shared/wire/batch-decoder";
 import { encodeBatch } from "@fleetmark/shared/wire/batch-encoder";
 import fc from "fast-check";
@@ -10,34 +11,34 @@ import { describe, expect, it } from "vitest";
 import { buildBatch, makeResult, makeRun } from "../../test/support.js";
 import { collectorConfigSchema } from "../config.js";
 import type { RefusedSeries } from "./series-guard.js";
-import { type Admission, admitBatch } from "./validate.js";
+import { type ValidatedBatch, validateBatch } from "./validate.js";
 
 const { limits } = collectorConfigSchema.parse({});
 const nowUs = 1_700_000_000_000_000;
 const dayUs = 86_400e6;
 const cpu = (value: number, timeUs = nowUs) => ({ measurement: "cpu", tags: {}, timeUs, fields: { usage_user: value } });
 
-function admit(bytes: Uint8Array, host = "h1", refused?: RefusedSeries): Admission {
+function validate(bytes: Uint8Array, host = "h1", refused?: RefusedSeries): ValidatedBatch {
   const rules = { limits, readDictionary: decodeDictionary, judgeSeries: () => refused, nowUs };
-  return admitBatch(bytes, outlineBatch(bytes), host, rules);
+  return validateBatch(bytes, outlineBatch(bytes), host, rules);
 }
 
 function rejection(bytes: Uint8Array, host?: string): string {
   try {
-    admit(bytes, host);
+    validate(bytes, host);
   } catch (thrown) {
     if (thrown instanceof FleetmarkError) return thrown.code;
     throw thrown;
   }
-  return "admitted";
+  return "valid";
 }
 
-describe("admitBatch", () => {
+describe("validateBatch", () => {
   it("refuses each value that is not finite and keeps the others", () => {
     const points = [cpu(1), cpu(Number.NaN), cpu(Number.POSITIVE_INFINITY), cpu(Number.NEGATIVE_INFINITY), cpu(2)];
-    const admission = admit(encodeBatch(buildBatch(1, points)));
-    expect(admission).toMatchObject({ batch: { numbers: { values: [1, 2] } } });
-    expect([...admission.refused]).toEqual([["VALUE_NOT_FINITE", 3]]);
+    const validated = validate(encodeBatch(buildBatch(1, points)));
+    expect(validated).toMatchObject({ batch: { numbers: { values: [1, 2] } } });
+    expect([...validated.refused]).toEqual([["VALUE_NOT_FINITE", 3]]);
   });
 
   it.each([
@@ -45,21 +46,25 @@ describe("admitBatch", () => {
     [-401 * dayUs, "TIME_BEHIND"],
   ])("refuses numbers and texts %d µs away as %s", (offset, code) => {
     const point = { measurement: "cpu", tags: {}, timeUs: nowUs + offset, fields: { usage_user: 1, note: "x" } };
-    const admission = admit(encodeBatch(buildBatch(1, [point])));
-    expect([...admission.refused]).toEqual([[code, 2]]);
-    expect(countSamples(admission.batch)).toBe(0);
+    const validated = validate(encodeBatch(buildBatch(1, [point])));
+    expect([...validated.refused]).toEqual([[code, 2]]);
+    expect(countSamples(validated.batch)).toBe(0);
   });
 
   it("lets whole results and runs in, and refuses those with one bad field whole", () => {
-    const whole = [resultToPoint(makeResult({ time_us: nowUs })), runToPoint(makeRun({ time_us: nowUs, started_us: nowUs }))];
-    const damaged = resultToPoint(makeResult({ time_us: nowUs, runtime: "tfjs-wasm", mean: Number.NaN }));
-    const admission = admit(encodeBatch(buildBatch(1, [...whole, damaged])));
+    const whole = [
+      resultRecord.toPoint(makeResult({ time_us: nowUs })),
+      runRecord.toPoint(makeRun({ time_us: nowUs, started_us: nowUs })),
+    ];
+    const damaged = resultRecord.toPoint(makeResult({ time_us: nowUs, runtime: "tfjs-wasm", mean: Number.NaN }));
+    const validated = validate(encodeBatch(buildBatch(1, [...whole, damaged])));
     const fields = Object.keys(damaged.fields).length;
-    expect(Object.fromEntries(admission.refused)).toEqual({
+    expect(Object.fromEntries(validated.refused)).toEqual({
       VALUE_NOT_FINITE: 1,
       RECORD_INVALID: fields - 1,
     });
-    expect(countSamples(admission.batch)).toBe(whole.flatMap((point) => Object.keys(point.fields)).length);
+    expect(validated.records.map(({ kind, record }) => kind.toPoint(record))).toEqual(whole);
+    expect(countSamples(validated.batch)).toBe(whole.flatMap((point) => Object.keys(point.fields)).length);
   });
 
   it("rejects a batch of another host", () => {
@@ -75,12 +80,12 @@ describe("admitBatch", () => {
   it("rejects a batch of too many series before it looks at them", () => {
     const points = Array.from({ length: 10_001 }, (_, i) => ({ ...cpu(1), tags: { cpu: String(i) } }));
     expect(rejection(encodeBatch(buildBatch(1, points)))).toBe("BATCH_TOO_MANY_SERIES");
-    expect(rejection(encodeBatch(buildBatch(1, points.slice(1))))).toBe("admitted");
+    expect(rejection(encodeBatch(buildBatch(1, points.slice(1))))).toBe("valid");
   });
 
   it("refuses the samples of refused series, and takes these out of the dictionary", () => {
     const points = ["a", "b", "c"].map((name, i) => ({ ...cpu(i), tags: { cpu: name } }));
-    const { batch, refused } = admit(encodeBatch(buildBatch(1, [...points, ...points])), "h1", [false, true, false]);
+    const { batch, refused } = validate(encodeBatch(buildBatch(1, [...points, ...points])), "h1", [false, true, false]);
     expect([...refused]).toEqual([["SERIES_OVER_LIMIT", 2]]);
     expect(batch.series.map(({ tags }) => tags.cpu)).toEqual(["a", "c"]);
     expect(batch.numbers.series.map((index) => batch.series[index].tags.cpu)).toEqual(["a", "c", "a", "c"]);
@@ -88,10 +93,10 @@ describe("admitBatch", () => {
   });
 
   it("refuses a record whole of which one series is refused", () => {
-    const point = resultToPoint(makeResult({ time_us: nowUs }));
+    const point = resultRecord.toPoint(makeResult({ time_us: nowUs }));
     const fields = Object.keys(point.fields).length;
     const refusal = Array.from({ length: fields }, (_, i) => i === 0);
-    expect(Object.fromEntries(admit(encodeBatch(buildBatch(1, [point])), "h1", refusal).refused)).toEqual({
+    expect(Object.fromEntries(validate(encodeBatch(buildBatch(1, [point])), "h1", refusal).refused)).toEqual({
       SERIES_OVER_LIMIT: 1,
       RECORD_INVALID: fields - 1,
     });
@@ -105,13 +110,13 @@ describe("admitBatch", () => {
   });
 
   it("throws nothing but rejections, whatever the bytes are", () => {
-    const valid = encodeBatch(buildBatch(1, [cpu(1), resultToPoint(makeResult({ time_us: nowUs }))]));
+    const valid = encodeBatch(buildBatch(1, [cpu(1), resultRecord.toPoint(makeResult({ time_us: nowUs }))]));
     const mutated = fc.array(fc.tuple(fc.nat(valid.length - 1), fc.nat(255)), { minLength: 1, maxLength: 5 }).map((changes) => {
       const bytes = Uint8Array.from(valid);
       for (const [at, value] of changes) bytes[at] = value;
       return bytes;
     });
-    const codes = ["admitted", "BATCH_MALFORMED", "BATCH_FOREIGN", "SERIES_INVALID"];
+    const codes = ["valid", "BATCH_MALFORMED", "BATCH_FOREIGN", "SERIES_INVALID"];
     fc.assert(
       fc.property(fc.oneof(fc.uint8Array({ maxLength: 200 }), mutated), (bytes) => codes.includes(rejection(bytes))),
       { numRuns: 1000 },

@@ -1,9 +1,11 @@
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import type { KindedRecord } from "@fleetmark/shared/records/record-kind";
+import { resultRecord } from "@fleetmark/shared/records/result";
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
-import { buildBatch, makeDirectory } from "../../test/support.js";
+import { buildBatch, makeDirectory, makeResult } from "../../test/support.js";
 import { openStore } from "../store/duckdb/duckdb.js";
 import { type Store, StoreBusy } from "../store/store.js";
 import { createMetrics } from "../telemetry/metrics.js";
@@ -40,7 +42,7 @@ describe("the writer", () => {
     });
     expect(await seen.rows).toBe(1);
     expect((await metrics.storeFailures.get()).values[0].value).toBe(2);
-    await writer.close(1000);
+    await writer.stop(1000);
     expect(writer.failure()).toBeUndefined();
     await store.close();
   });
@@ -60,7 +62,7 @@ describe("the writer", () => {
     await new Promise<void>((resolve) => writer.enqueue(buildBatch(1, [cpu(1)]), 100, resolve));
     // A timer may fire a millisecond early.
     expect(tries[1] - tries[0]).toBeGreaterThan(695);
-    await writer.close(1000);
+    await writer.stop(1000);
     await store.close();
   });
 
@@ -82,7 +84,7 @@ describe("the writer", () => {
     const room = writer.waitForRoom();
     expect(room).toBeDefined();
     await room;
-    await writer.close(5000);
+    await writer.stop(5000);
     expect(groups.map((group) => group.length)).toEqual([1, 40]);
     expect(groups.flat()).toEqual([...Array.from({ length: 40 }, (_, i) => i + 1), 40]);
     expect((await metrics.batchesRepeated.get()).values[0].value).toBe(1);
@@ -113,7 +115,7 @@ describe("the writer", () => {
     expect(times.length).toBeLessThanOrEqual(most);
     // A timer may fire a millisecond early.
     for (let i = 1; i < times.length; i++) expect(times[i] - times[i - 1]).toBeGreaterThan(97);
-    await writer.close(5000);
+    await writer.stop(5000);
     expect(acknowledged).toBe(60);
     await store.close();
   });
@@ -135,9 +137,54 @@ describe("the writer", () => {
       acknowledged = true;
     });
     await attempted;
-    await writer.close(10);
+    await writer.stop(10);
     expect(writer.failure()).toBe("no space left");
     expect(acknowledged).toBe(false);
+    await store.close();
+  });
+
+  it("tells after the commit which records are new, once for a commit and in order", async () => {
+    const store = await openStore(makeDirectory());
+    let failures = 1;
+    const flaky: Store = {
+      ...store,
+      write: async (batches, receivedUs) => {
+        if (failures-- > 0) throw new FleetmarkError("STORE_FAILED", "no space left");
+        return store.write(batches, receivedUs);
+      },
+    };
+    const heard: (readonly KindedRecord[])[] = [];
+    const writer = createWriter(flaky, createMetrics(), logger, (records) => heard.push(records));
+    const records = ["run-1", "run-2", "run-3"].map((run) => ({ kind: resultRecord, record: makeResult({ run }) }));
+    const batches = records.map(({ record }, i) => buildBatch(i + 1, [resultRecord.toPoint(record)]));
+    const enqueue = (i: number) => new Promise<void>((resolve) => writer.enqueue(batches[i], 100, resolve, [records[i]]));
+    await Promise.all([enqueue(0), enqueue(1)]);
+    // One comes again, one has none, one is new.
+    const plain = new Promise<void>((resolve) => writer.enqueue(buildBatch(9, [cpu(1)]), 100, resolve));
+    await Promise.all([enqueue(1), plain, enqueue(2)]);
+    await writer.stop(1000);
+    expect(heard.flat()).toEqual(records);
+    for (const [i, record] of heard.flat().entries()) expect(record).toBe(records[i]);
+    expect(heard.every((group) => group.length > 0)).toBe(true);
+    await store.close();
+  });
+
+  it("goes on when what hears of new records fails, and logs it", async () => {
+    const store = await openStore(makeDirectory());
+    const lines: string[] = [];
+    const telling = pino({ level: "error" }, { write: (line: string) => lines.push(line) });
+    const writer = createWriter(store, createMetrics(), telling, () => {
+      throw new Error("a defect");
+    });
+    const result = makeResult();
+    const records = [{ kind: resultRecord, record: result }];
+    const batch = buildBatch(1, [resultRecord.toPoint(result)]);
+    await new Promise<void>((resolve) => writer.enqueue(batch, 100, resolve, records));
+    await new Promise<void>((resolve) => writer.enqueue(buildBatch(2, [cpu(1)]), 100, resolve));
+    await writer.stop(1000);
+    expect(lines.map((line) => JSON.parse(line).event)).toEqual(["commit_listener_failed"]);
+    expect(await store.findByText(resultRecord, "run", result.run)).toEqual([result]);
+    expect(writer.failure()).toBeUndefined();
     await store.close();
   });
 });

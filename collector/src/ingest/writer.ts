@@ -1,38 +1,69 @@
 import { errorMessage } from "@fleetmark/shared/errors";
 import type { Logger } from "@fleetmark/shared/log";
-import { type Batch, countSamples } from "@fleetmark/shared/model/batch";
+import type { Batch } from "@fleetmark/shared/model/batch";
+import type { KindedRecord } from "@fleetmark/shared/records/record-kind";
+import { createPause, type Pause } from "@fleetmark/shared/waiting";
 import { readClockUs } from "../platform/clock.js";
 import { type Store, StoreBusy } from "../store/store.js";
 import type { Metrics } from "../telemetry/metrics.js";
+import { addToQueue, createWriteQueue, hasGroup, type Queued, removeGroup, selectGroup, type WriteQueue } from "./write-queue.js";
 
 /**
- * Gathers what arrives while the store commits, and for a tenth of a second, into the next transaction: group commit. A transaction
- * costs as much as thousands of samples; the first after a pause waits for nothing.
+ * Gathers what arrives while the store commits, and for a tenth of a second, into the next transaction: group commit.
+ * A transaction costs as much as thousands of samples; the first after a pause waits for nothing.
+ *
+ *   enqueue ─► queue ─► gather ─► group ─► store.write ─┬─ committed ─► acknowledge each ─► tell ─► remove
+ *                ▲                  ▲                   └─ failed ────► pause, longer each time ─┐
+ *                │                  └────────────────────────────────────────────────────────────┘
+ *                └─ full: waitForRoom holds the links back until a group is removed
+ *
+ * One transaction at a time. A batch leaves the queue when it is committed and never otherwise, so that what is not
+ * acknowledged when the writer ends is what its agents send again.
  */
 export interface Writer {
-  /** Queues a batch; `onCommitted` is called once it is durable, and never if that does not come to pass. */
-  enqueue(batch: Batch, encodedBytes: number, onCommitted?: () => void): void;
+  /**
+   * Queues a batch; `onCommitted` is called once it is durable, and never if that does not come to pass.
+   * @param records what it holds of records, decoded: they are told of when it is committed and was new
+   */
+  enqueue(batch: Batch, encodedBytes: number, onCommitted?: () => void, records?: readonly KindedRecord[]): void;
   /** Resolves at once while there is room, else when there is room again. */
   waitForRoom(): Promise<void> | undefined;
-  /** Why the store takes no writes: the failure that the writer is trying to overcome, or that it has not answered for long. */
+  /**
+   * Why the store takes no writes: the failure that the writer is trying to overcome, or that it has not answered for
+   * long.
+   */
   failure(): string | undefined;
   /** Commits what is queued, for at most so long, and ends. What is not committed then was never acknowledged. */
-  close(withinMs: number): Promise<void>;
+  stop(withinMs: number): Promise<void>;
 }
 
-interface Queued {
-  readonly batch: Batch;
-  readonly samples: number;
-  readonly weight: number;
-  readonly onCommitted: (() => void) | undefined;
+/**
+ * Hears after a commit which records are new, in the order in which their batches came; not called where none is. It
+ * hears of a record once, but where the store does not know what it has (InfluxDB after a restart), a resend counts
+ * as new. What it throws is logged, and harms nothing.
+ */
+export type CommitListener = (records: readonly KindedRecord[]) => void;
+
+interface WriterState {
+  readonly store: Store;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly onCommitted: CommitListener;
+  readonly queue: WriteQueue;
+  readonly gathering: Pause;
+  readonly retrying: Pause;
+  /** When the last transaction began. */
+  beganAt: number;
+  /** Since when the store owes an answer. */
+  writingSince: number | undefined;
+  failure: string | undefined;
+  running: Promise<void> | undefined;
+  /** No more gathering: what is queued is the last. */
+  isEnding: boolean;
+  /** No more attempts either. */
+  isOver: boolean;
 }
 
-/** Encoded bytes in the queue at which the streams are asked to pause; decoded they take about five times as much. */
-const queueBytes = 32 * 2 ** 20;
-/** What a queued batch weighs over its encoded bytes. */
-const batchOverheadBytes = 1024;
-/** The most samples that one transaction takes: laying them into rows holds up the event loop for some 20 ms. */
-const groupSamples = 50_000;
 /** From the begin of one transaction to that of the next, unless a whole group waits. */
 const gatherMs = 100;
 const firstRetryMs = 100;
@@ -51,169 +82,133 @@ function findNewestUs(batch: Batch): number | undefined {
   return newest;
 }
 
-export function createWriter(store: Store, metrics: Metrics, logger: Logger): Writer {
-  let queue: Queued[] = [];
-  let queuedBytes = 0;
-  let queuedSamples = 0;
-  let beganAt = Number.NEGATIVE_INFINITY;
-  let closing = false;
-  let endGathering = (): void => {};
-  let running: Promise<void> | undefined;
-  let failure: string | undefined;
-  let writingSince: number | undefined;
-  let stopped = false;
-  let wake = (): void => {};
-  let room: PromiseWithRoom | undefined;
+function showQueue({ metrics, queue }: WriterState): void {
+  metrics.queueBatches.set(queue.queued.length);
+  metrics.queueBytes.set(queue.bytes);
+}
 
-  const isFull = (): boolean => queuedBytes >= queueBytes;
-  const hasGroup = (): boolean => queuedSamples >= groupSamples || isFull();
+function findFailure({ failure, writingSince }: WriterState): string | undefined {
+  const waited = writingSince === undefined ? 0 : performance.now() - writingSince;
+  return failure ?? (waited < patienceMs ? undefined : `the store has not answered a write for ${Math.round(waited / 1e3)} s`);
+}
 
-  const noteQueue = (): void => {
-    metrics.queueBatches.set(queue.length);
-    metrics.queueBytes.set(queuedBytes);
-  };
+/** Returns what is to be waited for before the next transaction, if anything. */
+function gather({ beganAt, isEnding, queue, gathering }: WriterState): Promise<void> | undefined {
+  const leftMs = beganAt + gatherMs - performance.now();
+  return isEnding || leftMs <= 0 || hasGroup(queue) ? undefined : gathering.wait(leftMs / 1e3);
+}
 
-  const findFailure = (): string | undefined => {
-    const waited = writingSince === undefined ? 0 : performance.now() - writingSince;
-    return failure ?? (waited < patienceMs ? undefined : `the store has not answered a write for ${Math.round(waited / 1e3)} s`);
-  };
+function countCommitted({ metrics }: WriterState, { batch, samples }: Queued, nowUs: number): void {
+  metrics.samplesCommitted.inc(samples);
+  metrics.batchesCommitted.inc();
+  const newestUs = findNewestUs(batch);
+  if (newestUs !== undefined) metrics.endToEndSeconds.observe(Math.max(0, nowUs - newestUs) / 1e6);
+}
 
-  const takeGroup = (): Queued[] => {
-    let samples = 0;
-    const next = queue.findIndex((queued) => {
-      samples += queued.samples;
-      return samples > groupSamples;
-    });
-    return queue.slice(0, next === -1 ? queue.length : Math.max(1, next));
-  };
+function tellCommitted({ onCommitted, logger }: WriterState, records: readonly KindedRecord[]): void {
+  if (records.length === 0) return;
+  try {
+    onCommitted(records);
+  } catch (thrown) {
+    logger.error({ event: "commit_listener_failed", err: thrown, records: records.length }, "new records were not heard of");
+  }
+}
 
-  const removeGroup = (group: readonly Queued[]): void => {
-    queue = queue.slice(group.length);
-    for (const { weight, samples } of group) {
-      queuedBytes -= weight;
-      queuedSamples -= samples;
+async function commitGroup(writer: WriterState, group: readonly Queued[]): Promise<void> {
+  const { store, metrics } = writer;
+  const started = performance.now();
+  writer.writingSince = started;
+  const writing = store.write(
+    group.map(({ batch }) => batch),
+    readClockUs(),
+  );
+  const stored = new Set(await writing.finally(() => (writer.writingSince = undefined)));
+  metrics.commitSeconds.observe((performance.now() - started) / 1e3);
+  const nowUs = readClockUs();
+  for (const queued of group) {
+    if (stored.has(queued.batch)) countCommitted(writer, queued, nowUs);
+    else metrics.batchesRepeated.inc();
+    queued.onCommitted?.();
+  }
+  tellCommitted(
+    writer,
+    group.filter(({ batch }) => stored.has(batch)).flatMap(({ records }) => records),
+  );
+}
+
+/** Notes why the store refused a group, and waits before the next attempt. */
+async function waitForStore(writer: WriterState, thrown: unknown, retryMs: number): Promise<void> {
+  const { metrics, logger, queue, retrying } = writer;
+  writer.failure = errorMessage(thrown);
+  const waitMs = Math.max(retryMs, thrown instanceof StoreBusy ? Math.min(thrown.retryAfterMs, longestAskedMs) : 0);
+  metrics.storeFailures.inc();
+  logger.error(
+    { event: "store_failed", error: writer.failure, retry_ms: waitMs, queued_batches: queue.queued.length },
+    "the store refused a write",
+  );
+  // Half as much again is chance, so that collectors that share a store do not knock together.
+  if (!writer.isOver) await retrying.wait((waitMs / 1e3) * (1 + Math.random() / 2));
+}
+
+async function run(writer: WriterState): Promise<void> {
+  const { queue, logger } = writer;
+  let retryMs = firstRetryMs;
+  while (queue.queued.length > 0 && !writer.isOver) {
+    const gathering = gather(writer);
+    if (gathering !== undefined) await gathering;
+    writer.beganAt = performance.now();
+    const group = selectGroup(queue);
+    try {
+      await commitGroup(writer, group);
+      if (writer.failure !== undefined) logger.info({ event: "store_recovered" }, "the store takes writes again");
+      writer.failure = undefined;
+      retryMs = firstRetryMs;
+      removeGroup(queue, group);
+      showQueue(writer);
+    } catch (thrown) {
+      await waitForStore(writer, thrown, retryMs);
+      retryMs = Math.min(lastRetryMs, retryMs * 2);
     }
-    noteQueue();
-    if (room !== undefined && !isFull()) {
-      room.resolve();
-      room = undefined;
-    }
-  };
+  }
+  writer.running = undefined;
+}
 
-  const commitGroup = async (group: readonly Queued[]): Promise<void> => {
-    const started = performance.now();
-    writingSince = started;
-    const batches = group.map(({ batch }) => batch);
-    const stored = new Set(await store.write(batches, readClockUs()).finally(() => (writingSince = undefined)));
-    metrics.commitSeconds.observe((performance.now() - started) / 1e3);
-    const nowUs = readClockUs();
-    for (const { batch, samples, onCommitted } of group) {
-      if (stored.has(batch)) {
-        metrics.samplesCommitted.inc(samples);
-        metrics.batchesCommitted.inc();
-        const newestUs = findNewestUs(batch);
-        if (newestUs !== undefined) metrics.endToEndSeconds.observe(Math.max(0, nowUs - newestUs) / 1e6);
-      } else {
-        metrics.batchesRepeated.inc();
-      }
-      onCommitted?.();
-    }
-  };
+async function stopWriter(writer: WriterState, withinMs: number): Promise<void> {
+  const deadline = setTimeout(() => {
+    writer.isOver = true;
+    writer.retrying.end();
+  }, withinMs);
+  writer.isEnding = true;
+  writer.gathering.end();
+  await writer.running;
+  clearTimeout(deadline);
+}
 
-  /** Returns what is to be waited for before the next transaction, if anything. */
-  const gather = (): Promise<void> | undefined => {
-    const leftMs = beganAt + gatherMs - performance.now();
-    if (closing || leftMs <= 0 || hasGroup()) return undefined;
-    const pause = startPause(leftMs);
-    endGathering = pause.end;
-    return pause.over;
+export function createWriter(store: Store, metrics: Metrics, logger: Logger, onCommitted: CommitListener = () => {}): Writer {
+  const writer: WriterState = {
+    store,
+    metrics,
+    logger,
+    onCommitted,
+    queue: createWriteQueue(),
+    gathering: createPause(),
+    retrying: createPause(),
+    beganAt: Number.NEGATIVE_INFINITY,
+    writingSince: undefined,
+    failure: undefined,
+    running: undefined,
+    isEnding: false,
+    isOver: false,
   };
-
-  const run = async (): Promise<void> => {
-    let retryMs = firstRetryMs;
-    while (queue.length > 0 && !stopped) {
-      const gathering = gather();
-      if (gathering !== undefined) await gathering;
-      beganAt = performance.now();
-      const group = takeGroup();
-      try {
-        await commitGroup(group);
-        if (failure !== undefined) logger.info({ event: "store_recovered" }, "the store takes writes again");
-        failure = undefined;
-        retryMs = firstRetryMs;
-        removeGroup(group);
-      } catch (thrown) {
-        failure = errorMessage(thrown);
-        const waitMs = Math.max(retryMs, thrown instanceof StoreBusy ? Math.min(thrown.retryAfterMs, longestAskedMs) : 0);
-        metrics.storeFailures.inc();
-        logger.error(
-          { event: "store_failed", error: failure, retry_ms: waitMs, queued_batches: queue.length },
-          "the store refused a write",
-        );
-        // Half as much again is chance, so that collectors that share a store do not knock together.
-        if (!stopped) {
-          const pause = startPause(waitMs * (1 + Math.random() / 2));
-          wake = pause.end;
-          await pause.over;
-        }
-        retryMs = Math.min(lastRetryMs, retryMs * 2);
-      }
-    }
-    running = undefined;
-  };
-
   return {
-    enqueue: (batch, encodedBytes, onCommitted) => {
-      const weight = encodedBytes + batchOverheadBytes;
-      const samples = countSamples(batch);
-      queue.push({ batch, samples, weight, onCommitted });
-      queuedBytes += weight;
-      queuedSamples += samples;
-      if (hasGroup()) endGathering();
-      noteQueue();
-      running ??= run();
+    enqueue: (batch, encodedBytes, committed, records = []) => {
+      addToQueue(writer.queue, { batch, records, onCommitted: committed }, encodedBytes);
+      if (hasGroup(writer.queue)) writer.gathering.end();
+      showQueue(writer);
+      writer.running ??= run(writer);
     },
-    waitForRoom: () => {
-      if (!isFull()) return undefined;
-      room ??= createRoom();
-      return room.promise;
-    },
-    failure: findFailure,
-    close: async (withinMs) => {
-      const deadline = setTimeout(() => {
-        stopped = true;
-        wake();
-      }, withinMs);
-      closing = true;
-      endGathering();
-      await running;
-      clearTimeout(deadline);
-    },
+    waitForRoom: () => writer.queue.room.wait(),
+    failure: () => findFailure(writer),
+    stop: (withinMs) => stopWriter(writer, withinMs),
   };
-}
-
-/** Begins a pause that can be ended early. */
-function startPause(ms: number): { readonly over: Promise<void>; readonly end: () => void } {
-  let end = (): void => {};
-  const over = new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    end = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-  });
-  return { over, end };
-}
-
-interface PromiseWithRoom {
-  readonly promise: Promise<void>;
-  readonly resolve: () => void;
-}
-
-function createRoom(): PromiseWithRoom {
-  let resolve = (): void => {};
-  const promise = new Promise<void>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
 }

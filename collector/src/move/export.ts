@@ -1,10 +1,9 @@
 import { renameSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { errorMessage, FleetmarkError, systemErrorCode } from "@fleetmark/shared/errors";
-import type { CollectorConfig } from "../config.js";
-import { openConfiguredReader } from "../store/open.js";
+import { openConfiguredReader, type StoreLocation } from "../store/engines/registry.js";
 import { countOf } from "../store/samples.js";
-import type { Part, PartFilter } from "../store/store.js";
+import type { Chunk, ChunkFilter } from "../store/store.js";
 import { writeLineFile } from "./line-file.js";
 import { writeParquetFile } from "./parquet-file.js";
 
@@ -30,12 +29,12 @@ export function readFormat(path: string): FileFormat {
   throw new FleetmarkError("USAGE", `${path}: name a file that ends in .lp, .lp.gz or .parquet`);
 }
 
-async function* countParts(parts: AsyncIterable<Part>, onProgress: (progress: ExportProgress) => void): AsyncGenerator<Part> {
+async function* countChunks(chunks: AsyncIterable<Chunk>, onProgress: (progress: ExportProgress) => void): AsyncGenerator<Chunk> {
   let [samples, skipped] = [0, 0];
-  for await (const part of parts) {
-    yield part;
-    samples += countOf(part.samples);
-    skipped += part.skipped;
+  for await (const chunk of chunks) {
+    yield chunk;
+    samples += countOf(chunk.samples);
+    skipped += chunk.skipped;
     onProgress({ samples, skipped });
   }
 }
@@ -45,9 +44,9 @@ async function* countParts(parts: AsyncIterable<Part>, onProgress: (progress: Ex
  * @throws FleetmarkError USAGE, FILE_FAILED, and what the store's opening and reading throw
  */
 export async function exportStore(
-  config: Pick<CollectorConfig, "store" | "data_dir">,
+  config: StoreLocation,
   path: string,
-  filter: PartFilter,
+  filter: ChunkFilter,
   onProgress: (progress: ExportProgress) => void,
 ): Promise<ExportReport> {
   const started = performance.now();
@@ -55,13 +54,13 @@ export async function exportStore(
   const growing = format === "lines" ? `${path}.partial${path.endsWith(".gz") ? ".gz" : ""}` : `${path}.partial`;
   const store = await openConfiguredReader(config.store, config.data_dir);
   let progress: ExportProgress = { samples: 0, skipped: 0 };
-  const parts = countParts(store.read(filter), (now) => {
+  const chunks = countChunks(store.read(filter), (now) => {
     progress = now;
     onProgress(now);
   });
   try {
-    if (format === "lines") await writeLineFile(growing, parts, config.store.database);
-    else await writeParquetFile(growing, parts);
+    if (format === "lines") await writeLineFile(growing, chunks, config.store.database);
+    else await writeParquetFile(growing, chunks);
     renameSync(growing, path);
   } catch (thrown) {
     rmSync(growing, { force: true });

@@ -1,16 +1,14 @@
-import { appendFileSync, rmSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
-import { BatchBuilder } from "@fleetmark/shared/model/batch";
-import type { CollectorConfig } from "../config.js";
-import { formatHead } from "../store/influx/line-protocol.js";
-import { openConfiguredStore } from "../store/open.js";
-import { isKeptWhole } from "../store/retention.js";
-import type { Part, PartFilter, Store } from "../store/store.js";
+import { openConfiguredStore, type StoreLocation } from "../store/engines/registry.js";
+import type { Chunk, ChunkFilter, Store } from "../store/store.js";
 import { readFormat } from "./export.js";
 import type { FileItem } from "./file-item.js";
+import { addPoint, buildChunk, createGrowingChunk, findLine, type GrowingChunk } from "./growing-chunk.js";
 import { readLineFile } from "./line-file.js";
 import { readParquetFile } from "./parquet-file.js";
 import type { Precision } from "./parse-line.js";
+import { addReject, createRejects, type Rejects } from "./rejects.js";
 
 export interface ImportProgress {
   readonly points: number;
@@ -34,79 +32,33 @@ export interface ImportReport {
 }
 
 export interface ImportOptions {
-  readonly filter: PartFilter;
+  readonly filter: ChunkFilter;
   readonly precision: Precision | undefined;
   readonly rejectedFile: string;
 }
 
 /** Samples that are stored at once. */
-const partSamples = 50_000;
-const shownReasons = 5;
+const chunkSamples = 50_000;
 
-/** Keeps what is not stored, with its number and the reason. The file is made when there is something to keep. */
-class Rejects {
-  readonly reasons: string[] = [];
-  count = 0;
-  readonly #path: string;
-
-  constructor(path: string) {
-    this.#path = path;
-    // A repeated import tells of itself alone.
-    rmSync(path, { force: true });
-  }
-
-  add(number: number, reason: string, text: string): void {
-    this.count++;
-    if (this.reasons.length < shownReasons) this.reasons.push(`line ${number}: ${reason}`);
-    try {
-      appendFileSync(this.#path, `# line ${number}: ${reason.replaceAll("\n", " ")}\n${text}\n`);
-    } catch (cause) {
-      throw new FleetmarkError("FILE_FAILED", `cannot keep a rejected line: ${errorMessage(cause)}`, { cause });
-    }
-  }
-}
-
-/** Gathers points until they are worth a transaction, and knows which line each came from. */
-class GrowingPart {
-  readonly kind: Part["kind"];
-  readonly #builder = new BatchBuilder();
-  readonly #lines = new Map<string, number>();
-  points = 0;
-  /** The time of what is to be rolled up one day. */
-  fromUs = Number.POSITIVE_INFINITY;
-  toUs = 0;
-
-  constructor(kind: Part["kind"]) {
-    this.kind = kind;
-  }
-
-  get samples(): number {
-    return this.#builder.samples;
-  }
-
-  add({ number, point }: Extract<FileItem, { kind: Part["kind"] }>): void {
-    this.#builder.add(point);
-    this.#lines.set(`${formatHead({ ...point, field: "" })} ${point.timeUs}`, number);
-    this.points++;
-    // Records and hours are never rolled up.
-    if (this.kind === "hours" || isKeptWhole(point, "numbers")) return;
-    this.fromUs = Math.min(this.fromUs, point.timeUs);
-    this.toUs = Math.max(this.toUs, point.timeUs + 1);
-  }
-
-  /** Finds the line that a line of our own making came from. */
-  findLine(line: string): number {
-    const head = line.slice(0, /(?<!\\) /.exec(line)?.index);
-    return this.#lines.get(`${head} ${line.slice(line.lastIndexOf(" ") + 1)}`) ?? 0;
-  }
-
-  build(): Part {
-    return { kind: this.kind, samples: this.#builder.build({ host: "", epochUs: 0, sequence: 1 }), skipped: 0 };
-  }
+/** An import under way. */
+interface Import {
+  readonly rejects: Rejects;
+  readonly onProgress: (progress: ImportProgress) => void;
+  /** Bytes of the file; undefined where that does not tell how far it is. */
+  readonly size: number | undefined;
+  /** Bytes read. */
+  bytes: number;
+  /** What was stored. */
+  points: number;
+  samples: number;
+  /** The time of what is to be rolled up. */
+  fromUs: number;
+  toUs: number;
+  growing: GrowingChunk;
 }
 
 function isWanted(
-  { measurements, fromUs, toUs }: PartFilter,
+  { measurements, fromUs, toUs }: ChunkFilter,
   { measurement, timeUs }: { measurement: string; timeUs: number },
 ): boolean {
   return timeUs >= fromUs && timeUs < toUs && (measurements.length === 0 || measurements.includes(measurement));
@@ -123,63 +75,77 @@ async function* explainFile(path: string, items: AsyncIterable<FileItem>): Async
   }
 }
 
+/** Stores what was gathered, and begins a chunk of a kind. */
+async function storeGrowing(state: Import, store: Store, kind: Chunk["kind"]): Promise<void> {
+  const { growing, rejects, size, onProgress } = state;
+  if (growing.points > 0) {
+    await store.overwrite(buildChunk(growing));
+    state.points += growing.points;
+    state.samples += growing.builder.samples;
+    state.fromUs = Math.min(state.fromUs, growing.fromUs);
+    state.toUs = Math.max(state.toUs, growing.toUs);
+    const percent = size === undefined ? undefined : (100 * state.bytes) / size;
+    onProgress({ points: state.points, samples: state.samples, rejected: rejects.count, percent });
+  }
+  state.growing = createGrowingChunk(kind);
+}
+
+async function importItems(state: Import, store: Store, items: AsyncIterable<FileItem>, filter: ChunkFilter): Promise<void> {
+  for await (const item of items) {
+    if ("reason" in item) {
+      addReject(state.rejects, item.number, item.reason, item.text);
+    } else if (isWanted(filter, item.point)) {
+      const isFull = state.growing.builder.samples >= chunkSamples;
+      if (item.kind !== state.growing.kind || isFull) await storeGrowing(state, store, item.kind);
+      addPoint(state.growing, item);
+    }
+  }
+  await storeGrowing(state, store, "samples");
+  const { fromUs, toUs } = state;
+  if (fromUs < toUs) await store.rollUp({ fromUs, toUs });
+}
+
 /**
- * Stores what a file holds, in place of what the store has of the same series and times: importing twice is importing once.
+ * Stores what a file holds, in place of what the store has of the same series and times: importing twice is importing
+ * once.
  * @throws FleetmarkError USAGE, FILE_FAILED, and what the store's opening and writing throw
  */
 export async function importFile(
-  config: Pick<CollectorConfig, "store" | "data_dir">,
+  config: StoreLocation,
   path: string,
   options: ImportOptions,
   onProgress: (progress: ImportProgress) => void,
 ): Promise<ImportReport> {
   const started = performance.now();
-  const format = readFormat(path);
-  const rejects = new Rejects(options.rejectedFile);
-  let growing = new GrowingPart("samples");
+  const isLines = readFormat(path) === "lines";
+  const rejects = createRejects(options.rejectedFile);
+  const state: Import = {
+    rejects,
+    onProgress,
+    size: isLines ? findSize(path) : undefined,
+    bytes: 0,
+    points: 0,
+    samples: 0,
+    fromUs: Number.POSITIVE_INFINITY,
+    toUs: 0,
+    growing: createGrowingChunk("samples"),
+  };
   const store = await openConfiguredStore(config.store, config.data_dir, async (line, reason) => {
-    rejects.add(growing.findLine(line), reason, line);
+    addReject(rejects, findLine(state.growing, line), reason, line);
   });
-  let [points, samples, bytes] = [0, 0, 0];
-  let [fromUs, toUs] = [Number.POSITIVE_INFINITY, 0];
-  const size = format === "lines" ? findSize(path) : undefined;
-  const flush = async (kind: Part["kind"]): Promise<void> => {
-    if (growing.points > 0) {
-      await store.overwrite(growing.build());
-      points += growing.points;
-      samples += growing.samples;
-      [fromUs, toUs] = [Math.min(fromUs, growing.fromUs), Math.max(toUs, growing.toUs)];
-      onProgress({ points, samples, rejected: rejects.count, percent: size === undefined ? undefined : (100 * bytes) / size });
-    }
-    growing = new GrowingPart(kind);
+  const countBytes = (more: number): void => {
+    state.bytes += more;
   };
   try {
-    const items =
-      format === "lines"
-        ? readLineFile(path, options.precision, (more) => {
-            bytes += more;
-          })
-        : readParquetFile(path);
-    for await (const item of explainFile(path, items)) {
-      if ("reason" in item) {
-        rejects.add(item.number, item.reason, item.text);
-      } else if (isWanted(options.filter, item.point)) {
-        if (item.kind !== growing.kind || growing.samples >= partSamples) await flush(item.kind);
-        growing.add(item);
-      }
-    }
-    await flush("samples");
-    await settle(store, fromUs, toUs);
+    const items = isLines ? readLineFile(path, options.precision, countBytes) : readParquetFile(path);
+    await importItems(state, store, explainFile(path, items), options.filter);
   } finally {
     await store.close();
   }
+  const { points, samples } = state;
   const { count: rejected, reasons } = rejects;
   const seconds = (performance.now() - started) / 1e3;
   return { file: path, points, samples, rejected, rejected_file: rejected > 0 ? options.rejectedFile : null, reasons, seconds };
-}
-
-async function settle(store: Store, fromUs: number, toUs: number): Promise<void> {
-  if (fromUs < toUs) await store.settle({ fromUs, toUs });
 }
 
 function findSize(path: string): number | undefined {

@@ -3,15 +3,15 @@ import { PassThrough, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import { formatLines } from "../store/influx/line-protocol.js";
-import { places } from "../store/influx/rollup.js";
-import type { Part } from "../store/store.js";
+import { policies } from "../store/influx/server/policies.js";
+import type { Chunk } from "../store/store.js";
 import type { FileItem } from "./file-item.js";
 import { createLineParser, type Precision } from "./parse-line.js";
 import { readLines } from "./read-lines.js";
 
 /**
- * Line protocol in a file. The comments are those of InfluxDB's own exports, which its shell (`influx -import`) reads too: they say where the
- * lines after them belong.
+ * Line protocol in a file. The comments are those of InfluxDB's own exports, which its shell (`influx -import`) reads
+ * too: they say where the lines after them belong.
  */
 const context = "# CONTEXT-RETENTION-POLICY: ";
 const precisionComment = "# PRECISION: ";
@@ -20,21 +20,21 @@ function isGzip(path: string): boolean {
   return path.endsWith(".gz");
 }
 
-async function* formatParts(parts: AsyncIterable<Part>, database: string): AsyncGenerator<string> {
+async function* formatChunks(chunks: AsyncIterable<Chunk>, database: string): AsyncGenerator<string> {
   yield `# DML\n# CONTEXT-DATABASE: ${database}\n${precisionComment}us\n`;
-  let kind: Part["kind"] | undefined;
-  for await (const part of parts) {
-    const lines = formatLines([part.samples]);
+  let kind: Chunk["kind"] | undefined;
+  for await (const chunk of chunks) {
+    const lines = formatLines([chunk.samples]);
     if (lines.length === 0) continue;
-    if (part.kind !== kind) yield `${context}${part.kind === "hours" ? places.hourly : "autogen"}\n`;
-    kind = part.kind;
+    if (chunk.kind !== kind) yield `${context}${chunk.kind === "hours" ? policies.hourly : "autogen"}\n`;
+    kind = chunk.kind;
     yield `${lines.join("\n")}\n`;
   }
 }
 
-export async function writeLineFile(path: string, parts: AsyncIterable<Part>, database: string): Promise<void> {
+export async function writeLineFile(path: string, chunks: AsyncIterable<Chunk>, database: string): Promise<void> {
   const pack = isGzip(path) ? createGzip({ level: 6 }) : new PassThrough();
-  await pipeline(Readable.from(formatParts(parts, database)), pack, createWriteStream(path));
+  await pipeline(Readable.from(formatChunks(chunks, database)), pack, createWriteStream(path));
 }
 
 async function* readText(path: string, onBytes: (bytes: number) => void): AsyncGenerator<string> {
@@ -56,11 +56,11 @@ export async function* readLineFile(
   onBytes: (bytes: number) => void,
 ): AsyncGenerator<FileItem> {
   const parse = createLineParser();
-  let kind: Part["kind"] = "samples";
+  let kind: Chunk["kind"] = "samples";
   let unit: Precision = precision ?? "ns";
   for await (const { number, text } of readLines(readText(path, onBytes))) {
     if (text.startsWith("#")) {
-      if (text.startsWith(context)) kind = text.slice(context.length).trim() === places.hourly ? "hours" : "samples";
+      if (text.startsWith(context)) kind = text.slice(context.length).trim() === policies.hourly ? "hours" : "samples";
       if (text.startsWith(precisionComment) && precision === undefined)
         unit = text.slice(precisionComment.length).trim() as Precision;
       continue;

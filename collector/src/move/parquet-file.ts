@@ -2,13 +2,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { BIGINT, DOUBLE, type DuckDBConnection, DuckDBInstance, INTEGER, VARCHAR } from "@duckdb/node-api";
 import { canonicalTags, checkSeries, type Series, seriesKey } from "@fleetmark/shared/model/series";
-import { appendRows } from "../store/duckdb/commit.js";
-import type { Part } from "../store/store.js";
+import { appendRows } from "../store/duckdb/append.js";
+import type { Chunk } from "../store/store.js";
 import type { FileItem } from "./file-item.js";
 
 /**
- * Parquet, written and read by DuckDB: one row a value, in the order of time, with columns `measurement`, `tags` (a map), `field`, `time` (UTC,
- * microseconds), `value` or `text`, and `kind` (`samples`, or `hours` of what was rolled up).
+ * Parquet, written and read by DuckDB: one row a value, in the order of time, with columns `measurement`, `tags` (a
+ * map), `field`, `time` (UTC, microseconds), `value` or `text`, and `kind` (`samples`, or `hours` of what was rolled
+ * up).
  */
 
 /** Without extensions from outside; what does not fit into memory goes to a file beside the one that is made. */
@@ -35,7 +36,7 @@ function quote(path: string): string {
   return `'${path.replaceAll("'", "''")}'`;
 }
 
-async function appendPart(connection: DuckDBConnection, ids: Map<string, number>, { kind, samples }: Part): Promise<void> {
+async function appendChunk(connection: DuckDBConnection, ids: Map<string, number>, { kind, samples }: Chunk): Promise<void> {
   const added: Series[] = [];
   const first = ids.size + 1;
   const numbered = samples.series.map((series) => {
@@ -73,13 +74,13 @@ async function appendPart(connection: DuckDBConnection, ids: Map<string, number>
   }
 }
 
-export async function writeParquetFile(path: string, parts: AsyncIterable<Part>): Promise<void> {
+export async function writeParquetFile(path: string, chunks: AsyncIterable<Chunk>): Promise<void> {
   await withEngine(dirname(path), async (connection) => {
     await connection.run("CREATE TABLE series (id INTEGER, measurement VARCHAR, tags VARCHAR, field VARCHAR)");
     await connection.run("CREATE TABLE numbers (id INTEGER, time_us BIGINT, value DOUBLE, kind VARCHAR)");
     await connection.run("CREATE TABLE texts (id INTEGER, time_us BIGINT, value VARCHAR, kind VARCHAR)");
     const ids = new Map<string, number>();
-    for await (const part of parts) await appendPart(connection, ids, part);
+    for await (const chunk of chunks) await appendChunk(connection, ids, chunk);
     await connection.run(
       `COPY (
          SELECT measurement, from_json(tags, '"MAP(VARCHAR, VARCHAR)"') AS tags, field, make_timestamp(time_us) AS time, value, text, kind
@@ -92,12 +93,48 @@ export async function writeParquetFile(path: string, parts: AsyncIterable<Part>)
 }
 
 interface GrowingPoint {
-  readonly kind: Part["kind"];
+  readonly kind: Chunk["kind"];
   readonly measurement: string;
   readonly tagsText: string;
   readonly timeUs: number;
   readonly fields: Record<string, number | string>;
   readonly number: number;
+}
+
+/** What is remembered from row to row. */
+interface Reading {
+  readonly tagsOf: Map<string, Record<string, string>>;
+  /** Series that keep to the rules, as texts. */
+  readonly checked: Set<string>;
+  growing: GrowingPoint | undefined;
+}
+
+type Row = [measurement: string, tagsText: string, field: string, timeUs: number, value: unknown, text: unknown, kind: string];
+
+/** Returns the point that grew until now, if there is one. */
+function finishPoint({ growing, tagsOf }: Reading): FileItem | undefined {
+  if (growing === undefined) return undefined;
+  const { number, kind, measurement, tagsText, timeUs, fields } = growing;
+  return { number, kind, point: { measurement, tags: tagsOf.get(tagsText) ?? {}, timeUs, fields } };
+}
+
+/** Adds a row to the point that grows, or begins one with it; returns the point that ended so, or why the row is no sample. */
+function addRow(reading: Reading, row: readonly unknown[], number: number): FileItem | undefined {
+  const reason = findFault(row, reading);
+  if (reason !== undefined) return { number, reason, text: JSON.stringify(row) };
+  const [measurement, tagsText, field, timeUs, value, text, kind] = row as Row;
+  const { growing } = reading;
+  const isSame =
+    growing?.timeUs === timeUs && growing.tagsText === tagsText && growing.measurement === measurement && growing.kind === kind;
+  const filled = (value ?? text) as number | string;
+  if (growing !== undefined && isSame && !(field in growing.fields)) {
+    growing.fields[field] = filled;
+    return undefined;
+  }
+  const finished = finishPoint(reading);
+  const ownKind = kind === "hours" ? "hours" : "samples";
+  reading.growing = { kind: ownKind, measurement, tagsText, timeUs, fields: { [field]: filled }, number };
+  return finished;
 }
 
 /** Reads the points of a file; rows that follow each other and share all but the field are one point. */
@@ -108,43 +145,16 @@ export async function* readParquetFile(path: string): AsyncGenerator<FileItem> {
     const rows = await connection.stream(
       `SELECT measurement, CAST(to_json(tags) AS VARCHAR), field, CAST(epoch_us(time) AS DOUBLE), value, text, kind FROM read_parquet(${quote(path)})`,
     );
-    const tagsOf = new Map<string, Record<string, string>>();
-    const checked = new Set<string>();
-    let growing: GrowingPoint | undefined;
+    const reading: Reading = { tagsOf: new Map(), checked: new Set(), growing: undefined };
     let number = 0;
-    const finish = ({ kind, measurement, tagsText, timeUs, fields, number: at }: GrowingPoint): FileItem => {
-      return { number: at, kind, point: { measurement, tags: tagsOf.get(tagsText) ?? {}, timeUs, fields } };
-    };
     for await (const chunk of rows.yieldRowsJs()) {
       for (const row of chunk) {
-        number++;
-        const [measurement, tagsText, field, timeUs, value, text, kind] = row as [
-          string,
-          string,
-          string,
-          number,
-          unknown,
-          unknown,
-          string,
-        ];
-        const reason = findFault(row, tagsOf, checked);
-        if (reason !== undefined) {
-          yield { number, reason, text: JSON.stringify(row) };
-          continue;
-        }
-        const isSame =
-          growing?.timeUs === timeUs &&
-          growing.tagsText === tagsText &&
-          growing.measurement === measurement &&
-          growing.kind === kind;
-        if (growing === undefined || !isSame || field in growing.fields) {
-          if (growing !== undefined) yield finish(growing);
-          growing = { kind: kind === "hours" ? "hours" : "samples", measurement, tagsText, timeUs, fields: {}, number };
-        }
-        growing.fields[field] = (value ?? text) as number | string;
+        const item = addRow(reading, row, ++number);
+        if (item !== undefined) yield item;
       }
     }
-    if (growing !== undefined) yield finish(growing);
+    const last = finishPoint(reading);
+    if (last !== undefined) yield last;
   } finally {
     connection.closeSync();
     instance.closeSync();
@@ -152,11 +162,7 @@ export async function* readParquetFile(path: string): AsyncGenerator<FileItem> {
 }
 
 /** Says what keeps a row from being a sample; undefined where nothing does. */
-function findFault(
-  row: readonly unknown[],
-  tagsOf: Map<string, Record<string, string>>,
-  checked: Set<string>,
-): string | undefined {
+function findFault(row: readonly unknown[], { tagsOf, checked }: Reading): string | undefined {
   const [measurement, tagsText, field, timeUs, value, text] = row;
   if (typeof measurement !== "string" || typeof field !== "string" || typeof tagsText !== "string")
     return "a row without measurement, tags or field";

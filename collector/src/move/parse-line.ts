@@ -15,7 +15,10 @@ export type ParseLine = (line: string, precision: Precision) => Point;
 /** Heads that are remembered: a file repeats its series over and over. */
 const rememberedHeads = 50_000;
 
-/** Finds the first of a character that no backslash escapes; -1 where there is none. A backslash before a backslash is just that. */
+/**
+ * Finds the first of a character that no backslash escapes; -1 where there is none. A backslash before a backslash is
+ * just that.
+ */
 function findBare(text: string, wanted: string, from: number): number {
   let at = text.indexOf(wanted, from);
   while (at > 0 && text[at - 1] === "\\") at = text.indexOf(wanted, at + 1);

@@ -42,7 +42,8 @@ async function* splitLines(pieces: AsyncIterable<string>): AsyncGenerator<string
 }
 
 /**
- * Reads lines of line protocol from text that comes in pieces. A line whose text has no end comes alone, and the file goes on after it.
+ * Reads lines of line protocol from text that comes in pieces. A line whose text has no end comes alone, and the file
+ * goes on after it.
  */
 export async function* readLines(pieces: AsyncIterable<string>): AsyncGenerator<NumberedLine> {
   let pending: string[] = [];

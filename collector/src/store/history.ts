@@ -1,7 +1,8 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import type { Aggregate } from "@fleetmark/shared/model/aggregates";
 import { canonicalTags } from "@fleetmark/shared/model/series";
 import { hourUs } from "./retention.js";
-import type { Aggregate, HistoryQuery, SeriesHistory } from "./store.js";
+import type { HistoryQuery, SeriesHistory } from "./store.js";
 
 /** The two forms in which a store holds telemetry. */
 export interface HistorySources {
@@ -52,9 +53,9 @@ export function checkPoints(points: number, { maxPoints }: Pick<HistoryQuery, "m
 }
 
 /** Joins histories of ranges that follow each other. */
-export function joinHistories(parts: readonly SeriesHistory[][]): SeriesHistory[] {
+export function joinHistories(ranges: readonly SeriesHistory[][]): SeriesHistory[] {
   const joined = new Map<string, { tags: SeriesHistory["tags"]; points: (readonly [number, number])[] }>();
-  for (const { tags, points } of parts.flat()) {
+  for (const { tags, points } of ranges.flat()) {
     const key = canonicalTags(tags);
     const found = joined.get(key) ?? { tags, points: [] };
     for (const point of points) found.points.push(point);
@@ -85,8 +86,8 @@ async function readEdge(sources: HistorySources, query: HistoryQuery, horizonUs:
 }
 
 /**
- * Answers from hours where these say the same as the samples that are there still, for a three hundredth of the work: whole buckets of whole
- * hours, and of percentiles those of one hour.
+ * Answers from hours where these say the same as the samples that are there still, for a three hundredth of the work:
+ * whole buckets of whole hours, and of percentiles those of one hour.
  * @param finalUs a full hour before which all hours are rolled up
  */
 export async function readFinalHours(sources: HistorySources, query: HistoryQuery, finalUs: number): Promise<SeriesHistory[]> {
@@ -95,12 +96,12 @@ export async function readFinalHours(sources: HistorySources, query: HistoryQuer
   const startUs = Math.ceil(fromUs / bucketUs) * bucketUs;
   const endUs = Math.floor(Math.min(finalUs, toUs) / bucketUs) * bucketUs;
   if (bucketUs % hourUs !== 0 || (isPercentile && bucketUs !== hourUs) || startUs >= endUs) return sources.samples(query);
-  const parts = await Promise.all([
+  const ranges = await Promise.all([
     fromUs < startUs ? sources.samples({ ...query, toUs: startUs }) : [],
     sources.hours({ ...query, fromUs: startUs, toUs: endUs }),
     endUs < toUs ? sources.samples({ ...query, fromUs: endUs }) : [],
   ]);
-  const histories = joinHistories(parts);
+  const histories = joinHistories(ranges);
   checkPoints(sum(histories.map(({ points }) => points.length)), query);
   return histories;
 }
@@ -120,11 +121,11 @@ export async function readHistoryAcross(
   if (toUs <= horizonUs) return sources.hours(query);
   const edgeStart = Math.max(fromUs, Math.floor(horizonUs / bucketUs) * bucketUs);
   const edgeEnd = Math.min(toUs, Math.ceil(horizonUs / bucketUs) * bucketUs);
-  const parts: SeriesHistory[][] = [];
-  if (fromUs < edgeStart) parts.push(await sources.hours({ ...query, toUs: edgeStart }));
-  if (edgeStart < edgeEnd) parts.push(await readEdge(sources, { ...query, fromUs: edgeStart, toUs: edgeEnd }, horizonUs));
-  if (edgeEnd < toUs) parts.push(await sources.samples({ ...query, fromUs: edgeEnd }));
-  const histories = joinHistories(parts);
+  const ranges: SeriesHistory[][] = [];
+  if (fromUs < edgeStart) ranges.push(await sources.hours({ ...query, toUs: edgeStart }));
+  if (edgeStart < edgeEnd) ranges.push(await readEdge(sources, { ...query, fromUs: edgeStart, toUs: edgeEnd }, horizonUs));
+  if (edgeEnd < toUs) ranges.push(await sources.samples({ ...query, fromUs: edgeEnd }));
+  const histories = joinHistories(ranges);
   checkPoints(sum(histories.map(({ points }) => points.length)), query);
   return histories;
 }

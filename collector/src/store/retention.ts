@@ -1,9 +1,16 @@
+import type { Aggregate } from "@fleetmark/shared/model/aggregates";
 import type { Series } from "@fleetmark/shared/model/series";
-import type { StoreConfig } from "../config.js";
-import type { Aggregate } from "./store.js";
+import { belongsToRecord } from "@fleetmark/shared/records/registry";
 
 /** How long a store keeps what it holds, in seconds; without end for ever. */
-export type Retention = StoreConfig["retention"];
+export interface Retention {
+  /** Telemetry as it was measured. */
+  readonly raw: number;
+  /** Telemetry rolled up by hour. */
+  readonly hourly: number;
+  /** Records, whole. */
+  readonly records: number;
+}
 
 /** Keeps everything for ever. */
 export const keepAll: Retention = {
@@ -14,25 +21,16 @@ export const keepAll: Retention = {
 
 export const hourUs = 3.6e9;
 
-/** Measurements that are kept whole, apart from telemetry: they are few, and people look back on them for years. */
-export const recordMeasurements: readonly string[] = ["benchmark", "run", "run_window", "kpi", "verdict", "alert"];
-
-const records = new Set(recordMeasurements);
-
 /** When batches of a host were last received: what no sample of an agent tells. */
 export const deliveryMeasurement = "fleetmark_delivery";
 
-/** Whether points of a measurement are kept as long as records. */
-export function isRecord(measurement: string): boolean {
-  return records.has(measurement);
-}
-
 /**
- * Whether samples of a series are kept as long as records: records themselves, how hosts introduced themselves (the texts of `agent`), and
- * when they were last heard of. Without the last two a quiet host would vanish from the list of hosts.
+ * Whether samples of a series are kept as long as records: records themselves, how hosts introduced themselves (the
+ * texts of `agent`), and when they were last heard of. Without the last two a quiet host would vanish from the list
+ * of hosts.
  */
 export function isKeptWhole({ measurement }: Pick<Series, "measurement">, kind: "numbers" | "texts"): boolean {
-  return isRecord(measurement) || measurement === deliveryMeasurement || (measurement === "agent" && kind === "texts");
+  return measurement === deliveryMeasurement || belongsToRecord(measurement, kind);
 }
 
 /** Returns the last full hour before which samples that are kept so long are gone; without end, nothing is. */
@@ -41,8 +39,8 @@ export function findHorizonUs(keepS: number, nowUs: number): number {
 }
 
 /**
- * What an hour of a field is rolled up to, when it is written as fields of its own: `mean_usage_user`. InfluxQL names the fields of `mean(*)`
- * and so on itself, and these are its names.
+ * What an hour of a field is rolled up to, when it is written as fields of its own: `mean_usage_user`. InfluxQL names
+ * the fields of `mean(*)` and so on itself, and these are its names.
  */
 export const hourlyFields: Readonly<Record<Aggregate, string>> = {
   mean: "mean_",

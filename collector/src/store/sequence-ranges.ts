@@ -1,7 +1,13 @@
-/** Sequence numbers as disjoint, non-adjacent closed ranges in rising order: a host's batches arrive almost in order, so one range mostly. */
+/**
+ * Sequence numbers as disjoint, non-adjacent closed ranges in rising order: a host's batches arrive almost in order,
+ * so one range mostly.
+ */
 export type SequenceRanges = [first: number, last: number][];
 
-/** Returns the index of the first range that ends at or after the sequence. Searched from the end, where new sequences fall. */
+/**
+ * Returns the index of the first range that ends at or after the sequence. Searched from the end, where new sequences
+ * fall.
+ */
 function findRange(ranges: SequenceRanges, sequence: number): number {
   let index = ranges.length;
   while (index > 0 && ranges[index - 1][1] >= sequence) index--;

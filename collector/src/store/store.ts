@@ -1,10 +1,8 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import type { Aggregate } from "@fleetmark/shared/model/aggregates";
 import type { Batch } from "@fleetmark/shared/model/batch";
-import type { Result, Run } from "@fleetmark/shared/model/result";
 import type { Series } from "@fleetmark/shared/model/series";
-
-export const aggregates = ["mean", "min", "max", "last", "p50", "p95", "count"] as const;
-export type Aggregate = (typeof aggregates)[number];
+import type { RecordKind } from "@fleetmark/shared/records/record-kind";
 
 /** What a history is asked for: one field of one measurement, of every series that carries the tags. */
 export interface HistoryQuery {
@@ -26,42 +24,33 @@ export interface SeriesHistory {
   readonly points: (readonly [timeUs: number, value: number])[];
 }
 
-export interface ResultFilter {
-  readonly host?: string;
-  readonly suite?: string;
-  readonly category?: string;
-  readonly benchmark?: string;
-}
+/** Tags that series carry; those that are undefined may be any. */
+export type TagFilter = Readonly<Record<string, string | undefined>>;
 
-export interface RunFilter {
-  readonly host?: string;
+/** Which records of a kind are asked for, from the newest back. */
+export interface NewestFilter {
+  readonly tags: TagFilter;
+  /** Those of an earlier time: the next page begins where one ended. */
   readonly beforeUs?: number;
   readonly limit: number;
-}
-
-/** A host as its agent last introduced it. */
-export interface HostRecord {
-  readonly host: string;
-  readonly version: string;
-  readonly hw_class: string;
-  readonly inventory: Readonly<Record<string, unknown>>;
-  /** When anything of it was last stored, microseconds since the Unix epoch. */
-  readonly last_seen_us: number;
 }
 
 /** Samples with their series: a batch without its name. */
 export type Samples = Pick<Batch, "series" | "numbers" | "texts">;
 
-/** Part of what a store holds, on its way elsewhere. Points are whole in it. */
-export interface Part {
-  /** Samples as they were measured, or hours of what was rolled up, seven fields for each: `mean_usage_user` and so on. */
+/** A part of what a store holds, on its way elsewhere. Points are whole in it. */
+export interface Chunk {
+  /**
+   * Samples as they were measured, or hours of what was rolled up, seven fields for each: `mean_usage_user` and so
+   * on.
+   */
   readonly kind: "samples" | "hours";
   readonly samples: Samples;
   /** Values that can't be moved, such as booleans of another writer. */
   readonly skipped: number;
 }
 
-export interface PartFilter {
+export interface ChunkFilter {
   /** All measurements, if it is empty. */
   readonly measurements: readonly string[];
   /** Microseconds since the Unix epoch; from inclusive, to exclusive. */
@@ -75,6 +64,9 @@ export interface Retained {
   readonly hours_dropped: number;
   readonly records_dropped: number;
 }
+
+/** Told of each line that a store will never take, with its reason, before the others are acknowledged. */
+export type RefuseLine = (line: string, reason: string) => Promise<void>;
 
 /** A store that asks not to be tried again before some time has passed. */
 export class StoreBusy extends FleetmarkError {
@@ -93,16 +85,18 @@ export interface StoreReader {
    * @throws FleetmarkError REQUEST_INVALID when the answer would hold more than maxPoints
    */
   history(query: HistoryQuery): Promise<SeriesHistory[]>;
-  /** The latest result of each benchmark, runtime and device on each host, of whichever suite; the newest first. */
-  latestResults(filter: ResultFilter): Promise<Result[]>;
-  resultsOfRun(run: string): Promise<Result[]>;
-  /** Runs that have ended, the newest first; with `beforeUs`, those that ended before it: the next page begins where one ended. */
-  runs(filter: RunFilter): Promise<Run[]>;
-  hosts(): Promise<HostRecord[]>;
+  /** Of the records that carry the tags, the latest of each identity (see RecordKind); the newest first. */
+  readLatest<R>(kind: RecordKind<R>, tags: TagFilter): Promise<R[]>;
+  /** Records whose field holds the text, the newest first. */
+  findByText<R>(kind: RecordKind<R>, field: string, text: string): Promise<R[]>;
+  /** The newest records, the newest first. */
+  readNewest<R>(kind: RecordKind<R>, filter: NewestFilter): Promise<R[]>;
+  /** When a batch of each host was last received, microseconds since the Unix epoch: what no record tells. */
+  readReceived(): Promise<ReadonlyMap<string, number>>;
   /** Every series of a measurement, or of all, in the order of their keys. */
   listSeries(measurement?: string): Promise<Series[]>;
-  /** Everything that is stored, in parts of some ten thousand samples. */
-  read(filter: PartFilter): AsyncIterable<Part>;
+  /** Everything that is stored, in chunks of some ten thousand samples. */
+  read(filter: ChunkFilter): AsyncIterable<Chunk>;
   close(): Promise<void>;
 }
 
@@ -115,15 +109,15 @@ export interface Store extends StoreReader {
    */
   write(batches: readonly Batch[], receivedUs: number): Promise<Batch[]>;
   /**
-   * Stores a part, in place of what it holds of the same series and times: doing it twice is doing it once.
-   * @throws FleetmarkError STORE_FAILED with nothing known of the part
+   * Stores a chunk, in place of what it holds of the same series and times: doing it twice is doing it once.
+   * @throws FleetmarkError STORE_FAILED with nothing known of the chunk
    */
-  overwrite(part: Part): Promise<void>;
+  overwrite(chunk: Chunk): Promise<void>;
   /**
-   * Rolls up what parts have brought, as far as the nightly roll-up would pass it over.
+   * Rolls up what chunks have brought, as far as the nightly roll-up would pass it over.
    * @throws FleetmarkError STORE_FAILED
    */
-  settle(range: Pick<PartFilter, "fromUs" | "toUs">): Promise<void>;
+  rollUp(range: Pick<ChunkFilter, "fromUs" | "toUs">): Promise<void>;
   /**
    * Rolls up and drops what is past its time; nothing is done where the server does so by itself.
    * @throws FleetmarkError STORE_FAILED; what was done until then stays done

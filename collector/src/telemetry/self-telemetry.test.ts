@@ -39,6 +39,6 @@ it("tells what was committed, how long it took, and what was refused by reason",
   for (const { measurement, tags, fields } of [own, ...byReason]) {
     for (const field of Object.keys(fields)) checkSeries({ measurement, tags, field });
   }
-  await writer.close(1000);
+  await writer.stop(1000);
   await store.close();
 });

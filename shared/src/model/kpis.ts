@@ -1,14 +1,23 @@
+import { z } from "zod";
 import type { Category, Result } from "./result.js";
-import type { Point } from "./series.js";
 
-/** ok: on the good side of the target; missed: past the target, short of the alert threshold; alert: past it; missing: not measured. */
-export type KpiStatus = "ok" | "missed" | "alert" | "missing";
+/**
+ * ok: on the good side of the target; missed: past the target, short of the alert threshold; alert: past it; missing:
+ * not measured.
+ */
+export const kpiStatuses = ["ok", "missed", "alert", "missing"] as const;
+export type KpiStatus = (typeof kpiStatuses)[number];
 
-/** One key performance indicator. This catalogue is the single source for the CLI, the judge, dashboards and alert rules. */
+const kpiUnits = ["ms", "%", "MB", "s", "steps/s"] as const;
+
+/**
+ * One key performance indicator. This catalogue is the single source for the CLI, the judge, dashboards and alert
+ * rules.
+ */
 export interface Kpi {
   readonly id: string;
   readonly title: string;
-  readonly unit: "ms" | "%" | "MB" | "s" | "steps/s";
+  readonly unit: (typeof kpiUnits)[number];
   readonly better: "lower" | "higher";
   readonly target: number;
   readonly alert: number;
@@ -114,33 +123,41 @@ export const kpis: readonly Kpi[] = [
   },
 ];
 
-/** A KPI as measured on one host. `value`, `low` and `high` are null where nothing was measured. */
-export interface KpiReading {
-  readonly kpi: string;
-  readonly value: number | null;
-  readonly unit: Kpi["unit"];
-  /** 95 % interval of the value. */
-  readonly low: number | null;
-  readonly high: number | null;
-  readonly target: number;
-  readonly alert: number;
-  readonly status: KpiStatus;
-  /** The result that speaks for the host. */
-  readonly name: string | null;
-  readonly run: string | null;
-  readonly time_us: number | null;
-}
+/**
+ * A KPI of one host, measured or not: `value`, its interval and what speaks for the host are null where nothing was
+ * measured.
+ */
+export const hostKpiSchema = z.object({
+  kpi: z.string(),
+  value: z.number().nullable(),
+  unit: z.enum(kpiUnits),
+  low: z.number().nullable().describe("lower bound of the 95 % interval"),
+  high: z.number().nullable().describe("upper bound of the 95 % interval"),
+  target: z.number(),
+  alert: z.number(),
+  status: z.enum(kpiStatuses),
+  name: z.string().nullable().describe("the benchmark that speaks for the host"),
+  run: z.string().nullable(),
+  time_us: z.int().nonnegative().describe("microseconds since the Unix epoch").nullable(),
+});
+
+export type HostKpi = z.infer<typeof hostKpiSchema>;
+
+/** A KPI as a result gave it. */
+export type KpiReading = { readonly [K in keyof HostKpi]: NonNullable<HostKpi[K]> } & {
+  readonly status: Exclude<KpiStatus, "missing">;
+};
 
 /** Tells on which side of the target and the alert threshold a value lies. Values on the line are not past it. */
-export function judgeKpi(kpi: Kpi, value: number): Exclude<KpiStatus, "missing"> {
+export function judgeKpi(kpi: Kpi, value: number): KpiReading["status"] {
   const sign = kpi.better === "lower" ? 1 : -1;
   if (sign * (value - kpi.alert) > 0) return "alert";
   return sign * (value - kpi.target) >= 0 ? "missed" : "ok";
 }
 
 /**
- * Places a value on one scale for all KPIs: 1 at the target, 2 at the alert threshold, linear between and beyond. So the KPIs of a
- * host compare with each other, and one limit finds what is past its threshold.
+ * Places a value on one scale for all KPIs: 1 at the target, 2 at the alert threshold, linear between and beyond. So
+ * the KPIs of a host compare with each other, and one limit finds what is past its threshold.
  */
 export function rateSeverity(kpi: Kpi, value: number): number {
   return 1 + (value - kpi.target) / (kpi.alert - kpi.target);
@@ -177,49 +194,28 @@ export function readKpi(kpi: Kpi, result: Result): KpiReading {
   };
 }
 
+function describeMissing({ id, unit, target, alert }: Kpi): HostKpi {
+  return {
+    kpi: id,
+    value: null,
+    unit,
+    low: null,
+    high: null,
+    target,
+    alert,
+    status: "missing",
+    name: null,
+    run: null,
+    time_us: null,
+  };
+}
+
 /** Folds results of one host into all KPIs of the catalogue, in its order; those that nothing feeds are `missing`. */
-export function readKpis(results: readonly Result[]): KpiReading[] {
+export function readKpis(results: readonly Result[]): HostKpi[] {
   return kpis.map((kpi) => {
     const readings = results.filter((result) => findKpi(result) === kpi).map((result) => readKpi(kpi, result));
     const towardsSpeaker = (kpi.better === "lower") === (kpi.speaks === "worst") ? 1 : -1;
-    const ordered = readings.sort((a, b) => towardsSpeaker * ((b.value as number) - (a.value as number)));
-    return (
-      ordered[0] ?? {
-        kpi: kpi.id,
-        value: null,
-        unit: kpi.unit,
-        low: null,
-        high: null,
-        target: kpi.target,
-        alert: kpi.alert,
-        status: "missing",
-        name: null,
-        run: null,
-        time_us: null,
-      }
-    );
+    const ordered = readings.sort((a, b) => towardsSpeaker * (b.value - a.value));
+    return ordered[0] ?? describeMissing(kpi);
   });
-}
-
-/** The point of measurement `kpi` that a result gives, if it feeds one: what dashboards and alert rules read. */
-export function kpiPoint(result: Result): Point | undefined {
-  const kpi = findKpi(result);
-  if (kpi === undefined) return undefined;
-  const { value, low, high, target, alert, status } = readKpi(kpi, result);
-  const { host, hw_class, suite, benchmark, runtime, device, params } = result;
-  return {
-    measurement: "kpi",
-    tags: { kpi: kpi.id, host, hw_class, suite, benchmark, runtime, device, params },
-    timeUs: result.time_us,
-    fields: {
-      value: value as number,
-      low: low as number,
-      high: high as number,
-      target,
-      alert,
-      status,
-      severity: rateSeverity(kpi, value as number),
-      run: result.run,
-    },
-  };
 }

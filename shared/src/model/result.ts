@@ -1,14 +1,12 @@
 import { z } from "zod";
-import { errorMessage, FleetmarkError } from "../errors.js";
-import type { Point } from "./series.js";
 
 /** What a workload belongs to. */
 export const categories = ["jax", "environment", "rl", "safety", "memory", "external"] as const;
 export type Category = (typeof categories)[number];
 
 /**
- * How one process run's iteration times behave, after Barrett et al., "Virtual Machine Warmup Blows Hot and Cold" (2017).
- * `unclassified`: too few samples to say.
+ * How one process run's iteration times behave, after Barrett et al., "Virtual Machine Warmup Blows Hot and Cold"
+ * (2017). `unclassified`: too few samples to say.
  */
 export const steadyStates = ["flat", "warmup", "slowdown", "no_steady_state", "unclassified"] as const;
 export type SteadyState = (typeof steadyStates)[number];
@@ -92,82 +90,6 @@ export const runSchema = z.object({
 });
 
 export type Run = z.infer<typeof runSchema>;
-
-const resultTags = ["host", "hw_class", "suite", "category", "benchmark", "runtime", "device", "params"] as const;
-const runTags = ["host", "hw_class", "suite"] as const;
-
-type Plain = Record<string, unknown>;
-
-function toPoint(measurement: string, record: Plain, tagNames: readonly string[]): Point {
-  const tags: Record<string, string> = {};
-  const fields: Record<string, number | string> = {};
-  for (const [key, value] of Object.entries(record)) {
-    if (key === "time_us") continue;
-    if (tagNames.includes(key)) tags[key] = String(value);
-    else fields[key] = typeof value === "number" || typeof value === "string" ? value : JSON.stringify(value);
-  }
-  return { measurement, tags, timeUs: record.time_us as number, fields };
-}
-
-function fromPoint<S extends z.ZodType>(
-  schema: S,
-  point: Point,
-  jsonKeys: readonly string[],
-  tagNames: readonly string[],
-): z.infer<S> {
-  try {
-    const record: Plain = { ...Object.fromEntries(tagNames.map((name) => [name, point.tags[name] ?? ""])), ...point.fields };
-    for (const key of jsonKeys) record[key] = JSON.parse(String(record[key]));
-    record.time_us = point.timeUs;
-    return schema.parse(record);
-  } catch (cause) {
-    throw new FleetmarkError("STORE_FAILED", `a stored ${point.measurement} does not read back: ${errorMessage(cause)}`, {
-      cause,
-    });
-  }
-}
-
-/** The point of measurement `benchmark` that carries a result whole. */
-export function resultToPoint(result: Result): Point {
-  return toPoint("benchmark", result, resultTags);
-}
-
-/** @throws FleetmarkError STORE_FAILED when the point is not a whole result */
-export function pointToResult(point: Point): Result {
-  return fromPoint(resultSchema, point, ["metadata"], resultTags);
-}
-
-/** The point of measurement `run` that carries a run whole. */
-export function runToPoint(run: Run): Point {
-  return toPoint("run", run, runTags);
-}
-
-/** @throws FleetmarkError STORE_FAILED when the point is not a whole run */
-export function pointToRun(point: Point): Run {
-  return fromPoint(runSchema, point, ["failures", "fingerprint"], runTags);
-}
-
-/** FNV-1a, 32 bits (Fowler, Noll, Vo): a number that differs where texts do, exact in a float. */
-function hashText(text: string): number {
-  let hash = 0x811c9dc5;
-  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
-  return hash;
-}
-
-/**
- * The point of measurement `run_window` that a run gives: stamped when the run began, so that charts can shade it from there to `ended_ms`
- * (milliseconds, as they want it). `environment` is a number that changes when the fingerprint does: InfluxQL compares no texts.
- */
-export function runWindowPoint(run: Run): Point {
-  const { host, hw_class, suite, state, total, completed } = run;
-  const fingerprint = JSON.stringify(Object.entries(run.fingerprint).sort(([a], [b]) => (a < b ? -1 : 1)));
-  return {
-    measurement: "run_window",
-    tags: { host, hw_class, suite },
-    timeUs: run.started_us,
-    fields: { ended_ms: run.time_us / 1000, run: run.run, state, total, completed, environment: hashText(fingerprint) },
-  };
-}
 
 /** Returns a benchmark's name in full: `policy_forward{batch=1} jax-js/cpu`. */
 export function formatBenchmarkName(benchmark: string, params: string, runtime: string, device: string): string {

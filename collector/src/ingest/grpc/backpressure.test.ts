@@ -71,7 +71,7 @@ async function serve(): Promise<Served> {
   const server = await startGrpcIngest({ config: grpc, findFailure: writer.failure, ...parts });
   onTestFinished(async () => {
     slow.release();
-    await writer.close(0);
+    await writer.stop(0);
     await server.stop();
     await slow.store.close();
   });

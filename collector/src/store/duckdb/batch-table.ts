@@ -2,7 +2,10 @@ import type { DuckDBConnection } from "@duckdb/node-api";
 import { rememberRange, type StoredBatches } from "../stored-batches.js";
 import { commit } from "./transaction.js";
 
-/** The ids of all stored batches: one row each at first, and from the second day on one row for as many as follow on each other. */
+/**
+ * The ids of all stored batches: one row each at first, and from the second day on one row for as many as follow on
+ * each other.
+ */
 
 /** Microseconds for which batches keep rows of their own. */
 const gatherAfterUs = 86_400e6;
@@ -37,7 +40,10 @@ export async function loadStoredBatches(connection: DuckDBConnection, version: n
   return stored;
 }
 
-/** Gathers the batches of former days into ranges, beside the writer: a fleet of 10 000 hosts stores 86 million batches a day. */
+/**
+ * Gathers the batches of former days into ranges, beside the writer: a fleet of 10 000 hosts stores 86 million
+ * batches a day.
+ */
 export async function gatherBatches(connection: DuckDBConnection, nowUs: number): Promise<void> {
   const before = { before: BigInt(nowUs - gatherAfterUs) };
   const joined = joinRanges(`${single} WHERE received_us < $before UNION ALL ${gathered}`);

@@ -8,8 +8,9 @@ import { checkSchema, createSchema, schemaVersion, upgradeSchema } from "./schem
 export const dataFileName = "fleetmark.duckdb";
 
 /**
- * Extensions are never loaded from outside, and SQL reaches no other file. The collector shares its host with what it helps to measure,
- * so the engine gets two threads and 1 GB. A write-ahead log past 16 MB is folded into the file, which takes milliseconds.
+ * Extensions are never loaded from outside, and SQL reaches no other file. The collector shares its host with what it
+ * helps to measure, so the engine gets two threads and 1 GB. A write-ahead log past 16 MB is folded into the file,
+ * which takes milliseconds.
  */
 const options = {
   threads: "2",
@@ -21,8 +22,9 @@ const options = {
 };
 
 /**
- * Files that this process has open. The engine's lock keeps other processes out, not this one: POSIX record locks belong to a
- * process, and closing a second handle would even release the first one's (fcntl(2), "Advisory record locking").
+ * Files that this process has open. The engine's lock keeps other processes out, not this one: POSIX record locks
+ * belong to a process, and closing a second handle would even release the first one's (fcntl(2), "Advisory record
+ * locking").
  */
 const openFiles = new Set<string>();
 

@@ -3,11 +3,14 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
-import { resultToPoint, runToPoint } from "@fleetmark/shared/model/result";
+import type { Aggregate } from "@fleetmark/shared/model/aggregates";
+import { resultRecord } from "@fleetmark/shared/records/result";
+import { runRecord } from "@fleetmark/shared/records/run";
 import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { buildBatch, makeDirectory, makeResult, makeRun } from "../../../test/support.js";
-import type { Aggregate, Store } from "../store.js";
+import { readHosts } from "../hosts.js";
+import type { Store } from "../store.js";
 import { openStore, openStoreReadOnly } from "./duckdb.js";
 
 const startUs = 1_700_000_000_000_000;
@@ -56,8 +59,8 @@ describe("writing", () => {
     await fc.assert(
       fc.asyncProperty(text, fc.double({ noNaN: true, noDefaultInfinity: true }), async (note, mean) => {
         const result = makeResult({ run: `run ${++sequence}`, disturbance: note, mean, metadata: { note } });
-        await store.write([buildBatch(sequence, [resultToPoint(result)])], startUs);
-        expect(await store.resultsOfRun(result.run)).toEqual([result]);
+        await store.write([buildBatch(sequence, [resultRecord.toPoint(result)])], startUs);
+        expect(await store.findByText(resultRecord, "run", result.run)).toEqual([result]);
       }),
       { numRuns: 30, examples: [["nul \u0000 inside", -0]] },
     );
@@ -143,22 +146,22 @@ describe("records", () => {
     const older = makeResult({ time_us: startUs, suite: "full", hw_class: "c0", run: "run-0" });
     const newer = makeResult({ time_us: startUs + 1 });
     const other = makeResult({ time_us: startUs + 2, runtime: "tfjs-wasm" });
-    await store.write([buildBatch(1, [older, other, newer].map(resultToPoint))], 1);
+    await store.write([buildBatch(1, [older, other, newer].map(resultRecord.toPoint))], 1);
     const foreign = makeResult({ time_us: startUs, host: "h2", category: "jax", benchmark: "jit_compile" });
-    await store.write([buildBatch(1, [resultToPoint(foreign)], "h2")], 1);
-    expect(await store.latestResults({ host: "h1" })).toEqual([other, newer]);
-    expect(await store.latestResults({ suite: "full" })).toEqual([older]);
-    expect(await store.latestResults({ category: "jax", benchmark: "jit_compile" })).toEqual([foreign]);
-    expect(await store.latestResults({ benchmark: "none" })).toEqual([]);
-    expect(await store.resultsOfRun("run-0")).toEqual([older]);
+    await store.write([buildBatch(1, [resultRecord.toPoint(foreign)], "h2")], 1);
+    expect(await store.readLatest(resultRecord, { host: "h1" })).toEqual([other, newer]);
+    expect(await store.readLatest(resultRecord, { suite: "full" })).toEqual([older]);
+    expect(await store.readLatest(resultRecord, { category: "jax", benchmark: "jit_compile" })).toEqual([foreign]);
+    expect(await store.readLatest(resultRecord, { benchmark: "none" })).toEqual([]);
+    expect(await store.findByText(resultRecord, "run", "run-0")).toEqual([older]);
   });
 
   it("answers runs, the newest first", async () => {
     const store = await openTestStore();
     const runs = [1, 2, 3].map((i) => makeRun({ run: `run-${i}`, time_us: startUs + i, started_us: startUs }));
-    await store.write([buildBatch(1, runs.map(runToPoint))], 1);
-    expect(await store.runs({ host: "h1", limit: 2 })).toEqual([runs[2], runs[1]]);
-    expect(await store.runs({ host: "h2", limit: 2 })).toEqual([]);
+    await store.write([buildBatch(1, runs.map(runRecord.toPoint))], 1);
+    expect(await store.readNewest(runRecord, { tags: { host: "h1" }, limit: 2 })).toEqual([runs[2], runs[1]]);
+    expect(await store.readNewest(runRecord, { tags: { host: "h2" }, limit: 2 })).toEqual([]);
   });
 
   it("answers hosts as their agents last introduced themselves, and when they were last stored", async () => {
@@ -175,7 +178,7 @@ describe("records", () => {
     const reader = await openStoreReadOnly(directory);
     onTestFinished(() => reader.close());
     const h1 = { host: "h1", version: "2", hw_class: "c1", inventory: { cpu: "x" }, last_seen_us: startUs + 7 };
-    expect(await reader.hosts()).toEqual([h1]);
+    expect(await readHosts(reader)).toEqual([h1]);
     expect((await reader.listSeries("agent")).map(({ field }) => field).sort()).toEqual([
       "hardware_class",
       "inventory",
@@ -271,7 +274,7 @@ describe("opening", () => {
     await once(child, "exit");
     const store = await openTestStore(directory);
     await expect(openStore(directory)).rejects.toMatchObject(refuse("DATA_LOCKED", new RegExp(`PID ${process.pid}\\)`)));
-    expect(await store.hosts()).toEqual([]);
+    expect(await readHosts(store)).toEqual([]);
   });
 
   it("makes nothing when it only reads", async () => {

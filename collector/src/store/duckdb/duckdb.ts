@@ -1,153 +1,43 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { Batch } from "@fleetmark/shared/model/batch";
-import { pointToResult, pointToRun, type Result } from "@fleetmark/shared/model/result";
 import type { Series } from "@fleetmark/shared/model/series";
 import { readClockUs } from "../../platform/clock.js";
-import { buildHostRecords, identifyBenchmark, readRecords, sortByTags, sortSeries } from "../ordering.js";
+import { sortByTags, sortSeries } from "../ordering.js";
 import { deliveryMeasurement, keepAll, type Retention } from "../retention.js";
-import type { HostRecord, Part, ResultFilter, Retained, Store, StoreReader } from "../store.js";
-import { loadStoredBatches, selectRanges } from "./batch-table.js";
+import type { Chunk, Retained, Store, StoreReader } from "../store.js";
+import { loadStoredBatches } from "./batch-table.js";
 import { type BlockCache, createBlockCache } from "./block-cache.js";
+import { readChunks } from "./chunk-reads.js";
+import { overwriteChunk } from "./chunk-writes.js";
 import { commitBatches, type WriterState } from "./commit.js";
 import { type DataFile, explainOpenFailure, openDataFile } from "./data-file.js";
-import { overwritePart, readParts } from "./parts.js";
-import {
-  type Moment,
-  readGreatestValues,
-  readHistory,
-  readLatestMoments,
-  readMomentsOfText,
-  readNewestMoments,
-  readPoints,
-} from "./reads.js";
+import { readHistory } from "./history.js";
+import { type Access, query, streamFrom, toStoreFailure } from "./query.js";
+import { findByText, readLatest, readNewest, readReceived } from "./records.js";
 import { retainData } from "./roll-up.js";
-import { addStoredSeries, createSeriesIndex, findSeries, numberSeries, type SeriesIndex } from "./series-index.js";
+import { loadSeriesIndex, type SeriesIndex } from "./series-index.js";
 
-/** Asks on a connection of its own, which sees what was committed when each statement began. */
-type Query = <T>(ask: (connection: DuckDBConnection) => Promise<T>) => Promise<T>;
-
-/** Returns when hosts were last heard of by another store, from which their data was brought here. */
-async function readBroughtDeliveries(
-  connection: DuckDBConnection,
-  index: SeriesIndex,
-): Promise<[host: string, timeUs: number][]> {
-  const series = findSeries(index, deliveryMeasurement, "received_us", {});
-  const last = await readGreatestValues(connection, series);
-  return series.flatMap(({ id, tags }) => (last.has(id) ? [[tags.host, last.get(id) as number]] : []));
-}
-
-function storeFailed(thrown: unknown): FleetmarkError {
-  return thrown instanceof FleetmarkError ? thrown : new FleetmarkError("STORE_FAILED", errorMessage(thrown), { cause: thrown });
-}
-
-async function loadIndex(connection: DuckDBConnection): Promise<SeriesIndex> {
-  const index = createSeriesIndex();
-  const rows = (await connection.runAndReadAll("SELECT id, measurement, field, tags FROM series ORDER BY id")).getRowsJS();
-  for (const [id, measurement, field, tags] of rows) {
-    const series = { measurement: measurement as string, field: field as string, tags: JSON.parse(tags as string) };
-    addStoredSeries(index, numberSeries(id as number, series));
-  }
-  return index;
-}
-
-async function readLatestResults(connection: DuckDBConnection, index: SeriesIndex, filter: ResultFilter): Promise<Result[]> {
-  const { host, suite, category, benchmark } = filter;
-  const series = findSeries(index, "benchmark", "median", { host, suite, category, benchmark });
-  const latest = new Map<string, Moment>();
-  for (const moment of await readLatestMoments(connection, index, "numbers", series)) {
-    const key = identifyBenchmark(JSON.parse(moment.tagsText));
-    if ((latest.get(key)?.timeUs ?? -1) < moment.timeUs) latest.set(key, moment);
-  }
-  return readRecords(await readPoints(connection, index, "benchmark", [...latest.values()]), pointToResult);
-}
-
-async function readHosts(connection: DuckDBConnection, index: SeriesIndex, version: number): Promise<HostRecord[]> {
-  const moments = await readLatestMoments(connection, index, "texts", findSeries(index, "agent", "version", {}));
-  const ranges = selectRanges(version);
-  const seen = (await connection.runAndReadAll(`SELECT host, max(received_us) FROM (${ranges}) GROUP BY host`)).getRowsJS();
-  const lastSeen = new Map(seen.map(([host, timeUs]) => [host as string, Number(timeUs)]));
-  for (const [host, timeUs] of await readBroughtDeliveries(connection, index)) {
-    lastSeen.set(host, Math.max(timeUs, lastSeen.get(host) ?? 0));
-  }
-  return buildHostRecords(await readPoints(connection, index, "agent", moments), lastSeen);
-}
-
-/** Reads a stream on a connection of its own. */
-async function* streamFrom<T>(
-  file: DataFile,
-  cache: BlockCache,
-  read: (connection: DuckDBConnection) => AsyncIterable<T>,
-): AsyncGenerator<T> {
-  const leave = await cache.enter();
-  try {
-    const connection = await file.instance.connect();
-    try {
-      yield* read(connection);
-    } finally {
-      connection.closeSync();
-    }
-  } catch (thrown) {
-    throw storeFailed(thrown);
-  } finally {
-    leave();
-  }
-}
-
-function createReader(
-  file: () => DataFile,
-  index: () => SeriesIndex,
-  cache: BlockCache,
-  close: () => Promise<void>,
-): StoreReader {
-  const query = createQuery(file, cache);
-  return {
-    history: async (history) =>
-      sortByTags(await query((connection) => readHistory(connection, index(), history, file().version))),
-    latestResults: (filter) => query((connection) => readLatestResults(connection, index(), filter)),
-    resultsOfRun: (run) =>
-      query(async (connection) => {
-        const moments = await readMomentsOfText(connection, index(), findSeries(index(), "benchmark", "run", {}), run);
-        return readRecords(await readPoints(connection, index(), "benchmark", moments), pointToResult);
-      }),
-    runs: (filter) =>
-      query(async (connection) => {
-        const moments = await readNewestMoments(
-          connection,
-          index(),
-          findSeries(index(), "run", "state", { host: filter.host }),
-          filter,
-        );
-        return readRecords(await readPoints(connection, index(), "run", moments), pointToRun);
-      }),
-    hosts: () => query((connection) => readHosts(connection, index(), file().version)),
-    listSeries: async (measurement): Promise<Series[]> => {
-      const { byMeasurement } = index();
-      const series = measurement === undefined ? [...byMeasurement.values()].flat() : (byMeasurement.get(measurement) ?? []);
-      const shown = series.filter((each) => each.measurement !== deliveryMeasurement);
-      return sortSeries(shown.map(({ measurement, field, tags }) => ({ measurement, field, tags })));
-    },
-    read: (filter) => streamFrom(file(), cache, (connection) => readParts(connection, index(), filter, file().version)),
-    close,
-  };
-}
-
-function createQuery(file: () => DataFile, cache: BlockCache): Query {
-  return async (ask) => {
-    const leave = await cache.enter();
-    try {
-      const connection = await file().instance.connect();
-      try {
-        return await ask(connection);
-      } finally {
-        connection.closeSync();
-      }
-    } catch (thrown) {
-      throw storeFailed(thrown);
-    } finally {
-      leave();
-    }
-  };
+/**
+ * A store in one data file, for its only writer:
+ *
+ *   write, overwrite ──► the writer's connection ──► one transaction each
+ *   questions, roll-up ─► a connection of their own, beside it
+ *
+ * What the writer knows of the file (its series, the ids of its batches) is in memory and loaded at the opening.
+ * After a failure in the midst of a checkpoint the engine refuses everything: then the file is closed, and opened
+ * anew by the next write.
+ */
+interface DuckdbStore {
+  readonly dataDir: string;
+  readonly retention: Retention;
+  readonly cache: BlockCache;
+  /** Interrupts the roll-up that is under way. */
+  readonly stop: AbortController;
+  /** Undefined between a failure of the file and the write that opens it anew. */
+  open: OpenFile | undefined;
+  /** Ends with the last roll-up that was asked for: they come one after the other. */
+  retaining: Promise<unknown>;
 }
 
 interface OpenFile {
@@ -156,7 +46,10 @@ interface OpenFile {
   readonly state: WriterState;
 }
 
-/** Connects to a file just opened and loads what is kept of it in memory; the file is closed if it turns out to be damaged. */
+/**
+ * Connects to a file just opened and loads what is kept of it in memory; the file is closed if it turns out to be
+ * damaged.
+ */
 async function loadFile<T>(file: DataFile, load: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
   try {
     return await load(await file.instance.connect());
@@ -169,12 +62,20 @@ async function loadFile<T>(file: DataFile, load: (connection: DuckDBConnection) 
 async function openForWriting(dataDir: string): Promise<OpenFile> {
   const file = await openDataFile(dataDir, { readOnly: false });
   return loadFile(file, async (connection) => {
-    return {
-      file,
-      connection,
-      state: { index: await loadIndex(connection), stored: await loadStoredBatches(connection, file.version) },
-    };
+    const index = await loadSeriesIndex(connection);
+    return { file, connection, state: { index, stored: await loadStoredBatches(connection, file.version) } };
   });
+}
+
+function requireOpen({ open }: DuckdbStore): OpenFile {
+  if (open !== undefined) return open;
+  throw new FleetmarkError("STORE_FAILED", "the data file failed and waits to be opened anew by the next write");
+}
+
+function closeFile(store: DuckdbStore): void {
+  store.open?.connection.closeSync();
+  store.open?.file.close();
+  store.open = undefined;
 }
 
 /** After a failure in the midst of a checkpoint the engine refuses everything until the file is opened anew. */
@@ -182,72 +83,92 @@ function isInvalidated(thrown: unknown): boolean {
   return /FATAL|database has been invalidated/i.test(errorMessage(thrown));
 }
 
+/** Does something on the writer's connection, on a file opened anew where it failed before. */
+async function change<T>(store: DuckdbStore, act: (open: OpenFile) => Promise<T>): Promise<T> {
+  try {
+    store.open ??= await openForWriting(store.dataDir);
+    return await act(store.open);
+  } catch (thrown) {
+    if (isInvalidated(thrown)) closeFile(store);
+    throw toStoreFailure(thrown);
+  }
+}
+
+function writeBatches(store: DuckdbStore, batches: readonly Batch[], receivedUs: number): Promise<Batch[]> {
+  return change(store, async ({ connection, state }) => {
+    const written = await commitBatches(connection, state, batches, receivedUs);
+    await store.cache.trim(connection);
+    return written;
+  });
+}
+
+/** One roll-up after the other, on a connection of its own beside that of the writer. */
+function retain(store: DuckdbStore, access: Access, nowUs: number): Promise<Retained> {
+  const result = store.retaining.then(() =>
+    query(access, (connection) => retainData(connection, access.index(), store.retention, nowUs, store.stop.signal)),
+  );
+  store.retaining = result.catch(() => {});
+  return result;
+}
+
+async function closeStore(store: DuckdbStore): Promise<void> {
+  store.stop.abort();
+  await store.retaining;
+  // What a failed checkpoint leaves in the log is replayed at the next opening.
+  await store.open?.connection.run("CHECKPOINT").catch(() => {});
+  closeFile(store);
+}
+
+function listSeries({ byMeasurement }: SeriesIndex, measurement: string | undefined): Series[] {
+  const series = measurement === undefined ? [...byMeasurement.values()].flat() : (byMeasurement.get(measurement) ?? []);
+  const shown = series.filter((each) => each.measurement !== deliveryMeasurement);
+  return sortSeries(shown.map(({ measurement: name, field, tags }) => ({ measurement: name, field, tags })));
+}
+
+/** Creates what answers questions about a data file. */
+function createReader(access: Access, close: () => Promise<void>): StoreReader {
+  const { file, index } = access;
+  return {
+    history: async (asked) =>
+      sortByTags(await query(access, (connection) => readHistory(connection, index(), asked, file().version))),
+    readLatest: (kind, tags) => query(access, (connection) => readLatest(connection, index(), kind, tags)),
+    findByText: (kind, field, text) => query(access, (connection) => findByText(connection, index(), kind, field, text)),
+    readNewest: (kind, filter) => query(access, (connection) => readNewest(connection, index(), kind, filter)),
+    readReceived: () => query(access, (connection) => readReceived(connection, index(), file().version)),
+    listSeries: async (measurement) => listSeries(index(), measurement),
+    read: (filter) => streamFrom(access, (connection) => readChunks(connection, index(), filter, file().version)),
+    close,
+  };
+}
+
 /**
  * Opens the store of a data directory for its only writer.
  * @throws FleetmarkError DATA_UNWRITABLE, DATA_LOCKED, DATA_NEWER, DATA_CORRUPT, STORE_FAILED
  */
 export async function openStore(dataDir: string, retention: Retention = keepAll): Promise<Store> {
-  let open: OpenFile | undefined = await openForWriting(dataDir);
-  const cache = createBlockCache();
-
-  const requireOpen = (): OpenFile => {
-    if (open === undefined)
-      throw new FleetmarkError("STORE_FAILED", "the data file failed and waits to be opened anew by the next write");
-    return open;
+  const open = await openForWriting(dataDir);
+  const store: DuckdbStore = {
+    dataDir,
+    retention,
+    cache: createBlockCache(),
+    stop: new AbortController(),
+    open,
+    retaining: Promise.resolve(),
   };
-  const closeFile = (): void => {
-    open?.connection.closeSync();
-    open?.file.close();
-    open = undefined;
+  const access: Access = {
+    file: () => requireOpen(store).file,
+    index: () => requireOpen(store).state.index,
+    cache: store.cache,
   };
-  const write = async (batches: readonly Batch[], receivedUs: number): Promise<Batch[]> => {
-    try {
-      open ??= await openForWriting(dataDir);
-      const written = await commitBatches(open.connection, open.state, batches, receivedUs);
-      await cache.trim(open.connection);
-      return written;
-    } catch (thrown) {
-      if (isInvalidated(thrown)) closeFile();
-      throw storeFailed(thrown);
-    }
+  return {
+    ...createReader(access, () => closeStore(store)),
+    write: (batches, receivedUs) => writeBatches(store, batches, receivedUs),
+    overwrite: (chunk: Chunk) => change(store, ({ connection, state }) => overwriteChunk(connection, state, chunk)),
+    rollUp: async () => {
+      await retain(store, access, readClockUs());
+    },
+    retain: (nowUs) => retain(store, access, nowUs),
   };
-  let retaining: Promise<unknown> = Promise.resolve();
-  const stop = new AbortController();
-  const query = createQuery(() => requireOpen().file, cache);
-  const retain = (nowUs: number): Promise<Retained> => {
-    // One after the other, on a connection of its own beside that of the writer.
-    const result = retaining.then(() =>
-      query((connection) => retainData(connection, requireOpen().state.index, retention, nowUs, stop.signal)),
-    );
-    retaining = result.catch(() => {});
-    return result;
-  };
-  const close = async (): Promise<void> => {
-    stop.abort();
-    await retaining;
-    // What a failed checkpoint leaves in the log is replayed at the next opening.
-    await open?.connection.run("CHECKPOINT").catch(() => {});
-    closeFile();
-  };
-  const reader = createReader(
-    () => requireOpen().file,
-    () => requireOpen().state.index,
-    cache,
-    close,
-  );
-  const overwrite = async (part: Part): Promise<void> => {
-    try {
-      open ??= await openForWriting(dataDir);
-      await overwritePart(open.connection, open.state, part);
-    } catch (thrown) {
-      if (isInvalidated(thrown)) closeFile();
-      throw storeFailed(thrown);
-    }
-  };
-  const settle = async (): Promise<void> => {
-    await retain(readClockUs());
-  };
-  return { ...reader, write, overwrite, settle, retain };
 }
 
 /**
@@ -256,15 +177,11 @@ export async function openStore(dataDir: string, retention: Retention = keepAll)
  */
 export async function openStoreReadOnly(dataDir: string): Promise<StoreReader> {
   const file = await openDataFile(dataDir, { readOnly: true });
-  const { connection, index } = await loadFile(file, async (connection) => ({ connection, index: await loadIndex(connection) }));
-  const close = async (): Promise<void> => {
-    connection.closeSync();
+  const loaded = await loadFile(file, async (connection): Promise<{ connection: DuckDBConnection; index: SeriesIndex }> => {
+    return { connection, index: await loadSeriesIndex(connection) };
+  });
+  return createReader({ file: () => file, index: () => loaded.index, cache: createBlockCache() }, async () => {
+    loaded.connection.closeSync();
     file.close();
-  };
-  return createReader(
-    () => file,
-    () => index,
-    createBlockCache(),
-    close,
-  );
+  });
 }

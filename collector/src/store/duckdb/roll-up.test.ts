@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
-import { resultToPoint } from "@fleetmark/shared/model/result";
+import { aggregates } from "@fleetmark/shared/model/aggregates";
+import { resultRecord } from "@fleetmark/shared/records/result";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { buildBatch, makeDirectory, makeResult } from "../../../test/support.js";
+import { readHosts } from "../hosts.js";
 import { hourUs } from "../retention.js";
-import { aggregates, type Store, type StoreReader } from "../store.js";
+import type { Store, StoreReader } from "../store.js";
 import { openStore, openStoreReadOnly } from "./duckdb.js";
 
 const dayS = 86_400;
@@ -61,13 +63,13 @@ describe("what is past its time in a data file", () => {
     const result = makeResult({ time_us: oldUs });
     const agent = { version: "1", hardware_class: "c1", inventory: "{}", rss_bytes: 5 };
     await store.write(
-      [buildBatch(1, [resultToPoint(result), { measurement: "agent", tags: {}, timeUs: oldUs, fields: agent }])],
+      [buildBatch(1, [resultRecord.toPoint(result), { measurement: "agent", tags: {}, timeUs: oldUs, fields: agent }])],
       oldUs,
     );
     await store.retain(nowUs);
-    expect(await store.resultsOfRun(result.run)).toEqual([result]);
-    expect(await store.latestResults({})).toEqual([result]);
-    expect(await store.hosts()).toMatchObject([{ host: "h1", version: "1" }]);
+    expect(await store.findByText(resultRecord, "run", result.run)).toEqual([result]);
+    expect(await store.readLatest(resultRecord, {})).toEqual([result]);
+    expect(await readHosts(store)).toMatchObject([{ host: "h1", version: "1" }]);
     const medians = { ...query, measurement: "benchmark", field: "median", bucketUs: 1, aggregate: "last" } as const;
     expect((await store.history(medians))[0].points).toEqual([[oldUs, result.median]]);
   });
@@ -98,14 +100,14 @@ describe("what is past its time in a data file", () => {
     const store = await open(makeDirectory(), { raw: 5 * dayS, hourly: 10 * dayS, records: 20 * dayS });
     const [old, young] = [makeResult({ time_us: oldUs, run: "old" }), makeResult({ time_us: nowUs, run: "young" })];
     await store.write(
-      [buildBatch(1, [cpu(1, oldUs), cpu(2, nowUs - 7 * dayS * 1e6), ...[old, young].map(resultToPoint)])],
+      [buildBatch(1, [cpu(1, oldUs), cpu(2, nowUs - 7 * dayS * 1e6), ...[old, young].map(resultRecord.toPoint)])],
       nowUs,
     );
     const retained = await store.retain(nowUs);
     expect(retained).toMatchObject({ samples_rolled_up: 2, hours_dropped: 1 });
     expect(retained?.records_dropped).toBeGreaterThan(20);
-    expect(await store.resultsOfRun("old")).toEqual([]);
-    expect(await store.resultsOfRun("young")).toEqual([young]);
+    expect(await store.findByText(resultRecord, "run", "old")).toEqual([]);
+    expect(await store.findByText(resultRecord, "run", "young")).toEqual([young]);
     expect((await store.history({ ...query, bucketUs: hourUs, aggregate: "mean" }))[0].points).toHaveLength(1);
   });
 

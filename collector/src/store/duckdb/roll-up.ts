@@ -16,8 +16,8 @@ const fresh = `SELECT series_id, (time_us // ${hourUs}) * ${hourUs} AS time_us, 
   GROUP BY ALL`;
 
 /**
- * Hours that are there already take in samples that came after them: exactly but for percentiles and the last value, which stay those of
- * the part with more samples.
+ * Hours that are there already take in samples that came after them: exactly but for percentiles and the last value,
+ * which stay those of the part with more samples.
  */
 const merged = `SELECT series_id, time_us, f.samples + o.samples, (f.mean * f.samples + o.mean * o.samples) / (f.samples + o.samples),
     least(f.min, o.min), greatest(f.max, o.max), if(f.samples > o.samples, f.last, o.last),
@@ -90,8 +90,9 @@ async function dropOld(connection: DuckDBConnection, index: SeriesIndex, retenti
 }
 
 /**
- * Rolls up telemetry that is past its time, and drops hours and records that are past theirs. A sample is rolled up once, when it goes, so
- * that whatever came late until then is in. Interrupted, it goes on where it was the next time.
+ * Rolls up telemetry that is past its time, and drops hours and records that are past theirs. A sample is rolled up
+ * once, when it goes, so that whatever came late until then is in. Interrupted, it goes on where it was the next
+ * time.
  * @param stop interrupts what is under way
  */
 export async function retainData(

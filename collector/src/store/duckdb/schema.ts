@@ -1,14 +1,15 @@
 import type { DuckDBInstance } from "@duckdb/node-api";
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import type { Aggregate } from "@fleetmark/shared/model/aggregates";
 import { commit } from "./transaction.js";
 
 /** Raised with every change to the tables; a file of a higher version is left alone. */
 export const schemaVersion = 3;
 
 /**
- * No table has an index: they are kept unique by their only writer, which knows every series and batch id. An index over samples
- * would have to live in memory, and zone maps over series and time serve the reads.
- * Batches of the empty host are the collector's own.
+ * No table has an index: they are kept unique by their only writer, which knows every series and batch id. An index
+ * over samples would have to live in memory, and zone maps over series and time serve the reads. Batches of the empty
+ * host are the collector's own.
  */
 const firstStatements = [
   "CREATE TABLE meta (schema_version INTEGER NOT NULL)",
@@ -20,9 +21,9 @@ const firstStatements = [
 ];
 
 /**
- * What has come since, by the version that it leads to. `hours` holds what is left of samples that are past their time; `horizon` the hour
- * before which samples of telemetry have gone there. `batch_ranges` holds what is left of `batches` of former days: sequences that follow on
- * each other, and when the last of them was received.
+ * What has come since, by the version that it leads to. `hours` holds what is left of samples that are past their
+ * time; `horizon` the hour before which samples of telemetry have gone there. `batch_ranges` holds what is left of
+ * `batches` of former days: sequences that follow on each other, and when the last of them was received.
  */
 const upgrades: readonly (readonly string[])[] = [
   [
@@ -38,6 +39,20 @@ const upgrades: readonly (readonly string[])[] = [
     "INSERT INTO meta VALUES (3)",
   ],
 ];
+
+/** What `hours` holds of an hour, in the order in which it is written. */
+export const hourColumns = ["mean", "min", "max", "last", "samples", "p50", "p95"] as const;
+
+/** Where each aggregate stands in `hours`. */
+export const columnOfAggregate: Readonly<Record<Aggregate, (typeof hourColumns)[number]>> = {
+  mean: "mean",
+  min: "min",
+  max: "max",
+  last: "last",
+  count: "samples",
+  p50: "p50",
+  p95: "p95",
+};
 
 async function runAll(instance: DuckDBInstance, statements: readonly string[]): Promise<void> {
   const connection = await instance.connect();

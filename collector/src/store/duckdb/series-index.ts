@@ -1,3 +1,4 @@
+import type { DuckDBConnection } from "@duckdb/node-api";
 import { canonicalTags, type Series } from "@fleetmark/shared/model/series";
 
 /** A series as the store numbers it. */
@@ -11,8 +12,8 @@ export interface StoredSeries extends Series {
 type Siblings = Map<string, StoredSeries>;
 
 /**
- * The series of the store, in memory: half a million of them for 10 000 hosts, at some 200 bytes. Those of one measurement and tag set share
- * their tags, and all share the names, of which there are few.
+ * The series of the store, in memory: half a million of them for 10 000 hosts, at some 200 bytes. Those of one
+ * measurement and tag set share their tags, and all share the names, of which there are few.
  */
 export interface SeriesIndex {
   /** By number, of which 0 is none: the length is the next number. */
@@ -59,7 +60,20 @@ export function numberSeries(id: number, series: Series, tagsText = canonicalTag
   return { id, measurement: series.measurement, field: series.field, tags: series.tags, tagsText };
 }
 
-/** Finds the series of a store. It is quickest where those of one measurement and tag set follow each other and share their tags. */
+export async function loadSeriesIndex(connection: DuckDBConnection): Promise<SeriesIndex> {
+  const index = createSeriesIndex();
+  const rows = (await connection.runAndReadAll("SELECT id, measurement, field, tags FROM series ORDER BY id")).getRowsJS();
+  for (const [id, measurement, field, tags] of rows) {
+    const series = { measurement: measurement as string, field: field as string, tags: JSON.parse(tags as string) };
+    addStoredSeries(index, numberSeries(id as number, series));
+  }
+  return index;
+}
+
+/**
+ * Finds the series of a store. It is quickest where those of one measurement and tag set follow each other and share
+ * their tags.
+ */
 export interface SeriesFinder {
   find(series: Series): StoredSeries | undefined;
   /** Numbers a series that was not found; from then on it is. */

@@ -1,6 +1,7 @@
+import { mixedKinds } from "@fleetmark/shared/records/registry";
 import { hourlyFields } from "../retention.js";
-import { introductionFields, rollupLookback, wholeMeasurements } from "./rollup.js";
-import { nameBucket } from "./server.js";
+import { rollupLookback, wholeMeasurements } from "./roll-up.js";
+import { nameBucket } from "./server/target.js";
 
 /** Flux, for the tasks of InfluxDB 2.x alone: 1.x and 3.x do not run it, so that nothing is read with it. */
 
@@ -67,11 +68,13 @@ export function buildRollupFlux({ database, org, range }: { database: string; or
 /** Copies what is kept whole to where it is kept longer. */
 export function buildCopyFlux({ database, org }: { database: string; org: string }, keepS: number): string {
   const start = keepS === Number.POSITIVE_INFINITY ? "0" : `-${Math.floor(keepS)}s`;
-  const fields = introductionFields.join("|");
+  const ofMixed = mixedKinds.map(({ measurement, ownFields = [] }) => {
+    return ` or r._measurement == "${measurement}" and r._field =~ /^(${ownFields.join("|")})$/`;
+  });
   return [
     `from(bucket: ${JSON.stringify(nameBucket(database))})`,
     `    |> range(start: ${start})`,
-    `    |> filter(fn: (r) => r._measurement =~ /^(${wholeMeasurements})$/ or r._measurement == "agent" and r._field =~ /^(${fields})$/)`,
+    `    |> filter(fn: (r) => r._measurement =~ /^(${wholeMeasurements})$/${ofMixed.join("")})`,
     `    |> to(bucket: ${JSON.stringify(nameBucket(database, "records"))}, org: ${JSON.stringify(org)})`,
     "",
   ].join("\n");

@@ -8,7 +8,7 @@ const point = (hour: number, measurement = "cpu") => ({ measurement, tags: {}, t
 describe("late hours", () => {
   it("are those of telemetry before a time, joined by host, and handed out once", () => {
     const late = createLateHours();
-    late.note(
+    late.add(
       [
         buildBatch(
           1,
@@ -24,9 +24,9 @@ describe("late hours", () => {
       { host: "h2", fromUs: 3 * hourUs, toUs: 4 * hourUs },
     ];
     expect(late.isEmpty()).toBe(false);
-    expect(late.take()).toEqual(ranges);
-    expect([late.isEmpty(), late.take()]).toEqual([true, []]);
-    late.putBack(ranges);
-    expect(late.take()).toEqual(ranges);
+    expect(late.drain()).toEqual(ranges);
+    expect([late.isEmpty(), late.drain()]).toEqual([true, []]);
+    late.restore(ranges);
+    expect(late.drain()).toEqual(ranges);
   });
 });

@@ -11,38 +11,38 @@ export interface LateRange {
 /** Remembers the hours that got samples so late that the nightly roll-up passes them over. */
 export interface LateHours {
   /** @param lateUs samples before are late */
-  note(batches: readonly Samples[], lateUs: number): void;
+  add(batches: readonly Samples[], lateUs: number): void;
   isEmpty(): boolean;
   /** Hands the hours out and forgets them. */
-  take(): LateRange[];
-  /** Takes back what could not be rolled up. */
-  putBack(ranges: readonly LateRange[]): void;
+  drain(): LateRange[];
+  /** Remembers again what could not be rolled up. */
+  restore(ranges: readonly LateRange[]): void;
 }
 
 export function createLateHours(): LateHours {
   const byHost = new Map<string, Set<number>>();
-  const add = (host: string, hour: number): void => {
+  const addHour = (host: string, hour: number): void => {
     const hours = byHost.get(host) ?? new Set();
     hours.add(hour);
     byHost.set(host, hours);
   };
   return {
-    note: (batches, lateUs) => {
+    add: (batches, lateUs) => {
       for (const { series, numbers } of batches) {
         numbers.timeUs.forEach((timeUs, i) => {
           const own = series[numbers.series[i]];
-          if (timeUs < lateUs && !isKeptWhole(own, "numbers")) add(own.tags.host ?? "", Math.floor(timeUs / hourUs));
+          if (timeUs < lateUs && !isKeptWhole(own, "numbers")) addHour(own.tags.host ?? "", Math.floor(timeUs / hourUs));
         });
       }
     },
     isEmpty: () => byHost.size === 0,
-    take: () => {
+    drain: () => {
       const ranges = [...byHost].flatMap(([host, hours]) => joinHours(host, hours));
       byHost.clear();
       return ranges;
     },
-    putBack: (ranges) => {
-      for (const { host, fromUs, toUs } of ranges) for (let at = fromUs; at < toUs; at += hourUs) add(host, at / hourUs);
+    restore: (ranges) => {
+      for (const { host, fromUs, toUs } of ranges) for (let at = fromUs; at < toUs; at += hourUs) addHour(host, at / hourUs);
     },
   };
 }

@@ -2,8 +2,9 @@ import type { Series } from "@fleetmark/shared/model/series";
 import type { Samples } from "../store.js";
 
 /**
- * InfluxDB's line protocol: `measurement,tag=value field=1.5,text="x" 1700000000000000`, times in microseconds. Names need no escaping:
- * they are letters, digits and _. Numbers are floats always, so that no writer's habit can make a field's type conflict.
+ * InfluxDB's line protocol: `measurement,tag=value field=1.5,text="x" 1700000000000000`, times in microseconds. Names
+ * need no escaping: they are letters, digits and _. Numbers are floats always, so that no writer's habit can make a
+ * field's type conflict.
  */
 
 /** Writes a tag's value: commas, equals signs and spaces are escaped, a backslash stands for itself. */
@@ -14,6 +15,11 @@ function formatTagValue(value: string): string {
 export function formatHead({ measurement, tags }: Series): string {
   const keys = Object.keys(tags).filter((key) => tags[key] !== "");
   return [measurement, ...keys.sort().map((key) => `${key}=${formatTagValue(tags[key])}`)].join(",");
+}
+
+/** Returns what of a line comes before its fields: measurement and tags. */
+export function cutHead(line: string): string {
+  return line.slice(0, /(?<!\\) /.exec(line)?.index);
 }
 
 /** The heads of dictionaries that came before: a host sends the same ones again and again, and they never change. */

@@ -1,5 +1,5 @@
-import type { Retention } from "../retention.js";
-import type { InfluxTarget } from "./server.js";
+import type { Retention } from "../../retention.js";
+import type { InfluxTarget } from "../server/target.js";
 
 /** What a server is set up for. */
 export interface SetupWish {

@@ -1,8 +1,8 @@
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { z } from "zod";
-import { retentionText, type SetupPlan } from "../setup-plan.js";
-import { askApi } from "./server.js";
-import type { SetupWish } from "./setup-wish.js";
+import { retentionText, type SetupPlan } from "../../setup-plan.js";
+import { askApi } from "../server/api.js";
+import type { SetupWish } from "./wish.js";
 
 /** InfluxDB 3: a database has one retention period, which it keeps, and nothing in the server rolls up. */
 

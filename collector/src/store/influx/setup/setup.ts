@@ -1,12 +1,12 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { HttpError } from "@influxdata/influxdb-client";
-import { describeRetention, type SetupPlan } from "../setup-plan.js";
-import { rollupTimeoutMs } from "./rollup.js";
-import { readServerVersion } from "./server.js";
-import { planSetupV1 } from "./setup-v1.js";
-import { planSetupV2 } from "./setup-v2.js";
-import { planSetupV3 } from "./setup-v3.js";
-import type { SetupWish } from "./setup-wish.js";
+import { describeRetention, type SetupPlan } from "../../setup-plan.js";
+import { rollupTimeoutMs } from "../roll-up.js";
+import { readServerVersion } from "../server/api.js";
+import { planSetupV1 } from "./v1.js";
+import { planSetupV2 } from "./v2.js";
+import { planSetupV3 } from "./v3.js";
+import type { SetupWish } from "./wish.js";
 
 /**
  * Finds out what a server lacks. Nothing is changed before `apply`.

@@ -1,8 +1,13 @@
-import { resultSchema, runSchema } from "@fleetmark/shared/model/result";
 import { z } from "zod";
-import { aggregates } from "../store/store.js";
+import { aggregates } from "../model/aggregates.js";
+import { hostKpiSchema } from "../model/kpis.js";
+import { progressSchema } from "../model/progress.js";
+import { resultSchema, runSchema } from "../model/result.js";
 
-/** The shapes of what the HTTP API answers; its documentation and its serializers are made from them. */
+/**
+ * The shapes of what the HTTP API answers. The collector's serializers and the API's documentation are made from
+ * them, and whoever asks, the command line as the page, checks answers by them.
+ */
 
 const timeUs = z.int().nonnegative().describe("microseconds since the Unix epoch");
 const count = z.int().nonnegative();
@@ -18,16 +23,6 @@ export const healthAnswer = z.object({ status: z.literal("ok") });
 
 export const readyAnswer = z.object({ status: z.literal("ready") });
 export const notReadyAnswer = z.object({ status: z.literal("not_ready"), reason: z.string() });
-
-const progressSchema = z.object({
-  run: z.string(),
-  suite: z.string(),
-  completed: count.describe("benchmarks completed"),
-  total: count.describe("benchmarks of the suite"),
-  benchmark: z.string().describe("the benchmark under way"),
-  elapsed_s: z.number(),
-  remaining_s: z.number(),
-});
 
 export const hostsAnswer = z.array(
   z.object({
@@ -48,26 +43,12 @@ export const hostsAnswer = z.array(
 export const runsAnswer = z.array(runSchema);
 export const resultsAnswer = z.array(resultSchema);
 
-const kpiReading = z.object({
-  kpi: z.string(),
-  value: z.number().nullable(),
-  unit: z.enum(["ms", "%", "MB", "s", "steps/s"]),
-  low: z.number().nullable().describe("lower bound of the 95 % interval"),
-  high: z.number().nullable().describe("upper bound of the 95 % interval"),
-  target: z.number(),
-  alert: z.number(),
-  status: z.enum(["ok", "missed", "alert", "missing"]),
-  name: z.string().nullable().describe("the benchmark that speaks for the host"),
-  run: z.string().nullable(),
-  time_us: timeUs.nullable(),
-});
-
 export const kpisAnswer = z.array(
   z.object({
     host: z.string(),
     hw_class: z.string(),
     run: z.string().nullable().describe("the run that was asked for; null for the latest result of each benchmark"),
-    kpis: z.array(kpiReading),
+    kpis: z.array(hostKpiSchema),
   }),
 );
 

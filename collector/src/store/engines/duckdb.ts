@@ -1,0 +1,25 @@
+import { openStore, openStoreReadOnly } from "../duckdb/duckdb.js";
+import type { Retention } from "../retention.js";
+import { describeRetention } from "../setup-plan.js";
+import type { StoreEngine } from "./engine.js";
+
+/** A store in a file of the data directory. */
+export interface DuckdbConfig {
+  readonly kind: "duckdb";
+  /** What an exported file calls the database. */
+  readonly database: string;
+  readonly retention: Retention;
+}
+
+export const duckdbEngine: StoreEngine<DuckdbConfig> = {
+  describe: (_, dataDir) => `the data file in ${dataDir}`,
+  open: ({ retention }, dataDir) => openStore(dataDir, retention),
+  openForReading: (_, dataDir) => openStoreReadOnly(dataDir),
+  isSetUp: async () => true,
+  planSetup: async ({ retention }, dataDir) => ({
+    server: `the data file in ${dataDir}`,
+    wish: describeRetention(retention),
+    steps: [],
+    notes: ["A data file needs no setup: the collector makes it when it starts, and rolls up and drops every night by itself."],
+  }),
+};

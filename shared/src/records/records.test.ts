@@ -1,0 +1,100 @@
+import { describe, expect, it } from "vitest";
+import { makeResult, makeRun } from "../../test/records.js";
+import type { Run } from "../model/result.js";
+import { introductionRecord, layOutIntroduction } from "./introduction.js";
+import { deriveKpi, kpiRecord } from "./kpi.js";
+import type { RecordKind } from "./record-kind.js";
+import { belongsToRecord, isRecord, recordKinds, recordMeasurements, sentKinds } from "./registry.js";
+import { resultRecord } from "./result.js";
+import { runRecord } from "./run.js";
+import { deriveRunWindow, runWindowRecord } from "./run-window.js";
+
+const result = makeResult();
+const run = makeRun();
+const introduction = { host: "h1", version: "1", hw_class: "c1", inventory: { cpu: "x", cores: 2 }, time_us: 5 };
+
+interface Example<R> {
+  readonly kind: RecordKind<R>;
+  readonly record: R;
+}
+
+function example<R>(kind: RecordKind<R>, record: R): Example<unknown> {
+  return { kind, record };
+}
+
+const kpi = deriveKpi(result);
+const examples = [
+  example(resultRecord, result),
+  example(runRecord, run),
+  example(runWindowRecord, deriveRunWindow(run)),
+  ...(kpi === undefined ? [] : [example(kpiRecord, kpi)]),
+  example(introductionRecord, introduction),
+];
+
+it("has an example of every kind", () => {
+  expect(examples.map(({ kind }) => kind.measurement)).toEqual(recordKinds.map(({ measurement }) => measurement));
+});
+
+describe.each(examples)("a record of $kind.measurement", ({ kind, record }) => {
+  it("reads back whole", () => {
+    expect(kind.fromPoint(kind.toPoint(record))).toEqual(record);
+  });
+
+  it("keeps to the tags and fields that its kind names", () => {
+    const { tags, fields, measurement } = kind.toPoint(record);
+    expect(measurement).toBe(kind.measurement);
+    expect(Object.keys(tags).sort()).toEqual([...kind.tags].sort());
+    expect(kind.tags).toEqual(expect.arrayContaining([...kind.identity]));
+    expect(fields[kind.textField]).toBeTypeOf("string");
+    if (kind.runField !== undefined) expect(fields[kind.runField]).toBeTypeOf("string");
+    if (kind.ownFields !== undefined) expect(Object.keys(fields)).toEqual(kind.ownFields);
+  });
+
+  it("is refused when it is not whole", () => {
+    const point = kind.toPoint(record);
+    for (const lost of Object.keys(point.fields)) {
+      const { [lost]: _, ...fields } = point.fields;
+      expect(() => kind.fromPoint({ ...point, fields }), lost).toThrow(expect.objectContaining({ code: "STORE_FAILED" }));
+    }
+  });
+});
+
+describe("the registry", () => {
+  it("knows what is kept as records, in the order in which servers are set up with it", () => {
+    expect(recordMeasurements).toEqual(["benchmark", "run", "run_window", "kpi", "verdict", "alert"]);
+    expect(sentKinds.map(({ measurement }) => measurement)).toEqual(["benchmark", "run"]);
+    expect([isRecord("kpi"), isRecord("agent"), isRecord("cpu")]).toEqual([true, false, false]);
+  });
+
+  it("tells the texts of an introduction from the telemetry beside them", () => {
+    expect([belongsToRecord("agent", "texts"), belongsToRecord("agent", "numbers")]).toEqual([true, false]);
+    expect([belongsToRecord("benchmark", "numbers"), belongsToRecord("cpu", "texts")]).toEqual([true, false]);
+  });
+});
+
+it("keeps an inventory to the letter", () => {
+  const text = '{ "cpu": "x",  "big": 1e3 }';
+  const point = layOutIntroduction(introduction, text, 5);
+  expect(point.fields).toEqual({ version: "1", hardware_class: "c1", inventory: text });
+  expect(introductionRecord.fromPoint(point).inventory).toEqual({ cpu: "x", big: 1000 });
+});
+
+describe("what is derived", () => {
+  it("is the window of a run, whose environment changes with the fingerprint and not with its order", () => {
+    const window = runWindowRecord.toPoint(deriveRunWindow(run));
+    expect(window).toMatchObject({ measurement: "run_window", tags: { host: "h1" }, timeUs: 1_000_000 });
+    expect(window.fields.ended_ms).toBe(3000);
+    const environmentOf = (fingerprint: Run["fingerprint"]) => deriveRunWindow({ ...run, fingerprint }).environment;
+    expect(environmentOf({ node: "20", kernel: "6.1" })).toBe(window.fields.environment);
+    expect(environmentOf({ node: "20", kernel: "6.2" })).not.toBe(window.fields.environment);
+  });
+
+  it("is the KPI that a result feeds, with the run's id as a field", () => {
+    expect(kpi === undefined ? undefined : kpiRecord.toPoint(kpi)).toMatchObject({
+      measurement: "kpi",
+      tags: { kpi: "policy_inference_time_ms", host: "h1" },
+      fields: { run: "r1" },
+    });
+    expect(deriveKpi({ ...result, benchmark: "other" })).toBeUndefined();
+  });
+});

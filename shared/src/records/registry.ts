@@ -1,0 +1,49 @@
+import { introductionRecord } from "./introduction.js";
+import { kpiRecord } from "./kpi.js";
+import type { RecordKind } from "./record-kind.js";
+import { resultRecord } from "./result.js";
+import { runRecord } from "./run.js";
+import { runWindowRecord } from "./run-window.js";
+
+/** Every kind of record, by measurement. */
+export const recordKinds: readonly RecordKind<unknown>[] = [
+  resultRecord,
+  runRecord,
+  runWindowRecord,
+  kpiRecord,
+  introductionRecord,
+];
+
+/** Kinds that agents send in their batches: what of them is not whole is refused. */
+export const sentKinds = recordKinds.filter(({ origin }) => origin === "batch");
+
+/** Names that are kept for records which nothing writes yet. */
+const reservedMeasurements: readonly string[] = ["verdict", "alert"];
+
+/**
+ * Measurements that are records from end to end, and kept as long. The order is that of what InfluxDB is set up with:
+ * a change of it would be a change of every server's setup.
+ */
+export const recordMeasurements: readonly string[] = [
+  ...recordKinds.filter(({ ownFields }) => ownFields === undefined).map(({ measurement }) => measurement),
+  ...reservedMeasurements,
+];
+
+/** Kinds whose measurement carries telemetry too. */
+export const mixedKinds = recordKinds.filter(({ ownFields }) => ownFields !== undefined);
+
+const records = new Set(recordMeasurements);
+const mixed = new Set(mixedKinds.map(({ measurement }) => measurement));
+
+/** Whether all points of a measurement are records. */
+export function isRecord(measurement: string): boolean {
+  return records.has(measurement);
+}
+
+/**
+ * Whether samples of a measurement are those of records: all of a record's, and the texts where telemetry shares the
+ * measurement.
+ */
+export function belongsToRecord(measurement: string, kind: "numbers" | "texts"): boolean {
+  return records.has(measurement) || (kind === "texts" && mixed.has(measurement));
+}

@@ -1,0 +1,16 @@
+import { resultSchema } from "../model/result.js";
+import { defineRecord } from "./record-kind.js";
+
+/**
+ * Results of benchmarks. Those of one benchmark on one host follow each other, whatever suite they were measured in.
+ */
+export const resultRecord = defineRecord({
+  measurement: "benchmark",
+  tags: ["host", "hw_class", "suite", "category", "benchmark", "runtime", "device", "params"],
+  identity: ["host", "category", "benchmark", "runtime", "device", "params"],
+  textField: "run",
+  runField: "run",
+  jsonFields: ["metadata"],
+  origin: "batch",
+  schema: resultSchema,
+});

@@ -1,0 +1,72 @@
+import type { Result, Run } from "../src/model/result.js";
+
+/** Records that are whole, for tests of what becomes of them. */
+
+const result: Result = {
+  name: "policy_forward{batch=1} jax-js/cpu",
+  category: "rl",
+  duration: 2,
+  memory_peak_mb: 90,
+  memory_current_mb: 80,
+  cpu_percent: 99,
+  iterations: 1000,
+  throughput: 20_000,
+  metadata: { hidden: 256, compiled: true, note: null, activation: "tanh" },
+  benchmark: "policy_forward",
+  params: "batch=1",
+  runtime: "jax-js",
+  device: "cpu",
+  suite: "quick",
+  run: "r1",
+  host: "h1",
+  hw_class: "c1",
+  time_us: 1_700_000_000_000_000,
+  quantity: "time",
+  unit: "s",
+  throughput_unit: "passes/s",
+  process_runs: 2,
+  iterations_per_sample: 10,
+  steady_state: "flat",
+  conclusive: "yes",
+  disturbance: "",
+  n: 100,
+  median: 5e-5,
+  median_low: 4.9e-5,
+  median_high: 5.2e-5,
+  mean: 5.1e-5,
+  trimmed_mean: 5e-5,
+  p90: 6e-5,
+  p95: 6.5e-5,
+  p99: 7e-5,
+  p999: 9e-5,
+  min: 4e-5,
+  max: 1e-4,
+  stddev: 1e-6,
+  mad: 5e-7,
+  cv: 0.02,
+  outliers_low: 0,
+  outliers_high: 3,
+};
+
+export function makeResult(changes: Partial<Result> = {}): Result {
+  return { ...result, ...changes };
+}
+
+const run: Run = {
+  run: "r1",
+  suite: "quick",
+  host: "h1",
+  hw_class: "c1",
+  state: "finished",
+  started_us: 1_000_000,
+  time_us: 3_000_000,
+  duration: 2,
+  total: 2,
+  completed: 1,
+  failures: [{ name: "b", error: "it broke" }],
+  fingerprint: { kernel: "6.1", node: "20" },
+};
+
+export function makeRun(changes: Partial<Run> = {}): Run {
+  return { ...run, ...changes };
+}
