@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { type Category, categories, type Metadata, type Result, type Run } from "@fleetmark/shared/model/result";
-import { type ComparisonReport, compareWithBaseline } from "../../shared/src/judgement/comparison.js";
+import { type ComparisonReport, compareWithBaseline } from "@fleetmark/shared/judgement/comparison";
 import { estimateInterval, judgeRun } from "./measure/benchmark-run.js";
 import { buildResult } from "./measure/build-result.js";
 import { readClock } from "./measure/clock.js";

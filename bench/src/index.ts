@@ -6,7 +6,7 @@ export {
   compareWithBaseline,
   isFailure,
   isSteady,
-} from "../../shared/src/judgement/comparison.js";
+} from "@fleetmark/shared/judgement/comparison";
 export { Benchmarker, type BenchmarkerOptions, type FunctionOptions } from "./benchmarker.js";
 export { examineHost, type HostReport } from "./doctor.js";
 export { nameBenchmark } from "./measure/build-result.js";

@@ -1,7 +1,7 @@
 import type { Result } from "@fleetmark/shared/model/result";
 import { toBaseline } from "@fleetmark/shared/model/result-file";
 import { version } from "@fleetmark/shared/version";
-import { type Comparison, compareWithBaseline, isSteady } from "../../../shared/src/judgement/comparison.js";
+import { type Comparison, compareWithBaseline, isSteady } from "@fleetmark/shared/judgement/comparison";
 import { hardwareClass, hostFacts } from "../measure/host.js";
 import { runSuite } from "../measure/suite-run.js";
 import type { Suite } from "../suites.js";

@@ -1,4 +1,4 @@
-import type { Comparison, ComparisonReport } from "../../../shared/src/judgement/comparison.js";
+import type { Comparison, ComparisonReport } from "@fleetmark/shared/judgement/comparison";
 import type { Colours } from "./colours.js";
 import { formatNumber, formatTable, left, right } from "./table.js";
 
