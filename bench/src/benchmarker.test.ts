@@ -47,17 +47,6 @@ describe("Benchmarker", () => {
     expect(printed[1]).toMatch(/external +work/);
   });
 
-  it("runs a suite beside functions", async () => {
-    const benchmarker = new Benchmarker();
-    const benchmarks = [
-      { workload: "spin", category: "external", params: { rounds: 2000 }, runtime: "js", device: "cpu" },
-    ] as const;
-    const taskModule = new URL("../test/tasks.mjs", import.meta.url).href;
-    const { run } = await benchmarker.runAll({ suite: { name: "own", description: "", benchmarks }, taskModule, budgetS: 2 });
-    expect(run.completed).toBe(1);
-    expect(benchmarker.results).toHaveLength(1);
-  });
-
   it("passes on what a function throws, and refuses options that make no sense", async () => {
     const benchmarker = new Benchmarker();
     const fail = () => {

@@ -1,12 +1,12 @@
 import { hostname } from "node:os";
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import { type Category, categories, type Metadata, type Result, type Run } from "@fleetmark/shared/model/result";
 import { type ComparisonReport, compareWithBaseline } from "@fleetmark/shared/judgement/comparison";
+import { type Category, categories, type Metadata, type Result, type Run } from "@fleetmark/shared/model/result";
+import { measureProcess } from "./executors/child/process-measurement.js";
+import { readClock } from "./machine/clock.js";
+import { fingerprint, hardwareClass, hostFacts } from "./machine/host.js";
 import { estimateInterval, judgeRun } from "./measure/benchmark-run.js";
 import { buildResult } from "./measure/build-result.js";
-import { readClock } from "./measure/clock.js";
-import { fingerprint, hardwareClass, hostFacts } from "./measure/host.js";
-import { measureProcess } from "./measure/measure-process.js";
 import { meetsGoal } from "./measure/repetition.js";
 import { createRunId, runSuite, type SuiteOptions, type SuiteOutcome } from "./measure/suite-run.js";
 import { plainColours } from "./report/colours.js";

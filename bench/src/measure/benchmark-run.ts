@@ -1,13 +1,13 @@
 import type { SteadyState } from "@fleetmark/shared/model/result";
 import { bootstrapMedian, type MedianInterval } from "@fleetmark/shared/stats/bootstrap";
 import { median, quantile, sortNumbers } from "@fleetmark/shared/stats/quantiles";
+import type { Job, ProcessRun } from "../executors/executor.js";
+import { runInChild } from "../executors/node-child.js";
+import { readClock } from "../machine/clock.js";
+import { type CoreLoads, chooseCore, listPinnableCores, readCoreLoads } from "../machine/cores.js";
+import { hadToWait, isPaceLost, listDisturbances } from "../machine/disturbance.js";
+import { createPaceRecord, findPaceLoss } from "../machine/pace.js";
 import type { Benchmark } from "../workloads/workload.js";
-import { runInChild } from "./child.js";
-import { readClock } from "./clock.js";
-import { type CoreLoads, chooseCore, listPinnableCores, readCoreLoads } from "./cores.js";
-import { hadToWait, isPaceLost, listDisturbances } from "./disturbance.js";
-import { createPaceRecord, findPaceLoss } from "./pace.js";
-import type { Job, ProcessRun } from "./process-run.js";
 import { meetsGoal, planNextRun, type RepetitionLimits, type RunPlan } from "./repetition.js";
 import { classifySteadyState, countSettling } from "./steady-state.js";
 

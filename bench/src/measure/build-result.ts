@@ -1,10 +1,10 @@
 import { formatBenchmarkName, type Metadata, type Result } from "@fleetmark/shared/model/result";
 import { median } from "@fleetmark/shared/stats/quantiles";
 import { summarize } from "@fleetmark/shared/stats/summary";
+import { describeDisturbances } from "../machine/disturbance.js";
+import type { LeakVerdict } from "../machine/memory.js";
 import type { Benchmark } from "../workloads/workload.js";
 import { isSettled, type JudgedRun, type Measurement, unitOf } from "./benchmark-run.js";
-import { describeDisturbances } from "./disturbance.js";
-import type { LeakVerdict } from "./memory.js";
 import { worstVerdict } from "./steady-state.js";
 
 /** Where a result belongs. */

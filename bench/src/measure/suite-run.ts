@@ -1,11 +1,11 @@
 import { hostname } from "node:os";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { Result, Run } from "@fleetmark/shared/model/result";
-import { findSuite, type Suite } from "../suites.js";
+import { readClock } from "../machine/clock.js";
+import { fingerprint, hardwareClass, hostFacts } from "../machine/host.js";
 import { measureBenchmark } from "./benchmark-run.js";
 import { buildResult, nameBenchmark } from "./build-result.js";
-import { readClock } from "./clock.js";
-import { fingerprint, hardwareClass, hostFacts } from "./host.js";
+import { findSuite, type Suite } from "./suites.js";
 
 export interface SuiteProgress {
   readonly run: string;
@@ -53,7 +53,7 @@ export interface SuiteOutcome {
 const quickBudgetS = 50;
 const budgetPerBenchmarkS = 10;
 
-const ownTasks = new URL("../workloads/registry.js", import.meta.url.replace("/bench/src/", "/bench/dist/")).href;
+const ownTasks = new URL("../workloads/registry.js", import.meta.url).href;
 
 function requireSuite(name: string): Suite {
   const suite = findSuite(name);

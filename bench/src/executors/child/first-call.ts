@@ -1,6 +1,6 @@
 import { median } from "@fleetmark/shared/stats/quantiles";
-import type { Iterate } from "../workloads/workload.js";
-import { readClock } from "./clock.js";
+import { readClock } from "../../machine/clock.js";
+import type { Iterate } from "../../workloads/workload.js";
 import { timeFirstCall } from "./sample.js";
 
 const fewestSteadyCalls = 5;

@@ -1,13 +1,12 @@
-import { existsSync } from "node:fs";
 import type { SteadyState } from "@fleetmark/shared/model/result";
 import { describe, expect, it } from "vitest";
-import type { Benchmark, Params } from "../workloads/workload.js";
-import { chooseRuns, type MeasureOptions, measureBenchmark } from "./benchmark-run.js";
-import { buildResult } from "./build-result.js";
-import { worstVerdict } from "./steady-state.js";
-import { runSuite } from "./suite-run.js";
+import { chooseRuns, type MeasureOptions, measureBenchmark } from "#bench/measure/benchmark-run.js";
+import { buildResult } from "#bench/measure/build-result.js";
+import { worstVerdict } from "#bench/measure/steady-state.js";
+import { runSuite } from "#bench/measure/suite-run.js";
+import type { Benchmark, Params } from "#bench/workloads/workload.js";
 
-const taskModule = new URL("../../test/tasks.mjs", import.meta.url).href;
+const taskModule = new URL("../../bench/test/tasks.mjs", import.meta.url).href;
 const place = { suite: "test", run: "r", host: "h", hwClass: "c", timeUs: 1 };
 
 function describeWork(workload: string, params: Params = {}): Benchmark {
@@ -168,8 +167,4 @@ describe("quiet", () => {
     expect(told.every((quiet, i) => quiet === (i % 2 === 0))).toBe(true);
     expect(told.at(-1)).toBe(false);
   });
-});
-
-it("the tests' child program is built", () => {
-  expect(existsSync(new URL("../../dist/measure/child-main.js", import.meta.url))).toBe(true);
 });

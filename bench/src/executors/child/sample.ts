@@ -1,5 +1,5 @@
-import type { Iterate } from "../workloads/workload.js";
-import { readClock } from "./clock.js";
+import { readClock } from "../../machine/clock.js";
+import type { Iterate } from "../../workloads/workload.js";
 
 /**
  * Where the numbers that iterations return end up, so that no compiler can prove the work useless. The child sends it to its

@@ -1,10 +1,10 @@
+import { type Comparison, compareWithBaseline, isSteady } from "@fleetmark/shared/judgement/comparison";
 import type { Result } from "@fleetmark/shared/model/result";
 import { toBaseline } from "@fleetmark/shared/model/result-file";
 import { version } from "@fleetmark/shared/version";
-import { type Comparison, compareWithBaseline, isSteady } from "@fleetmark/shared/judgement/comparison";
-import { hardwareClass, hostFacts } from "../measure/host.js";
-import { runSuite } from "../measure/suite-run.js";
-import type { Suite } from "../suites.js";
+import { hardwareClass, hostFacts } from "#bench/machine/host.js";
+import { runSuite } from "#bench/measure/suite-run.js";
+import type { Suite } from "#bench/measure/suites.js";
 
 /** Reads the number of pairs from the command line; 20 by default. */
 export function readPairs(): number {

@@ -1,8 +1,8 @@
-import { plants } from "./environments/registry.js";
-import { compileKernels } from "./workloads/jit-compile.js";
-import { vectorKernels } from "./workloads/kernels.js";
-import { findWorkload } from "./workloads/registry.js";
-import type { Benchmark, Params } from "./workloads/workload.js";
+import { plants } from "../environments/registry.js";
+import { compileKernels } from "../workloads/jit-compile.js";
+import { vectorKernels } from "../workloads/kernels.js";
+import { findWorkload } from "../workloads/registry.js";
+import type { Benchmark, Params } from "../workloads/workload.js";
 
 /** A named list of benchmarks. Which of their runtimes a host has is decided when it runs. */
 export interface Suite {

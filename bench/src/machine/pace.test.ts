@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { judgeDisturbance } from "./benchmark-run.js";
+import { judgeDisturbance } from "../measure/benchmark-run.js";
 import { describeDisturbances, listDisturbances } from "./disturbance.js";
 import { createPaceRecord, findPaceLoss, timeReferenceWork, warmUpReferenceWork } from "./pace.js";
 

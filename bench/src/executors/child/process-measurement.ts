@@ -1,10 +1,10 @@
-import type { Task } from "../workloads/workload.js";
-import { measureClock } from "./clock.js";
-import { measureTask } from "./measure-task.js";
-import { collectGarbage, readResident } from "./memory.js";
-import { warmUpReferenceWork } from "./pace.js";
-import type { Job, ProcessRun } from "./process-run.js";
+import { measureClock } from "../../machine/clock.js";
+import { collectGarbage, readResident } from "../../machine/memory.js";
+import { warmUpReferenceWork } from "../../machine/pace.js";
+import type { Task } from "../../workloads/workload.js";
+import type { Job, ProcessRun } from "../executor.js";
 import { sink } from "./sample.js";
+import { measureTask } from "./task-measurement.js";
 
 /** What the caller knows of this process, and how it is told of the timed part. */
 export interface ProcessFacts {

@@ -1,12 +1,12 @@
-import type { CompareTask, EpisodeTask, FirstCallTask, RepeatTask, Task } from "../workloads/workload.js";
-import { calibrate } from "./calibrate.js";
-import type { ClockFacts } from "./clock.js";
-import { timeQuad } from "./compare-tasks.js";
-import { compareSnapshots, lookBetween, readConditions, takeSnapshot } from "./disturbance.js";
+import type { ClockFacts } from "../../machine/clock.js";
+import { compareSnapshots, lookBetween, readConditions, takeSnapshot } from "../../machine/disturbance.js";
+import { collectGarbage, type GcFigures, judgeLeak, type LeakVerdict, watchGc } from "../../machine/memory.js";
+import type { CompareTask, EpisodeTask, FirstCallTask, RepeatTask, Task } from "../../workloads/workload.js";
+import type { Job, ProcessRun } from "../executor.js";
+import { calibrate } from "./calibration.js";
+import { timeQuad } from "./comparison.js";
 import { measureEpisode } from "./episode.js";
 import { measureFirstCall } from "./first-call.js";
-import { collectGarbage, type GcFigures, judgeLeak, type LeakVerdict, watchGc } from "./memory.js";
-import type { Job, ProcessRun } from "./process-run.js";
 import { createTimer, type Timer, timeFirstCall } from "./sample.js";
 import { type SampledWindows, sampleInWindows } from "./window-loop.js";
 

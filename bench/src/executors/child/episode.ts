@@ -1,5 +1,5 @@
-import type { Iterate } from "../workloads/workload.js";
-import { collectGarbage, type GcFigures, readResident, resetPeak, watchGc } from "./memory.js";
+import { collectGarbage, type GcFigures, readResident, resetPeak, watchGc } from "../../machine/memory.js";
+import type { Iterate } from "../../workloads/workload.js";
 import { timeFirstCall } from "./sample.js";
 
 export interface EpisodeMemory {

@@ -1,8 +1,8 @@
 /** What the engine itself costs: an empty iteration, sample by sample, and the time between samples. */
 import { median } from "@fleetmark/shared/stats/quantiles";
-import { measureClock, readClock } from "../measure/clock.js";
-import { createTimer } from "../measure/sample.js";
-import { sampleInWindows } from "../measure/window-loop.js";
+import { createTimer } from "#bench/executors/child/sample.js";
+import { sampleInWindows } from "#bench/executors/child/window-loop.js";
+import { measureClock, readClock } from "#bench/machine/clock.js";
 import { describeHost } from "./pairs.js";
 
 const samples = 200_000;

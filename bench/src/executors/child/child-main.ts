@@ -1,10 +1,10 @@
 /** The program of the child process: takes one job, measures it, sends what it found, and ends. */
 import { spawnSync } from "node:child_process";
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import type { Benchmark, Task } from "../workloads/workload.js";
-import { readClock } from "./clock.js";
-import { measureProcess } from "./measure-process.js";
-import type { FromChild, Job, ProcessRun, ToChild } from "./process-run.js";
+import { readClock } from "../../machine/clock.js";
+import type { Benchmark, Task } from "../../workloads/workload.js";
+import type { FromChild, Job, ProcessRun, ToChild } from "../executor.js";
+import { measureProcess } from "./process-measurement.js";
 
 type SetupTask = (benchmark: Benchmark, seed: number) => Promise<Task>;
 

@@ -1,13 +1,13 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { type ErrorCode, errorCatalogue, FleetmarkError } from "@fleetmark/shared/errors";
-import type { FromChild, Job, ProcessRun, ToChild } from "./process-run.js";
+import type { FromChild, Job, ProcessRun, ToChild } from "./executor.js";
 
 /** How much of the end of a child's stderr goes into the error. */
 const stderrTailLength = 2_000;
 
-/** The compiled program, also when this module itself runs from its source, as in tests. */
-const childProgram = fileURLToPath(new URL("./child-main.js", import.meta.url.replace("/bench/src/", "/bench/dist/")));
+/** Found beside this module, once both are compiled. */
+const childProgram = fileURLToPath(new URL("./child/child-main.js", import.meta.url));
 
 export interface ChildOptions {
   /** From start to end of the process; past it the process is killed. */

@@ -1,6 +1,6 @@
 /** The project's own tasks, each made slower by one twentieth: every twentieth iteration is done twice. */
-import { setupTask as setupOwnTask } from "../workloads/registry.js";
-import type { Benchmark, Iterate, Task } from "../workloads/workload.js";
+import { setupTask as setupOwnTask } from "#bench/workloads/registry.js";
+import type { Benchmark, Iterate, Task } from "#bench/workloads/workload.js";
 
 const twiceEvery = 20;
 

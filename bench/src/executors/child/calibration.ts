@@ -1,4 +1,4 @@
-import { type ClockFacts, readClock } from "./clock.js";
+import { type ClockFacts, readClock } from "../../machine/clock.js";
 import type { Timer } from "./sample.js";
 
 /** A sample lasts so many times the clock's resolution and cost that both stay under a thousandth of it. */

@@ -1,4 +1,4 @@
-import { readClock } from "./clock.js";
+import { readClock } from "../../machine/clock.js";
 import {
   type Conditions,
   compareSnapshots,
@@ -8,8 +8,8 @@ import {
   type Snapshot,
   takeSnapshot,
   type WindowSeen,
-} from "./disturbance.js";
-import type { Job } from "./process-run.js";
+} from "../../machine/disturbance.js";
+import type { Job } from "../executor.js";
 
 /** Between two looks at the machine, in seconds: ten of the kernel's ticks, the grain of its CPU accounting. */
 const windowS = 0.1;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { calibrate, chooseSampleLength } from "./calibrate.js";
+import { calibrate, chooseSampleLength } from "../executors/child/calibration.js";
 import { measureClock, readClock } from "./clock.js";
 import { chooseCore, parseCoreList } from "./cores.js";
 import { compareSnapshots, describeDisturbances, listDisturbances, takeSnapshot } from "./disturbance.js";

@@ -1,8 +1,8 @@
 import type { Metadata } from "@fleetmark/shared/model/result";
+import type { ClockFacts } from "../machine/clock.js";
+import type { Conditions, Exposure, WindowSeen } from "../machine/disturbance.js";
+import type { GcFigures, LeakVerdict } from "../machine/memory.js";
 import type { Benchmark, Processed, Task } from "../workloads/workload.js";
-import type { ClockFacts } from "./clock.js";
-import type { Conditions, Exposure, WindowSeen } from "./disturbance.js";
-import type { GcFigures, LeakVerdict } from "./memory.js";
 
 /** What a fresh process is to measure. */
 export interface Job {
