@@ -1,4 +1,4 @@
-import type { Environment, Transition } from "../environments/environment.js";
+import type { Environment, SpaceSizes, Transition } from "../environments/environment.js";
 import { createRandom, drawIndex, drawNormal, type Random } from "../environments/random.js";
 
 /** A batch of transitions in row-major float32 arrays that sampling fills anew: [size, dimensions], [size, 1] for scalars. */
@@ -13,15 +13,13 @@ export interface Batch {
 }
 
 /** A ring of transitions: once it is full, the newest replaces the oldest. */
-export interface ReplayBuffer extends Batch {
-  readonly observationLength: number;
-  readonly actionLength: number;
+export interface ReplayBuffer extends Batch, SpaceSizes {
   /** Transitions held, and the row that the next one goes to. */
   count: number;
   next: number;
 }
 
-export function createBatch(size: number, observationLength: number, actionLength: number): Batch {
+export function createBatch(size: number, { observationLength, actionLength }: SpaceSizes): Batch {
   return {
     size,
     observations: new Float32Array(size * observationLength),
@@ -32,8 +30,8 @@ export function createBatch(size: number, observationLength: number, actionLengt
   };
 }
 
-export function createReplayBuffer(capacity: number, observationLength: number, actionLength: number): ReplayBuffer {
-  return { ...createBatch(capacity, observationLength, actionLength), observationLength, actionLength, count: 0, next: 0 };
+export function createReplayBuffer(capacity: number, sizes: SpaceSizes): ReplayBuffer {
+  return { ...createBatch(capacity, sizes), ...sizes, count: 0, next: 0 };
 }
 
 /** Records a transition; `observation` is the one that the action was chosen on. */

@@ -1,3 +1,4 @@
+import type { SpaceSizes } from "../environments/environment.js";
 import { createRandom, drawNormal } from "../environments/random.js";
 import { disposeAll, type Tensor, type TensorOps, type TensorRuntime, type Tensors } from "../runtimes/runtime.js";
 import { type AdamState, createAdamState, stepAdam } from "./adam.js";
@@ -143,8 +144,7 @@ function updateAll(ops: TensorOps, inputs: Td3BcInputs, options: Td3BcOptions): 
 /** Draws the networks from the seed; the targets begin as copies. */
 function createState(
   runtime: TensorRuntime,
-  observationLength: number,
-  actionLength: number,
+  { observationLength, actionLength }: SpaceSizes,
   hidden: readonly number[],
   seed: number,
 ): Td3BcState {
@@ -184,15 +184,15 @@ export interface Td3Bc {
 /** Makes a learner whose networks and smoothing noise follow from the seed. */
 export function createTd3Bc(
   runtime: TensorRuntime,
-  dimensions: { readonly observationLength: number; readonly actionLength: number },
+  sizes: SpaceSizes,
   seed: number,
   options: Td3BcOptions = td3BcDefaults,
 ): Td3Bc {
-  const { observationLength, actionLength } = dimensions;
+  const { observationLength, actionLength } = sizes;
   const random = createRandom(seed + 1);
   const runCritics = runtime.compile((inputs: Td3BcInputs) => updateCritics(runtime.ops, inputs, options));
   const runAll = runtime.compile((inputs: Td3BcInputs) => updateAll(runtime.ops, inputs, options));
-  let state = createState(runtime, observationLength, actionLength, options.hidden, seed);
+  let state = createState(runtime, sizes, options.hidden, seed);
   let noise = new Float32Array(0);
   let updates = 0;
 

@@ -31,6 +31,7 @@ export interface Transition {
   readonly info: StepInfo;
 }
 
+/** What an agent meets: it observes, acts, and is rewarded. */
 export interface Environment {
   readonly id: string;
   readonly observationSpace: BoxSpace;
@@ -44,11 +45,27 @@ export interface Environment {
    * @throws FleetmarkError ACTION_INVALID for a wrong number of dimensions or a number that is not finite; the state is unchanged
    */
   step(action: Float64Array): Transition;
-  /** Writes the action of a simple controller that keeps the plant near its setpoint: behaviour data, and a base for residual policies. */
+  /** Writes the action of a simple controller that does tolerably: behaviour data, and a base for residual policies. */
   suggestAction(action: Float64Array): void;
 }
 
 export interface EnvironmentOptions {
   /** Whether every step passes the safety layer (safety.ts): rate limits, predictive barrier check, state constraints. */
   readonly checkConstraints: boolean;
+}
+
+/** How environments of one kind are made. */
+export interface EnvironmentDefinition {
+  readonly id: string;
+  create(options: EnvironmentOptions): Environment;
+}
+
+/** How many numbers an observation and an action have: what networks and buffers are sized by. */
+export interface SpaceSizes {
+  readonly observationLength: number;
+  readonly actionLength: number;
+}
+
+export function readSizes({ observationSpace, actionSpace }: Pick<Environment, "observationSpace" | "actionSpace">): SpaceSizes {
+  return { observationLength: observationSpace.low.length, actionLength: actionSpace.low.length };
 }

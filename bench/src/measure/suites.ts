@@ -1,4 +1,4 @@
-import { plants } from "../environments/registry.js";
+import { environments } from "../environments/registry.js";
 import { compileKernels } from "../workloads/jit-compile.js";
 import { vectorKernels } from "../workloads/kernels.js";
 import { findWorkload } from "../workloads/registry.js";
@@ -31,11 +31,11 @@ function describe(workload: string, params: Params, { runtime, device }: { runti
 }
 
 const plainBenchmarks: readonly Benchmark[] = [
-  ...plants.map(({ id }) => describe("environment_step", { env: id }, plainRuntime)),
+  ...environments.map(({ id }) => describe("environment_step", { env: id }, plainRuntime)),
   describe("safety_overhead", { loop: "bare" }, plainRuntime),
   describe("safety_overhead", { loop: "policy" }, plainRuntime),
 ];
-const memoryBenchmarks: readonly Benchmark[] = plants.map(({ id }) =>
+const memoryBenchmarks: readonly Benchmark[] = environments.map(({ id }) =>
   describe("episode_memory", { env: id, steps: 1000 }, plainRuntime),
 );
 

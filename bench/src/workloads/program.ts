@@ -3,7 +3,7 @@ import { disposeAll, type Tensor, type TensorRuntime, type Tensors } from "../ru
 import type { Iterate, SetupContext } from "./workload.js";
 
 /** @throws FleetmarkError INTERNAL when the workload was set up without the runtime that it declares to need */
-export function takeRuntime({ runtime }: SetupContext): TensorRuntime {
+export function requireRuntime({ runtime }: SetupContext): TensorRuntime {
   if (runtime === undefined) throw new FleetmarkError("INTERNAL", "a tensor workload was set up without a runtime");
   return runtime;
 }

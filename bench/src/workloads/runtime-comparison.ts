@@ -1,7 +1,7 @@
 import { loadRuntime, runtimes } from "../runtimes/registry.js";
 import { checkParamNames, readChoice, readCount } from "./params.js";
-import { createPolicyProgram, policyWidths } from "./policy.js";
-import { takeRuntime } from "./program.js";
+import { choosePolicyWidths, createPolicyProgram } from "./policy.js";
+import { requireRuntime } from "./program.js";
 import { optimizeWasmAtOnce, type Workload } from "./workload.js";
 
 /**
@@ -19,12 +19,13 @@ export const runtimeComparison: Workload = {
     const batch = readCount(context.params, "batch");
     const names = runtimes.map(({ name }) => name);
     const against = await loadRuntime(readChoice(context.params, "against", names));
-    const baseline = createPolicyProgram(against, batch, context.seed);
-    const candidate = createPolicyProgram(takeRuntime(context), batch, context.seed);
+    const widths = choosePolicyWidths();
+    const baseline = createPolicyProgram(against, widths, batch, context.seed);
+    const candidate = createPolicyProgram(requireRuntime(context), widths, batch, context.seed);
     return {
       kind: "compare",
       processed: { unit: "passes", perIteration: batch },
-      metadata: { network: policyWidths.join("-"), against_device: against.device },
+      metadata: { network: widths.join("-"), against_device: against.device },
       baseline: baseline.iterate,
       candidate: candidate.iterate,
       teardown: () => {
