@@ -1,4 +1,8 @@
 import { environments } from "../environments/registry.js";
+import { jaxJs } from "../runtimes/jax-js.js";
+import { runtimes } from "../runtimes/registry.js";
+import type { Runtime } from "../runtimes/runtime.js";
+import { tfjsWasm } from "../runtimes/tfjs-wasm.js";
 import { compileKernels } from "../workloads/jit-compile.js";
 import { vectorKernels } from "../workloads/kernels.js";
 import { findWorkload } from "../workloads/registry.js";
@@ -11,38 +15,32 @@ export interface Suite {
   readonly benchmarks: readonly Benchmark[];
 }
 
-/** Runtimes by the device that their results are filed under, and whether they compile kernels. */
-const tensorRuntimes = [
-  { runtime: "jax-js", device: "cpu", compiles: true },
-  { runtime: "tfjs-wasm", device: "cpu", compiles: false },
-  { runtime: "tfjs-node", device: "cpu", compiles: false },
-  { runtime: "tfjs-node-gpu", device: "gpu", compiles: false },
-  { runtime: "webgpu", device: "gpu", compiles: true },
-] as const;
+/** What benchmarks that execute no tensor code run on. */
+const plain = { name: "js", devices: ["cpu"] } as const;
 
-const plainRuntime = { runtime: "js", device: "cpu" } as const;
-const [jaxJs, tfjsWasm] = tensorRuntimes;
 const sizes = [100, 1000, 10_000, 100_000];
 const quickSizes = [1000, 100_000];
 
-function describe(workload: string, params: Params, { runtime, device }: { runtime: string; device: string }): Benchmark {
+/** A benchmark on the device that its runtime is made for; whether it is that one is known when it has run. */
+function describe(workload: string, params: Params, { name, devices }: Pick<Runtime, "name" | "devices">): Benchmark {
   const { category, v8Flags } = findWorkload(workload);
-  return { workload, category, params, runtime, device, ...(v8Flags === undefined ? {} : { v8Flags }) };
+  const benchmark = { workload, category, params, runtime: name, device: devices[0] };
+  return v8Flags === undefined ? benchmark : { ...benchmark, v8Flags };
 }
 
 const plainBenchmarks: readonly Benchmark[] = [
-  ...environments.map(({ id }) => describe("environment_step", { env: id }, plainRuntime)),
-  describe("safety_overhead", { loop: "bare" }, plainRuntime),
-  describe("safety_overhead", { loop: "policy" }, plainRuntime),
+  ...environments.map(({ id }) => describe("environment_step", { env: id }, plain)),
+  describe("safety_overhead", { loop: "bare" }, plain),
+  describe("safety_overhead", { loop: "policy" }, plain),
 ];
 const memoryBenchmarks: readonly Benchmark[] = environments.map(({ id }) =>
-  describe("episode_memory", { env: id, steps: 1000 }, plainRuntime),
+  describe("episode_memory", { env: id, steps: 1000 }, plain),
 );
 
-const listExecutions = (on: (typeof tensorRuntimes)[number], chosen = sizes): Benchmark[] =>
+const listExecutions = (on: Runtime, chosen = sizes): Benchmark[] =>
   vectorKernels.flatMap((kernel) => chosen.map((size) => describe("tensor_execution", { kernel, size }, on)));
 
-const listTensorBenchmarks = (on: (typeof tensorRuntimes)[number]): Benchmark[] => [
+const listTensorBenchmarks = (on: Runtime): Benchmark[] => [
   describe("policy_forward", { batch: 1 }, on),
   describe("policy_forward", { batch: 256 }, on),
   describe("td3_bc_update", { batch: 256 }, on),
@@ -51,9 +49,9 @@ const listTensorBenchmarks = (on: (typeof tensorRuntimes)[number]): Benchmark[] 
 ];
 
 /** Every other runtime against jax-js, which every host has. */
-const comparisons: readonly Benchmark[] = tensorRuntimes
+const comparisons: readonly Benchmark[] = runtimes
   .filter((on) => on !== jaxJs)
-  .flatMap((on) => [1, 256].map((batch) => describe("runtime_comparison", { against: jaxJs.runtime, batch }, on)));
+  .flatMap((on) => [1, 256].map((batch) => describe("runtime_comparison", { against: jaxJs.name, batch }, on)));
 
 const quick: Suite = {
   name: "quick",
@@ -71,7 +69,7 @@ const quick: Suite = {
 const full: Suite = {
   name: "full",
   description: "Every benchmark on every runtime that the host has",
-  benchmarks: [...plainBenchmarks, ...tensorRuntimes.flatMap(listTensorBenchmarks), ...comparisons, ...memoryBenchmarks],
+  benchmarks: [...plainBenchmarks, ...runtimes.flatMap(listTensorBenchmarks), ...comparisons, ...memoryBenchmarks],
 };
 
 export const suites: readonly Suite[] = [quick, full];

@@ -1,5 +1,5 @@
 import type * as Tf from "@tensorflow/tfjs";
-import type { Tensor, TensorOps, TensorRuntime, Tensors } from "./runtime.js";
+import type { Device, Tensor, TensorOps, TensorRuntime, Tensors } from "./runtime.js";
 
 const toTf = (tensor: Tensor): Tf.Tensor => tensor as unknown as Tf.Tensor;
 const fromTf = (tensor: Tf.Tensor): Tensor => tensor as unknown as Tensor;
@@ -75,7 +75,7 @@ function separateHandles<O extends Tensors>(inputs: Tensors, outputs: O): O {
 }
 
 /** Adapts a loaded TensorFlow.js, its backend chosen, to the neutral interface. It executes eagerly: compiling is tidying. */
-export function adaptTensorFlow(tf: typeof Tf, name: string, device: string): TensorRuntime {
+export function adaptTensorFlow(tf: typeof Tf, name: string, device: Device): TensorRuntime {
   // Production mode drops the banner and the warning that a gradient is overridden, and per-operation checks.
   tf.enableProdMode();
   overrideMatmulGradient(tf);
