@@ -67,7 +67,7 @@ function makeBench(proceed: Promise<void>): Bench {
     hardwareClass: () => "c",
     findSuite: (name) => (name === "quick" ? {} : undefined),
     runSuite: async ({ signal, onProgress, onResult, onQuiet }) => {
-      onProgress({ run: "r1", suite: "quick", completed: 0, total: 2, benchmark: "a", elapsedS: 0, remainingS: 2 });
+      onProgress({ run: "r1", suite: "quick", completed: 0, total: 2, benchmark: "a", elapsed_s: 0, remaining_s: 2 });
       onQuiet(true);
       const results = [makeResult("a")];
       onResult(results[0]);

@@ -1,5 +1,5 @@
+import type { RunProgress } from "@fleetmark/shared/model/progress";
 import type { Result, Run } from "@fleetmark/shared/model/result";
-import type { RunProgress } from "./delivery/link.js";
 
 /** What the agent needs of the bench package, which executes every workload in a process of its own. */
 export interface Bench {

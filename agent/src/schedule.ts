@@ -54,7 +54,8 @@ export function startSuiteRun({
         host,
         hardwareClass,
         signal,
-        onProgress: (progress) => delivery.report(progress),
+        onProgress: ({ elapsed_s, remaining_s, ...progress }) =>
+          delivery.report({ ...progress, elapsedS: elapsed_s, remainingS: remaining_s }),
         onResult: (result) => {
           // The suite reads the host's clock, which may step; the agent's own puts results in order with all else.
           const stamped = { ...result, time_us: delivery.clock.stamp() };

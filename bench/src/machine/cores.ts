@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { parseCpuLine } from "./disturbance.js";
-import { readText } from "./host.js";
+import { parseCpuLine } from "./snapshot.js";
+import { readText } from "./text-file.js";
 
 /** Reads a list of cores as the kernel writes it: `0-3,8` is 0, 1, 2, 3 and 8 (cpuset(7)). */
 export function parseCoreList(text: string): number[] {

@@ -1,27 +1,4 @@
-import { readdirSync } from "node:fs";
-import { readClock } from "./clock.js";
-import { readText } from "./host.js";
-import { timeReferenceWork } from "./pace.js";
-
-/** Counters of the machine and of this process at one moment. A counter that this machine does not show is undefined. */
-export interface Snapshot {
-  readonly timeS: number;
-  /** CPU seconds that all processes of the machine took, and that the hypervisor took from it. */
-  readonly busyS: number | undefined;
-  readonly stealS: number | undefined;
-  /** CPU seconds that this process took, and its main thread alone. */
-  readonly ownS: number;
-  readonly mainS: number | undefined;
-  /** Seconds that the main thread was ready to run and had no core. */
-  readonly waitS: number | undefined;
-  /** Seconds in which some process of the machine stood still for want of memory. */
-  readonly memoryStallS: number | undefined;
-  readonly throttles: number | undefined;
-  readonly frequencyHz: number | undefined;
-  readonly load: number | undefined;
-  /** Seconds that the reference work took. */
-  readonly workS: number;
-}
+import type { Snapshot } from "./snapshot.js";
 
 /** What happened around the measured work between two snapshots. Shares are of the time between, `others` is in cores. */
 export interface Exposure {
@@ -33,7 +10,7 @@ export interface Exposure {
   readonly throttles: number;
   /** Share of its frequency that the core lost. */
   readonly slowdown: number;
-  /** Share of its full pace that the core lost, by the reference work. Known only to who knows the full pace: 0 from two snapshots alone. */
+  /** Share of its full pace that the core lost, by the reference work. Known only to who knows the full pace: 0 from two snapshots. */
   readonly paceLoss: number;
 }
 
@@ -55,58 +32,6 @@ const limits: Exposure = {
   slowdown: 0.1,
   paceLoss: 0.12,
 };
-
-/** The kernel counts CPU time in /proc/stat in hundredths of a second on every architecture (USER_HZ, proc(5)). */
-const ticksPerSecond = 100;
-
-/** Reads busy and stolen CPU seconds off a line of /proc/stat: user nice system idle iowait irq softirq steal (proc(5)). */
-export function parseCpuLine(line: string): { busyS: number; stealS: number } | undefined {
-  const fields = line.trim().split(/\s+/).slice(1, 9).map(Number);
-  if (fields.length < 8 || fields.some((field) => !Number.isFinite(field))) return undefined;
-  const [user, nice, system, , , irq, softirq, steal] = fields;
-  return { busyS: (user + nice + system + irq + softirq) / ticksPerSecond, stealS: steal / ticksPerSecond };
-}
-
-/** Returns the number that the file's text matches, in the pattern's first group, times `scale`. */
-function readCounter(path: string, pattern: RegExp, scale: number): number | undefined {
-  const found = readText(path)?.match(pattern)?.[1];
-  return found === undefined ? undefined : Number(found) * scale;
-}
-
-/** Sums the thermal throttle events of all cores; undefined where the kernel counts none (virtual machines, other vendors). */
-function readThrottles(): number | undefined {
-  let names: string[];
-  try {
-    names = readdirSync("/sys/devices/system/cpu").filter((name) => /^cpu\d+$/.test(name));
-  } catch {
-    return undefined;
-  }
-  const counts = names.map((name) =>
-    readCounter(`/sys/devices/system/cpu/${name}/thermal_throttle/core_throttle_count`, /^(\d+)/, 1),
-  );
-  const known = counts.filter((count) => count !== undefined);
-  return known.length === 0 ? undefined : known.reduce((sum, count) => sum + count, 0);
-}
-
-/** Takes a snapshot, in half a millisecond. Missing files are fine. */
-export function takeSnapshot(core: number | undefined): Snapshot {
-  const workS = timeReferenceWork();
-  const cpu = parseCpuLine(readText("/proc/stat")?.split("\n", 1)[0] ?? "");
-  const usage = process.cpuUsage();
-  return {
-    timeS: readClock(),
-    busyS: cpu?.busyS,
-    stealS: cpu?.stealS,
-    ownS: (usage.user + usage.system) / 1e6,
-    mainS: readCounter("/proc/self/schedstat", /^(\d+)/, 1e-9),
-    waitS: readCounter("/proc/self/schedstat", /^\d+ (\d+)/, 1e-9),
-    memoryStallS: readCounter("/proc/pressure/memory", /some .*total=(\d+)/, 1e-6),
-    throttles: readThrottles(),
-    frequencyHz: readCounter(`/sys/devices/system/cpu/cpu${core ?? 0}/cpufreq/scaling_cur_freq`, /^(\d+)/, 1e3),
-    load: readCounter("/proc/loadavg", /^(\S+)/, 1),
-    workS,
-  };
-}
 
 /** Over a shorter time than this, in seconds, a tick of the kernel's accounting or one slice given to another would be a large share. */
 const shortestExposureS = 0.1;

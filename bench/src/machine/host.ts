@@ -1,9 +1,10 @@
 import { execFile } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { availableParallelism, cpus, release, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { readText } from "./text-file.js";
 
 const run = promisify(execFile);
 
@@ -15,15 +16,6 @@ export interface HostFacts {
   readonly memoryBytes: number;
   /** Model names of the GPUs that a vendor's tool reports, in its order. */
   readonly gpus: readonly string[];
-}
-
-/** Returns the trimmed text of a file, or undefined where it can't be read. */
-export function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8").trim();
-  } catch {
-    return undefined;
-  }
 }
 
 async function listGpus(): Promise<string[]> {
@@ -56,7 +48,7 @@ function classifyMemory(bytes: number): number {
   return memoryClasses.find((size) => size >= gib * 0.99) ?? Math.round(gib);
 }
 
-function slug(text: string): string {
+function makeSlug(text: string): string {
   return text
     .toLowerCase()
     .replace(/\((r|tm|c)\)|\bcpu\b|\bprocessor\b|@.*$/g, " ")
@@ -67,10 +59,10 @@ function slug(text: string): string {
 /** Names the hardware class: CPU model, cores, memory size class and GPU models; at most 100 characters. */
 export function hardwareClass(facts: HostFacts): string {
   const counts = new Map<string, number>();
-  for (const gpu of facts.gpus) counts.set(slug(gpu), (counts.get(slug(gpu)) ?? 0) + 1);
+  for (const gpu of facts.gpus) counts.set(makeSlug(gpu), (counts.get(makeSlug(gpu)) ?? 0) + 1);
   const gpus = [...counts].sort(([a], [b]) => a.localeCompare(b)).map(([name, count]) => `${count}x${name}`);
   const parts = [
-    slug(facts.cpuModel).slice(0, 40) || "unknown",
+    makeSlug(facts.cpuModel).slice(0, 40) || "unknown",
     `${facts.cores}c`,
     `${classifyMemory(facts.memoryBytes)}g`,
     ...gpus,

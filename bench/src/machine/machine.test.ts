@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { calibrate, chooseSampleLength } from "../executors/child/calibration.js";
-import { measureClock, readClock } from "./clock.js";
+import { measureClock } from "./clock.js";
 import { chooseCore, parseCoreList } from "./cores.js";
-import { compareSnapshots, describeDisturbances, listDisturbances, takeSnapshot } from "./disturbance.js";
+import { compareSnapshots, describeDisturbances, listDisturbances } from "./disturbance.js";
+import { parseProcessStat, readSnapshot } from "./snapshot.js";
+import { addWindow, beginWatch, summarizeWatch } from "./watch.js";
 
 describe("the clock", () => {
   it("knows its resolution and cost", () => {
@@ -12,43 +13,6 @@ describe("the clock", () => {
     expect(resolutionS).toBeLessThan(1e-3);
     expect(costS).toBeGreaterThan(0);
     expect(costS).toBeLessThan(1e-4);
-  });
-});
-
-describe("calibrate", () => {
-  const clock = { resolutionS: 1e-7, costS: 5e-8 };
-
-  it("makes samples last a thousand times the clock's resolution and cost", () => {
-    expect(chooseSampleLength({ resolutionS: 1e-6, costS: 1e-8 })).toBeCloseTo(1e-3);
-    expect(chooseSampleLength({ resolutionS: 1e-9, costS: 1e-5 })).toBeCloseTo(1e-2);
-    expect(chooseSampleLength(clock)).toBe(5e-4);
-  });
-
-  it("needs few calls of slow work and many of fast", async () => {
-    const of = (secondsEach: number) => calibrate((iterations) => iterations * secondsEach, clock, 10);
-    expect(await of(0.05)).toEqual({ iterationsPerSample: 1, secondsPerIteration: 0.05 });
-    expect(Math.abs((await of(1e-6)).iterationsPerSample - 500)).toBeLessThanOrEqual(1);
-  });
-
-  it("goes by what is left when compiling is over", async () => {
-    let calls = 0;
-    const timer = (iterations: number): number => {
-      let seconds = 0;
-      for (let i = 0; i < iterations; i++) seconds += calls++ < 100 ? 1e-4 : 1e-6;
-      return seconds;
-    };
-    expect((await calibrate(timer, clock, 10)).secondsPerIteration).toBeLessThan(1e-5);
-  });
-
-  it("ends at its time limit", async () => {
-    const started = readClock();
-    const timer = (iterations: number): number => {
-      const until = readClock() + iterations * 0.02;
-      while (readClock() < until);
-      return iterations * 0.02;
-    };
-    expect((await calibrate(timer, clock, 0.01)).iterationsPerSample).toBe(1);
-    expect(readClock() - started).toBeLessThan(5);
   });
 });
 
@@ -78,7 +42,7 @@ describe("cores", () => {
 
 describe("disturbance", () => {
   const before = {
-    ...takeSnapshot(0),
+    ...readSnapshot("self", 0, 3e-5),
     timeS: 0,
     busyS: 0,
     stealS: 0,
@@ -127,5 +91,45 @@ describe("disturbance", () => {
       frequencyHz: undefined,
     };
     expect(listDisturbances(compareSnapshots(blind, { ...blind, timeS: 1, ownS: 1 }))).toEqual([]);
+  });
+});
+
+describe("a process", () => {
+  it("is the same by its id as seen by itself", () => {
+    const [own, other] = [readSnapshot("self", 0, 1), readSnapshot(process.pid, 0, 1)];
+    // A tick of the kernel, and what this test itself takes between the two.
+    expect(Math.abs(other.ownS - own.ownS)).toBeLessThan(0.5);
+    expect(other.mainS === undefined).toBe(own.mainS === undefined);
+  });
+
+  it("that is gone has taken no time", () => {
+    expect(readSnapshot(2 ** 22 + 1, 0, 1)).toMatchObject({ ownS: 0, mainS: undefined, waitS: undefined });
+  });
+
+  it("may be called anything", () => {
+    const rest = "S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20 0";
+    fc.assert(
+      fc.property(fc.string({ maxLength: 15 }), (name) => {
+        expect(parseProcessStat(`17 (${name}) ${rest}`)).toBe(3);
+      }),
+    );
+    expect(parseProcessStat(`17 (a) b) ${rest}`)).toBe(3);
+    expect(parseProcessStat("")).toBeUndefined();
+  });
+});
+
+describe("a watch", () => {
+  it("sums up from its first look to the last, and keeps what each window showed", () => {
+    const first = { ...readSnapshot("self", 0, 1), timeS: 10, busyS: 5, ownS: 1, throttles: 0 };
+    const watch = beginWatch(first);
+    addWindow(watch, { ...first, timeS: 11, busyS: 6, ownS: 2, workS: 3 });
+    addWindow(watch, { ...first, timeS: 12, busyS: 9, ownS: 3, workS: 2 });
+    const { timedS, cpuS, exposure, windows } = summarizeWatch(watch, watch.latest);
+    expect([timedS, cpuS]).toEqual([2, 2]);
+    expect(exposure.others).toBe(1);
+    expect(windows).toEqual([
+      { disturbed: false, workS: 3 },
+      { disturbed: true, workS: 3 },
+    ]);
   });
 });

@@ -31,11 +31,9 @@ export function findPaceLoss(workS: number, fullS: number): number {
   return Math.max(0, 1 - fullS / workS);
 }
 
-/** What the cores of this machine can do. */
+/** What the cores of this machine can do: the last times of the reference work, in seconds. */
 export interface PaceRecord {
-  note(workS: readonly number[]): void;
-  /** Seconds that the reference work takes at full pace; infinity as long as nothing was noted. */
-  fullS(): number;
+  times: readonly number[];
 }
 
 /** So many times are remembered: a machine that runs fast for its first minute, until it is warm, is then judged by what it can keep up. */
@@ -44,11 +42,17 @@ const remembered = 1000;
 const fullShare = 0.25;
 
 export function createPaceRecord(): PaceRecord {
-  let times: number[] = [];
-  return {
-    note(workS) {
-      times = [...times, ...workS].slice(-remembered);
-    },
-    fullS: () => (times.length === 0 ? Number.POSITIVE_INFINITY : quantile(sortNumbers(times), fullShare)),
-  };
+  return { times: [] };
 }
+
+export function recordPace(record: PaceRecord, workS: readonly number[]): void {
+  record.times = [...record.times, ...workS].slice(-remembered);
+}
+
+/** Returns the seconds that the reference work takes at full pace; infinity as long as nothing was recorded. */
+export function estimateFullPace({ times }: PaceRecord): number {
+  return times.length === 0 ? Number.POSITIVE_INFINITY : quantile(sortNumbers(times), fullShare);
+}
+
+/** Of all that this process has measured. */
+export const measuredPace: PaceRecord = createPaceRecord();

@@ -3,7 +3,8 @@ import { spawnSync } from "node:child_process";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { readClock } from "../../machine/clock.js";
 import type { Benchmark, Task } from "../../workloads/workload.js";
-import type { FromChild, Job, ProcessRun, ToChild } from "../executor.js";
+import type { Job, ProcessRun } from "../executor.js";
+import type { FromChild, ToChild } from "../node-child.js";
 import { measureProcess } from "./process-measurement.js";
 
 type SetupTask = (benchmark: Benchmark, seed: number) => Promise<Task>;

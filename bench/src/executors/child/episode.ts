@@ -1,5 +1,7 @@
-import { collectGarbage, type GcFigures, readResident, resetPeak, watchGc } from "../../machine/memory.js";
+import { readOwnResident, resetPeak } from "../../machine/memory.js";
 import type { Iterate } from "../../workloads/workload.js";
+import type { GcFigures } from "../executor.js";
+import { collectGarbage, watchGc } from "./garbage.js";
 import { timeFirstCall } from "./sample.js";
 
 export interface EpisodeMemory {
@@ -22,12 +24,12 @@ function readUsed(): number {
 export async function measureEpisode(episode: Iterate): Promise<EpisodeMemory> {
   collectGarbage();
   const usedBefore = readUsed();
-  const residentBeforeBytes = readResident().now;
-  const peakReset = resetPeak();
+  const residentBeforeBytes = readOwnResident().now;
+  const peakReset = resetPeak("self");
   const endWatch = watchGc();
   const { seconds } = await timeFirstCall(episode);
   const gc = endWatch();
-  const peakBytes = readResident().peak;
+  const peakBytes = readOwnResident().peak;
   collectGarbage();
   return { residentBeforeBytes, peakBytes, peakReset, retainedBytes: readUsed() - usedBefore, gc, seconds };
 }

@@ -1,8 +1,9 @@
 import { measureClock } from "../../machine/clock.js";
-import { collectGarbage, readResident } from "../../machine/memory.js";
+import { readOwnResident } from "../../machine/memory.js";
 import { warmUpReferenceWork } from "../../machine/pace.js";
 import type { Task } from "../../workloads/workload.js";
 import type { Job, ProcessRun } from "../executor.js";
+import { collectGarbage } from "./garbage.js";
 import { sink } from "./sample.js";
 import { measureTask } from "./task-measurement.js";
 
@@ -22,12 +23,13 @@ export async function measureProcess(task: Task, job: Job, { setupS, pinned, onT
   await onTiming?.(true);
   const { gc, leak, metadata, ...measured } = await measureTask(task, job, clock);
   await onTiming?.(false);
-  const resident = readResident();
+  const resident = readOwnResident();
   collectGarbage();
   const after = process.memoryUsage();
   return {
     ...measured,
     kind: task.kind,
+    device: task.device ?? "cpu",
     processed: task.processed,
     metadata: { ...task.metadata, ...metadata },
     setupS,

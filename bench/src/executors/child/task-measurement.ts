@@ -1,39 +1,31 @@
+import type { Metadata } from "@fleetmark/shared/model/result";
 import type { ClockFacts } from "../../machine/clock.js";
-import { compareSnapshots, lookBetween, readConditions, takeSnapshot } from "../../machine/disturbance.js";
-import { collectGarbage, type GcFigures, judgeLeak, type LeakVerdict, watchGc } from "../../machine/memory.js";
+import { addWindow, beginWatch, summarizeWatch, type WatchSummary } from "../../machine/watch.js";
 import type { CompareTask, EpisodeTask, FirstCallTask, RepeatTask, Task } from "../../workloads/workload.js";
-import type { Job, ProcessRun } from "../executor.js";
+import type { GcFigures, Job, LeakVerdict } from "../executor.js";
 import { calibrate } from "./calibration.js";
 import { timeQuad } from "./comparison.js";
 import { measureEpisode } from "./episode.js";
 import { measureFirstCall } from "./first-call.js";
-import { createTimer, type Timer, timeFirstCall } from "./sample.js";
+import { watchGc } from "./garbage.js";
+import { searchLeak } from "./leak.js";
+import { lookAround } from "./look.js";
+import { createTimer, timeFirstCall } from "./sample.js";
 import { type SampledWindows, sampleInWindows } from "./window-loop.js";
 
 /** What measuring a task gives, whatever its kind; the child adds what is known of its process. */
-export type TaskMeasurement = Pick<
-  ProcessRun,
-  | "samples"
-  | "course"
-  | "iterationsPerSample"
-  | "iterations"
-  | "metadata"
-  | "timedS"
-  | "cpuS"
-  | "exposure"
-  | "conditions"
-  | "windows"
-> & { readonly gc: GcFigures; readonly leak: LeakVerdict | undefined };
+export interface TaskMeasurement extends WatchSummary {
+  readonly samples: Float64Array;
+  readonly course: Float64Array;
+  readonly iterationsPerSample: number;
+  readonly iterations: number;
+  readonly metadata: Metadata;
+  readonly gc: GcFigures;
+  readonly leak: LeakVerdict | undefined;
+}
 
 /** Share of the time limit that calibration may take: the upper bound of warm-up that is not sampled. */
 const calibrationShare = 0.3;
-
-/** Rounds of the search for a leak, and how long each should take at least, in seconds. */
-const leakRounds = 12;
-const leakRoundS = 0.01;
-
-/** Work whose single iteration takes longer is not searched for leaks: the rounds would cost more than the samples. */
-const slowestLeakIterationS = 0.05;
 
 /** Measures the task that a job asks for, within its time limit. Quiet must reign from here on. */
 export function measureTask(task: Task, job: Job, clock: ClockFacts): Promise<TaskMeasurement> {
@@ -43,9 +35,9 @@ export function measureTask(task: Task, job: Job, clock: ClockFacts): Promise<Ta
     case "compare":
       return measureCompare(task, job, clock);
     case "first-call":
-      return measureOnce(job, () => takeFirstCall(task));
+      return measureOnce(job, () => sampleFirstCall(task));
     case "episode":
-      return measureOnce(job, () => takeEpisode(task));
+      return measureOnce(job, () => sampleEpisode(task));
   }
 }
 
@@ -57,11 +49,11 @@ async function measureRepeat(task: RepeatTask, job: Job, clock: ClockFacts): Pro
   const store = (i: number, seconds: number): undefined => {
     samples[i] = seconds / iterationsPerSample;
   };
-  const take = (i: number): undefined | Promise<undefined> => {
+  const sample = (i: number): undefined | Promise<undefined> => {
     const timed = timer(iterationsPerSample);
     return typeof timed === "number" ? store(i, timed) : timed.then((seconds) => store(i, seconds));
   };
-  const { sampled, gc } = await sampleWatched(take, job);
+  const { sampled, gc } = await sampleWatched(sample, job);
   const taken = samples.slice(0, sampled.count);
   const leak = job.checkLeak ? await searchLeak(timer, secondsPerIteration) : undefined;
   return {
@@ -84,12 +76,12 @@ async function measureCompare(task: CompareTask, job: Job, clock: ClockFacts): P
   const iterations = Math.max(a.iterationsPerSample, b.iterationsPerSample);
   const samples = new Float64Array(job.samples);
   const course = new Float64Array(job.samples);
-  const take = async (i: number): Promise<undefined> => {
+  const sample = async (i: number): Promise<undefined> => {
     const quad = await timeQuad(baseline, candidate, iterations, i % 2 === 1);
     samples[i] = quad.overheadPercent;
     course[i] = quad.seconds;
   };
-  const { sampled, gc } = await sampleWatched(take, job);
+  const { sampled, gc } = await sampleWatched(sample, job);
   const metadata = { baseline_s: a.secondsPerIteration, candidate_s: b.secondsPerIteration };
   return {
     ...sampled,
@@ -103,53 +95,35 @@ async function measureCompare(task: CompareTask, job: Job, clock: ClockFacts): P
   };
 }
 
+/** Takes samples with an eye on the garbage collector. */
 async function sampleWatched(
-  take: (i: number) => undefined | Promise<undefined>,
+  sample: (i: number) => undefined | Promise<undefined>,
   job: Job,
 ): Promise<{ sampled: SampledWindows; gc: GcFigures }> {
   const endWatch = watchGc();
-  const sampled = await sampleInWindows(take, job);
+  const sampled = await sampleInWindows(sample, job);
   return { sampled, gc: endWatch() };
-}
-
-/** Runs rounds of work with a collection after each, and judges what the heap does meanwhile. */
-async function searchLeak(timer: Timer, secondsPerIteration: number): Promise<LeakVerdict> {
-  const perRound = Math.max(1, Math.round(leakRoundS / secondsPerIteration));
-  const heaps: number[] = [];
-  for (let round = 0; round < leakRounds && secondsPerIteration <= slowestLeakIterationS; round++) {
-    await timer(perRound);
-    collectGarbage();
-    const { heapUsed, external } = process.memoryUsage();
-    heaps.push(heapUsed + external);
-  }
-  return judgeLeak(heaps, perRound);
 }
 
 type Once = Pick<TaskMeasurement, "iterations" | "metadata" | "gc"> & { readonly sample: number };
 
 /** Wraps what gives one sample per process with looks at the machine before and after. */
-async function measureOnce(job: Job, take: () => Promise<Once>): Promise<TaskMeasurement> {
-  const before = takeSnapshot(job.core);
-  const { sample, iterations, metadata, gc } = await take();
-  const after = takeSnapshot(job.core);
+async function measureOnce(job: Job, measure: () => Promise<Once>): Promise<TaskMeasurement> {
+  const watch = beginWatch(lookAround(job.core));
+  const { sample, ...measured } = await measure();
+  addWindow(watch, lookAround(job.core));
   const samples = Float64Array.of(sample);
   return {
+    ...summarizeWatch(watch, watch.latest),
+    ...measured,
     samples,
     course: samples,
     iterationsPerSample: 1,
-    iterations,
-    metadata,
-    timedS: after.timeS - before.timeS,
-    cpuS: after.ownS - before.ownS,
-    exposure: compareSnapshots(before, after),
-    conditions: readConditions(before, after),
-    windows: [lookBetween(before, after)],
-    gc,
     leak: undefined,
   };
 }
 
-async function takeFirstCall(task: FirstCallTask): Promise<Once> {
+async function sampleFirstCall(task: FirstCallTask): Promise<Once> {
   const endWatch = watchGc();
   const { firstS, steadyS, calls } = await measureFirstCall(task.call);
   return {
@@ -160,7 +134,7 @@ async function takeFirstCall(task: FirstCallTask): Promise<Once> {
   };
 }
 
-async function takeEpisode(task: EpisodeTask): Promise<Once> {
+async function sampleEpisode(task: EpisodeTask): Promise<Once> {
   const episode = await measureEpisode(task.episode);
   const metadata = {
     rss_before_mb: episode.residentBeforeBytes / 1e6,
