@@ -21,9 +21,9 @@ export interface BenchmarkerOptions {
 /**
  * Measures functions and suites from a program, and keeps, shows and compares what they gave.
  *
- * A function runs in the caller's process: memory and CPU figures are those of the whole process, its heap is only collected
- * between measurements where Node runs with `--expose-gc`, and one process says nothing of how others would differ. Suites run
- * as `fleetmark bench` runs them.
+ * A function runs in the caller's process: memory and CPU figures are those of the whole process, its heap is only
+ * collected between measurements where Node runs with `--expose-gc`, and one process says nothing of how others would
+ * differ. Suites run as `fleetmark bench` runs them.
  */
 export class Benchmarker {
   readonly results: Result[] = [];

@@ -1,4 +1,6 @@
-/** The package's front door. Importing it loads no tensor library: those are loaded by the processes that measure them. */
+/**
+ * The package's front door. Importing it loads no tensor library: those are loaded by the processes that measure them.
+ */
 
 export { Benchmarker, type BenchmarkerOptions } from "./benchmarker.js";
 export { examineHost, type HostReport } from "./doctor.js";

@@ -26,7 +26,8 @@ async function measure(suite: Suite, seed: number, taskModule: string | undefine
 }
 
 /**
- * Runs a suite twice, as `fleetmark bench --save-baseline` and `--compare-baseline` would on one machine, and returns how the second compares.
+ * Runs a suite twice, as `fleetmark bench --save-baseline` and `--compare-baseline` would on one machine, and returns
+ * how the second compares.
  * @param slowed URL of the task module of the second run; the first's is the project's own
  */
 export async function comparePair(suite: Suite, seed: number, budgetS: number, slowed?: string): Promise<PairOutcome> {

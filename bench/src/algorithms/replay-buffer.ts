@@ -1,14 +1,20 @@
 import type { Environment, SpaceSizes, Transition } from "../environments/environment.js";
 import { createRandom, drawIndex, drawNormal, type Random } from "../environments/random.js";
 
-/** A batch of transitions in row-major float32 arrays that sampling fills anew: [size, dimensions], [size, 1] for scalars. */
+/**
+ * A batch of transitions in row-major float32 arrays that sampling fills anew: [size, dimensions], [size, 1] for
+ * scalars.
+ */
 export interface Batch {
   readonly size: number;
   readonly observations: Float32Array;
   readonly actions: Float32Array;
   readonly rewards: Float32Array;
   readonly nextObservations: Float32Array;
-  /** 0 where the transition terminated its episode, else 1. A truncated episode goes on as far as its value is concerned. */
+  /**
+   * 0 where the transition terminated its episode, else 1. A truncated episode goes on as far as its value is
+   * concerned.
+   */
   readonly continues: Float32Array;
 }
 
@@ -50,7 +56,9 @@ function copyRow(from: Float32Array, row: number, to: Float32Array, target: numb
   for (let i = 0; i < length; i++) to[target * length + i] = from[row * length + i];
 }
 
-/** Fills the batch with transitions drawn uniformly, with replacement. Allocates nothing. The buffer must not be empty. */
+/**
+ * Fills the batch with transitions drawn uniformly, with replacement. Allocates nothing. The buffer must not be empty.
+ */
 export function sampleBatch(buffer: ReplayBuffer, random: Random, batch: Batch): void {
   const { observationLength, actionLength } = buffer;
   for (let target = 0; target < batch.size; target++) {
@@ -66,7 +74,10 @@ export function sampleBatch(buffer: ReplayBuffer, random: Random, batch: Batch):
 /** Standard deviation of the noise that the behaviour policy adds to the controller's action, for coverage. */
 const explorationNoise = 0.1;
 
-/** Runs the environment under its own controller with noise for so many steps and records them; episodes follow one another. */
+/**
+ * Runs the environment under its own controller with noise for so many steps and records them; episodes follow one
+ * another.
+ */
 export function fillReplayBuffer(buffer: ReplayBuffer, environment: Environment, seed: number, steps: number): void {
   const random = createRandom(seed);
   const { low, high } = environment.actionSpace;
@@ -86,8 +97,8 @@ export function fillReplayBuffer(buffer: ReplayBuffer, environment: Environment,
 }
 
 /**
- * Shifts and scales the recorded observations to mean 0 and standard deviation 1 per dimension, in place, as TD3+BC does
- * (Fujimoto & Gu 2021, section 5, equation 6, epsilon 1e-3).
+ * Shifts and scales the recorded observations to mean 0 and standard deviation 1 per dimension, in place, as TD3+BC
+ * does (Fujimoto & Gu 2021, section 5, equation 6, epsilon 1e-3).
  */
 export function normalizeObservations(buffer: ReplayBuffer): void {
   const { observations, nextObservations, observationLength, count } = buffer;

@@ -255,7 +255,8 @@ test("both runtimes agree on every parameter after updates from the same seed", 
     learner.dispose();
     return [losses, ...values];
   });
-  // Adam's first steps are 3e-4 × sign(gradient) nearly: gradients that round to other signs may differ by a step or two.
+  // Adam's first steps are 3e-4 × sign(gradient) nearly: gradients that round to other signs may differ by a step or
+  // two.
   for (const [i, values] of states[0].entries()) expectClose(values, states[1][i], 2e-4);
 });
 

@@ -3,7 +3,10 @@ import { chemicalReactor } from "./chemical-reactor.js";
 import type { Environment, EnvironmentDefinition, EnvironmentOptions } from "./environment.js";
 import { defineProcessEnvironment } from "./process-environment.js";
 
-/** Every environment: to add one, write its file and list it here. A plant described by its equations is one way to make one. */
+/**
+ * Every environment: to add one, write its file and list it here. A plant described by its equations is one way to
+ * make one.
+ */
 export const environments: readonly EnvironmentDefinition[] = [defineProcessEnvironment(chemicalReactor)];
 
 /** The environment of those workloads whose parameters name none: policies and learners take their sizes from it. */

@@ -4,7 +4,8 @@ import { processedUnits } from "../workloads/workload.js";
 import type { Job } from "./executor.js";
 
 /*
- * What a command and we tell each other, one JSON object a line, as docs/command-protocol.md says it to those who write commands:
+ * What a command and we tell each other, one JSON object a line, as docs/command-protocol.md says it to those who
+ * write commands:
  *
  *   we ──► job          once, on its stdin, which stays open until it has told all
  *   it ──► ready        once, when it is prepared: from here on it is timed and watched
@@ -127,7 +128,8 @@ export function createAccount(): Account {
 /**
  * Adds a message to what a command has told.
  * @param most samples that were asked for
- * @throws FleetmarkError with what the command said of its failure; BENCHMARK_FAILED for a message that may not come now
+ * @throws FleetmarkError with what the command said of its failure; BENCHMARK_FAILED for a message that may not come
+ * now
  */
 export function addMessage(account: Account, message: CommandMessage, most: number): void {
   if (message.type === "failed") {

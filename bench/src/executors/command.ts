@@ -21,12 +21,14 @@ import type { Executor, ExecutorOptions, Job, ProcessRun } from "./executor.js";
 import { createQuietSignal, type Supervised, supervise } from "./supervision.js";
 
 /*
- * Runs a program of the user's that measures itself, such as a JAX script in Python. It is started without a shell, as the leader of a
- * process group of its own, and watched from here by its process id: memory, CPU time, waiting, and what else went on. What is left of
- * the group when the program has ended, or must end, is killed.
+ * Runs a program of the user's that measures itself, such as a JAX script in Python. It is started without a shell, as
+ * the leader of a process group of its own, and watched from here by its process id: memory, CPU time, waiting, and
+ * what else went on. What is left of the group when the program has ended, or must end, is killed.
  */
 
-/** Between two looks at the machine, in seconds. Each takes this process half a millisecond, which may be an agent's. */
+/**
+ * Between two looks at the machine, in seconds. Each takes this process half a millisecond, which may be an agent's.
+ */
 const windowS = 0.25;
 
 /** How long a command that has told all may take to end by itself, in seconds. */
@@ -43,7 +45,9 @@ interface CommandRun {
   readonly supervised: Supervised<ProcessRun>;
   readonly quieten: (quiet: boolean) => void;
   readonly startedS: number;
-  /** What the reference work took before the command was started: while it runs, the work would be timed against it. */
+  /**
+   * What the reference work took before the command was started: while it runs, the work would be timed against it.
+   */
   readonly workS: number;
   readonly lines: LineBuffer;
   readonly account: Account;
@@ -160,7 +164,10 @@ function look(run: CommandRun, watch: Watch): Snapshot {
   return watch.latest;
 }
 
-/** Nothing more is expected of the command but its end: the end of its input asks for it, and after some patience it is killed. */
+/**
+ * Nothing more is expected of the command but its end: the end of its input asks for it, and after some patience it is
+ * killed.
+ */
 function concludeTelling(run: CommandRun): void {
   run.isTold = true;
   run.quieten(false);

@@ -4,15 +4,16 @@ import type { Conditions, Exposure, WindowSeen } from "../machine/disturbance.js
 import type { Benchmark, Processed, Task } from "../workloads/workload.js";
 
 /**
- * What runs a benchmark once, in a fresh process, and tells what it gave. `node-child.ts` runs the workloads that come with Fleetmark,
- * `command.ts` any program that speaks the protocol of docs/command-protocol.md. To add one, write its file and list it in registry.ts.
+ * What runs a benchmark once, in a fresh process, and tells what it gave. `node-child.ts` runs the workloads that come
+ * with Fleetmark, `command.ts` any program that speaks the protocol of docs/command-protocol.md. To add one, write its
+ * file and list it in registry.ts.
  */
 export interface Executor {
   readonly name: string;
   /**
    * Runs a job in a fresh process, and resolves when that process has ended. None is left behind, however it ends.
-   * @throws FleetmarkError BENCHMARK_FAILED when the process fails, crashes, is killed, says what can't be understood or takes too long;
-   * the code of its own failure, such as RUNTIME_UNAVAILABLE; the signal's reason when aborted
+   * @throws FleetmarkError BENCHMARK_FAILED when the process fails, crashes, is killed, says what can't be understood
+   * or takes too long; the code of its own failure, such as RUNTIME_UNAVAILABLE; the signal's reason when aborted
    */
   run(job: Job, options: ExecutorOptions): Promise<ProcessRun>;
 }
@@ -32,8 +33,8 @@ export interface Job {
   readonly taskModule: string;
   readonly seed: number;
   /**
-   * Samples to take; fewer if `limitS` ends first, which slow work may pass somewhat to have the fewest. A task of one sample per
-   * process takes one.
+   * Samples to take; fewer if `limitS` ends first, which slow work may pass somewhat to have the fewest. A task of one
+   * sample per process takes one.
    */
   readonly samples: number;
   readonly fewestSamples: number;
@@ -44,7 +45,10 @@ export interface Job {
   readonly checkLeak: boolean;
 }
 
-/** What one process run gave, and what was seen of the machine meanwhile. Crosses process boundaries by structured clone. */
+/**
+ * What one process run gave, and what was seen of the machine meanwhile. Crosses process boundaries by structured
+ * clone.
+ */
 export interface ProcessRun {
   readonly kind: Task["kind"];
   /** The device that the work really ran on. */

@@ -5,7 +5,8 @@ import type { Executor, ExecutorOptions, Job, ProcessRun } from "./executor.js";
 import { createQuietSignal, supervise } from "./supervision.js";
 
 /*
- * Measures a workload in a forked Node process, which times itself: nothing lies between its clock and the work. The life of one:
+ * Measures a workload in a forked Node process, which times itself: nothing lies between its clock and the work. The
+ * life of one:
  *
  *   this process                     the child (child/child-main.ts)
  *     fork, with the flags of V8 ──►   loads the task module

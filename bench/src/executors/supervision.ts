@@ -36,8 +36,8 @@ process.on("exit", () => {
 });
 
 /**
- * Watches over a process until it has ended: by itself, past its time, aborted, or because it never started. An end without an outcome is
- * a failure.
+ * Watches over a process until it has ended: by itself, past its time, aborted, or because it never started. An end
+ * without an outcome is a failure.
  */
 export function supervise<T>(child: ChildProcess, { timeoutS, signal, kill }: SupervisionOptions): Supervised<T> {
   let outcome: Outcome<T> | undefined;

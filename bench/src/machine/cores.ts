@@ -24,7 +24,9 @@ export function readCoreLoads(): CoreLoads {
   return loads;
 }
 
-/** Returns the allowed core that did least between two readings; of equals the last, as interrupts favour the first. */
+/**
+ * Returns the allowed core that did least between two readings; of equals the last, as interrupts favour the first.
+ */
 export function chooseCore(allowed: readonly number[], before: CoreLoads, after: CoreLoads): number | undefined {
   let chosen: number | undefined;
   let least = Number.POSITIVE_INFINITY;

@@ -1,6 +1,8 @@
 import type { Snapshot } from "./snapshot.js";
 
-/** What happened around the measured work between two snapshots. Shares are of the time between, `others` is in cores. */
+/**
+ * What happened around the measured work between two snapshots. Shares are of the time between, `others` is in cores.
+ */
 export interface Exposure {
   /** The main thread stood ready without a core, for longer than the process's own other threads can have held it. */
   readonly wait: number;
@@ -10,7 +12,10 @@ export interface Exposure {
   readonly throttles: number;
   /** Share of its frequency that the core lost. */
   readonly slowdown: number;
-  /** Share of its full pace that the core lost, by the reference work. Known only to who knows the full pace: 0 from two snapshots. */
+  /**
+   * Share of its full pace that the core lost, by the reference work. Known only to who knows the full pace: 0 from
+   * two snapshots.
+   */
   readonly paceLoss: number;
 }
 
@@ -33,10 +38,16 @@ const limits: Exposure = {
   paceLoss: 0.12,
 };
 
-/** Over a shorter time than this, in seconds, a tick of the kernel's accounting or one slice given to another would be a large share. */
+/**
+ * Over a shorter time than this, in seconds, a tick of the kernel's accounting or one slice given to another would be
+ * a large share.
+ */
 const shortestExposureS = 0.1;
 
-/** Compares two snapshots. What one of them lacks, or is too coarse to tell over so short a time, counts as nothing seen. */
+/**
+ * Compares two snapshots. What one of them lacks, or is too coarse to tell over so short a time, counts as nothing
+ * seen.
+ */
 export function compareSnapshots(before: Snapshot, after: Snapshot): Exposure {
   const elapsed = Math.max(after.timeS - before.timeS, 1e-9);
   const grow = (key: keyof Snapshot): number => Math.max(0, (after[key] ?? 0) - (before[key] ?? after[key] ?? 0));

@@ -42,7 +42,9 @@ export async function hostFacts(): Promise<HostFacts> {
 
 const memoryClasses = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096];
 
-/** Returns the installed size in GiB that memory of this many bytes was sold as: firmware and kernel keep some of it. */
+/**
+ * Returns the installed size in GiB that memory of this many bytes was sold as: firmware and kernel keep some of it.
+ */
 function classifyMemory(bytes: number): number {
   const gib = bytes / 2 ** 30;
   return memoryClasses.find((size) => size >= gib * 0.99) ?? Math.round(gib);
@@ -70,7 +72,9 @@ export function hardwareClass(facts: HostFacts): string {
   return parts.join("_").slice(0, 100);
 }
 
-/** The CPU frequency governor of every processor that has one, each named once; undefined where the kernel shows none. */
+/**
+ * The CPU frequency governor of every processor that has one, each named once; undefined where the kernel shows none.
+ */
 export function readGovernor(): string | undefined {
   const root = "/sys/devices/system/cpu";
   let names: string[] = [];
@@ -85,7 +89,9 @@ export function readGovernor(): string | undefined {
   return governors.size === 0 ? undefined : [...governors].sort().join(",");
 }
 
-/** Memory and CPU limits of the control group (v2, else v1) that this process runs in; undefined where there is none. */
+/**
+ * Memory and CPU limits of the control group (v2, else v1) that this process runs in; undefined where there is none.
+ */
 export function readContainerLimits(): { readonly memoryBytes: number | undefined; readonly cpus: number | undefined } {
   const path = readText("/proc/self/cgroup")?.match(/^0::(.*)$/m)?.[1] ?? "/";
   const read = (file: string): string | undefined =>

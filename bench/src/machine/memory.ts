@@ -8,7 +8,10 @@ export interface Resident {
   readonly peak: number;
 }
 
-/** Reads the resident memory of a process (VmRSS and VmHWM of proc(5)); undefined for one that has ended, or without /proc. */
+/**
+ * Reads the resident memory of a process (VmRSS and VmHWM of proc(5)); undefined for one that has ended, or without
+ * /proc.
+ */
 export function readResident(pid: Pid): Resident | undefined {
   const status = readText(`/proc/${pid}/status`) ?? "";
   const read = (key: string): number | undefined => {
@@ -19,7 +22,9 @@ export function readResident(pid: Pid): Resident | undefined {
   return now === undefined ? undefined : { now, peak: read("VmHWM") ?? now };
 }
 
-/** Reads the resident memory of this process; where the kernel does not show it, Node's figure, which knows no peak. */
+/**
+ * Reads the resident memory of this process; where the kernel does not show it, Node's figure, which knows no peak.
+ */
 export function readOwnResident(): Resident {
   const shown = readResident("self");
   if (shown !== undefined) return shown;

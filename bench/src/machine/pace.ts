@@ -36,7 +36,10 @@ export interface PaceRecord {
   times: readonly number[];
 }
 
-/** So many times are remembered: a machine that runs fast for its first minute, until it is warm, is then judged by what it can keep up. */
+/**
+ * So many times are remembered: a machine that runs fast for its first minute, until it is warm, is then judged by
+ * what it can keep up.
+ */
 const remembered = 1000;
 /** The share of times that is taken for full pace. */
 const fullShare = 0.25;

@@ -1,8 +1,8 @@
 /**
- * Work that never changes, as a WebAssembly module: V8 makes the same machine code of it in every process, whatever flags the process has and
- * whatever its JavaScript did before. Four independent sums over 16 KiB, some 20 µs, that stay in the core's own cache and keep its arithmetic
- * units busy. What shares the core, on its other hardware thread, slows it down, be it of another guest of the same host, which no
- * counter of this machine shows.
+ * Work that never changes, as a WebAssembly module: V8 makes the same machine code of it in every process, whatever
+ * flags the process has and whatever its JavaScript did before. Four independent sums over 16 KiB, some 20 µs, that
+ * stay in the core's own cache and keep its arithmetic units busy. What shares the core, on its other hardware thread,
+ * slows it down, be it of another guest of the same host, which no counter of this machine shows.
  */
 
 const rounds = 40;
@@ -33,20 +33,19 @@ function encodeSigned(value: number): number[] {
   return value < 64 ? [value] : [(value & 0x7f) | 0x80, ...encodeSigned(value >> 7)];
 }
 
+/** Puts instructions one after the other. */
+const join = (...parts: readonly (number | readonly number[])[]): number[] => parts.flat();
+
 /** sum += memory[place + offset] * scale */
-const addNext = (sum: number, lane: number): number[] => [
-  ...[...get(sum), ...get(place), loadF64, 3, 8 * lane, ...get(scale)],
-  ...[multiplyF64, addF64, ...set(sum)],
-];
-const advance = [...get(place), ...constant(8 * sums.length), add, ...tee(place)];
-const walk = loop([...sums.flatMap(addNext), ...advance, ...constant(bytes), isBelow, ...repeatIf]);
-const repeat = loop([
-  ...[...constant(0), ...set(place), ...walk],
-  ...[...get(roundsLeft), ...constant(1), subtract, ...tee(roundsLeft), ...repeatIf],
-]);
+const addNext = (sum: number, lane: number): number[] =>
+  join(get(sum), get(place), loadF64, 3, 8 * lane, get(scale), multiplyF64, addF64, set(sum));
+const advance = join(get(place), constant(8 * sums.length), add, tee(place));
+const walk = loop(join(sums.flatMap(addNext), advance, constant(bytes), isBelow, repeatIf));
+const countDown = join(get(roundsLeft), constant(1), subtract, tee(roundsLeft), repeatIf);
+const repeat = loop(join(constant(0), set(place), walk, countDown));
 const total = sums.flatMap((sum, i) => (i === 0 ? get(sum) : [...get(sum), addF64]));
 const locals = [2, 1, i32, sums.length, f64];
-const code = [...locals, ...repeat, ...total, 0x0b];
+const code = join(locals, repeat, total, 0x0b);
 
 /** A section or a body; none is longer than 127 bytes but the code. */
 function withLength(content: readonly number[]): number[] {
@@ -58,14 +57,17 @@ const section = (id: number, content: readonly number[]): number[] => [id, ...wi
 const name = [...Buffer.from("work")];
 
 /** Types, functions, memory, exports, code: WebAssembly Core Specification, § 5.5. */
-const module = Uint8Array.from([
-  ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-  ...section(1, [1, 0x60, 2, i32, f64, 1, f64]),
-  ...section(3, [1, 0]),
-  ...section(5, [1, 0, 1]),
-  ...section(7, [1, ...withLength(name), 0, 0]),
-  ...section(10, [1, ...withLength(code)]),
-]);
+const header = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+const module = Uint8Array.from(
+  join(
+    header,
+    section(1, [1, 0x60, 2, i32, f64, 1, f64]),
+    section(3, [1, 0]),
+    section(5, [1, 0, 1]),
+    section(7, join(1, withLength(name), 0, 0)),
+    section(10, join(1, withLength(code))),
+  ),
+);
 
 const { work } = new WebAssembly.Instance(new WebAssembly.Module(module)).exports;
 

@@ -28,7 +28,10 @@ export interface Snapshot {
 /** The kernel counts CPU time in hundredths of a second on every architecture (USER_HZ, proc(5)). */
 const ticksPerSecond = 100;
 
-/** Reads busy and stolen CPU seconds off a line of /proc/stat: user nice system idle iowait irq softirq steal (proc(5)). */
+/**
+ * Reads busy and stolen CPU seconds off a line of /proc/stat: user nice system idle iowait irq softirq steal
+ * (proc(5)).
+ */
 export function parseCpuLine(line: string): { busyS: number; stealS: number } | undefined {
   const fields = line.trim().split(/\s+/).slice(1, 9).map(Number);
   if (fields.length < 8 || fields.some((field) => !Number.isFinite(field))) return undefined;
@@ -37,8 +40,8 @@ export function parseCpuLine(line: string): { busyS: number; stealS: number } | 
 }
 
 /**
- * Reads the CPU seconds of a process off its /proc/PID/stat: utime and stime, the 12th and 13th field after the name, which stands in
- * brackets and may hold anything (proc(5)).
+ * Reads the CPU seconds of a process off its /proc/PID/stat: utime and stime, the 12th and 13th field after the name,
+ * which stands in brackets and may hold anything (proc(5)).
  */
 export function parseProcessStat(text: string): number | undefined {
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
@@ -46,14 +49,20 @@ export function parseProcessStat(text: string): number | undefined {
   return Number.isFinite(ticks) ? ticks / ticksPerSecond : undefined;
 }
 
-/** Returns the CPU seconds of a process: of this one by the microsecond, of another by the tick; 0 for one that is gone. */
+/**
+ * Returns the CPU seconds of a process: of this one by the microsecond, of another by the tick; 0 for one that is
+ * gone.
+ */
 function readCpuTime(pid: Pid): number {
   if (pid !== "self") return parseProcessStat(readText(`/proc/${pid}/stat`) ?? "") ?? 0;
   const { user, system } = process.cpuUsage();
   return (user + system) / 1e6;
 }
 
-/** Sums the thermal throttle events of all cores; undefined where the kernel counts none (virtual machines, other vendors). */
+/**
+ * Sums the thermal throttle events of all cores; undefined where the kernel counts none (virtual machines, other
+ * vendors).
+ */
 function readThrottles(): number | undefined {
   let names: string[];
   try {

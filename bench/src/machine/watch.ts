@@ -1,7 +1,10 @@
 import { type Conditions, compareSnapshots, type Exposure, lookBetween, readConditions, type WindowSeen } from "./disturbance.js";
 import type { Snapshot } from "./snapshot.js";
 
-/** A stretch of work under watch: how the machine was when it began and at the last look, and what the windows between looks showed. */
+/**
+ * A stretch of work under watch: how the machine was when it began and at the last look, and what the windows between
+ * looks showed.
+ */
 export interface Watch {
   readonly first: Snapshot;
   latest: Snapshot;

@@ -42,7 +42,10 @@ function describeDisturbance(runs: readonly JudgedRun[]): string {
   return describeDisturbances(runs.map((run) => run.exposure)) || windows;
 }
 
-/** Returns the result of a measurement: the statistics of the steady samples of the runs that count, on the device that they ran on. */
+/**
+ * Returns the result of a measurement: the statistics of the steady samples of the runs that count, on the device that
+ * they ran on.
+ */
 export function buildResult(measurement: Measurement, place: ResultPlace): Result {
   const { made, runs, interval } = measurement;
   const { kind, device, processed, iterationsPerSample } = runs[0];

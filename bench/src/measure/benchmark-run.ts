@@ -24,9 +24,9 @@ import { meetsGoal, planNextRun, type RepetitionLimits, type RunPlan } from "./r
 /*
  * One benchmark: fresh process after fresh process, each planned by what the ones before it gave.
  *
- *   plan ──► choose a core ──► run (an executor) ──► judge ──► which runs count? ──► interval narrow enough, or budget spent?
- *     ▲                                                                                   │ no              │ yes
- *     └───────────────────────────────────────────────────────────────────────────────────┘                 └──► Measurement
+ *   plan ──► core ──► process run ──► judge ──► which runs count? ──► narrow enough, or budget spent?
+ *     ▲                (executor)                                        │ no           │ yes
+ *     └──────────────────────────────────────────────────────────────────┘              └──► Measurement
  */
 
 export interface MeasureOptions {
@@ -56,7 +56,10 @@ export interface Measurement {
 const manySamples: RepetitionLimits = { fewestRuns: 3, mostRuns: 40, fewestSamples: 20, mostSamples: 4000 };
 const oneSample: RepetitionLimits = { fewestRuns: 5, mostRuns: 20, fewestSamples: 1, mostSamples: 1 };
 
-/** What the first process is assumed to cost beside its samples, before any was measured, and how many runs are planned for. */
+/**
+ * What the first process is assumed to cost beside its samples, before any was measured, and how many runs are planned
+ * for.
+ */
 const assumedRunCostS = 0.4;
 const plannedRuns = 4;
 
@@ -109,7 +112,10 @@ function planFirstRun(budgetS: number): RunPlan {
   return { samples: mostSamples, fewestSamples, limitS: Math.max(0.1, budgetS / plannedRuns - assumedRunCostS) };
 }
 
-/** Makes a process run and judges it, and the ones before it anew: what is full pace is known the better the more was measured. */
+/**
+ * Makes a process run and judges it, and the ones before it anew: what is full pace is known the better the more was
+ * measured.
+ */
 async function makeRun(series: Series, plan: RunPlan): Promise<ProcessRun> {
   const { benchmark, options, executor } = series;
   const { taskModule, seed, signal, onQuiet } = options;
@@ -125,7 +131,10 @@ async function makeRun(series: Series, plan: RunPlan): Promise<ProcessRun> {
   return run;
 }
 
-/** Chooses the core of the next run. Where others keep coming onto it, the kernel's scheduler places the work better than we do. */
+/**
+ * Chooses the core of the next run. Where others keep coming onto it, the kernel's scheduler places the work better
+ * than we do.
+ */
 function placeRun(series: Series): number | undefined {
   pinnable ??= listPinnableCores();
   const before = series.loads;
@@ -134,7 +143,9 @@ function placeRun(series: Series): number | undefined {
   return isDisplaced ? undefined : chooseCore(pinnable, before, series.loads);
 }
 
-/** @throws FleetmarkError BENCHMARK_FAILED: figures of a GPU and of the CPU that it fell back to have no common median */
+/**
+ * @throws FleetmarkError BENCHMARK_FAILED: figures of a GPU and of the CPU that it fell back to have no common median
+ */
 function checkDevice([first]: readonly JudgedRun[], { device }: ProcessRun): void {
   if (first === undefined || first.device === device) return;
   throw new FleetmarkError("BENCHMARK_FAILED", `it ran on ${first.device} in one process and on ${device} in another`);

@@ -16,7 +16,10 @@ export interface FunctionOptions {
   readonly category?: Category;
   /** Samples to time, a call each; where a call is too short for the clock, a sample is many calls. Default 300. */
   readonly iterations?: number;
-  /** Calls made before any is timed; default 1. More is seldom needed: what is not steady at the start is found and left out. */
+  /**
+   * Calls made before any is timed; default 1. More is seldom needed: what is not steady at the start is found and
+   * left out.
+   */
   readonly warmup?: number;
   /** Seconds after which no more samples are begun; default 10. */
   readonly budgetS?: number;
@@ -28,7 +31,8 @@ export interface FunctionOptions {
 let kept: unknown;
 
 /**
- * Measures a function in this process; one that returns a promise is awaited, call by call. What the function throws is passed on.
+ * Measures a function in this process; one that returns a promise is awaited, call by call. What the function throws
+ * is passed on.
  * @throws FleetmarkError CONFIG_INVALID for options that make no sense
  */
 export async function measureFunction(

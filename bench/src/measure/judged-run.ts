@@ -25,7 +25,10 @@ export function listPaces({ windows }: Pick<ProcessRun, "windows">): number[] {
   return windows.map(({ workS }) => workS);
 }
 
-/** Judges a process run by its course, and by what disturbed it on a machine whose reference work takes `fullS` at full pace. */
+/**
+ * Judges a process run by its course, and by what disturbed it on a machine whose reference work takes `fullS` at full
+ * pace.
+ */
 export function judgeRun(run: ProcessRun, fullS: number): JudgedRun {
   const { verdict, start } = classifySteadyState(run.course);
   return { ...run, verdict, steady: run.samples.slice(start), ...judgeDisturbance(run, fullS) };
@@ -58,9 +61,9 @@ export function isSettled({ verdict }: Pick<JudgedRun, "verdict">): boolean {
 const fewestSettled = 2;
 
 /**
- * Chooses the runs that count: the undisturbed ones if they are enough, else all, since a disturbed figure that says so is better
- * than none; and of these the ones that settled, if they are most. One run in which something moved then does not speak for the
- * work; where half of them did not settle, the work itself has no steady state, and says so.
+ * Chooses the runs that count: the undisturbed ones if they are enough, else all, since a disturbed figure that says
+ * so is better than none; and of these the ones that settled, if they are most. One run in which something moved then
+ * does not speak for the work; where half of them did not settle, the work itself has no steady state, and says so.
  */
 export function chooseRuns<R extends Pick<JudgedRun, "verdict" | "disturbed">>(made: readonly R[], enough: number): readonly R[] {
   const clean = made.filter((run) => !run.disturbed);
@@ -69,7 +72,10 @@ export function chooseRuns<R extends Pick<JudgedRun, "verdict" | "disturbed">>(m
   return settled.length >= fewestSettled && 2 * settled.length > pool.length ? settled : pool;
 }
 
-/** Estimates the 95 % interval of the median from the steady samples of some runs: as a factor where they are positive amounts. */
+/**
+ * Estimates the 95 % interval of the median from the steady samples of some runs: as a factor where they are positive
+ * amounts.
+ */
 export function estimateInterval(runs: readonly JudgedRun[], seed: number): MedianInterval {
   const samples = runs.map((run) => run.steady);
   const isPositive = unitOf[runs[0].kind] !== "%" && samples.every((run) => run.every((sample) => sample > 0));

@@ -18,8 +18,8 @@ import { findSuite, type Suite } from "./suites.js";
  *   judged-run           which samples are steady, which runs are disturbed, which count
  *   benchmark-result   the result, given to `onResult` as soon as it is there
  *
- * A benchmark that fails is an entry of `failures` and the next one goes on. An abort ends the process under way: the run is then
- * `interrupted`, with what was measured before.
+ * A benchmark that fails is an entry of `failures` and the next one goes on. An abort ends the process under way: the
+ * run is then `interrupted`, with what was measured before.
  */
 
 export interface SuiteOptions {
@@ -88,8 +88,8 @@ export function createRunId(): string {
 }
 
 /**
- * Runs a suite on this host. A benchmark that fails, or whose runtime is not there, becomes an entry of `run.failures`;
- * an abort keeps what was measured. No process is left behind.
+ * Runs a suite on this host. A benchmark that fails, or whose runtime is not there, becomes an entry of
+ * `run.failures`; an abort keeps what was measured. No process is left behind.
  * @throws FleetmarkError BENCHMARK_UNKNOWN when there is no such suite
  */
 export async function runSuite(options: SuiteOptions): Promise<SuiteOutcome> {
@@ -158,7 +158,10 @@ function reportProgress(suiteRun: SuiteRun, benchmark: string): void {
   });
 }
 
-/** Until half a dozen benchmarks have shown their pace, the budget is the better guide; then their pace, within the budget. */
+/**
+ * Until half a dozen benchmarks have shown their pace, the budget is the better guide; then their pace, within the
+ * budget.
+ */
 function estimateRemaining(suiteRun: SuiteRun): number {
   const completed = countEnded(suiteRun);
   const left = suiteRun.suite.benchmarks.length - completed;

@@ -15,8 +15,8 @@ export function readJaxVersion(): string {
 }
 
 /**
- * jax-js counts references: every operation consumes its operands, `.ref` retains one. A scope hides that: operations retain
- * their operands and the scope owns every result, to release them all when it closes.
+ * jax-js counts references: every operation consumes its operands, `.ref` retains one. A scope hides that: operations
+ * retain their operands and the scope owns every result, to release them all when it closes.
  */
 function createScopes(): { keep(array: Jax.Array): Jax.Array; run<T>(body: () => T, retain: (result: T) => void): T } {
   let open: Jax.Array[] | undefined;

@@ -10,8 +10,8 @@ export type Availability =
 export interface Runtime {
   readonly name: string;
   /**
-   * The devices that it may come to use, the one it is made for first: by that its benchmarks are called until they ran. Loading tells
-   * which one it really uses.
+   * The devices that it may come to use, the one it is made for first: by that its benchmarks are called until they
+   * ran. Loading tells which one it really uses.
    */
   readonly devices: readonly [Device, ...Device[]];
   /** Whether it makes kernels of its own, whose first call costs more than the next. */
@@ -33,8 +33,8 @@ export interface Tensor {
 export type Tensors = { readonly [name: string]: readonly Tensor[] };
 
 /**
- * Operations on tensors, for use inside a function given to `compile` only. Operands are left alone and results are freed
- * when the function ends, so that algorithms need not know who owns what. Two operands broadcast as in NumPy.
+ * Operations on tensors, for use inside a function given to `compile` only. Operands are left alone and results are
+ * freed when the function ends, so that algorithms need not know who owns what. Two operands broadcast as in NumPy.
  */
 export interface TensorOps {
   /** [m, k] × [k, n] → [m, n]. */

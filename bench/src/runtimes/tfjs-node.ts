@@ -32,15 +32,18 @@ function openPackage(packageName: string): NativePackage {
   };
 }
 
-/** Returns the device that the backend `tensorflow` executes on: the GPU build goes on with the CPU where it sees no GPU. */
+/**
+ * Returns the device that the backend `tensorflow` executes on: the GPU build goes on with the CPU where it sees no
+ * GPU.
+ */
 function findDevice(tf: typeof Tf): Device {
   const { isUsingGpuDevice } = tf.backend() as { isUsingGpuDevice?: boolean };
   return isUsingGpuDevice === true ? "gpu" : "cpu";
 }
 
 /**
- * TensorFlow.js on the native TensorFlow library. Its packages are optional peers, since their install scripts download the
- * library from outside. Both register the backend `tensorflow`.
+ * TensorFlow.js on the native TensorFlow library. Its packages are optional peers, since their install scripts
+ * download the library from outside. Both register the backend `tensorflow`.
  */
 export function createNativeRuntime(
   name: string,

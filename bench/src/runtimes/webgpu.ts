@@ -20,7 +20,10 @@ interface Adapter {
 /** Rasterisers that implement the API on the CPU. */
 const softwareAdapters = /swiftshader|lavapipe|llvmpipe|microsoft basic render|software/i;
 
-/** Returns what an adapter executes on: `software` where it runs on the CPU, which is no GPU and must not be compared with one. */
+/**
+ * Returns what an adapter executes on: `software` where it runs on the CPU, which is no GPU and must not be compared
+ * with one.
+ */
 export function classifyAdapter(description: string, isFallback = false): Device {
   return isFallback || softwareAdapters.test(description) ? "software" : "gpu";
 }

@@ -19,7 +19,10 @@ function createKernel(runtime: TensorRuntime, kernel: (typeof compileKernels)[nu
   return createVectorProgram(runtime, kernel, vectorSize, seed);
 }
 
-/** The first call traces, generates and compiles; runtimes cache kernels by content, so that it takes a fresh process each time. */
+/**
+ * The first call traces, generates and compiles; runtimes cache kernels by content, so that it takes a fresh process
+ * each time.
+ */
 export const jitCompile: Workload = {
   name: "jit_compile",
   category: "jax",

@@ -15,10 +15,16 @@ import type { Program } from "./program.js";
 /** How many transitions the replay buffer holds, which the reference environment fills. */
 export const learnerTransitions = 5000;
 
-/** Every update is a full one, actor and targets included: uniform iterations, and more work than the paper's delay of 2. */
+/**
+ * Every update is a full one, actor and targets included: uniform iterations, and more work than the paper's delay of
+ * 2.
+ */
 export const learnerPolicyDelay = 1;
 
-/** Makes full TD3+BC updates on batches sampled from a replay buffer that the environment filled. Its value is the critic loss. */
+/**
+ * Makes full TD3+BC updates on batches sampled from a replay buffer that the environment filled. Its value is the
+ * critic loss.
+ */
 export function createLearnerProgram(runtime: TensorRuntime, batchSize: number, seed: number): Program {
   const environment = createEnvironment(referenceEnvironment, { checkConstraints: true });
   const sizes = readSizes(environment);

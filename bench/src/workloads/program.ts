@@ -16,8 +16,8 @@ export interface Program {
 }
 
 /**
- * Compiles y = fn(parameters, x) into an iteration as a user meets it: the input goes to the device, the result comes back.
- * The inputs take turns, so that no call can reuse the last one's result.
+ * Compiles y = fn(parameters, x) into an iteration as a user meets it: the input goes to the device, the result comes
+ * back. The inputs take turns, so that no call can reuse the last one's result.
  */
 export function createProgram(
   runtime: TensorRuntime,

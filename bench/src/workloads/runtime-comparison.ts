@@ -5,8 +5,9 @@ import { requireRuntime } from "./program.js";
 import { optimizeWasmAtOnce, type Workload } from "./workload.js";
 
 /**
- * One runtime against another on the same policy, CPU against GPU among them, in one process and in turns: a machine that slows down
- * meanwhile slows both. 100 % means that the runtime takes twice as long as the one that it is held `against`, -50 % half as long.
+ * One runtime against another on the same policy, CPU against GPU among them, in one process and in turns: a machine
+ * that slows down meanwhile slows both. 100 % means that the runtime takes twice as long as the one that it is held
+ * `against`, -50 % half as long.
  */
 export const runtimeComparison: Workload = {
   name: "runtime_comparison",

@@ -5,7 +5,10 @@ import { checkParamNames, readChoice } from "./params.js";
 import { choosePolicyWidths } from "./policy.js";
 import { compileInLine, type Workload } from "./workload.js";
 
-/** How far the network moves the controller's action: residual policy learning (Silver et al. 2018; Johannink et al. 2019). */
+/**
+ * How far the network moves the controller's action: residual policy learning (Silver et al. 2018; Johannink et al.
+ * 2019).
+ */
 const residualScale = 0.02;
 
 /** Makes one side of the comparison: a controller and an environment of its own, advanced by one step per call. */
@@ -32,11 +35,12 @@ function createLoop(checkConstraints: boolean, usesPolicy: boolean, seed: number
 }
 
 /**
- * What safety validation costs: the same closed loop without and with the safety layer (environments/safety.ts): rate limits,
- * a predictive barrier check per constraint by one evaluation of the plant's model, state constraints and soft-constraint cost.
- * Both refuse actions that are not finite, clip to actuator limits, and end episodes that leave the model's envelope.
- * `loop=bare` has only the environment's linear controller in the loop, so that the share of the checks in a step is seen;
- * `loop=policy` adds the forward pass of a 256×256 network in plain JavaScript, as a controller would run it.
+ * What safety validation costs: the same closed loop without and with the safety layer (environments/safety.ts): rate
+ * limits, a predictive barrier check per constraint by one evaluation of the plant's model, state constraints and
+ * soft-constraint cost. Both refuse actions that are not finite, clip to actuator limits, and end episodes that leave
+ * the model's envelope. `loop=bare` has only the environment's linear controller in the loop, so that the share of the
+ * checks in a step is seen; `loop=policy` adds the forward pass of a 256×256 network in plain JavaScript, as a
+ * controller would run it.
  */
 export const safetyOverhead: Workload = {
   name: "safety_overhead",

@@ -4,7 +4,9 @@ import type { Timer } from "./sample.js";
 /** A sample lasts so many times the clock's resolution and cost that both stay under a thousandth of it. */
 const clockMargin = 1000;
 
-/** Shortest sample, in seconds: long enough that one timer interrupt of some microseconds does not make it an outlier. */
+/**
+ * Shortest sample, in seconds: long enough that one timer interrupt of some microseconds does not make it an outlier.
+ */
 const shortestSampleS = 5e-4;
 
 /** Estimates that differ by less than this share count as settled. */
@@ -24,8 +26,8 @@ export function chooseSampleLength(clock: ClockFacts): number {
 }
 
 /**
- * Finds how many iterations make a sample, by trials of which each lasts about twice as long as the one before: until the time
- * per iteration has stopped falling, as it does while code is being compiled, or until the time limit.
+ * Finds how many iterations make a sample, by trials of which each lasts about twice as long as the one before: until
+ * the time per iteration has stopped falling, as it does while code is being compiled, or until the time limit.
  */
 export async function calibrate(timer: Timer, clock: ClockFacts, limitS: number): Promise<Calibration> {
   const deadline = readClock() + limitS;

@@ -24,8 +24,8 @@ async function loadSetup(url: string): Promise<SetupTask> {
 }
 
 /**
- * Binds the main thread alone to a core: the collector's and the compiler's threads, and those that a tensor runtime began
- * in its setup, keep the rest of the machine. Returns whether it could.
+ * Binds the main thread alone to a core: the collector's and the compiler's threads, and those that a tensor runtime
+ * began in its setup, keep the rest of the machine. Returns whether it could.
  */
 function pinMainThread(core: number | undefined): boolean {
   if (core === undefined) return false;

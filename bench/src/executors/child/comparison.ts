@@ -8,8 +8,8 @@ export interface Quad {
 }
 
 /**
- * Times baseline (A) and candidate (B) in the order ABBA, every other time BAAB, so that a drift of the machine, linear
- * over the quad, adds to both alike.
+ * Times baseline (A) and candidate (B) in the order ABBA, every other time BAAB, so that a drift of the machine,
+ * linear over the quad, adds to both alike.
  * @param iterations of each of the four blocks
  */
 export async function timeQuad(baseline: Timer, candidate: Timer, iterations: number, mirrored: boolean): Promise<Quad> {

@@ -13,7 +13,9 @@ export interface FirstCall {
   readonly calls: number;
 }
 
-/** Times the first call of work that prepares itself in it (compiles a kernel), and the median of the calls after it. */
+/**
+ * Times the first call of work that prepares itself in it (compiles a kernel), and the median of the calls after it.
+ */
 export async function measureFirstCall(call: Iterate): Promise<FirstCall> {
   const firstS = (await timeFirstCall(call)).seconds;
   const steady: number[] = [];

@@ -2,12 +2,15 @@ import { readClock } from "../../machine/clock.js";
 import type { Iterate } from "../../workloads/workload.js";
 
 /**
- * Where the numbers that iterations return end up, so that no compiler can prove the work useless. The child sends it to its
- * parent, the last link of the chain.
+ * Where the numbers that iterations return end up, so that no compiler can prove the work useless. The child sends it
+ * to its parent, the last link of the chain.
  */
 export const sink = new Float64Array(1);
 
-/** Times `iterations` calls in a row; seconds. Nothing but the calls and the sum lies between the two readings of the clock. */
+/**
+ * Times `iterations` calls in a row; seconds. Nothing but the calls and the sum lies between the two readings of the
+ * clock.
+ */
 export function timeCalls(iterate: () => number, iterations: number): number {
   let sum = 0;
   const started = readClock();
@@ -17,7 +20,10 @@ export function timeCalls(iterate: () => number, iterations: number): number {
   return seconds;
 }
 
-/** Times `iterations` calls, each awaited before the next; seconds. The awaiting itself, about 0.1 µs a call, is included. */
+/**
+ * Times `iterations` calls, each awaited before the next; seconds. The awaiting itself, about 0.1 µs a call, is
+ * included.
+ */
 export async function timeAwaitedCalls(iterate: () => Promise<number>, iterations: number): Promise<number> {
   let sum = 0;
   const started = readClock();

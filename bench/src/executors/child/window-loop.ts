@@ -15,8 +15,8 @@ export interface SampledWindows extends WatchSummary {
 const patience = 2.5;
 
 /**
- * Takes samples until there are enough or the time is over, in windows of a tenth of a second with a look at the machine
- * between them, never within a sample.
+ * Takes samples until there are enough or the time is over, in windows of a tenth of a second with a look at the
+ * machine between them, never within a sample.
  * @param sample takes sample i and stores it
  */
 export async function sampleInWindows(
