@@ -38,6 +38,12 @@ const behaviours = {
     send({ ...ready, device: "gpu" });
     measure(job);
   },
+  // What it says after it was done is not read.
+  babbles: (job) => {
+    send(ready);
+    measure(job);
+    process.stdout.write("good bye\n");
+  },
   fails: () => send({ type: "failed", code: "RUNTIME_UNAVAILABLE", message: "there is no such runtime" }),
   inherited: () => send({ type: "failed", code: "toString", message: "a code of no catalogue" }),
   chatters: () => {

@@ -130,7 +130,6 @@ describe("what a command may tell when", () => {
     ["done before ready", [done], /before ready/],
     ["ready twice", [ready, ready], /twice/],
     ["done without a sample", [ready, done], /without a sample/],
-    ["a sample after done", [ready, sample, done, sample], /after done/],
     ["more samples than were asked for", [ready, sample, { type: "samples", seconds: [1, 1, 1] }], /more samples than the 3/],
   ] as const)("is not %s", (_, messages, expected) => {
     expect(() => tell(...(messages as readonly CommandMessage[]))).toThrow(expected);

@@ -135,7 +135,6 @@ export function addMessage(account: Account, message: CommandMessage, most: numb
   if (message.type === "failed") {
     throw new FleetmarkError(isErrorCode(message.code) ? message.code : "BENCHMARK_FAILED", message.message);
   }
-  if (account.done !== undefined) refuse(`sent a ${message.type} after done`);
   if (message.type === "ready") {
     if (account.ready !== undefined) refuse("sent ready twice");
     account.ready = message;

@@ -57,6 +57,10 @@ describe("a command", () => {
     expect(told).toEqual([true, false]);
   });
 
+  it("is not listened to any more when it is done", async () => {
+    expect((await run(inNode("babbles"))).samples.length).toBeGreaterThanOrEqual(20);
+  });
+
   it("says itself on which device it runs", async () => {
     expect((await run(inNode("gpu"))).device).toBe("gpu");
   });

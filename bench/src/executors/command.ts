@@ -123,7 +123,9 @@ function readOutput(run: CommandRun, text: string): void {
     run.received += text.length;
     if (run.received > mostOutput)
       throw new FleetmarkError("BENCHMARK_FAILED", `the command wrote over ${mostOutput} characters`);
-    for (const line of splitLines(run.lines, text)) readLine(run, line);
+    for (const line of splitLines(run.lines, text)) {
+      if (!run.isTold) readLine(run, line);
+    }
   } catch (error) {
     run.supervised.abort(error);
     concludeTelling(run);

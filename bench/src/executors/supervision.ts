@@ -23,8 +23,6 @@ export interface Supervised<T> {
   fail(error: unknown): void;
   /** Decides that the process failed, and kills it. */
   abort(error: unknown): void;
-  /** Makes an error of what happened to the process, with the end of its stderr. */
-  describe(what: string): FleetmarkError;
   /** Resolves or rejects by what was decided, when the process has ended and all of its output has arrived. */
   readonly ended: Promise<T>;
 }
@@ -68,7 +66,7 @@ export function supervise<T>(child: ChildProcess, { timeoutS, signal, kill }: Su
     if ("value" in outcome) return outcome.value;
     throw outcome.error;
   });
-  return { succeed: (value) => decide({ value }), fail: (error) => decide({ error }), abort, describe, ended };
+  return { succeed: (value) => decide({ value }), fail: (error) => decide({ error }), abort, ended };
 }
 
 /** Keeps the end of what a process writes to stderr. */
