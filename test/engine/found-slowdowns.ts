@@ -2,7 +2,7 @@
  * How often a slowdown of 5 % is found, and how often it is taken for the contrary: in the environment step and in the
  * policy forward pass.
  */
-import { nameBenchmark } from "#bench/measure/build-result.js";
+import { nameBenchmark } from "#bench/measure/benchmark-result.js";
 import { findSuite, type Suite } from "#bench/measure/suites.js";
 import { comparePair, describeHost, readPairs, tally } from "./pairs.js";
 
