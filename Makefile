@@ -105,15 +105,15 @@ fuzz: build servers ## Send damaged frames to a collector beside healthy agents 
 
 .PHONY: bench-false-calls
 bench-false-calls: build ## Measure how often equal builds are called different (PAIRS=20; half an hour)
-	@node bench/dist/proofs/false-calls.js $(PAIRS)
+	@node test/dist/engine/false-calls.js $(PAIRS)
 
 .PHONY: bench-found-slowdowns
 bench-found-slowdowns: build ## Measure how often a slowdown of 5 % is found (PAIRS=20; a quarter of an hour)
-	@node bench/dist/proofs/found-slowdowns.js $(PAIRS)
+	@node test/dist/engine/found-slowdowns.js $(PAIRS)
 
 .PHONY: bench-engine
 bench-engine: build ## Measure what the measuring engine itself costs
-	@node bench/dist/proofs/engine-cost.js
+	@node test/dist/engine/engine-cost.js
 
 .PHONY: bench-store
 bench-store: build servers ## Measure writing and asking, on InfluxDB and on DuckDB (ARGS="--json --hosts 50 --days 7"; ten minutes)

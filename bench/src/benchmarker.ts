@@ -1,34 +1,14 @@
 import { hostname } from "node:os";
-import { FleetmarkError } from "@fleetmark/shared/errors";
 import { type ComparisonReport, compareWithBaseline } from "@fleetmark/shared/judgement/comparison";
-import { type Category, categories, type Metadata, type Result, type Run } from "@fleetmark/shared/model/result";
-import { estimateInterval, judgeRun } from "./measure/benchmark-run.js";
-import { buildResult } from "./measure/build-result.js";
-import { readClock } from "./measure/clock.js";
-import { fingerprint, hardwareClass, hostFacts } from "./measure/host.js";
-import { measureProcess } from "./measure/measure-process.js";
-import { meetsGoal } from "./measure/repetition.js";
+import type { Result, Run } from "@fleetmark/shared/model/result";
+import { fingerprint, hardwareClass, hostFacts } from "./machine/host.js";
+import { buildResult } from "./measure/benchmark-result.js";
+import { type FunctionOptions, measureFunction } from "./measure/function-run.js";
 import { createRunId, runSuite, type SuiteOptions, type SuiteOutcome } from "./measure/suite-run.js";
 import { plainColours } from "./report/colours.js";
 import { formatComparison } from "./report/comparison-table.js";
 import { buildResultFile, readBaseline, writeResultFile } from "./report/result-files.js";
 import { formatResultsTable } from "./report/results-table.js";
-import type { Iterate } from "./workloads/workload.js";
-
-export interface FunctionOptions {
-  /** Names the result; a comparison matches by it. */
-  readonly name: string;
-  /** Default: external. */
-  readonly category?: Category;
-  /** Samples to time, a call each; where a call is too short for the clock, a sample is many calls. Default 300. */
-  readonly iterations?: number;
-  /** Calls made before any is timed; default 1. More is seldom needed: what is not steady at the start is found and left out. */
-  readonly warmup?: number;
-  /** Seconds after which no more samples are begun; default 10. */
-  readonly budgetS?: number;
-  /** Whatever else belongs in the result's metadata. */
-  readonly [metadata: string]: Metadata[string] | undefined;
-}
 
 export interface BenchmarkerOptions {
   /** Default: the machine's host name. */
@@ -38,15 +18,12 @@ export interface BenchmarkerOptions {
   readonly goal?: number;
 }
 
-/** What calls return is kept here, so that the work is not optimised away. */
-let kept: unknown;
-
 /**
  * Measures functions and suites from a program, and keeps, shows and compares what they gave.
  *
- * A function runs in the caller's process: memory and CPU figures are those of the whole process, its heap is only collected between
- * measurements where Node runs with `--expose-gc`, and one process says nothing of how others would differ. Suites run as
- * `fleetmark bench` runs them.
+ * A function runs in the caller's process: memory and CPU figures are those of the whole process, its heap is only
+ * collected between measurements where Node runs with `--expose-gc`, and one process says nothing of how others would
+ * differ. Suites run as `fleetmark bench` runs them.
  */
 export class Benchmarker {
   readonly results: Result[] = [];
@@ -64,30 +41,8 @@ export class Benchmarker {
    * @throws FleetmarkError CONFIG_INVALID for options that make no sense
    */
   async benchmarkFunction(fn: () => unknown, options: FunctionOptions): Promise<Result> {
-    const { name, category = "external", iterations = 300, warmup = 1, budgetS = 10, ...rest } = options;
-    checkOptions({ name, category, iterations, warmup, budgetS });
-    const started = readClock();
-    const iterate = await prepare(fn, warmup);
-    const metadata = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)) as Metadata;
-    const benchmark = { workload: name, category, params: {}, runtime: "js", device: "cpu" };
-    const run = await measureProcess(
-      { kind: "repeat", iterate, processed: { unit: "calls", perIteration: 1 }, metadata, teardown: () => undefined },
-      {
-        benchmark,
-        taskModule: "",
-        seed: this.#options.seed ?? 1,
-        samples: iterations,
-        fewestSamples: Math.min(20, iterations),
-        limitS: budgetS,
-        core: undefined,
-        checkLeak: globalThis.gc !== undefined,
-      },
-      { setupS: readClock() - started, pinned: false },
-    );
-    const runs = [judgeRun(run)];
-    const interval = estimateInterval(runs, this.#options.seed ?? 1);
-    const conclusive = meetsGoal(interval, "s", this.#options.goal ?? 0.02);
-    const measurement = { benchmark, made: runs, runs, interval, conclusive, durationS: readClock() - started };
+    const { seed = 1, goal = 0.02 } = this.#options;
+    const measurement = await measureFunction(fn, options, { seed, goal });
     const place = {
       suite: "functions",
       run: this.#run,
@@ -95,7 +50,7 @@ export class Benchmarker {
       hwClass: hardwareClass(await hostFacts()),
       timeUs: Date.now() * 1e3,
     };
-    const result = { ...buildResult(measurement, place), name };
+    const result = { ...buildResult(measurement, place), name: options.name };
     this.results.push(result);
     return result;
   }
@@ -155,35 +110,4 @@ export class Benchmarker {
       fingerprint: fingerprint(),
     };
   }
-}
-
-function checkOptions({ name, category, iterations, warmup, budgetS }: Required<Omit<FunctionOptions, symbol>>): void {
-  const refuse = (what: string): never => {
-    throw new FleetmarkError("CONFIG_INVALID", `benchmarkFunction: ${what}`);
-  };
-  if (typeof name !== "string" || name === "") refuse("name must be a text that is not empty");
-  if (!(categories as readonly unknown[]).includes(category)) refuse(`category must be one of ${categories.join(", ")}`);
-  if (!Number.isSafeInteger(iterations) || Number(iterations) < 1) refuse("iterations must be a whole number from 1");
-  if (!Number.isSafeInteger(warmup) || Number(warmup) < 0) refuse("warmup must be a whole number from 0");
-  if (!(Number(budgetS) > 0)) refuse("budgetS must be over 0");
-}
-
-/** Calls the function as often as its warm-up asks, at least once to see whether it returns a promise. */
-async function prepare(fn: () => unknown, warmup: number): Promise<Iterate> {
-  let isAwaited = false;
-  for (let i = 0; i < Math.max(1, warmup); i++) {
-    const returned = fn();
-    isAwaited = returned instanceof Promise;
-    kept = await returned;
-  }
-  if (isAwaited) {
-    return async () => {
-      kept = await fn();
-      return typeof kept === "number" ? kept : 1;
-    };
-  }
-  return () => {
-    kept = fn();
-    return typeof kept === "number" ? kept : 1;
-  };
 }

@@ -2,7 +2,8 @@ import { constants } from "node:fs";
 import { access, readdir } from "node:fs/promises";
 import { release, totalmem, type } from "node:os";
 import { delimiter, join } from "node:path";
-import { hardwareClass, hostFacts, readContainerLimits, readGovernor, readText } from "./measure/host.js";
+import { hardwareClass, hostFacts, readContainerLimits, readGovernor } from "./machine/host.js";
+import { readText } from "./machine/text-file.js";
 import { probeRuntimes, type RuntimeReport } from "./runtimes/registry.js";
 
 const gpuTools = ["nvidia-smi", "rocm-smi", "amd-smi", "vulkaninfo"] as const;

@@ -17,32 +17,10 @@ export interface Bench {
   }): Promise<{ readonly run: Run; readonly results: readonly Result[] }>;
 }
 
-/** A progress whose times have the names that the bench package gives them. */
-interface BenchProgress extends Omit<RunProgress, "elapsed_s" | "remaining_s"> {
-  readonly elapsedS: number;
-  readonly remainingS: number;
-}
-
-function toRunProgress(progress: RunProgress | BenchProgress): RunProgress {
-  if ("elapsed_s" in progress) return progress;
-  const { run, suite, completed, total, benchmark, elapsedS, remainingS } = progress;
-  return { run, suite, completed, total, benchmark, elapsed_s: elapsedS, remaining_s: remainingS };
-}
-
 /**
  * Loads the package when the agent starts, not with this module: who only reads the configuration's schema does
  * without.
  */
 export async function loadBench(): Promise<Bench> {
-  const { hostFacts, hardwareClass, findSuite, runSuite } = await import("@fleetmark/bench");
-  return {
-    hostFacts,
-    hardwareClass,
-    findSuite,
-    runSuite: ({ onProgress, ...options }) =>
-      runSuite({
-        ...options,
-        onProgress: (progress: RunProgress | BenchProgress) => onProgress(toRunProgress(progress)),
-      }),
-  };
+  return import("@fleetmark/bench");
 }

@@ -13,8 +13,8 @@ export interface Layer {
 }
 
 /**
- * Draws the layers of a network uniformly from ±1/√inputs, weights and biases alike: PyTorch's default for a linear layer,
- * with which the reference implementations of TD3 (Fujimoto et al. 2018) and TD3+BC begin.
+ * Draws the layers of a network uniformly from ±1/√inputs, weights and biases alike: PyTorch's default for a linear
+ * layer, with which the reference implementations of TD3 (Fujimoto et al. 2018) and TD3+BC begin.
  */
 export function createLayers(widths: Widths, random: Random): Layer[] {
   return widths.slice(1).map((outputs, i) => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Transition } from "../environments/environment.js";
+import { readSizes, type Transition } from "../environments/environment.js";
 import { createRandom } from "../environments/random.js";
 import { createEnvironment } from "../environments/registry.js";
 import {
@@ -26,10 +26,10 @@ function push(buffer: ReturnType<typeof createReplayBuffer>, id: number): void {
 test("the ring keeps the newest transitions, and samples are whole rows of it", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 60 }), fc.nat(), (capacity, pushed, seed) => {
-      const buffer = createReplayBuffer(capacity, 2, 1);
+      const buffer = createReplayBuffer(capacity, { observationLength: 2, actionLength: 1 });
       for (let id = 1; id <= pushed; id++) push(buffer, id);
       expect(buffer.count).toBe(Math.min(capacity, pushed));
-      const batch = createBatch(30, 2, 1);
+      const batch = createBatch(30, buffer);
       sampleBatch(buffer, createRandom(seed), batch);
       for (let row = 0; row < batch.size; row++) {
         const id = batch.observations[2 * row];
@@ -48,8 +48,9 @@ test("the ring keeps the newest transitions, and samples are whole rows of it", 
 
 describe("filled by the environment", () => {
   const fill = (seed: number) => {
-    const buffer = createReplayBuffer(1500, 12, 3);
-    fillReplayBuffer(buffer, createEnvironment("ChemicalReactor-v0", { checkConstraints: true }), seed, 1500);
+    const environment = createEnvironment("ChemicalReactor-v0", { checkConstraints: true });
+    const buffer = createReplayBuffer(1500, readSizes(environment));
+    fillReplayBuffer(buffer, environment, seed, 1500);
     return buffer;
   };
 

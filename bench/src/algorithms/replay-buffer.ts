@@ -1,27 +1,31 @@
-import type { Environment, Transition } from "../environments/environment.js";
+import type { Environment, SpaceSizes, Transition } from "../environments/environment.js";
 import { createRandom, drawIndex, drawNormal, type Random } from "../environments/random.js";
 
-/** A batch of transitions in row-major float32 arrays that sampling fills anew: [size, dimensions], [size, 1] for scalars. */
+/**
+ * A batch of transitions in row-major float32 arrays that sampling fills anew: [size, dimensions], [size, 1] for
+ * scalars.
+ */
 export interface Batch {
   readonly size: number;
   readonly observations: Float32Array;
   readonly actions: Float32Array;
   readonly rewards: Float32Array;
   readonly nextObservations: Float32Array;
-  /** 0 where the transition terminated its episode, else 1. A truncated episode goes on as far as its value is concerned. */
+  /**
+   * 0 where the transition terminated its episode, else 1. A truncated episode goes on as far as its value is
+   * concerned.
+   */
   readonly continues: Float32Array;
 }
 
 /** A ring of transitions: once it is full, the newest replaces the oldest. */
-export interface ReplayBuffer extends Batch {
-  readonly observationLength: number;
-  readonly actionLength: number;
+export interface ReplayBuffer extends Batch, SpaceSizes {
   /** Transitions held, and the row that the next one goes to. */
   count: number;
   next: number;
 }
 
-export function createBatch(size: number, observationLength: number, actionLength: number): Batch {
+export function createBatch(size: number, { observationLength, actionLength }: SpaceSizes): Batch {
   return {
     size,
     observations: new Float32Array(size * observationLength),
@@ -32,8 +36,8 @@ export function createBatch(size: number, observationLength: number, actionLengt
   };
 }
 
-export function createReplayBuffer(capacity: number, observationLength: number, actionLength: number): ReplayBuffer {
-  return { ...createBatch(capacity, observationLength, actionLength), observationLength, actionLength, count: 0, next: 0 };
+export function createReplayBuffer(capacity: number, sizes: SpaceSizes): ReplayBuffer {
+  return { ...createBatch(capacity, sizes), ...sizes, count: 0, next: 0 };
 }
 
 /** Records a transition; `observation` is the one that the action was chosen on. */
@@ -52,7 +56,9 @@ function copyRow(from: Float32Array, row: number, to: Float32Array, target: numb
   for (let i = 0; i < length; i++) to[target * length + i] = from[row * length + i];
 }
 
-/** Fills the batch with transitions drawn uniformly, with replacement. Allocates nothing. The buffer must not be empty. */
+/**
+ * Fills the batch with transitions drawn uniformly, with replacement. Allocates nothing. The buffer must not be empty.
+ */
 export function sampleBatch(buffer: ReplayBuffer, random: Random, batch: Batch): void {
   const { observationLength, actionLength } = buffer;
   for (let target = 0; target < batch.size; target++) {
@@ -68,7 +74,10 @@ export function sampleBatch(buffer: ReplayBuffer, random: Random, batch: Batch):
 /** Standard deviation of the noise that the behaviour policy adds to the controller's action, for coverage. */
 const explorationNoise = 0.1;
 
-/** Runs the environment under its own controller with noise for so many steps and records them; episodes follow one another. */
+/**
+ * Runs the environment under its own controller with noise for so many steps and records them; episodes follow one
+ * another.
+ */
 export function fillReplayBuffer(buffer: ReplayBuffer, environment: Environment, seed: number, steps: number): void {
   const random = createRandom(seed);
   const { low, high } = environment.actionSpace;
@@ -88,8 +97,8 @@ export function fillReplayBuffer(buffer: ReplayBuffer, environment: Environment,
 }
 
 /**
- * Shifts and scales the recorded observations to mean 0 and standard deviation 1 per dimension, in place, as TD3+BC does
- * (Fujimoto & Gu 2021, section 5, equation 6, epsilon 1e-3).
+ * Shifts and scales the recorded observations to mean 0 and standard deviation 1 per dimension, in place, as TD3+BC
+ * does (Fujimoto & Gu 2021, section 5, equation 6, epsilon 1e-3).
  */
 export function normalizeObservations(buffer: ReplayBuffer): void {
   const { observations, nextObservations, observationLength, count } = buffer;

@@ -18,7 +18,7 @@ const read = (runtime: TensorRuntime, tensor: Tensor): number[] => [...(runtime.
 /** A fixed batch of 32 random transitions: 4 observations, 2 actions. */
 function drawBatch() {
   const random = createRandom(11);
-  const batch = createBatch(32, 4, 2);
+  const batch = createBatch(32, { observationLength: 4, actionLength: 2 });
   for (const array of [batch.observations, batch.nextObservations, batch.rewards]) {
     for (let i = 0; i < array.length; i++) array[i] = drawNormal(random);
   }
@@ -255,7 +255,8 @@ test("both runtimes agree on every parameter after updates from the same seed", 
     learner.dispose();
     return [losses, ...values];
   });
-  // Adam's first steps are 3e-4 × sign(gradient) nearly: gradients that round to other signs may differ by a step or two.
+  // Adam's first steps are 3e-4 × sign(gradient) nearly: gradients that round to other signs may differ by a step or
+  // two.
   for (const [i, values] of states[0].entries()) expectClose(values, states[1][i], 2e-4);
 });
 

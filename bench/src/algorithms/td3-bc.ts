@@ -1,3 +1,4 @@
+import type { SpaceSizes } from "../environments/environment.js";
 import { createRandom, drawNormal } from "../environments/random.js";
 import { disposeAll, type Tensor, type TensorOps, type TensorRuntime, type Tensors } from "../runtimes/runtime.js";
 import { type AdamState, createAdamState, stepAdam } from "./adam.js";
@@ -35,7 +36,10 @@ export const td3BcDefaults: Td3BcOptions = {
   hidden: [256, 256],
 };
 
-/** Networks and optimisers. Critics are twins, the first one's parameters first; one Adam moves both, as in the reference. */
+/**
+ * Networks and optimisers. Critics are twins, the first one's parameters first; one Adam moves both, as in the
+ * reference.
+ */
 export type Td3BcState = {
   readonly actor: readonly Tensor[];
   readonly critics: readonly Tensor[];
@@ -49,7 +53,10 @@ export type Td3BcState = {
   readonly criticPowers: readonly Tensor[];
 };
 
-/** A batch on the device, in the order: observations, actions, rewards, nextObservations, continues, standard normal noise. */
+/**
+ * A batch on the device, in the order: observations, actions, rewards, nextObservations, continues, standard normal
+ * noise.
+ */
 export type Td3BcInputs = Td3BcState & { readonly batch: readonly Tensor[] };
 
 const halve = (tensors: readonly Tensor[]): [readonly Tensor[], readonly Tensor[]] => [
@@ -72,7 +79,10 @@ export function computeCriticLoss(
   return ops.add(loss1, loss2);
 }
 
-/** reward + discount · continues · min over the target critics at the smoothed target action (TD3, equations 14 and 15). */
+/**
+ * reward + discount · continues · min over the target critics at the smoothed target action (TD3, equations 14 and
+ * 15).
+ */
 function computeTarget(ops: TensorOps, inputs: Td3BcInputs, options: Td3BcOptions): Tensor {
   const [, , rewards, nextObservations, continues, normal] = inputs.batch;
   const noise = ops.clip(ops.mul(normal, options.targetNoise), -options.targetNoiseClip, options.targetNoiseClip);
@@ -81,7 +91,10 @@ function computeTarget(ops: TensorOps, inputs: Td3BcInputs, options: Td3BcOption
   return ops.add(rewards, ops.mul(ops.mul(continues, ops.minimum(value1, value2)), options.discount));
 }
 
-/** -lambda · mean Q + mean (policy - action)^2 with lambda = alpha / mean |Q| held constant (TD3+BC, equations 4 and 5). */
+/**
+ * -lambda · mean Q + mean (policy - action)^2 with lambda = alpha / mean |Q| held constant (TD3+BC, equations 4 and
+ * 5).
+ */
 export function computeActorLoss(
   ops: TensorOps,
   actor: readonly Tensor[],
@@ -143,8 +156,7 @@ function updateAll(ops: TensorOps, inputs: Td3BcInputs, options: Td3BcOptions): 
 /** Draws the networks from the seed; the targets begin as copies. */
 function createState(
   runtime: TensorRuntime,
-  observationLength: number,
-  actionLength: number,
+  { observationLength, actionLength }: SpaceSizes,
   hidden: readonly number[],
   seed: number,
 ): Td3BcState {
@@ -184,15 +196,15 @@ export interface Td3Bc {
 /** Makes a learner whose networks and smoothing noise follow from the seed. */
 export function createTd3Bc(
   runtime: TensorRuntime,
-  dimensions: { readonly observationLength: number; readonly actionLength: number },
+  sizes: SpaceSizes,
   seed: number,
   options: Td3BcOptions = td3BcDefaults,
 ): Td3Bc {
-  const { observationLength, actionLength } = dimensions;
+  const { observationLength, actionLength } = sizes;
   const random = createRandom(seed + 1);
   const runCritics = runtime.compile((inputs: Td3BcInputs) => updateCritics(runtime.ops, inputs, options));
   const runAll = runtime.compile((inputs: Td3BcInputs) => updateAll(runtime.ops, inputs, options));
-  let state = createState(runtime, observationLength, actionLength, options.hidden, seed);
+  let state = createState(runtime, sizes, options.hidden, seed);
   let noise = new Float32Array(0);
   let updates = 0;
 

@@ -4,11 +4,11 @@ import type { Plant } from "./plant.js";
  * ChemicalReactor-v0: a non-isothermal continuous stirred-tank reactor with an exothermic first-order reaction A → B,
  * a cooling jacket, and feed, coolant and outlet actuators. Units: minutes, litres, kelvin, moles, bar.
  *
- * The reactor is that of Seborg, Edgar & Mellichamp, "Process Dynamics and Control" (2nd ed. 2004), equations 2-66 and 2-68,
- * with the nominal operating conditions of table 2.3. There the coolant temperature is an input. Around it, and ours, are:
- * variable holdup with Torricelli's outflow, a jacket energy balance sized so that the table's coolant temperature of 300 K is
- * its steady state, a gas phase (a side product, ideal gas, vented through a linear valve), first-order actuator lags, and
- * disturbances of the feed, the coolant and the heat transfer.
+ * The reactor is that of Seborg, Edgar & Mellichamp, "Process Dynamics and Control" (2nd ed. 2004), equations 2-66 and
+ * 2-68, with the nominal operating conditions of table 2.3. There the coolant temperature is an input. Around it, and
+ * ours, are: variable holdup with Torricelli's outflow, a jacket energy balance sized so that the table's coolant
+ * temperature of 300 K is its steady state, a gas phase (a side product, ideal gas, vented through a linear valve),
+ * first-order actuator lags, and disturbances of the feed, the coolant and the heat transfer.
  */
 export const reactorParameters = {
   /** Nominal feed, L/min; its concentration, mol/L; its temperature, K. Table 2.3. */
@@ -36,7 +36,10 @@ export const reactorParameters = {
   coolantInlet: 280,
   /** Outflow through a full-open valve at nominal volume, L/min. */
   outletCapacity: 200,
-  /** Gas phase: vessel volume, L; gas per converted A, mol/mol; vent, mol/(min bar); ambient pressure, bar; R, L bar/(mol K). */
+  /**
+   * Gas phase: vessel volume, L; gas per converted A, mol/mol; vent, mol/(min bar); ambient pressure, bar; R, L
+   * bar/(mol K).
+   */
   vesselVolume: 200,
   gasYield: 0.1,
   ventCapacity: 10,
@@ -74,7 +77,10 @@ function unscaleAction(value: number, { low, high }: { low: number; high: number
   return Math.min(1, Math.max(-1, (2 * (value - low)) / (high - low) - 1));
 }
 
-/** Arrhenius' law, 1/min. Held constant above 600 K, far past the adiabatic temperature, so that no state gives an infinity. */
+/**
+ * Arrhenius' law, 1/min. Held constant above 600 K, far past the adiabatic temperature, so that no state gives an
+ * infinity.
+ */
 function computeRateConstant(kelvin: number): number {
   return p.frequencyFactor * Math.exp(-p.activationTemperature / Math.min(kelvin, 600));
 }
@@ -84,8 +90,8 @@ function computePressure(state: Float64Array): number {
 }
 
 /**
- * Writes the balances of the component, the reactor's energy, the jacket's energy, the volume and the gas, then the actuator lags.
- * Disturbances do not move within a control interval.
+ * Writes the balances of the component, the reactor's energy, the jacket's energy, the volume and the gas, then the
+ * actuator lags. Disturbances do not move within a control interval.
  */
 function computeRates(state: Float64Array, action: Float64Array, rates: Float64Array): void {
   const liquid = state[volume];
@@ -127,7 +133,9 @@ function observe(state: Float64Array, observation: Float64Array): void {
   observation[pressure] = computePressure(state);
 }
 
-/** Quadratic in the deviations from the setpoint, each scaled to 1 at its soft limit, and in the effort of the coolant. */
+/**
+ * Quadratic in the deviations from the setpoint, each scaled to 1 at its soft limit, and in the effort of the coolant.
+ */
 function computeReward(observation: Float64Array, action: Float64Array): number {
   const heat = (observation[temperature] - p.steadyTemperature) / 20;
   const product = (observation[concentration] - p.steadyConcentration) / 0.25;
@@ -136,9 +144,9 @@ function computeReward(observation: Float64Array, action: Float64Array): number 
 }
 
 /**
- * State feedback on the coolant (the steady state is open-loop unstable, with a pole at +2.8/min), proportional control of the
- * level by the outlet valve, nominal feed. The gains solve the discrete linear-quadratic problem of the model linearised at its
- * steady state, weights 1/(3 K)^2 on the temperature and 1/(20 L/min)^2 on the coolant.
+ * State feedback on the coolant (the steady state is open-loop unstable, with a pole at +2.8/min), proportional
+ * control of the level by the outlet valve, nominal feed. The gains solve the discrete linear-quadratic problem of the
+ * model linearised at its steady state, weights 1/(3 K)^2 on the temperature and 1/(20 L/min)^2 on the coolant.
  */
 function suggestAction(observation: Float64Array, action: Float64Array): void {
   const feedback =

@@ -1,4 +1,7 @@
-/** Gymnasium's semantics (Towers et al. 2024, "Gymnasium: A Standard Interface for Reinforcement Learning Environments"). */
+/**
+ * Gymnasium's semantics (Towers et al. 2024, "Gymnasium: A Standard Interface for Reinforcement Learning
+ * Environments").
+ */
 
 /** A box of real numbers, one interval per dimension, each with a name and a unit. */
 export interface BoxSpace {
@@ -12,9 +15,15 @@ export interface BoxSpace {
 export interface StepInfo {
   /** Steps since the reset. */
   steps: number;
-  /** How far soft constraints are exceeded, as a sum of fractions of their hard limits' distance; 0 inside or unchecked. */
+  /**
+   * How far soft constraints are exceeded, as a sum of fractions of their hard limits' distance; 0 inside or
+   * unchecked.
+   */
   cost: number;
-  /** The violated hard constraint's name, "" for none. Set in unchecked environments too when the plant's envelope is left. */
+  /**
+   * The violated hard constraint's name, "" for none. Set in unchecked environments too when the plant's envelope is
+   * left.
+   */
   violation: string;
   /** Whether the safety layer replaced the action of this step. */
   intervened: boolean;
@@ -31,6 +40,7 @@ export interface Transition {
   readonly info: StepInfo;
 }
 
+/** What an agent meets: it observes, acts, and is rewarded. */
 export interface Environment {
   readonly id: string;
   readonly observationSpace: BoxSpace;
@@ -40,15 +50,37 @@ export interface Environment {
   /** Begins an episode; equal seeds and equal actions give equal episodes. The result is reused. */
   reset(seed: number): { readonly observation: Float64Array; readonly info: StepInfo };
   /**
-   * Advances by one control interval. Actions outside the space are clipped to it, as actuators saturate. Allocates nothing.
-   * @throws FleetmarkError ACTION_INVALID for a wrong number of dimensions or a number that is not finite; the state is unchanged
+   * Advances by one control interval. Actions outside the space are clipped to it, as actuators saturate. Allocates
+   * nothing.
+   * @throws FleetmarkError ACTION_INVALID for a wrong number of dimensions or a number that is not finite; the state
+   * is unchanged
    */
   step(action: Float64Array): Transition;
-  /** Writes the action of a simple controller that keeps the plant near its setpoint: behaviour data, and a base for residual policies. */
+  /**
+   * Writes the action of a simple controller that does tolerably: behaviour data, and a base for residual policies.
+   */
   suggestAction(action: Float64Array): void;
 }
 
 export interface EnvironmentOptions {
-  /** Whether every step passes the safety layer (safety.ts): rate limits, predictive barrier check, state constraints. */
+  /**
+   * Whether every step passes the safety layer (safety.ts): rate limits, predictive barrier check, state constraints.
+   */
   readonly checkConstraints: boolean;
+}
+
+/** How environments of one kind are made. */
+export interface EnvironmentDefinition {
+  readonly id: string;
+  create(options: EnvironmentOptions): Environment;
+}
+
+/** How many numbers an observation and an action have: what networks and buffers are sized by. */
+export interface SpaceSizes {
+  readonly observationLength: number;
+  readonly actionLength: number;
+}
+
+export function readSizes({ observationSpace, actionSpace }: Pick<Environment, "observationSpace" | "actionSpace">): SpaceSizes {
+  return { observationLength: observationSpace.low.length, actionLength: actionSpace.low.length };
 }

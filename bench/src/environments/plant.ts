@@ -52,7 +52,10 @@ export interface Plant {
   readonly fallbackAction: Float64Array;
   /** Writes d(state)/dt. Must stay finite for every finite state. */
   computeRates(state: Float64Array, action: Float64Array, rates: Float64Array): void;
-  /** Brings a state that rounding or a long step pushed out of the possible (a negative concentration) back to its edge. */
+  /**
+   * Brings a state that rounding or a long step pushed out of the possible (a negative concentration) back to its
+   * edge.
+   */
   projectState(state: Float64Array): void;
   observe(state: Float64Array, observation: Float64Array): void;
   computeReward(observation: Float64Array, action: Float64Array): number;

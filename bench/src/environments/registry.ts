@@ -1,20 +1,25 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { chemicalReactor } from "./chemical-reactor.js";
-import type { Environment, EnvironmentOptions } from "./environment.js";
-import type { Plant } from "./plant.js";
-import { createProcessEnvironment } from "./process-environment.js";
+import type { Environment, EnvironmentDefinition, EnvironmentOptions } from "./environment.js";
+import { defineProcessEnvironment } from "./process-environment.js";
 
-/** Every environment: to add one, write its file and add its plant here. */
-export const plants: readonly Plant[] = [chemicalReactor];
+/**
+ * Every environment: to add one, write its file and list it here. A plant described by its equations is one way to
+ * make one.
+ */
+export const environments: readonly EnvironmentDefinition[] = [defineProcessEnvironment(chemicalReactor)];
+
+/** The environment of those workloads whose parameters name none: policies and learners take their sizes from it. */
+export const referenceEnvironment = chemicalReactor.id;
 
 /** @throws FleetmarkError BENCHMARK_UNKNOWN naming the environments that exist */
 export function createEnvironment(id: string, options: EnvironmentOptions): Environment {
-  const plant = plants.find((candidate) => candidate.id === id);
-  if (plant === undefined) {
+  const definition = environments.find((candidate) => candidate.id === id);
+  if (definition === undefined) {
     throw new FleetmarkError(
       "BENCHMARK_UNKNOWN",
-      `no environment ${id}; there are ${plants.map((known) => known.id).join(", ")}`,
+      `no environment ${id}; there are ${environments.map((known) => known.id).join(", ")}`,
     );
   }
-  return createProcessEnvironment(plant, options);
+  return definition.create(options);
 }

@@ -5,9 +5,10 @@ import type { Constraint, Limits, Plant } from "./plant.js";
  * The safety layer between a policy and a plant, as an industrial controller has it. Per step it does the following:
  * 1. rate limits: each action dimension may move by at most `actionRate` per interval;
  * 2. a predictive barrier check: the plant's own rates at the present state predict the next observation (one explicit
- *    Euler step over the whole interval); for each constraint the margin h to its hard limits must satisfy the discrete-time
- *    control barrier condition h(next) >= (1 - decay) h(now) (Agrawal & Sreenath 2017, "Discrete Control Barrier Functions
- *    for Safety-Critical Control of Discrete Systems", definition 4), else the plant's fallback action takes over;
+ *    Euler step over the whole interval); for each constraint the margin h to its hard limits must satisfy the
+ *    discrete-time control barrier condition h(next) >= (1 - decay) h(now) (Agrawal & Sreenath 2017, "Discrete Control
+ *    Barrier Functions for Safety-Critical Control of Discrete Systems", definition 4), else the plant's fallback action
+ *    takes over;
  * 3. after the step, state constraints: a hard one ends the episode, soft ones add up to a cost.
  * It does not solve for the closest safe action, and it predicts without the coming disturbance.
  */
@@ -59,7 +60,9 @@ export function findViolation(limits: readonly Limits[], observation: Float64Arr
   return "";
 }
 
-/** Returns the sum over soft limits of the excess, each as a fraction of the distance from the soft to the hard limit. */
+/**
+ * Returns the sum over soft limits of the excess, each as a fraction of the distance from the soft to the hard limit.
+ */
 export function computeCost(constraints: readonly Constraint[], observation: Float64Array): number {
   let cost = 0;
   for (let i = 0; i < constraints.length; i++) {

@@ -1,175 +1,114 @@
-import { existsSync } from "node:fs";
-import type { SteadyState } from "@fleetmark/shared/model/result";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import type { Benchmark, Params } from "../workloads/workload.js";
-import { chooseRuns, type MeasureOptions, measureBenchmark } from "./benchmark-run.js";
-import { buildResult } from "./build-result.js";
-import { worstVerdict } from "./steady-state.js";
-import { runSuite } from "./suite-run.js";
+import type { Executor, Job, ProcessRun } from "../executors/executor.js";
+import { chooseExecutor } from "../executors/registry.js";
+import type { Benchmark } from "../workloads/workload.js";
+import { buildResult } from "./benchmark-result.js";
+import { type MeasureOptions, measureBenchmark } from "./benchmark-run.js";
 
-const taskModule = new URL("../../test/tasks.mjs", import.meta.url).href;
+const benchmark: Benchmark = { workload: "w", category: "rl", params: { batch: 1 }, runtime: "webgpu", device: "gpu" };
+const options: MeasureOptions = { taskModule: "", seed: 1, budgetS: 5, goal: 0.02 };
 const place = { suite: "test", run: "r", host: "h", hwClass: "c", timeUs: 1 };
+const calm = { wait: 0, steal: 0, others: 0, memoryStall: 0, throttles: 0, slowdown: 0, paceLoss: 0 };
+const unknown = { loadBefore: undefined, loadAfter: undefined, frequencyBeforeHz: undefined, frequencyAfterHz: undefined };
 
-function describeWork(workload: string, params: Params = {}): Benchmark {
-  return { workload, category: "external", params, runtime: "js", device: "cpu" };
+/** A process run of even samples, on a device. */
+function makeRun(device: string, samples: number): ProcessRun {
+  const times = new Float64Array(samples).fill(1e-3).map((time, i) => time * (1 + (i % 7) / 1000));
+  return {
+    kind: "repeat",
+    device,
+    samples: times,
+    course: times,
+    iterationsPerSample: 1,
+    iterations: samples,
+    processed: { unit: "passes", perIteration: 1 },
+    metadata: {},
+    timedS: 1e-6,
+    cpuS: 1e-6,
+    setupS: 0.1,
+    clock: undefined,
+    peakBytes: 60e6,
+    residentBytes: 50e6,
+    memory: undefined,
+    exposure: calm,
+    conditions: unknown,
+    windows: [{ disturbed: false, workS: 2e-5 }],
+    pinned: false,
+    checksum: 1,
+  };
 }
 
-async function measure(workload: string, params: Params = {}, options: Partial<MeasureOptions> = {}) {
-  const settings = { taskModule, seed: 1, budgetS: 2, goal: 0.02, ...options };
-  return buildResult(await measureBenchmark(describeWork(workload, params), settings), place);
+/** An executor whose runs are on the devices in turn; it keeps the jobs that it was given. */
+function createFake(...devices: string[]): Executor & { readonly jobs: Job[] } {
+  const jobs: Job[] = [];
+  return {
+    name: "fake",
+    jobs,
+    run: async (job) => {
+      jobs.push(job);
+      return makeRun(devices[Math.min(jobs.length, devices.length) - 1], Math.min(job.samples, 100));
+    },
+  };
 }
 
-/** Pids of this process's children. */
-async function listChildren(): Promise<string[]> {
-  const { readFile } = await import("node:fs/promises");
-  const children = await readFile(`/proc/self/task/${process.pid}/children`, "utf8").catch(() => "");
-  return children.split(" ").filter(Boolean);
-}
-
-describe("work of known behaviour", () => {
-  it("takes as much longer as there is more of it, in several processes", async () => {
-    const short = await measure("spin", { rounds: 2000 });
-    const long = await measure("spin", { rounds: 20_000 });
-    expect(long.median / short.median).toBeGreaterThan(5);
-    expect(long.median / short.median).toBeLessThan(20);
-    for (const result of [short, long]) {
-      expect(result.process_runs).toBeGreaterThanOrEqual(2);
-      const { clock_resolution_ns: resolution, clock_cost_ns: cost } = result.metadata;
-      expect(result.iterations_per_sample * result.median).toBeGreaterThan(1e-7 * Math.max(Number(resolution), Number(cost)));
-      expect(result.throughput).toBeCloseTo(1 / result.median, 5);
-      expect(result.median_low).toBeLessThanOrEqual(result.median);
-      expect(result.median_high).toBeGreaterThanOrEqual(result.median);
-    }
-  }, 60_000);
-
-  it("awaits what returns a promise", async () => {
-    const result = await measure("awaited", { rounds: 20_000 });
-    expect(result.median).toBeGreaterThan(1e-6);
-    expect(result.n).toBeGreaterThan(20);
+describe("measureBenchmark", () => {
+  it("makes runs until the interval is narrow, and looks for a leak in the first alone", async () => {
+    const fake = createFake("gpu");
+    const measurement = await measureBenchmark(benchmark, options, fake);
+    expect(measurement).toMatchObject({ conclusive: true, benchmark });
+    expect(fake.jobs.length).toBe(measurement.made.length);
+    expect(fake.jobs.length).toBeGreaterThanOrEqual(3);
+    expect(fake.jobs.map((job) => job.checkLeak)).toEqual(fake.jobs.map((_, i) => i === 0));
   });
 
-  it("finds a leak, and none where there is none", async () => {
-    expect((await measure("leak")).metadata.leak).toBe("yes");
-    expect((await measure("spin", { rounds: 2000 })).metadata.leak).toBe("no");
-  }, 60_000);
-
-  it("counts what an iteration allocates", async () => {
-    const { bytes_per_iteration: bytes } = (await measure("allocate", { bytes: 80_000 })).metadata;
-    expect(Number(bytes)).toBeGreaterThan(79_000);
-    expect(Number(bytes)).toBeLessThan(120_000);
-  });
-
-  it("compares two pieces of work side by side", async () => {
-    const result = await measure("compare", { rounds: 20_000, more: 10_000 });
-    expect(result).toMatchObject({ unit: "%", quantity: "overhead", throughput: 0 });
-    expect(result.median).toBeGreaterThan(30);
-    expect(result.median).toBeLessThan(70);
-  });
-
-  it("takes one sample a process of a first call and of an episode's memory", async () => {
-    const first = await measure("first-call", { first: 20_000_000, steady: 1000 });
-    expect(first.n).toBe(first.process_runs);
-    expect(first.median).toBeGreaterThan(0.01);
-    const episode = await measure("episode", { megabytes: 50 });
-    expect(episode).toMatchObject({ unit: "MB", quantity: "memory" });
-    expect(episode.median).toBeGreaterThan(45);
-    expect(episode.median).toBeLessThan(60);
-  }, 60_000);
-});
-
-it("gives V8 the benchmark's flags, and names them in the result", async () => {
-  const flags = ["--no-concurrent-recompilation"];
-  const settings = { taskModule, seed: 1, budgetS: 1, goal: 0.02 };
-  const { metadata } = buildResult(await measureBenchmark({ ...describeWork("flags"), v8Flags: flags }, settings), place);
-  expect(metadata.v8_flags).toBe(flags[0]);
-  expect(metadata.arguments).toContain(flags[0]);
-  expect((await measure("flags")).metadata).not.toHaveProperty("v8_flags");
-});
-
-it("says what was seen of the machine", async () => {
-  const { metadata } = await measure("spin", { rounds: 2000 });
-  for (const key of ["wait_percent", "steal_percent", "others_cores", "memory_stall_percent", "throttles", "windows_disturbed"]) {
-    expect(metadata[key]).toBeGreaterThanOrEqual(0);
-  }
-  expect(metadata.pace_loss_percent).toBeGreaterThanOrEqual(0);
-  expect(metadata.reference_work_us).toBeGreaterThan(5);
-  expect(metadata.windows).toBeGreaterThanOrEqual(3);
-});
-
-describe("chooseRuns", () => {
-  type Sketch = { verdict: SteadyState; disturbed: boolean };
-  const flat: Sketch = { verdict: "flat", disturbed: false };
-  const warm: Sketch = { verdict: "warmup", disturbed: false };
-  const unsettled: Sketch = { verdict: "no_steady_state", disturbed: false };
-  const disturbed: Sketch = { verdict: "flat", disturbed: true };
-
-  it.each([
-    ["the worst verdict of runs that all settled", [flat, warm, flat], [flat, warm, flat], "warmup"],
-    ["without the few that did not settle", [flat, unsettled, warm], [flat, warm], "warmup"],
-    ["all where half did not settle", [flat, unsettled, warm, unsettled], [flat, unsettled, warm, unsettled], "no_steady_state"],
-    ["undisturbed ones where there are enough", [flat, disturbed, flat, flat], [flat, flat, flat], "flat"],
-    ["disturbed ones too where there are not", [flat, disturbed, flat], [flat, disturbed, flat], "flat"],
-    ["a single one", [unsettled], [unsettled], "no_steady_state"],
-  ] as const)("takes %s", (_, made, counted, verdict) => {
-    const chosen = chooseRuns(made, 3);
-    expect(chosen).toEqual(counted);
-    expect(worstVerdict(chosen.map((run) => run.verdict))).toBe(verdict);
-  });
-});
-
-describe("work that fails", () => {
-  it.each([
-    ["throws", {}, /the reactor is on fire/],
-    ["crash", {}, /killed by SIGABRT.*about to abort/s],
-    ["hang", { timeoutS: 1.5 }, /took longer than 1.5 s/],
-  ])("%s: says so and leaves no process", async (workload, options, message) => {
-    await expect(measure(workload, {}, options)).rejects.toMatchObject({
+  it("refuses runs of different devices", async () => {
+    await expect(measureBenchmark(benchmark, options, createFake("gpu", "cpu"))).rejects.toMatchObject({
       code: "BENCHMARK_FAILED",
-      message: expect.stringMatching(message),
+      message: expect.stringMatching(/gpu .* cpu/),
     });
-    expect(await listChildren()).toEqual([]);
   });
 
-  it("becomes an entry of the run's failures, and the others are measured", async () => {
-    const suite = {
-      name: "mixed",
-      description: "",
-      benchmarks: [describeWork("throws"), describeWork("spin", { rounds: 2000 })],
-    };
-    const { run, results } = await runSuite({ suite, taskModule, budgetS: 3 });
-    expect(run).toMatchObject({ state: "finished", total: 2, completed: 1 });
-    expect(run.failures).toEqual([{ name: "throws js/cpu", error: expect.stringContaining("on fire") }]);
-    expect(results.map((result) => result.name)).toEqual(["spin{rounds=2000} js/cpu"]);
-  });
-});
-
-describe("an abort", () => {
-  it("ends the process under way and keeps what was measured", async () => {
+  it("keeps what it has when it is aborted after a run", async () => {
     const abort = new AbortController();
-    const suite = { name: "two", description: "", benchmarks: [describeWork("spin", { rounds: 2000 }), describeWork("hang")] };
-    const { run, results } = await runSuite({
-      suite,
-      taskModule,
-      budgetS: 4,
-      signal: abort.signal,
-      onResult: () => setTimeout(() => abort.abort(), 300),
-    });
-    expect(run).toMatchObject({ state: "interrupted", total: 2, completed: 1, failures: [] });
-    expect(results).toHaveLength(1);
-    expect(await listChildren()).toEqual([]);
+    const fake = createFake("gpu");
+    const once: Executor = {
+      ...fake,
+      run: (job, limits) => {
+        abort.abort();
+        return fake.run(job, limits);
+      },
+    };
+    expect((await measureBenchmark(benchmark, { ...options, signal: abort.signal }, once)).made).toHaveLength(1);
   });
 });
 
-describe("quiet", () => {
-  it("is asked for while timed parts run, and given back", async () => {
-    const told: boolean[] = [];
-    await measure("spin", { rounds: 2000 }, { onQuiet: (quiet) => told.push(quiet) });
-    expect(told.length).toBeGreaterThanOrEqual(4);
-    expect(told.every((quiet, i) => quiet === (i % 2 === 0))).toBe(true);
-    expect(told.at(-1)).toBe(false);
+describe("a result", () => {
+  it.each(["gpu", "software", "cpu"])("is named by the device that was used: %s", async (device) => {
+    const result = buildResult(await measureBenchmark(benchmark, options, createFake(device)), place);
+    expect(result).toMatchObject({ name: `w{batch=1} webgpu/${device}`, device });
+  });
+
+  it("of a program that shows neither heap nor clock has no figures of them", async () => {
+    const { metadata } = buildResult(await measureBenchmark(benchmark, options, createFake("gpu")), place);
+    const keys = Object.keys(metadata);
+    expect(keys.filter((key) => /^(gc_|heap_|leak|clock_|bytes_)/.test(key))).toEqual([]);
+    expect(keys).toEqual(expect.arrayContaining(["memory_peak_low_mb", "process_runs_made", "others_cores", "setup_s"]));
   });
 });
 
-it("the tests' child program is built", () => {
-  expect(existsSync(new URL("../../dist/measure/child-main.js", import.meta.url))).toBe(true);
+it("a benchmark with a command is run as one, any other in a forked process", () => {
+  expect(chooseExecutor(benchmark).name).toBe("node-child");
+  expect(chooseExecutor({ ...benchmark, command: { program: "python3", args: [] } }).name).toBe("command");
 });
+
+it("a command is measured like all else", async () => {
+  const program = fileURLToPath(new URL("../../test/command-program.mjs", import.meta.url));
+  const command = { program: process.execPath, args: [program] };
+  const own: Benchmark = { ...benchmark, category: "external", runtime: "node", device: "cpu", command };
+  const result = buildResult(await measureBenchmark(own, { ...options, budgetS: 2 }), place);
+  expect(result).toMatchObject({ name: "w{batch=1} node/cpu", category: "external", throughput_unit: "steps/s" });
+  expect(result.process_runs).toBeGreaterThanOrEqual(2);
+  expect(result.memory_peak_mb).toBeGreaterThan(10);
+  expect(result.metadata).toMatchObject({ command_runtime: "node", seed: 1 });
+}, 60_000);

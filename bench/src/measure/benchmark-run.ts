@@ -1,15 +1,33 @@
-import type { SteadyState } from "@fleetmark/shared/model/result";
-import { bootstrapMedian, type MedianInterval } from "@fleetmark/shared/stats/bootstrap";
-import { median, quantile, sortNumbers } from "@fleetmark/shared/stats/quantiles";
+import { FleetmarkError } from "@fleetmark/shared/errors";
+import type { MedianInterval } from "@fleetmark/shared/stats/bootstrap";
+import { median } from "@fleetmark/shared/stats/quantiles";
+import type { Executor, ExecutorOptions, ProcessRun } from "../executors/executor.js";
+import { chooseExecutor } from "../executors/registry.js";
+import { readClock } from "../machine/clock.js";
+import { type CoreLoads, chooseCore, listPinnableCores, readCoreLoads } from "../machine/cores.js";
+import { hadToWait } from "../machine/disturbance.js";
+import { estimateFullPace, measuredPace, recordPace } from "../machine/pace.js";
 import type { Benchmark } from "../workloads/workload.js";
-import { runInChild } from "./child.js";
-import { readClock } from "./clock.js";
-import { type CoreLoads, chooseCore, listPinnableCores, readCoreLoads } from "./cores.js";
-import { hadToWait, isPaceLost, listDisturbances } from "./disturbance.js";
-import { createPaceRecord, findPaceLoss } from "./pace.js";
-import type { Job, ProcessRun } from "./process-run.js";
+import {
+  chooseRuns,
+  countWarmup,
+  estimateInterval,
+  isSettled,
+  type JudgedRun,
+  judgeDisturbance,
+  judgeRun,
+  listPaces,
+  unitOf,
+} from "./judged-run.js";
 import { meetsGoal, planNextRun, type RepetitionLimits, type RunPlan } from "./repetition.js";
-import { classifySteadyState, countSettling } from "./steady-state.js";
+
+/*
+ * One benchmark: fresh process after fresh process, each planned by what the ones before it gave.
+ *
+ *   plan ──► core ──► process run ──► judge ──► which runs count? ──► narrow enough, or budget spent?
+ *     ▲                (executor)                                        │ no           │ yes
+ *     └──────────────────────────────────────────────────────────────────┘              └──► Measurement
+ */
 
 export interface MeasureOptions {
   readonly taskModule: string;
@@ -23,15 +41,6 @@ export interface MeasureOptions {
   readonly onQuiet?: ((quiet: boolean) => void) | undefined;
 }
 
-/** A process run with its place in the benchmark. */
-export interface JudgedRun extends ProcessRun {
-  readonly verdict: SteadyState;
-  /** The samples from the steady state on; all where there is no steady state. */
-  readonly steady: Float64Array;
-  readonly disturbed: boolean;
-  readonly disturbedWindows: number;
-}
-
 /** All that was measured of one benchmark. */
 export interface Measurement {
   readonly benchmark: Benchmark;
@@ -43,121 +52,134 @@ export interface Measurement {
   readonly durationS: number;
 }
 
-/** Share of a run's windows that may be disturbed in one that counts as undisturbed. */
-const mostDisturbedWindows = 0.2;
-
 /** A task of many samples per process needs three runs to tell runs apart; one of a single sample needs five. */
 const manySamples: RepetitionLimits = { fewestRuns: 3, mostRuns: 40, fewestSamples: 20, mostSamples: 4000 };
 const oneSample: RepetitionLimits = { fewestRuns: 5, mostRuns: 20, fewestSamples: 1, mostSamples: 1 };
 
-/** What the first process is assumed to cost beside its samples, before any was measured, and how many runs are planned for. */
+/**
+ * What the first process is assumed to cost beside its samples, before any was measured, and how many runs are planned
+ * for.
+ */
 const assumedRunCostS = 0.4;
 const plannedRuns = 4;
 
-export const unitOf = { repeat: "s", compare: "%", "first-call": "s", episode: "MB" } as const;
-
 let pinnable: readonly number[] | undefined;
-/** Of all that this process has measured. */
-const paces = createPaceRecord();
+
+/** A benchmark under way. */
+interface Series {
+  readonly benchmark: Benchmark;
+  readonly options: MeasureOptions;
+  readonly executor: Executor;
+  readonly startedS: number;
+  made: readonly JudgedRun[];
+  /** Seconds that each process took beside its samples. */
+  readonly costs: number[];
+  /** As they were when the last core was chosen. */
+  loads: CoreLoads;
+}
+
+/** What the runs made so far amount to. */
+interface Standing extends Pick<Measurement, "runs" | "interval" | "conclusive"> {
+  readonly limits: RepetitionLimits;
+}
 
 /**
  * Measures a benchmark in fresh processes until the interval of its median is narrow enough or its budget is spent.
- * @throws FleetmarkError as runInChild does
+ * @throws FleetmarkError as its executor does, and BENCHMARK_FAILED when its processes ran on different devices
  */
-export async function measureBenchmark(benchmark: Benchmark, options: MeasureOptions): Promise<Measurement> {
-  const started = readClock();
-  pinnable ??= listPinnableCores();
-  let made: JudgedRun[] = [];
-  const costs: number[] = [];
-  let loads: CoreLoads = readCoreLoads();
-  let plan: RunPlan | "stop" = {
-    samples: manySamples.mostSamples,
-    fewestSamples: manySamples.fewestSamples,
-    limitS: Math.max(0.1, options.budgetS / plannedRuns - assumedRunCostS),
-  };
+export async function measureBenchmark(
+  benchmark: Benchmark,
+  options: MeasureOptions,
+  executor = chooseExecutor(benchmark),
+): Promise<Measurement> {
+  const startedS = readClock();
+  const series: Series = { benchmark, options, executor, startedS, made: [], costs: [], loads: readCoreLoads() };
+  let plan: RunPlan = planFirstRun(options.budgetS);
   for (;;) {
-    const runStarted = readClock();
-    const now = readCoreLoads();
-    // Where others keep coming onto the core, the kernel's scheduler places the work better than we do.
-    const core = made.some((run) => run.pinned && hadToWait(run.exposure)) ? undefined : chooseCore(pinnable, loads, now);
-    loads = now;
-    const { taskModule, seed } = options;
-    const job: Job = { benchmark, taskModule, seed, ...plan, core, checkLeak: made.length === 0 };
-    const run = judgeRun(await runInChild(job, { ...options, timeoutS: options.timeoutS ?? 60 + 3 * options.budgetS }));
-    // What is full pace is known the better the more was measured.
-    made = [...made.map((former) => ({ ...former, ...judgeDisturbance(former, paces.fullS()) })), run];
-    costs.push(readClock() - runStarted - run.timedS);
-    const limits = run.kind === "repeat" || run.kind === "compare" ? manySamples : oneSample;
-    const counted = chooseRuns(made, limits.fewestRuns);
-    const interval = estimateInterval(counted, options.seed);
-    const goalMet = counted.length >= limits.fewestRuns && meetsGoal(interval, unitOf[run.kind], options.goal);
-    const clean = made.filter((each) => !each.disturbed && isSettled(each));
-    plan = planNextRun(
-      {
-        runs: clean.map((each) => each.steady),
-        warmupSamples: Math.max(0, ...made.filter(isSettled).map(countWarmup)),
-        runsMade: made.length,
-        goalMet: goalMet && clean.length >= limits.fewestRuns,
-        runCostS: median(costs),
-        sampleCostS: run.timedS / run.samples.length,
-        remainingS: options.budgetS - (readClock() - started),
-      },
-      limits,
-    );
-    if (plan === "stop" || options.signal?.aborted) {
-      return { benchmark, made, runs: counted, interval, conclusive: goalMet, durationS: readClock() - started };
+    const run = await makeRun(series, plan);
+    const standing = assess(series);
+    const next = planNext(series, standing, run);
+    if (next === "stop" || options.signal?.aborted) {
+      const { runs, interval, conclusive } = standing;
+      return { benchmark, made: series.made, runs, interval, conclusive, durationS: readClock() - startedS };
     }
+    plan = next;
   }
 }
 
-/** Judges a process run by its course and by what disturbed it. */
-export function judgeRun(run: ProcessRun): JudgedRun {
-  const { verdict, start } = classifySteadyState(run.course);
-  paces.note(run.windows.map(({ workS }) => workS));
-  return { ...run, verdict, steady: run.samples.slice(start), ...judgeDisturbance(run, paces.fullS()) };
+function planFirstRun(budgetS: number): RunPlan {
+  const { mostSamples, fewestSamples } = manySamples;
+  return { samples: mostSamples, fewestSamples, limitS: Math.max(0.1, budgetS / plannedRuns - assumedRunCostS) };
 }
-
-/** Judges what disturbed a process run on a machine whose reference work takes `fullS` at full pace. */
-export function judgeDisturbance(
-  { exposure, windows }: Pick<ProcessRun, "exposure" | "windows">,
-  fullS: number,
-): Pick<JudgedRun, "exposure" | "disturbed" | "disturbedWindows"> {
-  const losses = windows.map(({ workS }) => findPaceLoss(workS, fullS));
-  const seen = { ...exposure, paceLoss: quantile(sortNumbers(losses), 1 - mostDisturbedWindows) };
-  const disturbedWindows = windows.filter(({ disturbed }, i) => disturbed || isPaceLost(losses[i])).length;
-  const disturbed = listDisturbances(seen).length > 0 || disturbedWindows > mostDisturbedWindows * windows.length;
-  return { exposure: seen, disturbed, disturbedWindows };
-}
-
-/** Counts the samples of a run's warm-up, by its change points or, where these passed over it, by its windows. */
-function countWarmup({ samples, steady, course }: JudgedRun): number {
-  const separated = samples.length - steady.length;
-  return Math.max(separated, countSettling(course, median(course.subarray(separated))));
-}
-
-/** Whether a run's times came to rest, or were too few to say. */
-export function isSettled({ verdict }: Pick<JudgedRun, "verdict">): boolean {
-  return verdict !== "no_steady_state";
-}
-
-/** Two runs tell by how much runs differ, if badly: their interval is six times as wide as that of many. */
-const fewestSettled = 2;
 
 /**
- * Chooses the runs that count: the undisturbed ones if they are enough, else all, since a disturbed figure that says so is better
- * than none; and of these the ones that settled, if they are most. One run in which something moved then does not speak for the
- * work; where half of them did not settle, the work itself has no steady state, and says so.
+ * Makes a process run and judges it, and the ones before it anew: what is full pace is known the better the more was
+ * measured.
  */
-export function chooseRuns<R extends Pick<JudgedRun, "verdict" | "disturbed">>(made: readonly R[], enough: number): readonly R[] {
-  const clean = made.filter((run) => !run.disturbed);
-  const pool = clean.length >= enough ? clean : made;
-  const settled = pool.filter(isSettled);
-  return settled.length >= fewestSettled && 2 * settled.length > pool.length ? settled : pool;
+async function makeRun(series: Series, plan: RunPlan): Promise<ProcessRun> {
+  const { benchmark, options, executor } = series;
+  const { taskModule, seed, signal, onQuiet } = options;
+  const startedS = readClock();
+  const job = { benchmark, taskModule, seed, ...plan, core: placeRun(series), checkLeak: series.made.length === 0 };
+  const limits: ExecutorOptions = { timeoutS: options.timeoutS ?? 60 + 3 * options.budgetS, signal, onQuiet };
+  const run = await executor.run(job, limits);
+  checkDevice(series.made, run);
+  recordPace(measuredPace, listPaces(run));
+  const fullS = estimateFullPace(measuredPace);
+  series.made = [...series.made.map((former) => ({ ...former, ...judgeDisturbance(former, fullS) })), judgeRun(run, fullS)];
+  series.costs.push(readClock() - startedS - run.timedS);
+  return run;
 }
 
-/** Estimates the 95 % interval of the median from the steady samples of some runs: as a factor where they are positive amounts. */
-export function estimateInterval(runs: readonly JudgedRun[], seed: number): MedianInterval {
-  const samples = runs.map((run) => run.steady);
-  const isPositive = unitOf[runs[0].kind] !== "%" && samples.every((run) => run.every((sample) => sample > 0));
-  return bootstrapMedian(samples, { seed, scale: isPositive ? "relative" : "absolute" });
+/**
+ * Chooses the core of the next run. Where others keep coming onto it, the kernel's scheduler places the work better
+ * than we do.
+ */
+function placeRun(series: Series): number | undefined {
+  pinnable ??= listPinnableCores();
+  const before = series.loads;
+  series.loads = readCoreLoads();
+  const isDisplaced = series.made.some((run) => run.pinned && hadToWait(run.exposure));
+  return isDisplaced ? undefined : chooseCore(pinnable, before, series.loads);
+}
+
+/**
+ * @throws FleetmarkError BENCHMARK_FAILED: figures of a GPU and of the CPU that it fell back to have no common median
+ */
+function checkDevice([first]: readonly JudgedRun[], { device }: ProcessRun): void {
+  if (first === undefined || first.device === device) return;
+  throw new FleetmarkError("BENCHMARK_FAILED", `it ran on ${first.device} in one process and on ${device} in another`);
+}
+
+function assess({ made, options }: Series): Standing {
+  const { kind } = made[made.length - 1];
+  const limits = kind === "repeat" || kind === "compare" ? manySamples : oneSample;
+  const runs = chooseRuns(made, limits.fewestRuns);
+  const interval = estimateInterval(runs, options.seed);
+  return {
+    limits,
+    runs,
+    interval,
+    conclusive: runs.length >= limits.fewestRuns && meetsGoal(interval, unitOf[kind], options.goal),
+  };
+}
+
+function planNext(
+  { made, costs, options, startedS }: Series,
+  { limits, conclusive }: Standing,
+  last: ProcessRun,
+): RunPlan | "stop" {
+  const clean = made.filter((run) => !run.disturbed && isSettled(run));
+  return planNextRun(
+    {
+      runs: clean.map((run) => run.steady),
+      warmupSamples: Math.max(0, ...made.filter(isSettled).map(countWarmup)),
+      runsMade: made.length,
+      goalMet: conclusive && clean.length >= limits.fewestRuns,
+      runCostS: median(costs),
+      sampleCostS: last.timedS / last.samples.length,
+      remainingS: options.budgetS - (readClock() - startedS),
+    },
+    limits,
+  );
 }

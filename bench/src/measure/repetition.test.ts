@@ -4,7 +4,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { allowedReach, chooseSamplesPerRun, estimateVariances, meetsGoal, planNextRun } from "./repetition.js";
 
-/** Samples of some runs whose means differ by `between` and that scatter by `within` (standard deviations, normal noise). */
+/**
+ * Samples of some runs whose means differ by `between` and that scatter by `within` (standard deviations, normal
+ * noise).
+ */
 function makeRuns(runs: number, samples: number, between: number, within: number, seed = 1): number[][] {
   const random = createRandom(seed);
   const noise = (sigma: number): number => sigma * normalQuantile((random() + 1e-9) / (1 + 2e-9));

@@ -22,8 +22,9 @@ function inflateForDependence(samples: ArrayLike<number>): number {
 }
 
 /**
- * Estimates the variance at each level from the steady samples of some runs. The spread of samples is taken by their median absolute
- * deviation: one long collection, which moves no median, would otherwise ask for thousands of samples more.
+ * Estimates the variance at each level from the steady samples of some runs. The spread of samples is taken by their
+ * median absolute deviation: one long collection, which moves no median, would otherwise ask for thousands of samples
+ * more.
  */
 export function estimateVariances(runs: readonly ArrayLike<number>[]): LevelVariances {
   const spread = (run: ArrayLike<number>): number => (madToSigma * medianAbsoluteDeviation(run)) ** 2;
@@ -34,8 +35,8 @@ export function estimateVariances(runs: readonly ArrayLike<number>[]): LevelVari
 }
 
 /**
- * Returns how many samples each further run should take: √(cost of a run / cost of a sample × T₁² / T₂²), Kalibera & Jones
- * § 9; infinity where runs do not differ and only samples help.
+ * Returns how many samples each further run should take: √(cost of a run / cost of a sample × T₁² / T₂²), Kalibera &
+ * Jones § 9; infinity where runs do not differ and only samples help.
  */
 export function chooseSamplesPerRun({ within, between }: LevelVariances, runCostS: number, sampleCostS: number): number {
   if (within === 0) return 1;
@@ -89,13 +90,18 @@ export interface RunPlan {
 
 const unconditionalRuns = 3;
 
-/** Shorter runs, in seconds, may end before anything is compiled, and before the kernel's counters show a disturbance. */
+/**
+ * Shorter runs, in seconds, may end before anything is compiled, and before the kernel's counters show a disturbance.
+ */
 const shortestRunS = 0.25;
 
 /** How many times its warm-up a run must last. */
 const warmupFactor = 3;
 
-/** How many samples a second run takes, times the fewest that say something: until there are two, nobody knows how runs differ. */
+/**
+ * How many samples a second run takes, times the fewest that say something: until there are two, nobody knows how runs
+ * differ.
+ */
 const secondRunFactor = 20;
 
 function chooseWanted(

@@ -7,8 +7,9 @@ import { madToSigma, medianAbsoluteDeviation } from "@fleetmark/shared/stats/rob
 const fewestSamples = 20;
 
 /**
- * Levels nearer to each other than this share are one to us. Barrett et al. take 1 ms on machines whose frequency they fixed;
- * where it is free, it wanders by some percent within tenths of a second, which belongs into the interval and not the verdict.
+ * Levels nearer to each other than this share are one to us. Barrett et al. take 1 ms on machines whose frequency they
+ * fixed; where it is free, it wanders by some percent within tenths of a second, which belongs into the interval and
+ * not the verdict.
  */
 const equalShare = 0.05;
 
@@ -16,8 +17,8 @@ const equalShare = 0.05;
 const tailShare = 0.25;
 
 /**
- * A level that is left again within this share of the samples is an excursion: a long collection, or another program for some
- * milliseconds. It belongs into the spread; where it is the end, nobody can say what would have come after.
+ * A level that is left again within this share of the samples is an excursion: a long collection, or another program
+ * for some milliseconds. It belongs into the spread; where it is the end, nobody can say what would have come after.
  */
 const excursionShare = 0.1;
 
@@ -29,9 +30,9 @@ export interface SteadyPart {
 
 /**
  * Classifies the course of one process run's iteration times by its levels between change points, after Barrett,
- * Bolz-Tereick, Killick, Mount & Tratt, "Virtual Machine Warmup Blows Hot and Cold", OOPSLA 2017, § 4: levels within the
- * last one's spread (here: its noise by MAD, or 5 %) are equivalent to it; the last quarter at one level is a steady state;
- * one that is left by a faster level is a slowdown, else earlier levels are warm-up.
+ * Bolz-Tereick, Killick, Mount & Tratt, "Virtual Machine Warmup Blows Hot and Cold", OOPSLA 2017, § 4: levels within
+ * the last one's spread (here: its noise by MAD, or 5 %) are equivalent to it; the last quarter at one level is a
+ * steady state; one that is left by a faster level is a slowdown, else earlier levels are warm-up.
  * @param times of the samples, in order, all positive
  */
 export function classifySteadyState(times: ArrayLike<number>): SteadyPart {
@@ -83,8 +84,9 @@ const settledShare = 0.1;
 const strayShare = 0.2;
 
 /**
- * Returns how many samples a run took to come near the level of its steady part and stay there: what a run must be longer than by far.
- * Finer than the change points of a long run, which pass over a short beginning. All of them, if it never did.
+ * Returns how many samples a run took to come near the level of its steady part and stay there: what a run must be
+ * longer than by far. Finer than the change points of a long run, which pass over a short beginning. All of them, if
+ * it never did.
  * @param level median of the steady part
  */
 export function countSettling(times: ArrayLike<number>, level: number): number {

@@ -1,23 +1,26 @@
 import { hostname } from "node:os";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
+import type { RunProgress } from "@fleetmark/shared/model/progress";
 import type { Result, Run } from "@fleetmark/shared/model/result";
-import { findSuite, type Suite } from "../suites.js";
+import { readClock } from "../machine/clock.js";
+import { fingerprint, hardwareClass, hostFacts } from "../machine/host.js";
+import type { Benchmark } from "../workloads/workload.js";
+import { buildResult, nameBenchmark } from "./benchmark-result.js";
 import { measureBenchmark } from "./benchmark-run.js";
-import { buildResult, nameBenchmark } from "./build-result.js";
-import { readClock } from "./clock.js";
-import { fingerprint, hardwareClass, hostFacts } from "./host.js";
+import { findSuite, type Suite } from "./suites.js";
 
-export interface SuiteProgress {
-  readonly run: string;
-  readonly suite: string;
-  /** Benchmarks that ended, with a result or without, and in all. */
-  readonly completed: number;
-  readonly total: number;
-  /** The one under way; empty at the end. */
-  readonly benchmark: string;
-  readonly elapsedS: number;
-  readonly remainingS: number;
-}
+/*
+ * The life of a run, by the layers it passes:
+ *
+ *   suite-run      a suite: its benchmarks one after the other, the time left shared out evenly among those to come
+ *   benchmark-run    a benchmark: fresh processes until its interval is narrow enough
+ *   executors          a process: node-child or command, with its samples and what was seen of the machine
+ *   judged-run           which samples are steady, which runs are disturbed, which count
+ *   benchmark-result   the result, given to `onResult` as soon as it is there
+ *
+ * A benchmark that fails is an entry of `failures` and the next one goes on. An abort ends the process under way: the
+ * run is then `interrupted`, with what was measured before.
+ */
 
 export interface SuiteOptions {
   /** The name of a suite, or one of the caller's own. */
@@ -38,7 +41,7 @@ export interface SuiteOptions {
   readonly signal?: AbortSignal;
   /** URL of a module that exports `setupTask`; default: Fleetmark's own workloads. */
   readonly taskModule?: string;
-  readonly onProgress?: (progress: SuiteProgress) => void;
+  readonly onProgress?: (progress: RunProgress) => void;
   readonly onResult?: (result: Result) => void;
   /** True while timed sections run: who shares the machine keeps still. */
   readonly onQuiet?: (quiet: boolean) => void;
@@ -53,8 +56,24 @@ export interface SuiteOutcome {
 const quickBudgetS = 50;
 const budgetPerBenchmarkS = 10;
 
-const ownTasks = new URL("../workloads/registry.js", import.meta.url.replace("/bench/src/", "/bench/dist/")).href;
+/** Found beside this module's folder, once both are compiled. */
+const ownTasks = new URL("../workloads/registry.js", import.meta.url).href;
 
+/** A run under way. */
+interface SuiteRun {
+  readonly run: string;
+  readonly suite: Suite;
+  readonly host: string;
+  readonly hwClass: string;
+  readonly budgetS: number;
+  readonly startedUs: number;
+  readonly startedS: number;
+  readonly options: SuiteOptions;
+  readonly results: Result[];
+  readonly failures: Run["failures"];
+}
+
+/** @throws FleetmarkError BENCHMARK_UNKNOWN */
 function requireSuite(name: string): Suite {
   const suite = findSuite(name);
   if (suite === undefined) throw new FleetmarkError("BENCHMARK_UNKNOWN", `there is no suite named ${JSON.stringify(name)}`);
@@ -64,80 +83,109 @@ function requireSuite(name: string): Suite {
 /** Returns an id that sorts by time: `20260131T235959-1a2b3c`. */
 export function createRunId(): string {
   const time = new Date().toISOString().replace(/[-:]|\.\d+Z/g, "");
-  return `${time}-${Math.floor(Math.random() * 16 ** 6)
-    .toString(16)
-    .padStart(6, "0")}`;
+  const chance = Math.floor(Math.random() * 16 ** 6).toString(16);
+  return `${time}-${chance.padStart(6, "0")}`;
 }
 
 /**
- * Runs a suite on this host. A benchmark that fails, or whose runtime is not there, becomes an entry of `run.failures`;
- * an abort keeps what was measured. No process is left behind.
+ * Runs a suite on this host. A benchmark that fails, or whose runtime is not there, becomes an entry of
+ * `run.failures`; an abort keeps what was measured. No process is left behind.
  * @throws FleetmarkError BENCHMARK_UNKNOWN when there is no such suite
  */
 export async function runSuite(options: SuiteOptions): Promise<SuiteOutcome> {
   const suite = typeof options.suite === "string" ? requireSuite(options.suite) : options.suite;
-  const { benchmarks } = suite;
-  const total = benchmarks.length;
-  const budgetS = options.budgetS ?? (suite.name === "quick" ? quickBudgetS : budgetPerBenchmarkS * total);
-  const run = options.run ?? createRunId();
-  const host = options.host ?? hostname();
-  const hwClass = options.hardwareClass ?? hardwareClass(await hostFacts());
-  const startedUs = Date.now() * 1e3;
-  const started = readClock();
-  const results: Result[] = [];
-  const failures: Run["failures"] = [];
-  const report = (completed: number, benchmark: string): void => {
-    const elapsedS = readClock() - started;
-    const remainingS = completed === total ? 0 : estimateRemaining(elapsedS, completed, total, budgetS);
-    options.onProgress?.({ run, suite: suite.name, completed, total, benchmark, elapsedS, remainingS });
+  const suiteRun: SuiteRun = {
+    run: options.run ?? createRunId(),
+    suite,
+    host: options.host ?? hostname(),
+    hwClass: options.hardwareClass ?? hardwareClass(await hostFacts()),
+    budgetS: options.budgetS ?? (suite.name === "quick" ? quickBudgetS : budgetPerBenchmarkS * suite.benchmarks.length),
+    startedUs: Date.now() * 1e3,
+    startedS: readClock(),
+    options,
+    results: [],
+    failures: [],
   };
-  for (const [completed, benchmark] of benchmarks.entries()) {
+  for (const benchmark of suite.benchmarks) {
     if (options.signal?.aborted) break;
-    const name = nameBenchmark(benchmark);
-    report(completed, name);
-    try {
-      const measurement = await measureBenchmark(benchmark, {
-        taskModule: options.taskModule ?? ownTasks,
-        seed: options.seed ?? 1,
-        budgetS: Math.max(0, budgetS - (readClock() - started)) / (total - completed),
-        goal: options.goal ?? 0.02,
-        timeoutS: options.timeoutS,
-        signal: options.signal,
-        onQuiet: options.onQuiet,
-      });
-      const result = buildResult(measurement, { suite: suite.name, run, host, hwClass, timeUs: Date.now() * 1e3 });
-      results.push(result);
-      options.onResult?.(result);
-    } catch (thrown) {
-      if (options.signal?.aborted) break;
-      const code = thrown instanceof FleetmarkError ? thrown.code : "INTERNAL";
-      failures.push({ name, error: `${code}: ${errorMessage(thrown)}` });
-    }
+    reportProgress(suiteRun, nameBenchmark(benchmark));
+    await runBenchmark(suiteRun, benchmark);
   }
-  const ended = results.length + failures.length;
-  report(ended, "");
-  return {
-    run: {
-      run,
-      suite: suite.name,
-      host,
-      hw_class: hwClass,
-      state: ended === total ? "finished" : "interrupted",
-      started_us: startedUs,
-      time_us: Date.now() * 1e3,
-      duration: readClock() - started,
-      total,
-      completed: results.length,
-      failures,
-      fingerprint: fingerprint(),
-    },
-    results,
-  };
+  reportProgress(suiteRun, "");
+  return { run: describeRun(suiteRun), results: suiteRun.results };
 }
 
-/** Until half a dozen benchmarks have shown their pace, the budget is the better guide; then their pace, within the budget. */
-function estimateRemaining(elapsedS: number, completed: number, total: number, budgetS: number): number {
-  const byBudget = Math.max(0, budgetS - elapsedS);
-  if (completed < 6) return byBudget;
-  return Math.min(byBudget, (elapsedS / completed) * (total - completed));
+/** Measures a benchmark of the run. What it throws is a failure of the benchmark, unless the run was aborted. */
+async function runBenchmark(suiteRun: SuiteRun, benchmark: Benchmark): Promise<void> {
+  const { run, suite, host, hwClass, options, results, failures } = suiteRun;
+  const left = suite.benchmarks.length - countEnded(suiteRun);
+  try {
+    const measurement = await measureBenchmark(benchmark, {
+      taskModule: options.taskModule ?? ownTasks,
+      seed: options.seed ?? 1,
+      budgetS: Math.max(0, suiteRun.budgetS - (readClock() - suiteRun.startedS)) / left,
+      goal: options.goal ?? 0.02,
+      timeoutS: options.timeoutS,
+      signal: options.signal,
+      onQuiet: options.onQuiet,
+    });
+    const result = buildResult(measurement, { suite: suite.name, run, host, hwClass, timeUs: Date.now() * 1e3 });
+    results.push(result);
+    options.onResult?.(result);
+  } catch (thrown) {
+    if (options.signal?.aborted) return;
+    const code = thrown instanceof FleetmarkError ? thrown.code : "INTERNAL";
+    failures.push({ name: nameBenchmark(benchmark), error: `${code}: ${errorMessage(thrown)}` });
+  }
+}
+
+/** Counts the benchmarks that ended, with a result or without. */
+function countEnded({ results, failures }: SuiteRun): number {
+  return results.length + failures.length;
+}
+
+/** Tells how far the run is. @param benchmark the one under way; empty at the end */
+function reportProgress(suiteRun: SuiteRun, benchmark: string): void {
+  const { run, suite, startedS } = suiteRun;
+  suiteRun.options.onProgress?.({
+    run,
+    suite: suite.name,
+    completed: countEnded(suiteRun),
+    total: suite.benchmarks.length,
+    benchmark,
+    elapsed_s: readClock() - startedS,
+    remaining_s: estimateRemaining(suiteRun),
+  });
+}
+
+/**
+ * Until half a dozen benchmarks have shown their pace, the budget is the better guide; then their pace, within the
+ * budget.
+ */
+function estimateRemaining(suiteRun: SuiteRun): number {
+  const completed = countEnded(suiteRun);
+  const left = suiteRun.suite.benchmarks.length - completed;
+  if (left === 0) return 0;
+  const elapsedS = readClock() - suiteRun.startedS;
+  const byBudget = Math.max(0, suiteRun.budgetS - elapsedS);
+  return completed < 6 ? byBudget : Math.min(byBudget, (elapsedS / completed) * left);
+}
+
+function describeRun(suiteRun: SuiteRun): Run {
+  const { run, suite, host, hwClass, startedUs, startedS, results, failures } = suiteRun;
+  const total = suite.benchmarks.length;
+  return {
+    run,
+    suite: suite.name,
+    host,
+    hw_class: hwClass,
+    state: countEnded(suiteRun) === total ? "finished" : "interrupted",
+    started_us: startedUs,
+    time_us: Date.now() * 1e3,
+    duration: readClock() - startedS,
+    total,
+    completed: results.length,
+    failures,
+    fingerprint: fingerprint(),
+  };
 }

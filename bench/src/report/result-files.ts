@@ -24,7 +24,8 @@ export async function makeResultFolder(path: string): Promise<void> {
 }
 
 /**
- * Writes a result file, its folder too. It has another name until it is whole, so that no reader and no crash ever meets half of it.
+ * Writes a result file, its folder too. It has another name until it is whole, so that no reader and no crash ever
+ * meets half of it.
  * @throws FleetmarkError DATA_UNWRITABLE
  */
 export async function writeResultFile(path: string, file: ResultFile): Promise<void> {

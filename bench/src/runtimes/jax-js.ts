@@ -1,9 +1,10 @@
 import { createRequire } from "node:module";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type * as Jax from "@jax-js/jax";
-import type { Runtime, Tensor, TensorOps, TensorRuntime, Tensors } from "./runtime.js";
+import type { Device, Runtime, Tensor, TensorOps, TensorRuntime, Tensors } from "./runtime.js";
 
-type Device = "wasm" | "webgpu";
+/** Where jax-js executes. */
+type Backend = "wasm" | "webgpu";
 
 /** Reads the installed package's version; its exports hide package.json, so it is found beside the entry. */
 export function readJaxVersion(): string {
@@ -14,8 +15,8 @@ export function readJaxVersion(): string {
 }
 
 /**
- * jax-js counts references: every operation consumes its operands, `.ref` retains one. A scope hides that: operations retain
- * their operands and the scope owns every result, to release them all when it closes.
+ * jax-js counts references: every operation consumes its operands, `.ref` retains one. A scope hides that: operations
+ * retain their operands and the scope owns every result, to release them all when it closes.
  */
 function createScopes(): { keep(array: Jax.Array): Jax.Array; run<T>(body: () => T, retain: (result: T) => void): T } {
   let open: Jax.Array[] | undefined;
@@ -91,18 +92,18 @@ function retainAll(tensors: Tensors): Arrays {
   return arrays;
 }
 
-function createRuntime(jax: typeof Jax, name: string, device: Device, label: string): TensorRuntime {
+function createRuntime(jax: typeof Jax, name: string, backend: Backend, device: Device): TensorRuntime {
   const scopes = createScopes();
   return {
     name,
-    device: label,
+    device,
     compiles: true,
-    readsAtOnce: device === "wasm",
+    readsAtOnce: backend === "wasm",
     ops: createOps(jax, scopes),
-    createTensor: (data, shape) => toTensor(jax.numpy.array(data, { shape: [...shape], device })),
+    createTensor: (data, shape) => toTensor(jax.numpy.array(data, { shape: [...shape], device: backend })),
     read: (tensor) => {
       const array = retain(tensor);
-      return device === "wasm" ? (array.dataSync() as Float32Array) : (array.data() as Promise<Float32Array>);
+      return backend === "wasm" ? (array.dataSync() as Float32Array) : (array.data() as Promise<Float32Array>);
     },
     dispose: (tensors) => {
       for (const tensor of tensors) toArray(tensor).dispose();
@@ -122,13 +123,13 @@ function createRuntime(jax: typeof Jax, name: string, device: Device, label: str
   };
 }
 
-/** Loads jax-js on a device. `label` names the device in results. */
-export async function loadJax(name: string, device: Device, label: string): Promise<TensorRuntime> {
+/** Loads jax-js on one of its backends, which executes on the device given. */
+export async function loadJax(name: string, backend: Backend, device: Device): Promise<TensorRuntime> {
   try {
     const jax = await import("@jax-js/jax");
-    if (!(await jax.init(device)).includes(device)) throw new Error(`the device ${device} did not start`);
-    jax.defaultDevice(device);
-    return createRuntime(jax, name, device, label);
+    if (!(await jax.init(backend)).includes(backend)) throw new Error(`the device ${backend} did not start`);
+    jax.defaultDevice(backend);
+    return createRuntime(jax, name, backend, device);
   } catch (cause) {
     throw new FleetmarkError("RUNTIME_UNAVAILABLE", `${name}: ${errorMessage(cause)}`, { cause });
   }
@@ -137,6 +138,8 @@ export async function loadJax(name: string, device: Device, label: string): Prom
 /** jax-js on its WebAssembly device: NumPy-like tensors with jit and gradients on the CPU. */
 export const jaxJs: Runtime = {
   name: "jax-js",
+  devices: ["cpu"],
+  compiles: true,
   async probe() {
     try {
       return { available: true, device: "cpu", version: readJaxVersion(), note: "WebAssembly" };

@@ -15,6 +15,16 @@ export function probeRuntimes(): Promise<RuntimeReport[]> {
   return Promise.all(runtimes.map(async (runtime) => ({ name: runtime.name, ...(await runtime.probe()) })));
 }
 
+/** @throws FleetmarkError BENCHMARK_UNKNOWN naming the runtimes that exist */
+export function findRuntime(name: string): Runtime {
+  const runtime = runtimes.find((candidate) => candidate.name === name);
+  if (runtime !== undefined) return runtime;
+  throw new FleetmarkError(
+    "BENCHMARK_UNKNOWN",
+    `no runtime ${name}; there are ${runtimes.map((known) => known.name).join(", ")}`,
+  );
+}
+
 const loaded = new Map<string, Promise<TensorRuntime>>();
 
 /**
@@ -22,14 +32,7 @@ const loaded = new Map<string, Promise<TensorRuntime>>();
  * @throws FleetmarkError BENCHMARK_UNKNOWN naming the runtimes that exist, RUNTIME_UNAVAILABLE where it can't be used
  */
 export async function loadRuntime(name: string): Promise<TensorRuntime> {
-  const runtime = runtimes.find((candidate) => candidate.name === name);
-  if (runtime === undefined) {
-    throw new FleetmarkError(
-      "BENCHMARK_UNKNOWN",
-      `no runtime ${name}; there are ${runtimes.map((known) => known.name).join(", ")}`,
-    );
-  }
-  const promise = loaded.get(name) ?? runtime.load();
+  const promise = loaded.get(name) ?? findRuntime(name).load();
   loaded.set(name, promise);
   return promise;
 }

@@ -1,11 +1,21 @@
+/** What tensor code runs on. `software` is a GPU's interface that the CPU implements: never to be filed as a GPU. */
+export type Device = "cpu" | "gpu" | "software";
+
 /** Whether a runtime can be used on this host, and if not, why. */
 export type Availability =
-  | { readonly available: true; readonly device: string; readonly version: string; readonly note?: string }
+  | { readonly available: true; readonly device: Device; readonly version: string; readonly note?: string }
   | { readonly available: false; readonly reason: string };
 
 /** What executes tensor code. Probing is cheap and never throws; loading may take a second. */
 export interface Runtime {
   readonly name: string;
+  /**
+   * The devices that it may come to use, the one it is made for first: by that its benchmarks are called until they
+   * ran. Loading tells which one it really uses.
+   */
+  readonly devices: readonly [Device, ...Device[]];
+  /** Whether it makes kernels of its own, whose first call costs more than the next. */
+  readonly compiles: boolean;
   probe(): Promise<Availability>;
   /** @throws FleetmarkError RUNTIME_UNAVAILABLE */
   load(): Promise<TensorRuntime>;
@@ -23,8 +33,8 @@ export interface Tensor {
 export type Tensors = { readonly [name: string]: readonly Tensor[] };
 
 /**
- * Operations on tensors, for use inside a function given to `compile` only. Operands are left alone and results are freed
- * when the function ends, so that algorithms need not know who owns what. Two operands broadcast as in NumPy.
+ * Operations on tensors, for use inside a function given to `compile` only. Operands are left alone and results are
+ * freed when the function ends, so that algorithms need not know who owns what. Two operands broadcast as in NumPy.
  */
 export interface TensorOps {
   /** [m, k] × [k, n] → [m, n]. */
@@ -62,8 +72,8 @@ export type Compiled<I extends Tensors, O extends Tensors> = (inputs: I) => O;
 /** A loaded runtime. */
 export interface TensorRuntime {
   readonly name: string;
-  readonly device: string;
-  /** Whether `compile` makes kernels of its own, whose first call costs more than the next. */
+  /** The device that it really uses. */
+  readonly device: Device;
   readonly compiles: boolean;
   /** Whether `read` returns the values themselves; else it gives a promise, since the device can't be waited for. */
   readonly readsAtOnce: boolean;

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test, vi } from "vitest";
 import { createRandom, drawNormal } from "../environments/random.js";
 import { loadRuntime, runtimes } from "./registry.js";
 import { disposeAll, type Tensor, type TensorOps, type TensorRuntime } from "./runtime.js";
-import { labelAdapter } from "./webgpu.js";
+import { classifyAdapter } from "./webgpu.js";
 
 const random = createRandom(1);
 const draw = (length: number): Float32Array => Float32Array.from({ length }, () => drawNormal(random));
@@ -197,9 +197,9 @@ describe("the registry", () => {
     expect(await loadRuntime("jax-js")).toBe(await loadRuntime("jax-js"));
   });
 
-  test("software rasterisers are labelled", () => {
-    expect(labelAdapter("google swiftshader SwiftShader Device (Subzero)")).toBe("software");
-    expect(labelAdapter("mesa llvmpipe (LLVM 15.0.6, 256 bits)")).toBe("software");
-    expect(labelAdapter("nvidia ampere NVIDIA A100")).toBe("gpu");
+  test("software rasterisers are no GPUs", () => {
+    expect(classifyAdapter("google swiftshader SwiftShader Device (Subzero)")).toBe("software");
+    expect(classifyAdapter("mesa llvmpipe (LLVM 15.0.6, 256 bits)")).toBe("software");
+    expect(classifyAdapter("nvidia ampere NVIDIA A100")).toBe("gpu");
   });
 });

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { errorMessage, FleetmarkError, systemErrorCode } from "@fleetmark/shared/errors";
 import type * as Tf from "@tensorflow/tfjs";
-import type { Availability, Runtime, TensorRuntime } from "./runtime.js";
+import type { Availability, Device, Runtime, TensorRuntime } from "./runtime.js";
 import { adaptTensorFlow } from "./tfjs.js";
 
 const require = createRequire(import.meta.url);
@@ -16,19 +16,47 @@ function explainFailure(packageName: string, error: unknown): string {
   return `its native binding is missing or does not load (${message}); \`npm rebuild ${packageName} --build-addon-from-source\` builds it`;
 }
 
+/** A package that binds the native library: how it is loaded, and which version is installed. Either may throw. */
+export interface NativePackage {
+  load(): Promise<typeof Tf>;
+  readVersion(): string;
+}
+
+function openPackage(packageName: string): NativePackage {
+  return {
+    load: async () => {
+      const loaded: { default?: typeof Tf } & typeof Tf = await import(packageName);
+      return loaded.default ?? loaded;
+    },
+    readVersion: () => (require(`${packageName}/package.json`) as { version: string }).version,
+  };
+}
+
 /**
- * TensorFlow.js on the native TensorFlow library. Its packages are optional peers, since their install scripts download the
- * library from outside. Both register the backend `tensorflow`; the GPU build falls back to the CPU where it finds no GPU.
+ * Returns the device that the backend `tensorflow` executes on: the GPU build goes on with the CPU where it sees no
+ * GPU.
  */
-function createNativeRuntime(name: string, device: string): Runtime {
+function findDevice(tf: typeof Tf): Device {
+  const { isUsingGpuDevice } = tf.backend() as { isUsingGpuDevice?: boolean };
+  return isUsingGpuDevice === true ? "gpu" : "cpu";
+}
+
+/**
+ * TensorFlow.js on the native TensorFlow library. Its packages are optional peers, since their install scripts
+ * download the library from outside. Both register the backend `tensorflow`.
+ */
+export function createNativeRuntime(
+  name: string,
+  devices: Runtime["devices"],
+  native: NativePackage = openPackage(`@tensorflow/${name}`),
+): Runtime {
   const packageName = `@tensorflow/${name}`;
 
   async function load(): Promise<TensorRuntime> {
     try {
-      const loaded: { default?: typeof Tf } & typeof Tf = await import(packageName);
-      const tf = loaded.default ?? loaded;
+      const tf = await native.load();
       if (!(await tf.setBackend("tensorflow"))) throw new Error("its backend `tensorflow` did not start");
-      return adaptTensorFlow(tf, name, device);
+      return adaptTensorFlow(tf, name, findDevice(tf));
     } catch (cause) {
       throw new FleetmarkError("RUNTIME_UNAVAILABLE", `${name}: ${explainFailure(packageName, cause)}`, { cause });
     }
@@ -36,16 +64,17 @@ function createNativeRuntime(name: string, device: string): Runtime {
 
   async function probe(): Promise<Availability> {
     try {
-      const { version }: { version: string } = require(`${packageName}/package.json`);
-      await load();
-      return { available: true, device, version };
+      const version = native.readVersion();
+      const { device } = await load();
+      const found: Availability = { available: true, device, version };
+      return device === devices[0] ? found : { ...found, note: `sees no ${devices[0].toUpperCase()}` };
     } catch (error) {
       return { available: false, reason: error instanceof FleetmarkError ? error.message : explainFailure(packageName, error) };
     }
   }
 
-  return { name, probe, load };
+  return { name, devices, compiles: false, probe, load };
 }
 
-export const tfjsNode: Runtime = createNativeRuntime("tfjs-node", "cpu");
-export const tfjsNodeGpu: Runtime = createNativeRuntime("tfjs-node-gpu", "gpu");
+export const tfjsNode: Runtime = createNativeRuntime("tfjs-node", ["cpu"]);
+export const tfjsNodeGpu: Runtime = createNativeRuntime("tfjs-node-gpu", ["gpu", "cpu"]);

@@ -23,6 +23,8 @@ async function loadTensorFlow(): Promise<TensorRuntime> {
 /** TensorFlow.js on its WebAssembly backend: eager kernels with SIMD on the CPU. */
 export const tfjsWasm: Runtime = {
   name: "tfjs-wasm",
+  devices: ["cpu"],
+  compiles: false,
   async probe() {
     try {
       const { version }: { version: string } = require(`${backend}/package.json`);

@@ -1,13 +1,13 @@
 import type * as Tf from "@tensorflow/tfjs";
-import type { Tensor, TensorOps, TensorRuntime, Tensors } from "./runtime.js";
+import type { Device, Tensor, TensorOps, TensorRuntime, Tensors } from "./runtime.js";
 
 const toTf = (tensor: Tensor): Tf.Tensor => tensor as unknown as Tf.Tensor;
 const fromTf = (tensor: Tf.Tensor): Tensor => tensor as unknown as Tensor;
 const toOperand = (operand: Tensor | number): Tf.Tensor | number => (typeof operand === "number" ? operand : toTf(operand));
 
 /**
- * Gradient of a matrix product with explicit transposes. TensorFlow.js's own passes transpose flags to the kernel, which the
- * wasm backend runs 18 times slower than a transpose and a plain product.
+ * Gradient of a matrix product with explicit transposes. TensorFlow.js's own passes transpose flags to the kernel,
+ * which the wasm backend runs 18 times slower than a transpose and a plain product.
  */
 function overrideMatmulGradient(tf: typeof Tf): void {
   const transposeInner = (x: Tf.Tensor): Tf.Tensor =>
@@ -74,8 +74,11 @@ function separateHandles<O extends Tensors>(inputs: Tensors, outputs: O): O {
   return Object.fromEntries(Object.entries(outputs).map(([name, list]) => [name, list.map(separate)])) as unknown as O;
 }
 
-/** Adapts a loaded TensorFlow.js, its backend chosen, to the neutral interface. It executes eagerly: compiling is tidying. */
-export function adaptTensorFlow(tf: typeof Tf, name: string, device: string): TensorRuntime {
+/**
+ * Adapts a loaded TensorFlow.js, its backend chosen, to the neutral interface. It executes eagerly: compiling is
+ * tidying.
+ */
+export function adaptTensorFlow(tf: typeof Tf, name: string, device: Device): TensorRuntime {
   // Production mode drops the banner and the warning that a gradient is overridden, and per-operation checks.
   tf.enableProdMode();
   overrideMatmulGradient(tf);

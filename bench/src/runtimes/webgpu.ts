@@ -1,6 +1,6 @@
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { loadJax, readJaxVersion } from "./jax-js.js";
-import type { Availability, Runtime, TensorRuntime } from "./runtime.js";
+import type { Availability, Device, Runtime, TensorRuntime } from "./runtime.js";
 
 /** What is read of the WebGPU API (W3C, "WebGPU", sections GPU and GPUAdapterInfo). */
 interface Gpu {
@@ -8,6 +8,8 @@ interface Gpu {
 }
 interface Adapter {
   readonly info?: {
+    /** Whether the browser or Dawn itself says that it runs on the CPU; left out by older ones. */
+    readonly isFallbackAdapter?: boolean;
     readonly vendor: string;
     readonly device: string;
     readonly architecture: string;
@@ -15,15 +17,18 @@ interface Adapter {
   };
 }
 
-/** Rasterisers that implement the API on the CPU. They are labelled, and never ranked as GPUs. */
-const softwareDevices = /swiftshader|lavapipe|llvmpipe|microsoft basic render|software/i;
+/** Rasterisers that implement the API on the CPU. */
+const softwareAdapters = /swiftshader|lavapipe|llvmpipe|microsoft basic render|software/i;
 
-/** Returns the label of an adapter: `gpu`, or `software` for one that runs on the CPU. */
-export function labelAdapter(description: string): "gpu" | "software" {
-  return softwareDevices.test(description) ? "software" : "gpu";
+/**
+ * Returns what an adapter executes on: `software` where it runs on the CPU, which is no GPU and must not be compared
+ * with one.
+ */
+export function classifyAdapter(description: string, isFallback = false): Device {
+  return isFallback || softwareAdapters.test(description) ? "software" : "gpu";
 }
 
-async function findAdapter(): Promise<{ readonly description: string; readonly label: "gpu" | "software" }> {
+async function findAdapter(): Promise<{ readonly description: string; readonly device: Device }> {
   const scope = globalThis as { navigator?: { gpu?: Gpu } };
   if (scope.navigator?.gpu === undefined) {
     // Dawn's binding for Node is an optional peer; its package exports what a browser has in its global scope.
@@ -39,16 +44,16 @@ async function findAdapter(): Promise<{ readonly description: string; readonly l
   }
   const adapter = await scope.navigator?.gpu?.requestAdapter({ powerPreference: "high-performance" });
   if (adapter === null || adapter === undefined) throw new Error("WebGPU finds no adapter: no GPU, or no driver for it");
-  const { vendor = "", architecture = "", device = "", description = "" } = adapter.info ?? {};
+  const { vendor = "", architecture = "", device = "", description = "", isFallbackAdapter } = adapter.info ?? {};
   const words = [vendor, architecture, device, description].filter((word) => word !== "").join(" ");
-  return { description: words, label: labelAdapter(words) };
+  return { description: words, device: classifyAdapter(words, isFallbackAdapter) };
 }
 
 async function probe(): Promise<Availability> {
   try {
-    const { description, label } = await findAdapter();
-    const note = label === "software" ? `software device, not a GPU: ${description}` : description;
-    return { available: true, device: label, version: readJaxVersion(), note };
+    const { description, device } = await findAdapter();
+    const note = device === "software" ? `software device, not a GPU: ${description}` : description;
+    return { available: true, device, version: readJaxVersion(), note };
   } catch (error) {
     return { available: false, reason: errorMessage(error) };
   }
@@ -56,8 +61,8 @@ async function probe(): Promise<Availability> {
 
 async function load(): Promise<TensorRuntime> {
   try {
-    const { label } = await findAdapter();
-    return await loadJax("webgpu", "webgpu", label);
+    const { device } = await findAdapter();
+    return await loadJax("webgpu", "webgpu", device);
   } catch (cause) {
     if (cause instanceof FleetmarkError) throw cause;
     throw new FleetmarkError("RUNTIME_UNAVAILABLE", `webgpu: ${errorMessage(cause)}`, { cause });
@@ -65,4 +70,4 @@ async function load(): Promise<TensorRuntime> {
 }
 
 /** jax-js on its WebGPU device. */
-export const webgpu: Runtime = { name: "webgpu", probe, load };
+export const webgpu: Runtime = { name: "webgpu", devices: ["gpu", "software"], compiles: true, probe, load };

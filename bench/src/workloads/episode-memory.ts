@@ -1,4 +1,5 @@
 import { createReplayBuffer, fillReplayBuffer } from "../algorithms/replay-buffer.js";
+import { readSizes } from "../environments/environment.js";
 import { createEnvironment } from "../environments/registry.js";
 import { checkParamNames, readCount } from "./params.js";
 import type { Workload } from "./workload.js";
@@ -22,7 +23,7 @@ export const episodeMemory: Workload = {
       metadata: { replay_capacity: steps },
       episode: () => {
         const environment = createEnvironment(id, { checkConstraints: true });
-        const buffer = createReplayBuffer(steps, environment.observationSpace.low.length, environment.actionSpace.low.length);
+        const buffer = createReplayBuffer(steps, readSizes(environment));
         fillReplayBuffer(buffer, environment, seed, steps);
         kept[0] = { environment, buffer };
         return buffer.rewards[buffer.count - 1];

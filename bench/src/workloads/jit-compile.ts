@@ -3,8 +3,8 @@ import type { TensorRuntime } from "../runtimes/runtime.js";
 import { createVectorProgram, vectorKernels } from "./kernels.js";
 import { createLearnerProgram } from "./learner.js";
 import { checkParamNames, readChoice } from "./params.js";
-import { createPolicyProgram } from "./policy.js";
-import { type Program, takeRuntime } from "./program.js";
+import { choosePolicyWidths, createPolicyProgram } from "./policy.js";
+import { type Program, requireRuntime } from "./program.js";
 import type { Workload } from "./workload.js";
 
 export const compileKernels = [...vectorKernels, "policy_forward", "td3_bc_update"] as const;
@@ -14,12 +14,15 @@ const vectorSize = 10_000;
 const batchSize = 256;
 
 function createKernel(runtime: TensorRuntime, kernel: (typeof compileKernels)[number], seed: number): Program {
-  if (kernel === "policy_forward") return createPolicyProgram(runtime, batchSize, seed);
+  if (kernel === "policy_forward") return createPolicyProgram(runtime, choosePolicyWidths(), batchSize, seed);
   if (kernel === "td3_bc_update") return createLearnerProgram(runtime, batchSize, seed);
   return createVectorProgram(runtime, kernel, vectorSize, seed);
 }
 
-/** The first call traces, generates and compiles; runtimes cache kernels by content, so that it takes a fresh process each time. */
+/**
+ * The first call traces, generates and compiles; runtimes cache kernels by content, so that it takes a fresh process
+ * each time.
+ */
 export const jitCompile: Workload = {
   name: "jit_compile",
   category: "jax",
@@ -27,7 +30,7 @@ export const jitCompile: Workload = {
   needsRuntime: true,
   async setup(context) {
     checkParamNames("jit_compile", context.params, ["kernel"]);
-    const runtime = takeRuntime(context);
+    const runtime = requireRuntime(context);
     if (!runtime.compiles) {
       throw new FleetmarkError("RUNTIME_UNAVAILABLE", `${runtime.name} executes eagerly: it has no compile time to measure`);
     }

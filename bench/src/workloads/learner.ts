@@ -6,30 +6,35 @@ import {
   sampleBatch,
 } from "../algorithms/replay-buffer.js";
 import { createTd3Bc, td3BcDefaults } from "../algorithms/td3-bc.js";
+import { readSizes } from "../environments/environment.js";
 import { createRandom } from "../environments/random.js";
-import { createEnvironment } from "../environments/registry.js";
+import { createEnvironment, referenceEnvironment } from "../environments/registry.js";
 import type { TensorRuntime } from "../runtimes/runtime.js";
 import type { Program } from "./program.js";
 
-/** The environment that fills the replay buffer, and how many transitions it holds. */
-export const learnerEnvironment = "ChemicalReactor-v0";
+/** How many transitions the replay buffer holds, which the reference environment fills. */
 export const learnerTransitions = 5000;
 
-/** Every update is a full one, actor and targets included: uniform iterations, and more work than the paper's delay of 2. */
+/**
+ * Every update is a full one, actor and targets included: uniform iterations, and more work than the paper's delay of
+ * 2.
+ */
 export const learnerPolicyDelay = 1;
 
-/** Makes full TD3+BC updates on batches sampled from a replay buffer that the environment filled. Its value is the critic loss. */
+/**
+ * Makes full TD3+BC updates on batches sampled from a replay buffer that the environment filled. Its value is the
+ * critic loss.
+ */
 export function createLearnerProgram(runtime: TensorRuntime, batchSize: number, seed: number): Program {
-  const environment = createEnvironment(learnerEnvironment, { checkConstraints: true });
-  const observationLength = environment.observationSpace.low.length;
-  const actionLength = environment.actionSpace.low.length;
-  const buffer = createReplayBuffer(learnerTransitions, observationLength, actionLength);
+  const environment = createEnvironment(referenceEnvironment, { checkConstraints: true });
+  const sizes = readSizes(environment);
+  const buffer = createReplayBuffer(learnerTransitions, sizes);
   fillReplayBuffer(buffer, environment, seed, learnerTransitions);
   normalizeObservations(buffer);
   const random = createRandom(seed);
-  const batch = createBatch(batchSize, observationLength, actionLength);
+  const batch = createBatch(batchSize, sizes);
   const options = { ...td3BcDefaults, policyDelay: learnerPolicyDelay };
-  const learner = createTd3Bc(runtime, { observationLength, actionLength }, seed, options);
+  const learner = createTd3Bc(runtime, sizes, seed, options);
   const update = (): number | Promise<number> => {
     sampleBatch(buffer, random, batch);
     return learner.update(batch);

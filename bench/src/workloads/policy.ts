@@ -1,23 +1,29 @@
-import { createLayers, forwardPolicy, uploadLayers } from "../algorithms/networks.js";
+import { createLayers, forwardPolicy, uploadLayers, type Widths } from "../algorithms/networks.js";
+import { readSizes } from "../environments/environment.js";
 import { createRandom, drawNormal } from "../environments/random.js";
+import { createEnvironment, referenceEnvironment } from "../environments/registry.js";
 import type { TensorRuntime } from "../runtimes/runtime.js";
 import { createProgram, type Program } from "./program.js";
 
-/** The policy that is measured: 12 observations, two hidden layers, 3 actions. */
-export const policyWidths = [12, 256, 256, 3] as const;
+/** Hidden layers of the policy that is measured, as in the reference implementations of TD3. */
+const hidden = [256, 256];
+
+/** Returns the widths of the measured policy's layers for an environment: observations first, actions last. */
+export function choosePolicyWidths(environmentId = referenceEnvironment): Widths {
+  const { observationLength, actionLength } = readSizes(createEnvironment(environmentId, { checkConstraints: false }));
+  return [observationLength, ...hidden, actionLength];
+}
 
 /** Observation batches that take turns as the input. */
 const inputCount = 8;
 
-/** Makes the policy's forward pass over batches of standard normal observations, random networks from the seed. */
-export function createPolicyProgram(runtime: TensorRuntime, batch: number, seed: number): Program {
+/** Makes a policy's forward pass over batches of standard normal observations, random networks from the seed. */
+export function createPolicyProgram(runtime: TensorRuntime, widths: Widths, batch: number, seed: number): Program {
   const random = createRandom(seed);
-  const parameters = uploadLayers(runtime, createLayers(policyWidths, random));
+  const parameters = uploadLayers(runtime, createLayers(widths, random));
+  const shape = [batch, widths[0]];
   const inputs = Array.from({ length: inputCount }, () =>
-    Float32Array.from({ length: batch * policyWidths[0] }, () => drawNormal(random)),
+    Float32Array.from({ length: batch * widths[0] }, () => drawNormal(random)),
   );
-  return createProgram(runtime, (layers, x) => forwardPolicy(runtime.ops, layers, x), parameters, inputs, [
-    batch,
-    policyWidths[0],
-  ]);
+  return createProgram(runtime, (layers, x) => forwardPolicy(runtime.ops, layers, x), parameters, inputs, shape);
 }

@@ -3,7 +3,7 @@ import { disposeAll, type Tensor, type TensorRuntime, type Tensors } from "../ru
 import type { Iterate, SetupContext } from "./workload.js";
 
 /** @throws FleetmarkError INTERNAL when the workload was set up without the runtime that it declares to need */
-export function takeRuntime({ runtime }: SetupContext): TensorRuntime {
+export function requireRuntime({ runtime }: SetupContext): TensorRuntime {
   if (runtime === undefined) throw new FleetmarkError("INTERNAL", "a tensor workload was set up without a runtime");
   return runtime;
 }
@@ -16,8 +16,8 @@ export interface Program {
 }
 
 /**
- * Compiles y = fn(parameters, x) into an iteration as a user meets it: the input goes to the device, the result comes back.
- * The inputs take turns, so that no call can reuse the last one's result.
+ * Compiles y = fn(parameters, x) into an iteration as a user meets it: the input goes to the device, the result comes
+ * back. The inputs take turns, so that no call can reuse the last one's result.
  */
 export function createProgram(
   runtime: TensorRuntime,

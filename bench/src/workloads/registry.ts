@@ -41,5 +41,6 @@ export function findWorkload(name: string): Workload {
 export async function setupTask(benchmark: Benchmark, seed: number): Promise<Task> {
   const workload = findWorkload(benchmark.workload);
   const runtime = workload.needsRuntime ? await loadRuntime(benchmark.runtime) : undefined;
-  return workload.setup({ params: benchmark.params, seed, runtime });
+  const task = await workload.setup({ params: benchmark.params, seed, runtime });
+  return runtime === undefined ? task : { ...task, device: runtime.device };
 }

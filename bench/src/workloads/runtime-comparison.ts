@@ -1,12 +1,13 @@
 import { loadRuntime, runtimes } from "../runtimes/registry.js";
 import { checkParamNames, readChoice, readCount } from "./params.js";
-import { createPolicyProgram, policyWidths } from "./policy.js";
-import { takeRuntime } from "./program.js";
+import { choosePolicyWidths, createPolicyProgram } from "./policy.js";
+import { requireRuntime } from "./program.js";
 import { optimizeWasmAtOnce, type Workload } from "./workload.js";
 
 /**
- * One runtime against another on the same policy, CPU against GPU among them, in one process and in turns: a machine that slows down
- * meanwhile slows both. 100 % means that the runtime takes twice as long as the one that it is held `against`, -50 % half as long.
+ * One runtime against another on the same policy, CPU against GPU among them, in one process and in turns: a machine
+ * that slows down meanwhile slows both. 100 % means that the runtime takes twice as long as the one that it is held
+ * `against`, -50 % half as long.
  */
 export const runtimeComparison: Workload = {
   name: "runtime_comparison",
@@ -19,12 +20,13 @@ export const runtimeComparison: Workload = {
     const batch = readCount(context.params, "batch");
     const names = runtimes.map(({ name }) => name);
     const against = await loadRuntime(readChoice(context.params, "against", names));
-    const baseline = createPolicyProgram(against, batch, context.seed);
-    const candidate = createPolicyProgram(takeRuntime(context), batch, context.seed);
+    const widths = choosePolicyWidths();
+    const baseline = createPolicyProgram(against, widths, batch, context.seed);
+    const candidate = createPolicyProgram(requireRuntime(context), widths, batch, context.seed);
     return {
       kind: "compare",
       processed: { unit: "passes", perIteration: batch },
-      metadata: { network: policyWidths.join("-"), against_device: against.device },
+      metadata: { network: widths.join("-"), against_device: against.device },
       baseline: baseline.iterate,
       candidate: candidate.iterate,
       teardown: () => {

@@ -1,24 +1,23 @@
 import { createLayers, createPlainPolicy, type PlainPolicy } from "../algorithms/networks.js";
 import { createRandom } from "../environments/random.js";
-import { createEnvironment } from "../environments/registry.js";
+import { createEnvironment, referenceEnvironment } from "../environments/registry.js";
 import { checkParamNames, readChoice } from "./params.js";
+import { choosePolicyWidths } from "./policy.js";
 import { compileInLine, type Workload } from "./workload.js";
 
-const environmentId = "ChemicalReactor-v0";
-const hidden = [256, 256];
-
-/** How far the network moves the controller's action: residual policy learning (Silver et al. 2018; Johannink et al. 2019). */
+/**
+ * How far the network moves the controller's action: residual policy learning (Silver et al. 2018; Johannink et al.
+ * 2019).
+ */
 const residualScale = 0.02;
 
 /** Makes one side of the comparison: a controller and an environment of its own, advanced by one step per call. */
 function createLoop(checkConstraints: boolean, usesPolicy: boolean, seed: number): () => number {
-  const environment = createEnvironment(environmentId, { checkConstraints });
+  const environment = createEnvironment(referenceEnvironment, { checkConstraints });
   const { low, high } = environment.observationSpace;
-  const actionLength = environment.actionSpace.low.length;
-  const policy: PlainPolicy | undefined = usesPolicy
-    ? createPlainPolicy(createLayers([low.length, ...hidden, actionLength], createRandom(seed)))
-    : undefined;
-  const action = new Float64Array(actionLength);
+  const widths = choosePolicyWidths();
+  const policy: PlainPolicy | undefined = usesPolicy ? createPlainPolicy(createLayers(widths, createRandom(seed))) : undefined;
+  const action = new Float64Array(environment.actionSpace.low.length);
   const input = new Float64Array(low.length);
   const { observation } = environment.reset(seed);
   let episode = seed;
@@ -36,11 +35,12 @@ function createLoop(checkConstraints: boolean, usesPolicy: boolean, seed: number
 }
 
 /**
- * What safety validation costs: the same closed loop without and with the safety layer (environments/safety.ts): rate limits,
- * a predictive barrier check per constraint by one evaluation of the plant's model, state constraints and soft-constraint cost.
- * Both refuse actions that are not finite, clip to actuator limits, and end episodes that leave the model's envelope.
- * `loop=bare` has only the environment's linear controller in the loop, so that the share of the checks in a step is seen;
- * `loop=policy` adds the forward pass of a 256×256 network in plain JavaScript, as a controller would run it.
+ * What safety validation costs: the same closed loop without and with the safety layer (environments/safety.ts): rate
+ * limits, a predictive barrier check per constraint by one evaluation of the plant's model, state constraints and
+ * soft-constraint cost. Both refuse actions that are not finite, clip to actuator limits, and end episodes that leave
+ * the model's envelope. `loop=bare` has only the environment's linear controller in the loop, so that the share of the
+ * checks in a step is seen; `loop=policy` adds the forward pass of a 256×256 network in plain JavaScript, as a
+ * controller would run it.
  */
 export const safetyOverhead: Workload = {
   name: "safety_overhead",
@@ -54,7 +54,7 @@ export const safetyOverhead: Workload = {
     return {
       kind: "compare",
       processed: { unit: "steps", perIteration: 1 },
-      metadata: { env: environmentId, policy: usesPolicy ? `12-${hidden.join("-")}-3` : "none" },
+      metadata: { env: referenceEnvironment, policy: usesPolicy ? choosePolicyWidths().join("-") : "none" },
       baseline: createLoop(false, usesPolicy, seed),
       candidate: createLoop(true, usesPolicy, seed),
       teardown: () => {},

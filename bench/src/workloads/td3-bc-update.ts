@@ -1,6 +1,7 @@
-import { createLearnerProgram, learnerEnvironment, learnerPolicyDelay, learnerTransitions } from "./learner.js";
+import { referenceEnvironment } from "../environments/registry.js";
+import { createLearnerProgram, learnerPolicyDelay, learnerTransitions } from "./learner.js";
 import { checkParamNames, readCount } from "./params.js";
-import { takeRuntime } from "./program.js";
+import { requireRuntime } from "./program.js";
 import { optimizeWasmAtOnce, type Workload } from "./workload.js";
 
 /** Training throughput: sampling a batch, uploading it, and one full update of twin critics, actor and targets. */
@@ -13,11 +14,11 @@ export const td3BcUpdate: Workload = {
   async setup(context) {
     checkParamNames("td3_bc_update", context.params, ["batch"]);
     const batch = readCount(context.params, "batch");
-    const { iterate, dispose } = createLearnerProgram(takeRuntime(context), batch, context.seed);
+    const { iterate, dispose } = createLearnerProgram(requireRuntime(context), batch, context.seed);
     return {
       kind: "repeat",
       processed: { unit: "transitions", perIteration: batch },
-      metadata: { env: learnerEnvironment, buffer: learnerTransitions, policy_delay: learnerPolicyDelay, network: "256-256" },
+      metadata: { env: referenceEnvironment, buffer: learnerTransitions, policy_delay: learnerPolicyDelay, network: "256-256" },
       iterate,
       teardown: dispose,
     };

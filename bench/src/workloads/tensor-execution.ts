@@ -1,6 +1,6 @@
 import { createVectorProgram, describeKernel, vectorKernels } from "./kernels.js";
 import { checkParamNames, readChoice, readCount } from "./params.js";
-import { takeRuntime } from "./program.js";
+import { requireRuntime } from "./program.js";
 import { optimizeWasmAtOnce, type Workload } from "./workload.js";
 
 /** Steady execution of a vector kernel, with the vector uploaded and the result read back. */
@@ -14,7 +14,7 @@ export const tensorExecution: Workload = {
     checkParamNames("tensor_execution", context.params, ["kernel", "size"]);
     const kernel = readChoice(context.params, "kernel", vectorKernels);
     const size = readCount(context.params, "size");
-    const { iterate, dispose } = createVectorProgram(takeRuntime(context), kernel, size, context.seed);
+    const { iterate, dispose } = createVectorProgram(requireRuntime(context), kernel, size, context.seed);
     return {
       kind: "repeat",
       processed: { unit: "elements", perIteration: size },

@@ -5,14 +5,16 @@ import type { TensorRuntime } from "../runtimes/runtime.js";
 export type Params = Readonly<Record<string, string | number>>;
 
 /**
- * Compiles on the main thread. On a thread of its own the compiler finishes sooner or later by chance, and so sees more or less of how
- * the code behaves: one of several versions then runs for good, here up to 11 % apart, which hides every smaller change.
+ * Compiles on the main thread. On a thread of its own the compiler finishes sooner or later by chance, and so sees
+ * more or less of how the code behaves: one of several versions then runs for good, here up to 11 % apart, which hides
+ * every smaller change.
  */
 export const compileInLine: readonly string[] = ["--no-concurrent-recompilation"];
 
 /**
- * Compiles WebAssembly by the optimizing compiler at once. Else modules run code of the baseline compiler, about four times slower,
- * until the better one is ready on its thread: after a few milliseconds or, on a busy machine, most of a second.
+ * Compiles WebAssembly by the optimizing compiler at once. Else modules run code of the baseline compiler, about four
+ * times slower, until the better one is ready on its thread: after a few milliseconds or, on a busy machine, most of a
+ * second.
  */
 export const optimizeWasmAtOnce: readonly string[] = ["--no-liftoff"];
 
@@ -37,19 +39,27 @@ export interface Workload {
   setup(context: SetupContext): Promise<Task>;
 }
 
-/** One iteration of work. It returns a number that depends on the work, which the engine consumes so that none is optimised away. */
+/**
+ * One iteration of work. It returns a number that depends on the work, which the engine consumes so that none is
+ * optimised away.
+ */
 export type Iterate = (() => number) | (() => Promise<number>);
+
+/** What an iteration may process. */
+export const processedUnits = ["steps", "transitions", "passes", "elements", "bytes", "calls"] as const;
 
 /** What one iteration processes: the source of throughput. */
 export interface Processed {
-  readonly unit: "steps" | "transitions" | "passes" | "elements" | "bytes" | "calls";
+  readonly unit: (typeof processedUnits)[number];
   readonly perIteration: number;
 }
 
 interface TaskBase {
   readonly processed: Processed;
-  /** Facts about the work that belong in the result (sizes, model, device). */
+  /** Facts about the work that belong in the result (sizes, model). */
   readonly metadata?: Metadata;
+  /** The device that its runtime really uses; the CPU where it has none. */
+  readonly device?: string;
   teardown(): void;
 }
 
@@ -80,6 +90,12 @@ export interface EpisodeTask extends TaskBase {
 
 export type Task = RepeatTask | CompareTask | FirstCallTask | EpisodeTask;
 
+/** A program of the user's that measures itself, as docs/command-protocol.md says. No shell lies between. */
+export interface Command {
+  readonly program: string;
+  readonly args: readonly string[];
+}
+
 /** A workload with fixed parameters, on one runtime and device. */
 export interface Benchmark {
   readonly workload: string;
@@ -87,7 +103,13 @@ export interface Benchmark {
   readonly params: Params;
   /** A runtime's name; `js` where the workload needs none. */
   readonly runtime: string;
+  /**
+   * The device that the runtime is made for: what the benchmark is called by until it ran. A result names the one that
+   * was used.
+   */
   readonly device: string;
   /** The workload's flags for V8; a result names them. */
   readonly v8Flags?: readonly string[];
+  /** What is run instead of a workload of ours; `workload` is then only its name. */
+  readonly command?: Command;
 }

@@ -2,13 +2,9 @@ import { join } from "node:path";
 import {
   type Benchmark,
   buildResultFile,
-  type ComparisonReport,
-  compareWithBaseline,
   findSuite,
   formatComparison,
   formatResultsTable,
-  isFailure,
-  isSteady,
   makeResultFolder,
   nameBenchmark,
   probeRuntimes,
@@ -19,6 +15,7 @@ import {
   writeResultFile,
 } from "@fleetmark/bench";
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import { type ComparisonReport, compareWithBaseline, isFailure, isSteady } from "@fleetmark/shared/judgement/comparison";
 import { categories } from "@fleetmark/shared/model/result";
 import { type ResultFile, resultFileJsonSchema } from "@fleetmark/shared/model/result-file";
 import { formatDuration, parseDuration } from "@fleetmark/shared/model/units";
@@ -157,9 +154,9 @@ async function runWithProgress(suite: Suite, budgetS: number | undefined): Promi
       suite,
       signal: abort.signal,
       ...(budgetS === undefined ? {} : { budgetS }),
-      onProgress: ({ completed, total, benchmark, elapsedS, remainingS }) => {
+      onProgress: ({ completed, total, benchmark, elapsed_s, remaining_s }) => {
         if (benchmark === "") return;
-        const time = `elapsed ${formatDuration(elapsedS)}, remaining ${formatDuration(remainingS)}`;
+        const time = `elapsed ${formatDuration(elapsed_s)}, remaining ${formatDuration(remaining_s)}`;
         progress.show(benchmark, `benchmark ${completed + 1} of ${total}  ${benchmark}  ${time}`);
       },
     });

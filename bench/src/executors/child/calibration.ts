@@ -1,0 +1,45 @@
+import { type ClockFacts, readClock } from "../../machine/clock.js";
+import type { Timer } from "./sample.js";
+
+/** A sample lasts so many times the clock's resolution and cost that both stay under a thousandth of it. */
+const clockMargin = 1000;
+
+/**
+ * Shortest sample, in seconds: long enough that one timer interrupt of some microseconds does not make it an outlier.
+ */
+const shortestSampleS = 5e-4;
+
+/** Estimates that differ by less than this share count as settled. */
+const settledShare = 0.1;
+
+/** Code that runs for less than this many seconds may be waiting to be compiled, and its pace settle too early. */
+const shortestTrialS = 0.05;
+
+export interface Calibration {
+  readonly iterationsPerSample: number;
+  readonly secondsPerIteration: number;
+}
+
+/** Returns how long a sample must last at least, in seconds. */
+export function chooseSampleLength(clock: ClockFacts): number {
+  return Math.max(shortestSampleS, clockMargin * clock.resolutionS, clockMargin * clock.costS);
+}
+
+/**
+ * Finds how many iterations make a sample, by trials of which each lasts about twice as long as the one before: until
+ * the time per iteration has stopped falling, as it does while code is being compiled, or until the time limit.
+ */
+export async function calibrate(timer: Timer, clock: ClockFacts, limitS: number): Promise<Calibration> {
+  const deadline = readClock() + limitS;
+  let before = Number.POSITIVE_INFINITY;
+  for (let count = 1; ; count *= 2) {
+    const seconds = Math.max(await timer(count), clock.resolutionS);
+    const each = seconds / count;
+    const settled = seconds >= shortestTrialS && each > before * (1 - settledShare);
+    // The next trial takes about twice as long as this one: better to end early than late.
+    if (settled || readClock() + seconds > deadline) {
+      return { iterationsPerSample: Math.max(1, Math.ceil(chooseSampleLength(clock) / each)), secondsPerIteration: each };
+    }
+    before = each;
+  }
+}

@@ -1,0 +1,84 @@
+import { environments } from "../environments/registry.js";
+import { jaxJs } from "../runtimes/jax-js.js";
+import { runtimes } from "../runtimes/registry.js";
+import type { Runtime } from "../runtimes/runtime.js";
+import { tfjsWasm } from "../runtimes/tfjs-wasm.js";
+import { compileKernels } from "../workloads/jit-compile.js";
+import { vectorKernels } from "../workloads/kernels.js";
+import { findWorkload } from "../workloads/registry.js";
+import type { Benchmark, Params } from "../workloads/workload.js";
+
+/** A named list of benchmarks. Which of their runtimes a host has is decided when it runs. */
+export interface Suite {
+  readonly name: string;
+  readonly description: string;
+  readonly benchmarks: readonly Benchmark[];
+}
+
+/** What benchmarks that execute no tensor code run on. */
+const plain = { name: "js", devices: ["cpu"] } as const;
+
+const sizes = [100, 1000, 10_000, 100_000];
+const quickSizes = [1000, 100_000];
+
+/** A benchmark on the device that its runtime is made for; whether it is that one is known when it has run. */
+function describe(workload: string, params: Params, { name, devices }: Pick<Runtime, "name" | "devices">): Benchmark {
+  const { category, v8Flags } = findWorkload(workload);
+  const benchmark = { workload, category, params, runtime: name, device: devices[0] };
+  return v8Flags === undefined ? benchmark : { ...benchmark, v8Flags };
+}
+
+const plainBenchmarks: readonly Benchmark[] = [
+  ...environments.map(({ id }) => describe("environment_step", { env: id }, plain)),
+  describe("safety_overhead", { loop: "bare" }, plain),
+  describe("safety_overhead", { loop: "policy" }, plain),
+];
+const memoryBenchmarks: readonly Benchmark[] = environments.map(({ id }) =>
+  describe("episode_memory", { env: id, steps: 1000 }, plain),
+);
+
+const listExecutions = (on: Runtime, chosen = sizes): Benchmark[] =>
+  vectorKernels.flatMap((kernel) => chosen.map((size) => describe("tensor_execution", { kernel, size }, on)));
+
+const listTensorBenchmarks = (on: Runtime): Benchmark[] => [
+  describe("policy_forward", { batch: 1 }, on),
+  describe("policy_forward", { batch: 256 }, on),
+  describe("td3_bc_update", { batch: 256 }, on),
+  ...(on.compiles ? compileKernels.map((kernel) => describe("jit_compile", { kernel }, on)) : []),
+  ...listExecutions(on),
+];
+
+/** Every other runtime against jax-js, which every host has. */
+const comparisons: readonly Benchmark[] = runtimes
+  .filter((on) => on !== jaxJs)
+  .flatMap((on) => [1, 256].map((batch) => describe("runtime_comparison", { against: jaxJs.name, batch }, on)));
+
+const quick: Suite = {
+  name: "quick",
+  description: "At least one benchmark per KPI, on the CPU, in under a minute",
+  benchmarks: [
+    ...plainBenchmarks,
+    ...[jaxJs, tfjsWasm].flatMap((on) => [1, 256].map((batch) => describe("policy_forward", { batch }, on))),
+    describe("td3_bc_update", { batch: 256 }, jaxJs),
+    ...["sum_of_squares", "sin_cos_chain", "td3_bc_update"].map((kernel) => describe("jit_compile", { kernel }, jaxJs)),
+    ...listExecutions(jaxJs, quickSizes),
+    ...memoryBenchmarks,
+  ],
+};
+
+const full: Suite = {
+  name: "full",
+  description: "Every benchmark on every runtime that the host has",
+  benchmarks: [...plainBenchmarks, ...runtimes.flatMap(listTensorBenchmarks), ...comparisons, ...memoryBenchmarks],
+};
+
+export const suites: readonly Suite[] = [quick, full];
+
+export function findSuite(name: string): Suite | undefined {
+  return suites.find((candidate) => candidate.name === name);
+}
+
+/** Every benchmark that exists: those of `full`, which holds all others. */
+export function listBenchmarks(): readonly Benchmark[] {
+  return full.benchmarks;
+}
