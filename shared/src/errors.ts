@@ -1,6 +1,9 @@
 /** The catalogue of everything that can go wrong and be told to a person: a stable code, what happened, what to do. */
 
-/** 0 done, 1 a regression or a breached alert threshold was found, 2 bad usage or configuration, 3 the work could not be done. */
+/**
+ * 0 done, 1 a regression or a breached alert threshold was found, 2 bad usage or configuration, 3 the work could not be
+ * done.
+ */
 export type ExitCode = 0 | 1 | 2 | 3;
 
 interface CatalogueEntry {
@@ -181,7 +184,8 @@ export function errorMessage(thrown: unknown): string {
 }
 
 /**
- * Returns what was thrown if it is of the catalogue; anything else is a defect, which is told as INTERNAL with this message.
+ * Returns what was thrown if it is of the catalogue; anything else is a defect, which is told as INTERNAL with this
+ * message.
  * @param onDefect hears of the defect itself, which the message does not show to strangers
  */
 export function toFleetmarkError(thrown: unknown, message: string, onDefect: (defect: unknown) => void): FleetmarkError {

@@ -1,11 +1,13 @@
 /**
- * What was started and runs until it is stopped: a server, a link, a ticker, a whole daemon. `start…` functions resolve when it serves, or
- * throw with nothing left running. What holds a file or a database is opened and closed instead, by the same contract.
+ * What was started and runs until it is stopped: a server, a link, a ticker, a whole daemon. `start…` functions resolve
+ * when it serves, or throw with nothing left running. What holds a file or a database is opened and closed instead, by
+ * the same contract.
  */
 export interface Running {
   /**
-   * Ends it, and resolves when all that it held is released. It may be called at any time and any number of times: stopping twice is
-   * stopping once, and every call resolves when the first does. It never rejects for what could not be finished in time; that is logged.
+   * Ends it, and resolves when all that it held is released. It may be called at any time and any number of times:
+   * stopping twice is stopping once, and every call resolves when the first does. It never rejects for what could not
+   * be finished in time; that is logged.
    */
   stop(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * Every event that agents and collectors log, by the name that stands in the field `event` of its line: what operators search for
- * and runbooks quote. docs/log-events.md is made from it.
+ * Every event that agents and collectors log, by the name that stands in the field `event` of its line: what operators
+ * search for and runbooks quote. docs/log-events.md is made from it.
  */
 export const logEvents = {
   acks_lost: "Collectors are done with batches whose acknowledgement never came; they are sent again",
@@ -63,7 +63,9 @@ export const logEvents = {
 
 export type LogEvent = keyof typeof logEvents;
 
-/** Logs one line: an event of the catalogue with its fields, and a sentence where the event alone does not say enough. */
+/**
+ * Logs one line: an event of the catalogue with its fields, and a sentence where the event alone does not say enough.
+ */
 type LogLine = (fields: { readonly event: LogEvent } & Readonly<Record<string, unknown>>, message?: string) => void;
 
 /** What the code needs of a logger, so that no event is logged under a name that the catalogue lacks. Pino's is one. */

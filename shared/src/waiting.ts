@@ -67,7 +67,10 @@ export function createGate(isOpenAtFirst = true): Gate {
   };
 }
 
-/** Waits for a promise, for at most so many seconds. Resolves either way, whatever the promise does: it is left behind if it is late. */
+/**
+ * Waits for a promise, for at most so many seconds. Resolves either way, whatever the promise does: it is left behind
+ * if it is late.
+ */
 export function waitAtMost(promise: Promise<unknown>, seconds: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, seconds * 1000);

@@ -1,7 +1,8 @@
 /**
- * Creates a reader of the host's clock in microseconds since the Unix epoch. Node tells it in whole milliseconds, but knows when the process
- * began to the microsecond; from there the steady clock counts on, which NTP slews alike. It is shifted whenever the two disagree, so that
- * steps of the host's clock are followed at once, at first to the millisecond.
+ * Creates a reader of the host's clock in microseconds since the Unix epoch. Node tells it in whole milliseconds, but
+ * knows when the process began to the microsecond; from there the steady clock counts on, which NTP slews alike. It is
+ * shifted whenever the two disagree, so that steps of the host's clock are followed at once, at first to the
+ * millisecond.
  * @param shiftMs what the steady clock lies behind the host's
  */
 export function createWallClock(

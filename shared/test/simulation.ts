@@ -15,7 +15,9 @@ export function simulateAr1(seed: number, n: number, correlation: number): numbe
   });
 }
 
-/** Returns process runs of samples around 100 that differ between runs and within them by the standard deviations given. */
+/**
+ * Returns process runs of samples around 100 that differ between runs and within them by the standard deviations given.
+ */
 export function simulateRuns(seed: number, runs: number, samples: number, between: number, within: number): number[][] {
   const random = createRandom(seed);
   return Array.from({ length: runs }, () => {

@@ -1,4 +1,7 @@
-/** What the rules of the structure do not hold for, each with its reason. An entry that is no longer needed fails the test too. */
+/**
+ * What the rules of the structure do not hold for, each with its reason. An entry that is no longer needed fails the
+ * test too.
+ */
 
 /** Functions that are longer than a screen: `path name`. */
 export const longFunctions: Readonly<Record<string, string>> = {};

@@ -30,7 +30,10 @@ export function findMutualFolders(files: readonly SourceFile[]): string[] {
   return pairs.map(({ from, to }) => `${from} and ${to}`);
 }
 
-/** Returns circles of imports, each as the files that hold each other (Tarjan, "Depth-first search and linear graph algorithms", 1972). */
+/**
+ * Returns circles of imports, each as the files that hold each other (Tarjan, "Depth-first search and linear graph
+ * algorithms", 1972).
+ */
 export function findCircles(files: readonly SourceFile[]): string[][] {
   const byPath = new Map(files.map((file) => [file.path, file]));
   const order = new Map<string, number>();

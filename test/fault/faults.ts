@@ -96,7 +96,8 @@ const natsFaults: FaultKind[] = [
       disk.fill();
       return async () => {
         disk.free();
-        // A server whose disk was full has switched JetStream off, until it is started again (nats-server, "JetStream out of space").
+        // A server whose disk was full has switched JetStream off, until it is started again (nats-server, "JetStream
+        // out of space").
         await node.kill();
         await startAgain(node);
       };
@@ -104,7 +105,10 @@ const natsFaults: FaultKind[] = [
   },
 ];
 
-/** Damages a spool file as a disk does: its end is torn off, a byte of it is changed, or bytes that were never written follow. */
+/**
+ * Damages a spool file as a disk does: its end is torn off, a byte of it is changed, or bytes that were never written
+ * follow.
+ */
 function damageFile(path: string, chance: () => number): void {
   const { size } = statSync(path);
   const way = drawInteger(chance, 3);
@@ -222,8 +226,8 @@ const diskFaults: FaultKind[] = [
     async ({ influx, mendInfluxLog }) =>
       async () => {
         if (influx === undefined) return;
-        // InfluxDB 1.x buffers its log in a bufio.Writer, which repeats its first error for ever (Go, package bufio, type Writer): once
-        // its disk was full it takes no write before it is started again, and its log is torn.
+        // InfluxDB 1.x buffers its log in a bufio.Writer, which repeats its first error for ever (Go, package bufio,
+        // type Writer): once its disk was full it takes no write before it is started again, and its log is torn.
         await influx.kill();
         await mendInfluxLog?.();
         await startAgain(influx);

@@ -14,7 +14,9 @@ interface Told {
   readonly released: Set<string>;
 }
 
-/** Lets a process write to the spool and kills it at a random moment, after it has said that some batches are durable. */
+/**
+ * Lets a process write to the spool and kills it at a random moment, after it has said that some batches are durable.
+ */
 async function writeAndKill(dir: string, told: Told): Promise<void> {
   const child = spawn(process.execPath, ["test/run.mjs", "test/fault/spool-writer.ts", dir], {
     stdio: ["ignore", "pipe", "inherit"],

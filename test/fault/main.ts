@@ -5,8 +5,8 @@ import { enterSandbox } from "./sandbox.js";
 import { findTopologyObstacle, startTopology, type Topology, type TopologyName, topologyNames } from "./topology.js";
 
 /**
- * Lets things fail by chance under load, and judges what the store holds then. The last line on standard output is one JSON object;
- * the exit code is 1 if anything was lost, doubled, changed or invented, or did not recover.
+ * Lets things fail by chance under load, and judges what the store holds then. The last line on standard output is one
+ * JSON object; the exit code is 1 if anything was lost, doubled, changed or invented, or did not recover.
  */
 
 const { values } = parseArgs({

@@ -59,7 +59,9 @@ interface PointState {
 
 interface HostState {
   readonly points: Map<number, PointState[]>;
-  /** Samples that agents and collectors say are lost, by reason, and of those how many no missing sample has used yet. */
+  /**
+   * Samples that agents and collectors say are lost, by reason, and of those how many no missing sample has used yet.
+   */
   readonly dropped: Map<string, number>;
 }
 
@@ -84,7 +86,10 @@ interface Told {
 function readLives(records: readonly JournalRecord[], options: OracleOptions, told: Told): void {
   const { shape, memoryMs } = options;
   const batches = new Map<string, PointState[]>();
-  /** What each host's counts were last. They go on from life to life, and may go back by what a killed process had not noted yet. */
+  /**
+   * What each host's counts were last. They go on from life to life, and may go back by what a killed process had not
+   * noted yet.
+   */
   const counted = new Map<string, number>();
   let life: PointState[] = [];
   let lastAt = 0;
@@ -117,7 +122,8 @@ function readLives(records: readonly JournalRecord[], options: OracleOptions, to
     lastAt = at;
     const before = host.points.get(t);
     if (before?.every((point) => point.fleeting && !point.taken)) {
-      // Nothing of it outlived the process before, so the host's clock could give the time again: it is the same sample.
+      // Nothing of it outlived the process before, so the host's clock could give the time again: it is the same
+      // sample.
       for (const point of before) Object.assign(point, { at, fleeting: false });
       life.push(...before);
       return;
@@ -139,7 +145,8 @@ function readLives(records: readonly JournalRecord[], options: OracleOptions, to
       told.findings.push(`${h} was told of a batch ${e}/${s} that it never sent`);
       return;
     }
-    // A rejection is final, but an acknowledgement is a promise: whatever else was said of the batch, it has to be kept.
+    // A rejection is final, but an acknowledgement is a promise: whatever else was said of the batch, it has to be
+    // kept.
     for (const point of points) if (point.fate !== "acked") point.fate = fate;
   };
 
@@ -170,8 +177,8 @@ function readLives(records: readonly JournalRecord[], options: OracleOptions, to
 }
 
 /**
- * Creates the judge of a run. It knows what was produced and what agents were told from the journals of all processes, in full;
- * what a store ought to hold of it, it computes itself.
+ * Creates the judge of a run. It knows what was produced and what agents were told from the journals of all processes,
+ * in full; what a store ought to hold of it, it computes itself.
  */
 export function createOracle(journals: readonly (readonly JournalRecord[])[], options: OracleOptions): Oracle {
   const { seed, shape } = options;

@@ -10,7 +10,9 @@ export interface RunOutcome extends Verdict {
   readonly faults: Record<string, number>;
   /** Kinds that were not possible, and why. */
   readonly skipped: Record<string, string>;
-  /** Seconds from the end of a fault until samples of every host, made after it, were committed; the longest by kind. */
+  /**
+   * Seconds from the end of a fault until samples of every host, made after it, were committed; the longest by kind.
+   */
   readonly recovery_s: Record<string, number>;
   /** The same, where the NATS cluster had to be started anew. */
   readonly nursed_recovery_s: Record<string, number>;

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /**
- * Where a run takes place: namespaces of its own for network, mounts and processes. Whatever becomes of the run, the kernel takes
- * its addresses, mounts and processes away with it.
+ * Where a run takes place: namespaces of its own for network, mounts and processes. Whatever becomes of the run, the
+ * kernel takes its addresses, mounts and processes away with it.
  */
 
 const inside = "INSIDE_TEST_SANDBOX";
@@ -32,8 +32,8 @@ export interface Sandbox {
 }
 
 /**
- * Runs this program again inside a sandbox and exits as that does; inside it, or where there can be none, returns. An interrupt is
- * passed on as a message, and the one inside ends with the one outside.
+ * Runs this program again inside a sandbox and exits as that does; inside it, or where there can be none, returns. An
+ * interrupt is passed on as a message, and the one inside ends with the one outside.
  * @param keep whether the folder is to stay
  */
 export function enterSandbox(keep: boolean): Promise<Sandbox> {

@@ -18,8 +18,9 @@ export interface InfluxServer {
   readonly influx: ManagedProcess;
   readonly url: string;
   /**
-   * Starts it, while it is down, where nobody finds it, and ends it: so it cuts off what is torn at the end of its log. InfluxDB 1.6 opens the log
-   * for appending before it cuts: what it takes in the same run lies behind a gap, and is gone after the next kill although it was acknowledged.
+   * Starts it, while it is down, where nobody finds it, and ends it: so it cuts off what is torn at the end of its log.
+   * InfluxDB 1.6 opens the log for appending before it cuts: what it takes in the same run lies behind a gap, and is
+   * gone after the next kill although it was acknowledged.
    */
   mendLog(): Promise<void>;
 }
@@ -60,7 +61,10 @@ export async function prepareInflux(folder: string, data: string): Promise<Influ
   return { influx, url, mendLog };
 }
 
-/** Starts a cluster, each node on a disk of its own. Clients connect at `listenOn`, the nodes to each other over loopback. */
+/**
+ * Starts a cluster, each node on a disk of its own. Clients connect at `listenOn`, the nodes to each other over
+ * loopback.
+ */
 export async function prepareNats(folder: string, disks: readonly string[], listenOn: string): Promise<NatsNode[]> {
   const ports = await Promise.all(disks.map(async () => [await findFreePort(), await findFreePort(), await findFreePort()]));
   const routes = ports.map(([, route]) => `nats://127.0.0.1:${route}`).join(", ");
@@ -81,7 +85,8 @@ export async function prepareNats(folder: string, disks: readonly string[], list
       name,
       command: [findServer("nats-server") ?? "nats-server", "-c", file],
       log: join(folder, `${name}.log`),
-      // Healthy is only one that is in step with the cluster, which a single node of three is not; that it listens is enough.
+      // Healthy is only one that is in step with the cluster, which a single node of three is not; that it listens is
+      // enough.
       isReady: () => answers(`${monitor}/varz`),
     });
     return Object.defineProperties(

@@ -5,8 +5,8 @@ import { openSpool } from "#agent/spool/spool.js";
 import { makeBatch } from "../../agent/test/spool.js";
 
 /**
- * Fills a spool as fast as it goes and says on stdout which batches are durable and which it released, until it is killed.
- * `node test/run.mjs test/fault/spool-writer.ts DIR`
+ * Fills a spool as fast as it goes and says on stdout which batches are durable and which it released, until it is
+ * killed. `node test/run.mjs test/fault/spool-writer.ts DIR`
  */
 const dir = process.argv[3];
 const say = (word: string, name: string): boolean => process.stdout.write(`${word} ${name}\n`);

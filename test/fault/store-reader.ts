@@ -52,7 +52,9 @@ async function ask(url: string, influxql: string): Promise<{ columns: string[]; 
   return results[0]?.series ?? [];
 }
 
-/** Shows every sample of the load on an InfluxDB server. A point is its tags and time there, so none can be there twice. */
+/**
+ * Shows every sample of the load on an InfluxDB server. A point is its tags and time there, so none can be there twice.
+ */
 export async function readInflux(url: string, see: See): Promise<void> {
   const [hosts] = await ask(url, `SHOW TAG VALUES FROM ${loadMeasurement} WITH KEY = "host"`);
   for (const [, host] of hosts?.values ?? []) {

@@ -20,8 +20,8 @@ function chooseSeed<T>(seeds: readonly T[], random: Random): T {
 const idLength = (batch: Uint8Array): number => 2 + batch[1];
 
 /**
- * A batch that is damaged, mostly behind its id: one that can't be named ends its agent's stream, and what follows on that is not
- * looked at.
+ * A batch that is damaged, mostly behind its id: one that can't be named ends its agent's stream, and what follows on
+ * that is not looked at.
  */
 export function mutateBatch(batch: Uint8Array, host: string, random: Random): Uint8Array {
   const isWanted = (candidate: Uint8Array): boolean => isSurelyInvalid(candidate, host);
@@ -49,7 +49,10 @@ function wrap(frame: Uint8Array, random: Random): Buffer {
 
 const windowFrames = 32;
 
-/** Sends frames over a stream of its own. Returns how many of them the collector has looked at, until it ended the stream if it did. */
+/**
+ * Sends frames over a stream of its own. Returns how many of them the collector has looked at, until it ended the
+ * stream if it did.
+ */
 async function sendWindow(session: ClientHttp2Session, host: string, frames: readonly Buffer[]): Promise<number> {
   const stream = openAttach(session);
   let rejected = 0;

@@ -14,8 +14,9 @@ import { findFreePort, findServer } from "../testbed/servers.js";
 import { attackGrpc, attackNats, type Tally } from "./attackers.js";
 
 /**
- * Sends damaged frames to a collector over both links, beside healthy agents. The last line on standard output is one JSON object;
- * the exit code is 1 if the collector ended, stored anything of the damaged, grew without end, or failed the healthy.
+ * Sends damaged frames to a collector over both links, beside healthy agents. The last line on standard output is one
+ * JSON object; the exit code is 1 if the collector ended, stored anything of the damaged, grew without end, or failed
+ * the healthy.
  */
 
 const { values } = parseArgs({ options: { frames: { type: "string", default: "1000000" }, seed: { type: "string" } } });

@@ -1,6 +1,7 @@
 /**
- * Judges an encoded fleetmark.v1.Batch by proto/fleetmark/v1/fleet.proto and docs/architecture.md alone, sharing no code with what it
- * is used to test. It is unsure rather than wrong: only what is surely invalid may be expected to be stored nowhere.
+ * Judges an encoded fleetmark.v1.Batch by proto/fleetmark/v1/fleet.proto and docs/architecture.md alone, sharing no
+ * code with what it is used to test. It is unsure rather than wrong: only what is surely invalid may be expected to be
+ * stored nowhere.
  */
 
 /** One field of a message: a length-delimited one has bytes. */
@@ -13,8 +14,9 @@ interface Field {
 class Broken extends Error {}
 
 /**
- * Something that the protocol does not allow, but that @bufbuild/protobuf reads all the same: it takes a known field by its number
- * alone, whatever its wire type, passes over varints of any length, and does not look where a message or a list within a message ends.
+ * Something that the protocol does not allow, but that @bufbuild/protobuf reads all the same: it takes a known field by
+ * its number alone, whatever its wire type, passes over varints of any length, and does not look where a message or a
+ * list within a message ends.
  */
 class Unsure extends Error {}
 

@@ -38,7 +38,10 @@ function labelsKey(labels: Readonly<Record<string, string>>): string {
   return JSON.stringify(Object.entries(labels).sort());
 }
 
-/** Evaluates a rule at a moment. Without data, a rule whose state is then NoData makes one alert without its series' labels. */
+/**
+ * Evaluates a rule at a moment. Without data, a rule whose state is then NoData makes one alert without its series'
+ * labels.
+ */
 async function evaluateAt(
   reader: InfluxReader,
   rule: ProvisionedRule,
@@ -61,7 +64,10 @@ async function evaluateAt(
   return { bad: new Map(bad.map(({ labels, value }) => [labelsKey(labels), { rule, labels, value }])), error };
 }
 
-/** The alerts of a rule that fire at a moment: those whose condition held at each evaluation of the rule's `for` before it. */
+/**
+ * The alerts of a rule that fire at a moment: those whose condition held at each evaluation of the rule's `for` before
+ * it.
+ */
 async function findFiring(
   reader: InfluxReader,
   rule: ProvisionedRule,

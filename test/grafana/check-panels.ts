@@ -101,8 +101,8 @@ function hostsIn({ series }: Answer): Set<string> {
 }
 
 /**
- * Runs every query of every dashboard with all, one and several selected, over a range, and tells what failed, what is empty although data
- * exist, and what has other hosts than those selected.
+ * Runs every query of every dashboard with all, one and several selected, over a range, and tells what failed, what is
+ * empty although data exist, and what has other hosts than those selected.
  * @param trouble whether the data hold some of everything that can go wrong, so that panels of it must show it
  */
 export async function checkPanels(

@@ -5,7 +5,10 @@ import { findQuietMoment, leastHosts, listBreaches } from "./fleet-parts.js";
 import { openReader } from "./influx-reader.js";
 import { fillByRealRun } from "./real-run.js";
 
-/** `make grafana-check`: every query on a real run, every query and every rule on a simulated fleet; ends with one JSON object. */
+/**
+ * `make grafana-check`: every query on a real run, every query and every rule on a simulated fleet; ends with one JSON
+ * object.
+ */
 
 const hosts = Math.max(leastHosts, Number(process.env.HOSTS || 50));
 const days = Number(process.env.DAYS || 7);

@@ -47,7 +47,10 @@ export const parts = {
   silent: 12,
   clockOff: 13,
   drops: 14,
-  /** Dropped samples days ago: its counter stands still, and must not alert, not even after minutes in which nothing came from it. */
+  /**
+   * Dropped samples days ago: its counter stands still, and must not alert, not even after minutes in which nothing
+   * came from it.
+   */
   droppedLongAgo: 15,
   refused: 16,
   spoolFilling: 17,
@@ -118,8 +121,8 @@ export interface Host {
 }
 
 /**
- * Whether a source is silent at a time. One agent and one collector are before the end; another of each was away for some minutes and has
- * come back, with a quarantine and a counter that are as they were before: no alert.
+ * Whether a source is silent at a time. One agent and one collector are before the end; another of each was away for
+ * some minutes and has come back, with a quarantine and a counter that are as they were before: no alert.
  */
 export function isSilent(name: string, nowMs: number, facts: FleetFacts): boolean {
   const beforeEndMs = facts.toMs - nowMs;

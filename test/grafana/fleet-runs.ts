@@ -24,7 +24,10 @@ interface SimulatedBenchmark {
 
 const time = { quantity: "time", unit: "s" } as const;
 
-/** The benchmarks of the quick suite with the figures that a small server gives, and the same on a GPU where a host has one. */
+/**
+ * The benchmarks of the quick suite with the figures that a small server gives, and the same on a GPU where a host has
+ * one.
+ */
 const benchmarks: readonly SimulatedBenchmark[] = [
   {
     category: "environment",

@@ -6,7 +6,9 @@ import { fillWithFleet, startDatabase } from "./filled-server.js";
 import { findQuietMoment, leastHosts, listBreaches } from "./fleet-parts.js";
 import { openReader } from "./influx-reader.js";
 
-/** The small version of `make grafana-check`: every query and every rule, on a simulated fleet of fewer hosts and hours. */
+/**
+ * The small version of `make grafana-check`: every query and every rule, on a simulated fleet of fewer hosts and hours.
+ */
 describe.skipIf(findServer("influxd") === undefined)("dashboards and alert rules on InfluxDB", () => {
   const toMs = Math.floor(Date.now() / 60_000) * 60_000;
   const fromMs = toMs - 3 * 3_600_000;

@@ -13,8 +13,8 @@ import { type InfluxReader, openReader } from "./influx-reader.js";
 import { expandQuery, listPanels, listQueries, rangeOf, selectOpening } from "./panel-queries.js";
 
 /**
- * `make grafana-preview`: each dashboard as a static page, without Grafana. URL=… reads a database that is there (NOW=… its last moment, in
- * milliseconds); else a simulated fleet is written first.
+ * `make grafana-preview`: each dashboard as a static page, without Grafana. URL=… reads a database that is there (NOW=…
+ * its last moment, in milliseconds); else a simulated fleet is written first.
  */
 
 const out = process.env.OUT || "grafana-preview";

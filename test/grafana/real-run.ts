@@ -12,7 +12,10 @@ const patienceMs = 15 * 60_000;
 /** Longer than the agents' own interval takes to give every counter a second sample. */
 const afterwardsMs = 30_000;
 
-/** Runs a collector that stores in the database and an agent that runs the quick suite, as they are on a host; returns when all is stored. */
+/**
+ * Runs a collector that stores in the database and an agent that runs the quick suite, as they are on a host; returns
+ * when all is stored.
+ */
 export async function fillByRealRun(url: string, tell: (text: string) => void): Promise<{ fromMs: number; toMs: number }> {
   const folder = makeFolder();
   const fromMs = Date.now() - 60_000;

@@ -5,8 +5,9 @@ import { simulateRuns } from "./fleet-runs.js";
 import { simulateCollector, simulateTelemetry } from "./fleet-telemetry.js";
 
 /**
- * A fleet that never was: the points that agents and collectors write, of hosts that behave, with breaches injected near the end. What is
- * measured and judged goes through the same functions as real results do; only telemetry is made up here, field by field.
+ * A fleet that never was: the points that agents and collectors write, of hosts that behave, with breaches injected
+ * near the end. What is measured and judged goes through the same functions as real results do; only telemetry is made
+ * up here, field by field.
  */
 
 /** Gathers points into batches of a size that the store takes in one go. */

@@ -4,8 +4,9 @@ import { hostDashboard } from "#grafana/dashboards/host.js";
 import { listPanels } from "./panel-queries.js";
 
 /**
- * Field names by measurement, from the metrics sections of plugins/inputs/{cpu,mem,disk,diskio,net,system,nvidia_smi}/README.md of Telegraf
- * (github.com/influxdata/telegraf), as a host with Linux has them; net without the protocol counters of the series `interface=all`.
+ * Field names by measurement, from the metrics sections of
+ * plugins/inputs/{cpu,mem,disk,diskio,net,system,nvidia_smi}/README.md of Telegraf (github.com/influxdata/telegraf), as
+ * a host with Linux has them; net without the protocol counters of the series `interface=all`.
  */
 const telegrafFields: Readonly<Record<string, readonly string[]>> = {
   cpu: ["user", "system", "idle", "active", "nice", "iowait", "irq", "softirq", "steal", "guest", "guest_nice"].flatMap(

@@ -3,8 +3,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { listDescendants, makeFolder, startProgram } from "../testbed/program.js";
 
 /**
- * Measures what an agent at rest costs its host: `fleetmark up` without a suite, telemetry at the default interval, a collector that
- * commits. `node test/run.mjs test/load/bench-agent.ts [SECONDS] [--json]`
+ * Measures what an agent at rest costs its host: `fleetmark up` without a suite, telemetry at the default interval, a
+ * collector that commits. `node test/run.mjs test/load/bench-agent.ts [SECONDS] [--json]`
  */
 const seconds = Number(process.argv.slice(2).find((argument) => /^\d+$/.test(argument)) ?? 60);
 const json = process.argv.includes("--json");
@@ -25,7 +25,8 @@ interface Reading {
 function read(pid: number): Reading {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   const readMb = (field: string): number => (Number(new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) * 1024) / 1e6;
-  // The name of the command may hold spaces, so fields count from its closing bracket: utime and stime are the 12th and 13th after it.
+  // The name of the command may hold spaces, so fields count from its closing bracket: utime and stime are the 12th and
+  // 13th after it.
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
   return { rssMb: readMb("VmRSS"), anonymousMb: readMb("RssAnon"), cpuS: (Number(fields[11]) + Number(fields[12])) / userHz };
 }

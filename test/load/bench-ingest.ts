@@ -13,8 +13,9 @@ import { askInflux, findFreePort, findServer } from "../testbed/servers.js";
 import type { GeneratorOptions, GeneratorOutcome } from "./ingest-generator.js";
 
 /**
- * Measures how fast samples come in and what that costs each process, over both links and into both stores, beside the raw InfluxDB client
- * and vmagent; then one collector with a large fleet. `--json` prints one document; `--repeats 0` measures the large fleets alone.
+ * Measures how fast samples come in and what that costs each process, over both links and into both stores, beside the
+ * raw InfluxDB client and vmagent; then one collector with a large fleet. `--json` prints one document; `--repeats 0`
+ * measures the large fleets alone.
  */
 
 const { values } = parseArgs({
@@ -278,8 +279,8 @@ function summarize(rows: readonly Row[]) {
 }
 
 /**
- * One collector with a large fleet, of which each host sends 50 fields every ten seconds: over gRPC on a connection of its own; over NATS the
- * collector has one connection however many agents there are, and so has the generator.
+ * One collector with a large fleet, of which each host sends 50 fields every ten seconds: over gRPC on a connection of
+ * its own; over NATS the collector has one connection however many agents there are, and so has the generator.
  */
 async function measureFleet(link: "grpc" | "nats", store: "duckdb" | "influxdb", hosts: number, forS: number) {
   const bench = await startBench(link, store);

@@ -24,7 +24,10 @@ export type FleetCommand =
 export type FleetEvent =
   | {
       readonly event: "status";
-      /** The newest sample of the host that is furthest behind which is known to be committed was made then, milliseconds. */
+      /**
+       * The newest sample of the host that is furthest behind which is known to be committed was made then,
+       * milliseconds.
+       */
       readonly ackedThrough: number;
       readonly recorded: number;
       readonly acked: number;

@@ -19,7 +19,9 @@ export interface FleetProcess {
   start(): void;
   step(seconds: number): void;
   quiet(): void;
-  /** Lets it deliver what it has, and end. Returns how many samples were left undelivered; all of them where it crashed. */
+  /**
+   * Lets it deliver what it has, and end. Returns how many samples were left undelivered; all of them where it crashed.
+   */
   drain(seconds: number): Promise<number>;
   /** Every exit that nobody asked for. */
   readonly crashes: string[];

@@ -8,14 +8,20 @@ import { decodeCollectorFrame } from "@fleetmark/shared/wire/frames";
 import { connect } from "@nats-io/transport-node";
 import { connectHttp2, createMessageReader, encodeFrame, encodeHello, openAttach, wrapMessage } from "./raw-grpc.js";
 
-/** A light fleet: batches go straight onto the wire, without the agent's spool, so that what it costs is not what limits. */
+/**
+ * A light fleet: batches go straight onto the wire, without the agent's spool, so that what it costs is not what
+ * limits.
+ */
 export interface GeneratorOptions {
   readonly link: { readonly grpc: Address } | { readonly nats: string };
   readonly hosts: number;
   readonly fields: number;
   /** Moments in a batch. */
   readonly moments: number;
-  /** Send as fast as batches are acknowledged, so many in all; or a batch of each host every so many seconds, for so long. */
+  /**
+   * Send as fast as batches are acknowledged, so many in all; or a batch of each host every so many seconds, for so
+   * long.
+   */
   readonly pace: { readonly batches: number } | { readonly intervalS: number; readonly forS: number };
 }
 
@@ -144,7 +150,9 @@ async function sendAll(batches: number): Promise<void> {
   seconds = (performance.now() - begin) / 1000;
 }
 
-/** Sends a batch of each host every so many seconds, spread over them, for so long; returns when all are acknowledged. */
+/**
+ * Sends a batch of each host every so many seconds, spread over them, for so long; returns when all are acknowledged.
+ */
 async function sendRounds(intervalS: number, forS: number): Promise<void> {
   const [begin, before] = [performance.now(), acked];
   const turns = Math.round((options.hosts * forS) / intervalS);

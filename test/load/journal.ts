@@ -1,9 +1,9 @@
 import { openSync, readFileSync, writeSync } from "node:fs";
 
 /**
- * What a process of simulated hosts writes down, a JSON line each, before it does it or the moment it learns of it. Times are
- * microseconds in `t` (of samples, by the host's clock) and milliseconds in `at` (of events, by the machine's clock). `e` and `s` are
- * a batch's epoch and sequence.
+ * What a process of simulated hosts writes down, a JSON line each, before it does it or the moment it learns of it.
+ * Times are microseconds in `t` (of samples, by the host's clock) and milliseconds in `at` (of events, by the machine's
+ * clock). `e` and `s` are a batch's epoch and sequence.
  */
 export type JournalRecord =
   | { readonly k: "begin"; readonly at: number }
@@ -21,7 +21,10 @@ export type JournalRecord =
       readonly code: string;
       readonly n: number;
     }
-  /** The delivery's own counts, which go on from process to process: samples lost by reason, and batches put into quarantine. */
+  /**
+   * The delivery's own counts, which go on from process to process: samples lost by reason, and batches put into
+   * quarantine.
+   */
   | {
       readonly k: "counts";
       readonly h: string;
@@ -35,7 +38,9 @@ export interface Journal {
   write(record: JournalRecord): void;
 }
 
-/** Opens a journal for appending. A line is with the kernel when `write` returns, and outlives a kill -9 of the process. */
+/**
+ * Opens a journal for appending. A line is with the kernel when `write` returns, and outlives a kill -9 of the process.
+ */
 export function openJournal(path: string): Journal {
   const file = openSync(path, "a");
   return {

@@ -5,7 +5,9 @@ import type { Address } from "@fleetmark/shared/model/units";
 import { formatAddress } from "@fleetmark/shared/model/units";
 import { encodeAgentFrame, protocolVersion } from "@fleetmark/shared/wire/frames";
 
-/** gRPC spoken directly over HTTP/2, for load that costs its sender little and for frames that no library would send. */
+/**
+ * gRPC spoken directly over HTTP/2, for load that costs its sender little and for frames that no library would send.
+ */
 
 /** A gRPC message as it travels: a byte that says it is not compressed, its length, itself. */
 export function wrapMessage(message: Uint8Array): Buffer {

@@ -1,6 +1,8 @@
 import type { Point } from "@fleetmark/shared/model/series";
 
-/** What every simulated host measures each time: `groups` points of `fields` numbers, and one text in the last of them. */
+/**
+ * What every simulated host measures each time: `groups` points of `fields` numbers, and one text in the last of them.
+ */
 export interface Shape {
   readonly groups: number;
   readonly fields: number;

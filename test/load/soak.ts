@@ -9,8 +9,8 @@ import { findFreePort } from "../testbed/servers.js";
 import { startFleetProcess } from "./fleet.js";
 
 /**
- * Lets a collector, an agent and fifty simulated hosts run for long, and watches the memory of the first two. The last line on standard
- * output is one JSON object with their means over the first and the last third.
+ * Lets a collector, an agent and fifty simulated hosts run for long, and watches the memory of the first two. The last
+ * line on standard output is one JSON object with their means over the first and the last third.
  */
 
 const { values } = parseArgs({ options: { minutes: { type: "string", default: "30" } } });

@@ -6,8 +6,9 @@ import { makeFolder } from "../testbed/program.js";
 import { askInflux, findServer, type Server, startInflux } from "../testbed/servers.js";
 
 /**
- * Measures both stores: `make bench-store`. Points a second and CPU time a point of client and server, for every way to write; and how long
- * questions take with a fleet's days behind them. `--json` prints one document, `--hosts 50 --days 7 --points 500000` are the defaults.
+ * Measures both stores: `make bench-store`. Points a second and CPU time a point of client and server, for every way to
+ * write; and how long questions take with a fleet's days behind them. `--json` prints one document, `--hosts 50 --days
+ * 7 --points 500000` are the defaults.
  */
 
 const folder = makeFolder();

@@ -9,9 +9,9 @@ import type { HistoryQuery, Store } from "#collector/store/store.js";
 import { buildBatches, createChance, makeRun, makeTelemetry, nameHost, runEveryUs, stepUs } from "./fleet-data.js";
 
 /**
- * Fills a store with what a fleet sends in some days, asks it what people ask, and prints how long each answer took, as JSON:
- * `node store-queries.js HOSTS DAYS URL DATABASE PID`, or with a directory alone for a data file. PID is the server's: CPU time is that of both
- * processes, which tells on a busy machine what the time that passed does not.
+ * Fills a store with what a fleet sends in some days, asks it what people ask, and prints how long each answer took, as
+ * JSON: `node store-queries.js HOSTS DAYS URL DATABASE PID`, or with a directory alone for a data file. PID is the
+ * server's: CPU time is that of both processes, which tells on a busy machine what the time that passed does not.
  */
 
 const [, , hostCount, dayCount, target, database, serverPid] = process.argv;
@@ -29,7 +29,10 @@ const config =
     ? collectorConfigSchema.parse({ data_dir: target })
     : collectorConfigSchema.parse({ store: { kind: "influxdb", url: target, database, timeout: "120s" } });
 
-/** CPU milliseconds of this process and of the server (proc(5), stat: the 14th and 15th field, in ticks of a hundredth of a second). */
+/**
+ * CPU milliseconds of this process and of the server (proc(5), stat: the 14th and 15th field, in ticks of a hundredth
+ * of a second).
+ */
 function readCpuMs(): number {
   const { user, system } = process.cpuUsage();
   const fields = serverPid === undefined ? [] : readFileSync(`/proc/${serverPid}/stat`, "utf8").split(") ")[1].split(" ");

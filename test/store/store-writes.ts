@@ -8,8 +8,9 @@ import type { Store } from "#collector/store/store.js";
 import { buildBatches, createChance, makeTelemetry, nameHost, stepUs } from "./fleet-data.js";
 
 /**
- * Writes the same telemetry in one of several ways and prints what it took this process, as JSON: `node store-writes.js WAY URL DATABASE POINTS`,
- * for duckdb with a directory instead of the URL. Points are made beforehand; what is measured is their way from memory to the answer.
+ * Writes the same telemetry in one of several ways and prints what it took this process, as JSON: `node store-writes.js
+ * WAY URL DATABASE POINTS`, for duckdb with a directory instead of the URL. Points are made beforehand; what is
+ * measured is their way from memory to the answer.
  */
 
 const hosts = 50;
@@ -33,7 +34,10 @@ function cutBlocks<T>(items: readonly T[]): T[][] {
   return blocks;
 }
 
-/** With a batch size that no block reaches, `flush` sends and waits; what the client sends by itself it waits for nowhere. */
+/**
+ * With a batch size that no block reaches, `flush` sends and waits; what the client sends by itself it waits for
+ * nowhere.
+ */
 function openApi(url: string, database: string, batchSize: number): WriteApi {
   const api = new InfluxDB({ url, timeout: 60_000 }).getWriteApi("", database, "us", {
     ...{

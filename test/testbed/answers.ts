@@ -6,7 +6,9 @@ export async function askHttp<T>(http: Address, path: string): Promise<T> {
   return (await (await fetch(`http://${formatAddress(http)}${path}`)).json()) as T;
 }
 
-/** Returns how many samples an oracle has in the store; one that is there twice counts twice where the store keeps both. */
+/**
+ * Returns how many samples an oracle has in the store; one that is there twice counts twice where the store keeps both.
+ */
 export async function countSamples(http: Address): Promise<number> {
   const path = "/api/v1/series?measurement=oracle&field=number&aggregate=count&bucket=1d&from=-1d";
   const { series } = await askHttp<{ series: { points: [number, number][] }[] }>(http, path);

@@ -1,7 +1,10 @@
 import { createHash } from "node:crypto";
 import { nkeys } from "@nats-io/transport-node";
 
-/** What a server in operator mode and a user of it need, made without a tool: JWTs as github.com/nats-io/jwt describes them, version 2. */
+/**
+ * What a server in operator mode and a user of it need, made without a tool: JWTs as github.com/nats-io/jwt describes
+ * them, version 2.
+ */
 export interface JwtBed {
   /** Lines for the server's configuration. */
   readonly config: string;

@@ -141,7 +141,10 @@ export async function askInflux(url: string, influxql: string, user = ""): Promi
   return answer.json();
 }
 
-/** Drops what the default policy of InfluxDB 1.x no longer keeps, as the server's own sweep does when it comes round. Returns how many shards. */
+/**
+ * Drops what the default policy of InfluxDB 1.x no longer keeps, as the server's own sweep does when it comes round.
+ * Returns how many shards.
+ */
 export async function dropExpiredShards(url: string, database: string): Promise<number> {
   const { results } = (await askInflux(url, "SHOW SHARDS")) as { results: { series: { name: string; values: unknown[][] }[] }[] };
   const shards = results[0].series.find(({ name }) => name === database)?.values ?? [];

@@ -128,7 +128,10 @@ async function showRun(
   return interrupted;
 }
 
-/** Follows the host's run until the collector has committed its end, then reads what it gave; undefined if stopped before. */
+/**
+ * Follows the host's run until the collector has committed its end, then reads what it gave; undefined if stopped
+ * before.
+ */
 async function awaitOutcome(
   http: Address,
   host: string,

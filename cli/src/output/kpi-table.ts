@@ -10,7 +10,10 @@ function paint(status: KpiStatus, text: string, colour: Colors): string {
   return status === "alert" ? colour.bold(colour.red(text)) : colour.dim(text);
 }
 
-/** Lays out the KPIs of a host: value, 95 % interval, target, alert threshold, status, and the benchmark that speaks for it. */
+/**
+ * Lays out the KPIs of a host: value, 95 % interval, target, alert threshold, status, and the benchmark that speaks for
+ * it.
+ */
 export function formatKpiTable(readings: readonly HostKpi[], colour: Colors): string {
   const rows = readings.map((reading) => {
     const kpi = kpis.find((each) => each.id === reading.kpi);

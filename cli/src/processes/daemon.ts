@@ -22,8 +22,8 @@ function tell(message: DaemonMessage): Promise<void> {
 }
 
 /**
- * Runs a daemon until it is told to stop: by SIGTERM; by Ctrl-C where a person started it; by its supervisor's message or
- * death where a supervisor did (the terminal sends Ctrl-C to both, and the supervisor decides who stops first).
+ * Runs a daemon until it is told to stop: by SIGTERM; by Ctrl-C where a person started it; by its supervisor's message
+ * or death where a supervisor did (the terminal sends Ctrl-C to both, and the supervisor decides who stops first).
  */
 export async function runDaemon(start: () => Promise<Daemon>): Promise<void> {
   const supervised = process.send !== undefined;

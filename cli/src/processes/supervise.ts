@@ -8,7 +8,10 @@ const program = fileURLToPath(new URL("../../bin/fleetmark.js", import.meta.url)
 const stopPatienceMs = 5_000;
 const restartPauseMs = 500;
 
-/** A young generation of 1 MB: a daemon at rest makes little garbage, and the default of 16 MB would only be memory taken from the host. */
+/**
+ * A young generation of 1 MB: a daemon at rest makes little garbage, and the default of 16 MB would only be memory
+ * taken from the host.
+ */
 const nodeFlags = ["--max-semi-space-size=1"];
 
 /** A daemon that runs as a child process, and is started again when it dies. */

@@ -118,7 +118,10 @@ function finishPoint({ growing, tagsOf }: Reading): FileItem | undefined {
   return { number, kind, point: { measurement, tags: tagsOf.get(tagsText) ?? {}, timeUs, fields } };
 }
 
-/** Adds a row to the point that grows, or begins one with it; returns the point that ended so, or why the row is no sample. */
+/**
+ * Adds a row to the point that grows, or begins one with it; returns the point that ended so, or why the row is no
+ * sample.
+ */
 function addRow(reading: Reading, row: readonly unknown[], number: number): FileItem | undefined {
   const reason = findFault(row, reading);
   if (reason !== undefined) return { number, reason, text: JSON.stringify(row) };

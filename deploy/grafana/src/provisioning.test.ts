@@ -13,8 +13,9 @@ import type { InfluxQuery } from "./queries/target.js";
 import { buildTree } from "./tree.js";
 
 /**
- * What can be said of the provisioning without a Grafana. The shapes are those of its documentation ("Use configuration files to provision
- * alerting resources") and of its readers in pkg/services/provisioning; a key that they do not know would be ignored without a word.
+ * What can be said of the provisioning without a Grafana. The shapes are those of its documentation ("Use configuration
+ * files to provision alerting resources") and of its readers in pkg/services/provisioning; a key that they do not know
+ * would be ignored without a word.
  */
 
 const tree = buildTree();

@@ -19,13 +19,14 @@ function buildProvidersFile(): object {
       {
         name: "fleetmark",
         orgId: 1,
-        // By title alone, as the alert rules name it: with a uid of its own, Grafana would make two folders of one title.
+        // By title alone, as the alert rules name it: with a uid of its own, Grafana would make two folders of one
+        // title.
         folder,
         type: "file",
         disableDeletion: true,
         allowUiUpdates: false,
         updateIntervalSeconds: 30,
-        // biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana's own placeholder, for the variable that points it here
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana's own placeholder
         options: { path: "${GF_PATHS_PROVISIONING}/dashboards/fleetmark" },
       },
     ],

@@ -75,7 +75,9 @@ export function listConfigKeys(schema: z.ZodObject): ConfigKey[] {
   return keys;
 }
 
-/** Returns the candidate that takes the fewest single-letter edits, if it takes at most a third of the word's letters. */
+/**
+ * Returns the candidate that takes the fewest single-letter edits, if it takes at most a third of the word's letters.
+ */
 export function findNearest(word: string, candidates: readonly string[]): string | undefined {
   let nearest: string | undefined;
   let fewest = Math.max(2, Math.floor(word.length / 3)) + 1;
@@ -111,7 +113,9 @@ function readFile(path: string): Tree {
   return parsed;
 }
 
-/** Reads a value given as text as the type that its key wants; what does not fit stays text, for the schema to refuse. */
+/**
+ * Reads a value given as text as the type that its key wants; what does not fit stays text, for the schema to refuse.
+ */
 function readText(text: string, type: ConfigKey["type"]): unknown {
   if (type === "array") return text === "" ? [] : text.split(",").map((part) => part.trim());
   if (type === "number" && text.trim() !== "" && !Number.isNaN(Number(text))) return Number(text);

@@ -31,14 +31,15 @@ export interface ComparisonReport {
 }
 
 /**
- * A suite makes dozens of comparisons, so each is held to 99 %: results carry 95 % intervals, which are widened by the ratio of
- * the normal quantiles.
+ * A suite makes dozens of comparisons, so each is held to 99 %: results carry 95 % intervals, which are widened by the
+ * ratio of the normal quantiles.
  */
 const widening = normalQuantile(0.995) / normalQuantile(0.975);
 
 /**
- * How far off a median may be whose measuring was disturbed, beside its interval: whatever else ran took part of the core, the
- * caches and the memory's bandwidth, for both sides of the comparison unlike. Only what is far beyond that is called.
+ * How far off a median may be whose measuring was disturbed, beside its interval: whatever else ran took part of the
+ * core, the caches and the memory's bandwidth, for both sides of the comparison unlike. Only what is far beyond that is
+ * called.
  */
 const disturbedReach = 0.5;
 
@@ -82,7 +83,10 @@ function compareOverhead(result: Result, entry: BaselineEntry): Comparison | und
   return { name: result.name, metric: "overhead", ...moved, verdict, severity: gradeSeverity(verdict, moved.change) };
 }
 
-/** The peaks of three processes lie apart from those of three others in one case of ten by chance, those of five in one of a hundred. */
+/**
+ * The peaks of three processes lie apart from those of three others in one case of ten by chance, those of five in one
+ * of a hundred.
+ */
 const fewestPeaks = 5;
 
 /** From the lowest to the highest peak of the processes that were timed; other files hold the highest alone. */
@@ -119,9 +123,9 @@ function compareMemory(result: Result, entry: BaselineEntry): Comparison | undef
 }
 
 /**
- * Compares results with a baseline, benchmark by benchmark of the same name: throughput, safety overhead, and memory.
- * A regression is medium from 10 % of throughput lost and high from 20 %, medium from 20 % of memory gained, and called only where the
- * interval excludes no change.
+ * Compares results with a baseline, benchmark by benchmark of the same name: throughput, safety overhead, and memory. A
+ * regression is medium from 10 % of throughput lost and high from 20 %, medium from 20 % of memory gained, and called
+ * only where the interval excludes no change.
  */
 export function compareWithBaseline(results: readonly Result[], baseline: Baseline): ComparisonReport {
   const entries = new Map(baseline.entries.map((entry) => [entry.name, entry]));

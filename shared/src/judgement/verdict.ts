@@ -1,13 +1,17 @@
 /** What a change is called. `not-steady`: the work has no level that could be compared. */
 export type Verdict = "improved" | "unchanged" | "regressed" | "inconclusive" | "not-steady";
 
-/** Changes under this many percent are called nothing, whatever their interval: code layout alone moves times by as much. */
+/**
+ * Changes under this many percent are called nothing, whatever their interval: code layout alone moves times by as
+ * much.
+ */
 const smallestChange = 2;
 /** A change whose interval lies within this many percent to either side is none. */
 const unchangedWithin = 10;
 
 /**
- * Judges a change by its interval: called where it excludes no change, unchanged where it excludes a change that matters.
+ * Judges a change by its interval: called where it excludes no change, unchanged where it excludes a change that
+ * matters.
  * @param change percent or percentage points, as are the bounds of its interval
  * @param towardsWorse 1 where more is worse, -1 where less is
  */

@@ -9,7 +9,10 @@ import { createPause, type Pause, waitAtMost } from "../waiting.js";
 import { type NatsConfig, type NatsServer, parseNatsServer, wantsTls } from "./config.js";
 import { readNatsSecrets } from "./secrets.js";
 
-/** The client, handed in by who uses it: nothing of this package loads it, so who uses another link does without its memory. */
+/**
+ * The client, handed in by who uses it: nothing of this package loads it, so who uses another link does without its
+ * memory.
+ */
 export type NatsLibrary = typeof import("@nats-io/transport-node");
 
 export interface NatsKeeperOptions {
@@ -59,7 +62,8 @@ function makeOptions(options: NatsKeeperOptions, server: NatsServer): NodeConnec
     // The library would buffer what is published while it is away, and send it late and twice.
     reconnect: false,
     ...(authenticator === undefined ? {} : { authenticator }),
-    // With TLS options the library refuses a server that offers none; without them it still takes up what a server demands.
+    // With TLS options the library refuses a server that offers none; without them it still takes up what a server
+    // demands.
     ...(wantsTls(config) ? { tls } : {}),
   };
 }
@@ -158,8 +162,8 @@ async function stopKeeping(state: State): Promise<void> {
 }
 
 /**
- * Connects to one of the servers in turn, again and again, until it is stopped. It never gives up: a wrong password may be mended on the
- * server, and files are read anew at each attempt.
+ * Connects to one of the servers in turn, again and again, until it is stopped. It never gives up: a wrong password may
+ * be mended on the server, and files are read anew at each attempt.
  */
 export function keepNatsConnected(options: NatsKeeperOptions): NatsKeeper {
   const servers = shuffle(options.config.servers.flatMap((text) => parseNatsServer(text) ?? []));

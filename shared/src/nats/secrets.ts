@@ -34,8 +34,8 @@ function checkSigner(key: string, path: string, sign: Authenticator): Authentica
 }
 
 /**
- * Reads the files that say who connects, anew for each connection, so that a renewed secret is taken up. Undefined where nothing is
- * configured. The secrets are in no message.
+ * Reads the files that say who connects, anew for each connection, so that a renewed secret is taken up. Undefined
+ * where nothing is configured. The secrets are in no message.
  * @throws FleetmarkError NATS_SECRET_INVALID
  */
 export function readNatsSecrets(config: NatsConfig, library: Library): Authenticator | undefined {

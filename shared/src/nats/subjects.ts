@@ -2,16 +2,19 @@ import { FleetmarkError } from "../errors.js";
 
 /** What agents and collectors call things on a NATS server. docs/nats.md explains them. */
 
-/** The JetStream stream that holds batches until a collector has committed them, and the durable consumer that collectors share. */
+/**
+ * The JetStream stream that holds batches until a collector has committed them, and the durable consumer that
+ * collectors share.
+ */
 export const natsStream = "FLEETMARK";
 export const natsConsumer = "collectors";
 
 const prefix = "fleetmark.v1";
 
 /**
- * Subjects end in the host that sends or is meant. `batch` is the stream's, its payload an encoded Batch. The others are plain
- * messages: `hello` asks with an AgentFrame and is answered with a CollectorFrame, `progress` and `command_result` hold AgentFrames,
- * `ack` and `command` hold CollectorFrames.
+ * Subjects end in the host that sends or is meant. `batch` is the stream's, its payload an encoded Batch. The others
+ * are plain messages: `hello` asks with an AgentFrame and is answered with a CollectorFrame, `progress` and
+ * `command_result` hold AgentFrames, `ack` and `command` hold CollectorFrames.
  */
 export type NatsSubject = "batch" | "hello" | "progress" | "command_result" | "ack" | "command";
 
@@ -34,8 +37,8 @@ function decodeToken(token: string): string | undefined {
 }
 
 /**
- * Reads a host's name from its token. Only the one spelling that encodeHostToken writes is taken, for permissions are granted by
- * spelling: a host that could write itself in another way could pass by them.
+ * Reads a host's name from its token. Only the one spelling that encodeHostToken writes is taken, for permissions are
+ * granted by spelling: a host that could write itself in another way could pass by them.
  * @throws FleetmarkError BATCH_FOREIGN
  */
 export function decodeHostToken(token: string): string {

@@ -28,7 +28,9 @@ export function rankAutocorrelation(values: ArrayLike<number>): number {
   return squares === 0 ? 0 : products / squares;
 }
 
-/** Whether a lag-1 autocorrelation of n values is over zero at the 5 % level, by Bartlett's 1/√n standard error (1946). */
+/**
+ * Whether a lag-1 autocorrelation of n values is over zero at the 5 % level, by Bartlett's 1/√n standard error (1946).
+ */
 export function isAutocorrelated(correlation: number, n: number): boolean {
   return correlation > 1.645 / Math.sqrt(n);
 }

@@ -20,7 +20,9 @@ export interface BootstrapOptions {
   readonly resamples?: number;
 }
 
-/** `relative`: as a factor, by logarithms, for positive quantities such as times. `absolute`: as a difference, for any. */
+/**
+ * `relative`: as a factor, by logarithms, for positive quantities such as times. `absolute`: as a difference, for any.
+ */
 export type Scale = "relative" | "absolute";
 
 /** Returns how numbers are taken to the scale on which their deviations are symmetric, and back. */
@@ -30,9 +32,9 @@ export function scaleBy(scale: Scale): { project: (value: number) => number; res
 }
 
 /**
- * Returns how many neighbouring samples are drawn together: 1 for independent ones, else the length that is best for the
- * mean of an AR(1) process, (2ρ / (1 − ρ²))^⅔ n^⅓ (Politis & White, "Automatic Block-Length Selection for the Dependent
- * Bootstrap", Econometric Reviews 23, 2004), at most a quarter of the samples.
+ * Returns how many neighbouring samples are drawn together: 1 for independent ones, else the length that is best for
+ * the mean of an AR(1) process, (2ρ / (1 − ρ²))^⅔ n^⅓ (Politis & White, "Automatic Block-Length Selection for the
+ * Dependent Bootstrap", Econometric Reviews 23, 2004), at most a quarter of the samples.
  */
 export function chooseBlockLength(samples: ArrayLike<number>): number {
   const n = samples.length;
@@ -69,7 +71,10 @@ function poolRuns(runs: SampleRuns): Pool {
   return { sorted: Float64Array.from(order, (i) => pool[i]), runs: pooled };
 }
 
-/** Draws as many samples as the run has, in blocks of neighbours (Künsch 1989), adding up the weight drawn at each place. */
+/**
+ * Draws as many samples as the run has, in blocks of neighbours (Künsch 1989), adding up the weight drawn at each
+ * place.
+ */
 function drawRun({ places, weight }: PooledRun, blockLength: number, random: Random, weights: Float64Array): void {
   const n = places.length;
   for (let drawn = 0; drawn < n; drawn += blockLength) {
@@ -79,7 +84,10 @@ function drawRun({ places, weight }: PooledRun, blockLength: number, random: Ran
   }
 }
 
-/** Returns the value at which half the weight is reached, or the middle between two where it is reached exactly; clears the weights. */
+/**
+ * Returns the value at which half the weight is reached, or the middle between two where it is reached exactly; clears
+ * the weights.
+ */
 function takeMedian(sorted: Float64Array, weights: Float64Array): number {
   let total = 0;
   for (let i = 0; i < weights.length; i++) total += weights[i];
@@ -112,9 +120,9 @@ export function medianOfRuns(runs: SampleRuns): number {
 }
 
 /**
- * Returns medians of hierarchical resamples: process runs are drawn with replacement, then samples within each (Davison &
- * Hinkley, "Bootstrap Methods and their Application", 1997, § 3.8; Kalibera & Jones 2013), in blocks where they depend on
- * their neighbours. Each run drawn counts alike.
+ * Returns medians of hierarchical resamples: process runs are drawn with replacement, then samples within each (Davison
+ * & Hinkley, "Bootstrap Methods and their Application", 1997, § 3.8; Kalibera & Jones 2013), in blocks where they
+ * depend on their neighbours. Each run drawn counts alike.
  */
 export function resampleMedians(runs: SampleRuns, random: Random, resamples: number): Float64Array {
   const pool = poolRuns(runs);
@@ -140,9 +148,9 @@ export function widenForFewRuns(runs: number, confidence: number): number {
 }
 
 /**
- * Returns the median, in which each run counts alike, with a bootstrap interval (percentiles, widened for the number of runs on the scale
- * asked for, by default the absolute one; on the relative one it never reaches zero). A single run gives the spread within that
- * run only. Reproducible by its seed.
+ * Returns the median, in which each run counts alike, with a bootstrap interval (percentiles, widened for the number of
+ * runs on the scale asked for, by default the absolute one; on the relative one it never reaches zero). A single run
+ * gives the spread within that run only. Reproducible by its seed.
  * @throws RangeError when there are no samples, or the relative scale is asked for numbers that are not positive
  */
 export function bootstrapMedian(runs: SampleRuns, options: BootstrapOptions & { readonly scale?: Scale }): MedianInterval {

@@ -3,7 +3,10 @@ import { normalCdf } from "./distributions.js";
 import { median } from "./quantiles.js";
 import { madToSigma, medianAbsoluteDeviation } from "./robust.js";
 
-/** The optimal cost as a function of the current level θ on (low, high]: aθ² + bθ + c, with the last change before sample `change`. */
+/**
+ * The optimal cost as a function of the current level θ on (low, high]: aθ² + bθ + c, with the last change before
+ * sample `change`.
+ */
 interface Piece {
   readonly low: number;
   readonly high: number;
@@ -21,7 +24,9 @@ function minimizePiece({ low, high, a, b, c }: Piece): number {
   return (a * vertex + b) * vertex + c;
 }
 
-/** Keeps of each piece what lies under `bound`, and puts a new segment that begins at sample `change` where none does. */
+/**
+ * Keeps of each piece what lies under `bound`, and puts a new segment that begins at sample `change` where none does.
+ */
 function prunePieces(pieces: readonly Piece[], bound: number, change: number): Piece[] {
   const kept: Piece[] = [];
   const fill = (low: number, high: number): void => {
@@ -100,8 +105,8 @@ function takeSteps(values: ArrayLike<number>, lag: number): Float64Array {
 }
 
 /**
- * Standard deviation of numbers around zero, outliers held to three deviations by MAD: nearly as sharp as the plain one, where
- * the MAD by itself scatters half as much again.
+ * Standard deviation of numbers around zero, outliers held to three deviations by MAD: nearly as sharp as the plain
+ * one, where the MAD by itself scatters half as much again.
  */
 function estimateDeviation(steps: Float64Array): number {
   const bound = 3 * madToSigma * medianAbsoluteDeviation(steps);
@@ -110,9 +115,10 @@ function estimateDeviation(steps: Float64Array): number {
 }
 
 /**
- * Estimates the noise from the steps between neighbours and next neighbours, which level changes hardly touch. For AR(1) their
- * variances are 2σ²(1 − ρ) and 2σ²(1 − ρ²): Chakar, Lebarbier, Lévy-Leduc & Robin, "A robust approach for estimating
- * change-points in the mean of an AR(1) process", Bernoulli 23 (2017), eq. 5, with a winsorized deviation for their Qₙ.
+ * Estimates the noise from the steps between neighbours and next neighbours, which level changes hardly touch. For
+ * AR(1) their variances are 2σ²(1 − ρ) and 2σ²(1 − ρ²): Chakar, Lebarbier, Lévy-Leduc & Robin, "A robust approach for
+ * estimating change-points in the mean of an AR(1) process", Bernoulli 23 (2017), eq. 5, with a winsorized deviation
+ * for their Qₙ.
  */
 function estimateNoise(values: ArrayLike<number>): Noise {
   const steps = takeSteps(values, 1);
@@ -134,7 +140,10 @@ export function segmentLevels(values: ArrayLike<number>, changes: readonly numbe
   return [0, ...changes].map((start, i) => median(all.subarray(start, changes[i] ?? all.length)));
 }
 
-/** Leaves out changes that would make a segment shorter than `shortest`, the one nearer to the end of a short segment first. */
+/**
+ * Leaves out changes that would make a segment shorter than `shortest`, the one nearer to the end of a short segment
+ * first.
+ */
 function dropShort(changes: readonly number[], length: number, shortest: number): number[] {
   const kept: number[] = [];
   for (const change of changes) if (change - (kept.at(-1) ?? 0) >= shortest) kept.push(change);

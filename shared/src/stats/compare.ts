@@ -12,7 +12,10 @@ import { quantile, sortNumbers } from "./quantiles.js";
 import { createRandom } from "./random.js";
 import { variance } from "./summary.js";
 
-/** How the median moved from before to after: after / before − 1 on the relative scale, after − before on the absolute one. */
+/**
+ * How the median moved from before to after: after / before − 1 on the relative scale, after − before on the absolute
+ * one.
+ */
 export interface MedianChange {
   readonly before: number;
   readonly after: number;
@@ -36,7 +39,10 @@ function resampleSide(runs: SampleRuns, random: () => number, resamples: number,
   return { centre, deviations: medians.map((value) => correction * (project(value) - centre)), runs: filled.length };
 }
 
-/** Degrees of freedom of a difference of two means by Welch (1947), rounded down; single runs bring none and do not count. */
+/**
+ * Degrees of freedom of a difference of two means by Welch (1947), rounded down; single runs bring none and do not
+ * count.
+ */
 function countDegrees(a: Side, b: Side): number {
   const [va, vb] = [variance(a.deviations), variance(b.deviations)];
   const parts = (a.runs < 2 ? 0 : va ** 2 / (a.runs - 1)) + (b.runs < 2 ? 0 : vb ** 2 / (b.runs - 1));
@@ -45,8 +51,9 @@ function countDegrees(a: Side, b: Side): number {
 
 /**
  * Compares two sets of samples, each of several process runs, by their medians: hierarchical bootstrap on each side,
- * widened by Student's t for the number of runs (Kalibera & Jones, "Rigorous Benchmarking in Reasonable Time", ISMM 2013,
- * § 6, with medians for means). `low` and `high` are null-free: with one run per side they cover the spread within runs only.
+ * widened by Student's t for the number of runs (Kalibera & Jones, "Rigorous Benchmarking in Reasonable Time", ISMM
+ * 2013, § 6, with medians for means). `low` and `high` are null-free: with one run per side they cover the spread
+ * within runs only.
  * @throws RangeError when a side has no samples, or a relative change is asked of numbers that are not positive
  */
 export function compareSamples(

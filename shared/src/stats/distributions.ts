@@ -1,9 +1,15 @@
-/** Returns the chance that a standard normal number is at most `z`; absolute error under 1e-7 (Abramowitz & Stegun 7.1.26 refined). */
+/**
+ * Returns the chance that a standard normal number is at most `z`; absolute error under 1e-7 (Abramowitz & Stegun
+ * 7.1.26 refined).
+ */
 export function normalCdf(z: number): number {
   return z > 0 ? 1 - normalTail(z) : normalTail(-z);
 }
 
-/** Upper tail for z ≥ 0 by the continued fraction of Abramowitz & Stegun 26.2.14 where it converges fast, else by the series 26.2.11. */
+/**
+ * Upper tail for z ≥ 0 by the continued fraction of Abramowitz & Stegun 26.2.14 where it converges fast, else by the
+ * series 26.2.11.
+ */
 function normalTail(z: number): number {
   const density = Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI);
   if (z > 3) {

@@ -1,7 +1,9 @@
 /** Draws uniform numbers in [0, 1). The same seed gives the same sequence on every machine. */
 export type Random = () => number;
 
-/** MurmurHash3's finalizer (Appleby 2011) over a Weyl sequence, as SplitMix seeds: spreads one seed over a whole state. */
+/**
+ * MurmurHash3's finalizer (Appleby 2011) over a Weyl sequence, as SplitMix seeds: spreads one seed over a whole state.
+ */
 function* spreadSeed(seed: number): Generator<number, never> {
   let state = seed | 0;
   for (;;) {
@@ -18,8 +20,8 @@ function rotateLeft(x: number, k: number): number {
 }
 
 /**
- * Returns a stream of 32-bit integers by xoshiro128**: Blackman & Vigna, "Scrambled Linear Pseudorandom Number Generators",
- * ACM TOMS 47 (2021).
+ * Returns a stream of 32-bit integers by xoshiro128**: Blackman & Vigna, "Scrambled Linear Pseudorandom Number
+ * Generators", ACM TOMS 47 (2021).
  * @param state four 32-bit words, not all zero; changed with every draw
  */
 export function createXoshiro(state: Uint32Array): () => number {

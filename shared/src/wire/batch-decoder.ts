@@ -66,7 +66,8 @@ function divide(bytes: Uint8Array, bounds: readonly number[]): { inside: Uint8Ar
 }
 
 /**
- * Looks over an encoded batch. Its id is read first, so that a batch of which nothing else makes sense can still be refused by name.
+ * Looks over an encoded batch. Its id is read first, so that a batch of which nothing else makes sense can still be
+ * refused by name.
  * @throws FleetmarkError BATCH_MALFORMED when the id can't be read
  */
 export function outlineBatch(bytes: Uint8Array): BatchOutline {
@@ -75,7 +76,8 @@ export function outlineBatch(bytes: Uint8Array): BatchOutline {
     walkBatch(bytes, walk);
   } catch (cause) {
     if (walk.id === undefined) malformed(`a batch without a readable id: ${errorMessage(cause)}`, cause);
-    // Decoding would not find it again: the library takes a message that ends in the midst of an inner one for complete.
+    // Decoding would not find it again: the library takes a message that ends in the midst of an inner one for
+    // complete.
     return { id: walk.id, seriesCount: walk.seriesCount, dictionary: bytes.subarray(0, 0), rest: bytes, broken: cause };
   }
   if (walk.id === undefined) malformed("a batch without an id");
@@ -109,7 +111,8 @@ function haveEqualTags(a: WireBatch["series"][number], b: WireBatch["series"][nu
 }
 
 /**
- * Decodes an encoded dictionary and checks its series. Neighbours of equal tags share them: in an agent's dictionary all fields of a point.
+ * Decodes an encoded dictionary and checks its series. Neighbours of equal tags share them: in an agent's dictionary
+ * all fields of a point.
  * @throws FleetmarkError BATCH_MALFORMED, SERIES_INVALID
  */
 export function decodeDictionary(dictionary: Uint8Array, host: string): Series[] {

@@ -8,8 +8,9 @@ export const protocolVersion = 1;
 const passBytes = (bytes: Buffer): Buffer => bytes;
 
 /**
- * The gRPC service fleetmark.v1.Fleet in the form that @grpc/grpc-js takes. Messages cross as bytes, and each end decodes
- * them itself: a frame that does not decode is then counted and answered instead of ending the stream from inside the library.
+ * The gRPC service fleetmark.v1.Fleet in the form that @grpc/grpc-js takes. Messages cross as bytes, and each end
+ * decodes them itself: a frame that does not decode is then counted and answered instead of ending the stream from
+ * inside the library.
  */
 export const fleetService = {
   attach: {

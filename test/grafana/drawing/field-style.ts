@@ -1,6 +1,8 @@
 import type { Panel, Threshold } from "@grafana/grafana-foundation-sdk/dashboard";
 
-/** How the values of one field are shown: what Grafana makes of a panel's defaults and of its overrides for that name. */
+/**
+ * How the values of one field are shown: what Grafana makes of a panel's defaults and of its overrides for that name.
+ */
 export interface FieldStyle {
   readonly unit: string;
   readonly decimals: number | undefined;

@@ -1,4 +1,7 @@
-/** What Grafana makes of InfluxDB's answers: series for charts and alerts, tables for tables. After its influxql/converter. */
+/**
+ * What Grafana makes of InfluxDB's answers: series for charts and alerts, tables for tables. After its
+ * influxql/converter.
+ */
 
 export type Cell = number | string | null;
 

@@ -2,9 +2,9 @@ import type { ProvisionedRule } from "#grafana/alerts/rule.js";
 import type { Series } from "./answers.js";
 
 /**
- * Evaluates the expressions of an alert rule as Grafana's do, in so far as the rules here use them: the last number of each
- * series, then a threshold, or math that compares that number. After Grafana's pkg/expr: reduce without nulls (dropNN), `gt` and `lt` that leave the
- * bound out, `outside_range`, and math of comparisons joined by &&.
+ * Evaluates the expressions of an alert rule as Grafana's do, in so far as the rules here use them: the last number of
+ * each series, then a threshold, or math that compares that number. After Grafana's pkg/expr: reduce without nulls
+ * (dropNN), `gt` and `lt` that leave the bound out, `outside_range`, and math of comparisons joined by &&.
  */
 
 export interface Verdict {
@@ -65,8 +65,8 @@ function takeLast(series: readonly Series[]): Omit<Verdict, "bad">[] {
 }
 
 /**
- * Judges what the rule's queries answered, by their letters: each series of A, together with the single number of D where the rule has one.
- * Where one of them answered nothing, the rule has no data.
+ * Judges what the rule's queries answered, by their letters: each series of A, together with the single number of D
+ * where the rule has one. Where one of them answered nothing, the rule has no data.
  */
 export function evaluateRule(rule: ProvisionedRule, answers: Readonly<Record<string, readonly Series[]>>): Evaluation {
   const reduced = new Map<string, Omit<Verdict, "bad">[]>();

@@ -1,6 +1,7 @@
 /**
- * What Grafana does to a query before InfluxDB sees it, for checks without Grafana. After its InfluxDB datasource: interpolateQueryExpr in
- * public/app/plugins/datasource/influxdb/datasource.ts, and Build in pkg/tsdb/influxdb/models/query.go.
+ * What Grafana does to a query before InfluxDB sees it, for checks without Grafana. After its InfluxDB datasource:
+ * interpolateQueryExpr in public/app/plugins/datasource/influxdb/datasource.ts, and Build in
+ * pkg/tsdb/influxdb/models/query.go.
  */
 
 /** What is selected in each variable: values, or all. */

@@ -5,14 +5,14 @@ import { as, count, last, median, min, selectGrowth } from "../queries/influxql.
 import { buildRule, label, type ProvisionedRule, type RuleFacts, value } from "./rule.js";
 
 /**
- * Only the rule for agents speaks up when there are no data or the datasource does not answer; the others keep still then, so that one
- * cause is one alert.
+ * Only the rule for agents speaks up when there are no data or the datasource does not answer; the others keep still
+ * then, so that one cause is one alert.
  */
 const quiet = { noDataState: "OK", execErrState: "KeepLast" } as const;
 
 /**
- * Counts samples in buckets of two minutes and averages two neighbours, so that a bucket that has just begun is not taken for silence.
- * A host is silent after two to four minutes, and forgotten after a day: it may have been retired.
+ * Counts samples in buckets of two minutes and averages two neighbours, so that a bucket that has just begun is not
+ * taken for silence. A host is silent after two to four minutes, and forgotten after a day: it may have been retired.
  */
 function countSamples(measurement: "agent" | "collector"): Pick<RuleFacts, "query" | "lookback" | "condition"> {
   return {
@@ -51,8 +51,8 @@ const agentDown = buildRule({
   runbook: "agent-down",
   panel: { dashboard: fleetDashboard, title: "Last heard of" },
   ...countSamples("agent"),
-  // While nobody at all reports, the collectors or the store are away: one alert without a host says so, not one for each host. NoData and Error
-  // make that one; Alerting would make every host of the rule alert.
+  // While nobody at all reports, the collectors or the store are away: one alert without a host says so, not one for
+  // each host. NoData and Error make that one; Alerting would make every host of the rule alert.
   whileThereIs: { query: { fields: [as(count("rss_bytes"), "samples")], from: "agent" }, lookback: 240 },
   condition: { kind: "math", expression: "$B < 0.5 && $E > 0" },
   pending: "1m",

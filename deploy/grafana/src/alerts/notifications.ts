@@ -1,6 +1,8 @@
 import type { NotificationPolicy } from "@grafana/grafana-foundation-sdk/alerting";
 
-/** The name that the policy sends to; which of the contact points below bears it is the operator's choice of one file. */
+/**
+ * The name that the policy sends to; which of the contact points below bears it is the operator's choice of one file.
+ */
 const contactPoint = "fleetmark";
 
 interface Receiver {
@@ -9,8 +11,9 @@ interface Receiver {
 }
 
 /**
- * The receivers to choose from, each made whole by environment variables. Grafana refuses to start with a receiver that lacks its address, so
- * each has a file of its own but e-mail, which is the default and always has one: mail to localhost goes nowhere until SMTP is set up.
+ * The receivers to choose from, each made whole by environment variables. Grafana refuses to start with a receiver that
+ * lacks its address, so each has a file of its own but e-mail, which is the default and always has one: mail to
+ * localhost goes nowhere until SMTP is set up.
  */
 const receivers = {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana's own placeholders, for environment variables

@@ -11,7 +11,10 @@ export interface RuleGroup {
   readonly rules: readonly ProvisionedRule[];
 }
 
-/** Every group of alert rules. To add a rule, add it to its group's file; to add a group, add its file and its line here. */
+/**
+ * Every group of alert rules. To add a rule, add it to its group's file; to add a group, add its file and its line
+ * here.
+ */
 export const ruleGroups: readonly RuleGroup[] = [
   { orgId: 1, name: "KPIs", folder, interval: "5m", rules: kpiRules },
   { orgId: 1, name: "Fleet and pipeline", folder, interval: "1m", rules: fleetRules },

@@ -9,7 +9,10 @@ import { renderSelect, type Select } from "../queries/influxql.js";
 /** When a rule fires, of the number that its query reduces to. */
 export type Condition =
   | { readonly kind: "threshold"; readonly type: "gt" | "lt" | "outside_range"; readonly params: readonly number[] }
-  /** Grafana's math, on $B and $E; it fires where that is not 0. For bounds that count themselves, which Grafana 11's thresholds do not. */
+  /**
+   * Grafana's math, on $B and $E; it fires where that is not 0. For bounds that count themselves, which Grafana 11's
+   * thresholds do not.
+   */
   | { readonly kind: "math"; readonly expression: string };
 
 export interface RuleFacts {
@@ -62,7 +65,10 @@ export interface ProvisionedQuery {
 
 type Model<T> = Omit<T, "_implementsDataqueryVariant">;
 
-/** The value that a rule judged, for its texts. Written without `$`, which Grafana's provisioning would take for an environment variable. */
+/**
+ * The value that a rule judged, for its texts. Written without `$`, which Grafana's provisioning would take for an
+ * environment variable.
+ */
 export const value = '{{ printf "%.4g" .Values.B.Value }}';
 
 /** A label of the alert, for its texts. */
@@ -103,7 +109,10 @@ function askForLast([ask, reduce]: readonly [ask: string, reduce: string], selec
   return [query(ask, lookback, datasource.uid as string, influx), query(reduce, 0, expressionDatasource.uid as string, last)];
 }
 
-/** Builds a rule of three steps: A asks InfluxDB, B takes the last number of each series, C is 1 where that number is bad. */
+/**
+ * Builds a rule of three steps: A asks InfluxDB, B takes the last number of each series, C is 1 where that number is
+ * bad.
+ */
 export function buildRule(facts: RuleFacts): ProvisionedRule {
   const { uid, title, severity, panel, whileThereIs } = facts;
   const panelId = findPanelId(panel.dashboard, panel.title);

@@ -206,8 +206,8 @@ const verdicts = stateTimeline(
   .maxDataPoints(200);
 
 /**
- * The latest result of each series, with its tags as columns of one answered series: Grafana's converter orders the tags of grouped answers as
- * it happens to find them, and may mix them up where there are several.
+ * The latest result of each series, with its tags as columns of one answered series: Grafana's converter orders the
+ * tags of grouped answers as it happens to find them, and may mix them up where there are several.
  */
 function selectLatest(): Select {
   const shown = ["median_low", "median_high", "p99", "n", "throughput", "steady_state", "conclusive", "disturbance"];

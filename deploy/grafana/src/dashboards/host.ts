@@ -199,7 +199,10 @@ const diskUsed = timeseries({
   steps: fillSteps,
 });
 
-/** Rates of counters, of each device by itself: InfluxDB takes seconds to add up the rates of several devices and fields. */
+/**
+ * Rates of counters, of each device by itself: InfluxDB takes seconds to add up the rates of several devices and
+ * fields.
+ */
 function ratesOf(measurement: string, deviceTag: string, counters: Readonly<Record<string, string>>): Select {
   const fields = Object.entries(counters).map(([name, counter]) => as(perSecond(mean(counter)), name));
   return { fields, from: measurement, where, groupBy: ["host", deviceTag], ...overTime };

@@ -45,7 +45,8 @@ function trend(kpi: Kpi) {
     ...kpiUnit(kpi),
     steps: kpiSteps(kpi),
     sparse: true,
-    // A run's results end one after the other: a narrow bucket might hold those of a slow runtime alone, and take it for the host's best.
+    // A run's results end one after the other: a narrow bucket might hold those of a slow runtime alone, and take it
+    // for the host's best.
   }).interval("1h");
   drawAsLimit(builder, "target", colors.missed);
   return drawAsLimit(builder, "alert", colors.bad);

@@ -99,7 +99,10 @@ const chartPoints = 500;
 /** The least width of buckets in charts of losses: events that belong together show as one. */
 export const lossInterval = "5m";
 
-/** Longest gap in telemetry that a line is drawn across, in milliseconds: a few late samples are none, a silent host is one. */
+/**
+ * Longest gap in telemetry that a line is drawn across, in milliseconds: a few late samples are none, a silent host is
+ * one.
+ */
 const bridgedGap = 120_000;
 
 export function timeseries(facts: TimeseriesFacts): TimeseriesBuilder {

@@ -7,8 +7,8 @@ export const datasource: DataSourceRef = { type: "influxdb", uid: "fleetmark-inf
 export const expressionDatasource: DataSourceRef = { type: "__expr__", uid: "__expr__" };
 
 /**
- * The provisioning file of the datasource. One header serves all servers: `Token …` for InfluxDB 2.x and 3.x, `Basic …` (base64 of
- * user:password) for 1.x, and nothing where the server asks for none.
+ * The provisioning file of the datasource. One header serves all servers: `Token …` for InfluxDB 2.x and 3.x, `Basic …`
+ * (base64 of user:password) for 1.x, and nothing where the server asks for none.
  * @param authorization the header's value, with Grafana's own placeholders: `${VARIABLE}` or `$__file{PATH}`
  */
 export function buildDatasourceFile(authorization: string): object {

@@ -1,6 +1,7 @@
 /**
- * A small InfluxQL builder: the SELECT statements that dashboards and alert rules need, in the part of the language that InfluxDB 1.6 to 3
- * share. Every statement, and every statement inside it, carries Grafana's `$timeFilter`: none can be built that scans all history.
+ * A small InfluxQL builder: the SELECT statements that dashboards and alert rules need, in the part of the language
+ * that InfluxDB 1.6 to 3 share. Every statement, and every statement inside it, carries Grafana's `$timeFilter`: none
+ * can be built that scans all history.
  */
 
 export interface Select {
@@ -55,8 +56,8 @@ export function increase(aggregate: string): string {
 }
 
 /**
- * How much a counter grew, per group and in buckets where a width is given: sample by sample, so that neither a gap nor a counter that began anew
- * counts as growth.
+ * How much a counter grew, per group and in buckets where a width is given: sample by sample, so that neither a gap nor
+ * a counter that began anew counts as growth.
  */
 export function selectGrowth(
   measurement: string,
@@ -79,8 +80,8 @@ export function equals(tag: string, value: string): string {
 }
 
 /**
- * Keeps to what a dashboard's variable has selected. Grafana fills in escaped values as `(a|b)` (some versions: `a|b`), and All as the variable's own
- * pattern; the group makes all of them one alternative between the anchors.
+ * Keeps to what a dashboard's variable has selected. Grafana fills in escaped values as `(a|b)` (some versions: `a|b`),
+ * and All as the variable's own pattern; the group makes all of them one alternative between the anchors.
  */
 export function selected(tag: string, variable = tag): string {
   return `${quoteName(tag)} =~ /^($${variable})$/`;

@@ -11,7 +11,10 @@ export function kpiConditions(kpi: Kpi): string[] {
   return [equals("kpi", kpi.id), ...kpiVariables.map((name) => selected(name))];
 }
 
-/** The aggregate that picks, among results that feed a KPI, the one that speaks for the host: the catalogue's worst or best. */
+/**
+ * The aggregate that picks, among results that feed a KPI, the one that speaks for the host: the catalogue's worst or
+ * best.
+ */
 export function speaker(kpi: Kpi): "min" | "max" {
   return (kpi.better === "lower") === (kpi.speaks === "worst") ? "max" : "min";
 }
@@ -26,8 +29,8 @@ export function selectCurrent(kpi: Kpi, name: string, groupBy: readonly string[]
 const bySpeaker = (speaks: Kpi["speaks"]): string[] => kpis.filter((kpi) => kpi.speaks === speaks).map(({ id }) => id);
 
 /**
- * The severity of each KPI of each host, in buckets of time where a width is given: of all results that feed it, that of the one that speaks for
- * the host. A runtime that is slow beside a better one is no fault.
+ * The severity of each KPI of each host, in buckets of time where a width is given: of all results that feed it, that
+ * of the one that speaks for the host. A runtime that is slow beside a better one is no fault.
  */
 export function selectSeverities(where: readonly string[], every?: string): Select[] {
   const buckets = every === undefined ? {} : ({ every, fill: "none" } as const);
