@@ -7,8 +7,8 @@ import type { Constraint, Limits, Plant } from "./plant.js";
  * 2. a predictive barrier check: the plant's own rates at the present state predict the next observation (one explicit
  *    Euler step over the whole interval); for each constraint the margin h to its hard limits must satisfy the
  *    discrete-time control barrier condition h(next) >= (1 - decay) h(now) (Agrawal & Sreenath 2017, "Discrete Control
- *    Barrier Functions for Safety-Critical Control of Discrete Systems", definition 4), else the plant's fallback action
- *    takes over;
+ *    Barrier Functions for Safety-Critical Control of Discrete Systems", definition 4), else the plant's fallback
+ *    action takes over;
  * 3. after the step, state constraints: a hard one ends the episode, soft ones add up to a cost.
  * It does not solve for the closest safe action, and it predicts without the coming disturbance.
  */
