@@ -171,6 +171,11 @@ export function runTool(name: string, command: string, args: readonly string[], 
   });
 }
 
+/** Names the tools whose process has not ended: those that run, and those that were killed and can't die. */
+export function listLivingTools(): string[] {
+  return [...living.keys()];
+}
+
 /** Kills what still runs, without waiting for it. */
 export function abandonTools(): void {
   for (const run of living.values()) giveUp(run, "failed", "interrupted");
