@@ -1,4 +1,6 @@
-import { type Fields, type Probe, parseCount, readProc } from "./probe.js";
+import type { Point } from "@fleetmark/shared/model/series";
+import { readHostFile } from "../host/host-file.js";
+import { type Fields, type Probe, parseCount, sampleBy } from "./probe.js";
 
 const resources = ["cpu", "memory", "io"] as const;
 
@@ -19,12 +21,15 @@ export function parsePressure(text: string): Map<string, Fields> {
 
 export const pressureProbe: Probe<"pressure"> = {
   name: "pressure",
-  create(roots) {
-    return (nowUs) =>
-      resources.flatMap((resource) =>
-        [...parsePressure(readProc(roots, "pressure", resource))].map(([type, fields]) => {
-          return { measurement: "pressure", tags: { resource, type }, timeUs: nowUs, fields };
-        }),
-      );
+  open({ roots }) {
+    return sampleBy(async (nowUs) => {
+      const points: Point[] = [];
+      for (const resource of resources) {
+        for (const [type, fields] of parsePressure(await readHostFile(roots, "proc", "pressure", resource))) {
+          points.push({ measurement: "pressure", tags: { resource, type }, timeUs: nowUs, fields });
+        }
+      }
+      return points;
+    });
   },
 };
