@@ -4,10 +4,12 @@ export interface Mount {
   readonly device: string;
   readonly fstype: string;
   readonly mode: "ro" | "rw";
+  /** Whether nothing but the kernel's memory answers for it and for all that its path leads through. */
+  readonly isLocal: boolean;
 }
 
 /** A line of /proc/self/mountinfo. */
-interface MountLine extends Mount {
+interface MountLine extends Omit<Mount, "isLocal"> {
   /** Major and minor number of what is mounted. */
   readonly number: string;
   /** Whether the whole file system is mounted, not a folder of it. */
@@ -24,6 +26,9 @@ const ignoredTypes = new Set([
   ...["autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "fusectl", "mqueue", "nsfs"],
   ...["proc", "pstore", "rpc_pipefs", "securityfs", "selinuxfs", "sysfs", "tracefs"],
 ]);
+
+/** File systems of disks, whose counters and whose mounted folders the kernel holds in memory; and memory itself. */
+const localTypes = new Set(["ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat", "tmpfs", "devtmpfs", "ramfs"]);
 
 /** The kernel writes space, tab, newline and backslash as three octal digits. */
 function unescapeName(text: string): string {
@@ -58,13 +63,22 @@ function parseLines(text: string): MountLine[] {
   return [...byPath.values()];
 }
 
+/** Whether every file system is local that the way to a path leads through. */
+function isReachedLocally(path: string, lines: readonly MountLine[]): boolean {
+  return lines.every((line) => {
+    const isOnTheWay = path === line.path || path.startsWith(line.path === "/" ? "/" : `${line.path}/`);
+    return !isOnTheWay || localTypes.has(line.fstype);
+  });
+}
+
 /**
  * Returns the file systems of /proc/self/mountinfo that hold data of their own. One that is mounted several times
  * (bind mounts) counts once: by its mount of the whole tree, else its shortest path.
  */
 export function parseMounts(text: string): Mount[] {
+  const lines = parseLines(text);
   const chosen = new Map<string, MountLine>();
-  for (const mount of parseLines(text)) {
+  for (const mount of lines) {
     if (ignoredTypes.has(mount.fstype)) continue;
     const key = mount.device.startsWith("/dev/") ? mount.device : mount.number;
     const rival = chosen.get(key);
@@ -73,7 +87,7 @@ export function parseMounts(text: string): Mount[] {
     if (isBetter) chosen.set(key, mount);
   }
   return [...chosen.values()].map(({ path, device, fstype, mode }) => {
-    return { path, device: device.replace(/^\/dev\//, ""), fstype, mode };
+    return { path, device: device.replace(/^\/dev\//, ""), fstype, mode, isLocal: isReachedLocally(path, lines) };
   });
 }
 

@@ -1,11 +1,12 @@
 import { pino } from "pino";
-import { beforeEach, expect, it } from "vitest";
+import { beforeEach, expect, it, vi } from "vitest";
 import type { Mount } from "../host/mountinfo.js";
+import { createLocalStatfs } from "./local-statfs.js";
 import { closeMountMeter, type MountMeter, type MountRound, measureMounts, mountLimits, openMountMeter } from "./mount-meter.js";
 import type { SizesAnswer, StatTool } from "./stat-tool.js";
 
 const size = { unit: 4096, blocks: 10, bfree: 5, bavail: 5, files: 0, ffree: 0 };
-const mount = (path: string): Mount => ({ path, device: path, fstype: "nfs4", mode: "rw" });
+const mount = (path: string): Mount => ({ path, device: path, fstype: "nfs4", mode: "rw", isLocal: false });
 const mounts = ["/a", "/b", "/c", "/d"].map(mount);
 
 /** Paths by how they answer; all others do at once. */
@@ -29,13 +30,19 @@ const tool: StatTool = {
   },
 };
 
+/** Local file systems, which hang for good where they are late. */
+const local = createLocalStatfs((async (path: Buffer) => {
+  asked.push([`in place ${path}`]);
+  return late.includes(path.toString()) ? new Promise(() => {}) : { ...size, bsize: 4096 };
+}) as unknown as Parameters<typeof createLocalStatfs>[0]);
+
 beforeEach(() => {
   [late, failing, asked, events, nowMs] = [[], [], [], [], 0];
   const write = (line: string): void => {
     const { event, path } = JSON.parse(line);
     events.push(`${event} ${path}`);
   };
-  meter = openMountMeter({ tool, logger: pino({}, { write }), now: () => nowMs });
+  meter = openMountMeter({ local, tool, logger: pino({}, { write }), now: () => nowMs });
 });
 
 async function measure(given = mounts): Promise<{ round: MountRound; measured: string[]; asked: string[][] }> {
@@ -97,6 +104,20 @@ it("forgets what is no longer mounted", async () => {
   await measure();
   expect(await measure(mounts.filter(({ path }) => path !== "/b"))).toMatchObject({ round: { hung: [], freed: ["/b"] } });
   expect(meter.sick.size).toBe(0);
+});
+
+it("asks local file systems in place, until one of them hangs after all", async () => {
+  const locals = mounts.map((each) => ({ ...each, isLocal: true }));
+  const inPlace = ["/a", "/b", "/c", "/d"].map((path) => [`in place ${path}`]);
+  expect(await measure(locals)).toMatchObject({ measured: ["/a", "/b", "/c", "/d"], asked: inPlace });
+  late = ["/b"];
+  vi.useFakeTimers();
+  const measuring = measure(locals);
+  await vi.advanceTimersByTimeAsync(mountLimits.deadline * 1000);
+  expect((await measuring).round.hung).toEqual(["/b"]);
+  vi.useRealTimers();
+  expect(asked).toEqual([["in place /a"], ["in place /b"], ["/c", "/d"]]);
+  expect((await measure(locals)).asked).toEqual([["/a", "/c", "/d"]]);
 });
 
 it("asks no more once it is closed", async () => {

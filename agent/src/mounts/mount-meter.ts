@@ -1,12 +1,15 @@
+import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { Logger } from "@fleetmark/shared/log";
 import { listLivingTools } from "@fleetmark/shared/tools/tool-runner";
 import type { Mount } from "../host/mountinfo.js";
 import { toTagValue } from "../host/tag-value.js";
+import type { LocalStatfs } from "./local-statfs.js";
 import { type FileSystemSize, type SizesAnswer, type StatTool, statToolPrefix } from "./stat-tool.js";
 
 /**
  * Measures the size of mounted file systems, any of which may hang for good (a dead file server) or fail:
  *
+ *   well, on a local disk ──► the kernel's memory ──► size
  *   well ──► one process for all ──► sizes
  *    ▲                │ late, or one of them fails
  *    │                ▼
@@ -32,6 +35,7 @@ export const mountLimits = {
 } as const;
 
 export interface MountMeterOptions {
+  readonly local: LocalStatfs;
   readonly tool: StatTool;
   readonly logger: Logger;
   /** Milliseconds, never stepping. */
@@ -108,6 +112,24 @@ async function askAlone(meter: MountMeter, mount: Mount, sizes: MountRound["size
   noticeTrouble(meter, mount, answer.state === "timed_out" || answer.state === "hung", answer.reason);
 }
 
+/** Asks those that can be asked in place, one after the other; returns the others. */
+async function askLocal(meter: MountMeter, mounts: readonly Mount[], sizes: MountRound["sizes"]): Promise<Mount[]> {
+  const others: Mount[] = [];
+  for (const mount of mounts) {
+    const asked = mount.isLocal ? meter.options.local.ask(mount, mountLimits.deadline) : undefined;
+    if (asked === undefined) {
+      others.push(mount);
+      continue;
+    }
+    try {
+      sizes.set(mount, await asked);
+    } catch (thrown) {
+      noticeTrouble(meter, mount, thrown instanceof FleetmarkError, errorMessage(thrown));
+    }
+  }
+  return others;
+}
+
 async function askEachAlone(meter: MountMeter, mounts: readonly Mount[], sizes: MountRound["sizes"]): Promise<void> {
   const waiting = [...mounts];
   const askNext = async (): Promise<void> => {
@@ -144,7 +166,11 @@ export async function measureMounts(meter: MountMeter, mounts: readonly Mount[])
   const before = listHung(meter);
   forgetGone(meter, mounts);
   const sizes: MountRound["sizes"] = new Map();
-  const well = mounts.filter(({ path }) => !sick.has(path));
+  const well = await askLocal(
+    meter,
+    mounts.filter(({ path }) => !sick.has(path)),
+    sizes,
+  );
   const due = mounts.filter(({ path }) => (sick.get(path)?.dueMs ?? Number.POSITIVE_INFINITY) <= options.now());
   const shared = well.filter((mount) => options.tool.canShare(mount));
   const alone = [...well.filter((mount) => !options.tool.canShare(mount)), ...due];

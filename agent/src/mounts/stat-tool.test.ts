@@ -1,4 +1,4 @@
-import { mkdirSync, statfsSync } from "node:fs";
+import { mkdirSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 // The Node process that asks is a program, so what runs it is the built code.
@@ -12,7 +12,7 @@ function makeMount(name = "", fstype = "ext4") {
   onTestFinished(remove);
   const bytes = Buffer.concat([Buffer.from(`${path}/`), Buffer.from(name, "latin1")]);
   mkdirSync(bytes, { recursive: true });
-  return { path: bytes.toString("latin1"), device: "d", fstype, mode: "rw" } as const;
+  return { path: bytes.toString("latin1"), device: "d", fstype, mode: "rw", isLocal: false } as const;
 }
 
 const tools = {
@@ -39,6 +39,18 @@ describe.each(Object.entries(tools))("%s", (_, tool) => {
     const answer = await tool.ask([makeMount(), gone], 20, signal);
     expect(answer).toMatchObject({ state: "failed", reason: expect.stringMatching(/No such file|ENOENT/) });
   });
+});
+
+it("gives up a program that never answers, and begins no second one before it has ended", async () => {
+  const { path, remove } = makeTestFolder();
+  onTestFinished(remove);
+  const program = join(path, "stat");
+  writeFileSync(program, "#!/bin/sh\ntrap '' TERM\nsleep 1000\n", { mode: 0o755 });
+  const tool = createStatTool({ stat: program, shell: undefined });
+  const mount = makeMount();
+  const first = tool.ask([mount], 0.3, signal);
+  expect(await tool.ask([mount], 0.3, signal)).toMatchObject({ state: "hung" });
+  expect(await first).toMatchObject({ state: "timed_out" });
 });
 
 it("leaves the unit open where Node can't tell it", async () => {

@@ -2,6 +2,7 @@ import type { Point } from "@fleetmark/shared/model/series";
 import { readHostFile } from "../host/host-file.js";
 import { type Mount, parseMounts } from "../host/mountinfo.js";
 import { toTagValue } from "../host/tag-value.js";
+import { createLocalStatfs } from "../mounts/local-statfs.js";
 import { closeMountMeter, measureMounts, openMountMeter } from "../mounts/mount-meter.js";
 import { createStatTool, type FileSystemSize, type StatTool } from "../mounts/stat-tool.js";
 import { type Fields, failParse, type OpenProbe, type Probe, type ProbeContext } from "./probe.js";
@@ -37,7 +38,7 @@ function tellHung(path: string, isHung: boolean, timeUs: number): Point {
 
 /** Opens the probe with a tool that asks file systems for their size, which a test gives. */
 export function openDiskProbe({ roots, logger }: ProbeContext, tool: StatTool = createStatTool()): OpenProbe {
-  const meter = openMountMeter({ tool, logger, now: () => performance.now() });
+  const meter = openMountMeter({ local: createLocalStatfs(), tool, logger, now: () => performance.now() });
   return {
     sample: async (nowUs) => {
       const text = await readHostFile(roots, "proc", "self", "mountinfo");

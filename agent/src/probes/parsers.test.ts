@@ -117,8 +117,8 @@ test("a file system that is mounted several times counts once, and escapes are r
 34 1 0:51 / /merged rw - overlay overlay rw
 `);
   expect(mounts).toEqual([
-    { path: "/srv/with space", device: "sda1", fstype: "ext4", mode: "ro" },
-    { path: "/net", device: "server:/export", fstype: "nfs4", mode: "rw" },
+    { path: "/srv/with space", device: "sda1", fstype: "ext4", mode: "ro", isLocal: true },
+    { path: "/net", device: "server:/export", fstype: "nfs4", mode: "rw", isLocal: false },
   ]);
 });
 
