@@ -107,6 +107,13 @@ describe.skipIf(!canMount())("an agent beside file systems (needs root, unshare,
     expect(readValues(collector, "disk", "used_percent", "path").get(`${folder}/sized`)?.[0]).toBe(50);
   });
 
+  it("of which one has a name of odd bytes tells its size, by a tag that can be stored", async () => {
+    const name = "$(printf 'odd\\377 \\t\\n\\\\')";
+    const { collector, folder } = await startAgent(`python3 ${mounter} sized "FOLDER/${name}"`);
+    const tag = `${folder}/odd\\377 \\011\\012\\134`;
+    await eventually(() => expect(readValues(collector, "disk", "total", "path").get(tag)?.[0]).toBe(104_857_600));
+  });
+
   it("leaves no process that asks behind while they hang", async () => {
     const { agent, collector } = await startAgent(`python3 ${mounter} hung 2 FOLDER/mounts`);
     await eventually(() => expect(readValues(collector, "agent", "mount_hung", "path").size).toBe(2));

@@ -10,7 +10,7 @@ def mount(path, source, kind):
     os.makedirs(path, exist_ok=True)
     fd = os.open("/dev/fuse", os.O_RDWR)
     options = b"fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other" % fd
-    if libc.mount(source, path.encode(), kind, 0, options):
+    if libc.mount(source, os.fsencode(path), kind, 0, options):
         sys.exit("mount: " + os.strerror(ctypes.get_errno()))
     return fd
 

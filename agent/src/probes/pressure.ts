@@ -1,5 +1,5 @@
 import type { Point } from "@fleetmark/shared/model/series";
-import { readHostFile } from "../host/host-file.js";
+import { type Roots, readHostFile } from "../host/host-file.js";
 import { type Fields, type Probe, parseCount, sampleBy } from "./probe.js";
 
 const resources = ["cpu", "memory", "io"] as const;
@@ -19,16 +19,20 @@ export function parsePressure(text: string): Map<string, Fields> {
   return types;
 }
 
+async function sampleResource(roots: Roots, resource: string, timeUs: number): Promise<Point[]> {
+  const types = parsePressure(await readHostFile(roots, "proc", "pressure", resource));
+  return [...types].map(([type, fields]) => ({ measurement: "pressure", tags: { resource, type }, timeUs, fields }));
+}
+
 export const pressureProbe: Probe<"pressure"> = {
   name: "pressure",
   open({ roots }) {
     return sampleBy(async (nowUs) => {
-      const points: Point[] = [];
-      for (const resource of resources) {
-        for (const [type, fields] of parsePressure(await readHostFile(roots, "proc", "pressure", resource))) {
-          points.push({ measurement: "pressure", tags: { resource, type }, timeUs: nowUs, fields });
-        }
-      }
+      const samples = await Promise.allSettled(resources.map((resource) => sampleResource(roots, resource, nowUs)));
+      const points = samples.flatMap((sample) => (sample.status === "fulfilled" ? sample.value : []));
+      const [failed] = samples.filter((sample) => sample.status === "rejected");
+      // A container may show some of the files alone.
+      if (points.length === 0 && failed !== undefined) throw failed.reason;
       return points;
     });
   },

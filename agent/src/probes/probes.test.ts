@@ -226,6 +226,39 @@ cpu1 1000 50 250 3500 150 10 15 25 200 20
   });
 });
 
+test("pressure tells what is there where a file is missing or has no content", async () => {
+  rmSync(join(directory, "proc/pressure/memory"));
+  writeTree({ "proc/pressure/io": "" });
+  expect((await sampleOnce("pressure")).map(({ tags }) => tags.resource)).toEqual(["cpu", "cpu"]);
+});
+
+test.each(probes.map(({ name }) => name))("%s survives files of any bytes", async (name) => {
+  for (const path of Object.keys(files)) writeFileSync(join(directory, path), Buffer.from([0xff, 0x00, 0x20, 0x0a, 0xc3, 0x28]));
+  writeFileSync(join(directory, "proc/self/mountinfo"), Buffer.from([0xff, 0x20, 0x2d, 0x20, 0xfe]));
+  // It finds nothing, or says what is wrong.
+  await sampleOnce(name).then(
+    (points) => expect(points).toEqual([]),
+    (thrown) => expect(thrown).toMatchObject({ code: "PROBE_FAILED" }),
+  );
+});
+
+test.each(probes.map(({ name }) => name))("%s survives empty files", async (name) => {
+  for (const path of [...Object.keys(files), "proc/self/mountinfo"]) writeTree({ [path]: "" });
+  await sampleOnce(name).then(
+    (points) => expect(points).toEqual([]),
+    (thrown) => expect(thrown).toMatchObject({ code: "PROBE_FAILED" }),
+  );
+});
+
+test("net and diskio give names that are no UTF-8 tags that can be stored", async () => {
+  const name = Buffer.from([0x65, 0xff, 0x5c]);
+  const counts = " 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n";
+  writeFileSync(join(directory, "proc/net/dev"), Buffer.concat([name, Buffer.from(`:${counts}`)]));
+  writeFileSync(join(directory, "proc/diskstats"), Buffer.concat([Buffer.from("8 0 "), name, Buffer.from(counts)]));
+  expect((await sampleOnce("net"))[0].tags).toEqual({ interface: "e\\377\\134" });
+  expect((await sampleOnce("diskio"))[0].tags).toEqual({ name: "e\\377\\134" });
+});
+
 test.each(["cpu", "mem", "disk", "system"])("%s says so when its file is not what the kernel documents", async (name) => {
   for (const path of ["stat", "meminfo", "self/mountinfo", "loadavg"]) writeTree({ [`proc/${path}`]: "nonsense\n" });
   await expect(sampleOnce(name)).rejects.toMatchObject({ code: "PROBE_FAILED" });
