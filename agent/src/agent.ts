@@ -10,15 +10,8 @@ import type { AgentConfig } from "./config.js";
 import { type Delivery, startDelivery } from "./delivery/delivery.js";
 import type { Link } from "./delivery/link.js";
 import { examineRoots } from "./host/host-file.js";
-import { startInquiry } from "./inventory/inquiry.js";
-import {
-  createHostDescription,
-  type Findings,
-  type HostDescription,
-  introductionToPoint,
-  updateDescription,
-} from "./inventory/introduction.js";
-import { readInventory } from "./inventory/inventory.js";
+import { type HostInquiries, startHostInquiries } from "./inventory/host-inquiries.js";
+import { createHostDescription, type HostDescription, introductionToPoint } from "./inventory/introduction.js";
 import { type ClockOffsetMeter, createClockOffsetMeter } from "./links/clock-offset.js";
 import type { LinkOptions } from "./links/link-options.js";
 import { loadLink } from "./links/load-link.js";
@@ -38,14 +31,9 @@ import { startTicker } from "./time/ticker.js";
 const patience = {
   factsBeforeHello: 0.25,
   factsBeforeRun: 10,
-  facts: 60,
-  inventory: 30,
   interruptedRun: 0.8,
   acknowledgement: 0.9,
 } as const;
-
-/** Seconds between two inventories: a host may be given a disk or lose a GPU while the agent runs. */
-const inventoryInterval = 86_400;
 
 /** An agent at work. */
 export interface Agent {
@@ -97,10 +85,9 @@ function startSelfTelemetry({ config, delivery, clockOffset, gate, ending }: Age
   });
 }
 
-/** Takes in what was found out of the host. What collectors were told otherwise, they are told anew, by a point. */
-function learn(agent: AgentState, found: Findings): void {
-  const { description, isAttached, delivery, clockOffset, logger } = agent;
-  if (!updateDescription(description, found) || !isAttached) return;
+/** Tells collectors by a point what was found out after a Hello. */
+function tellNews({ description, isAttached, delivery, clockOffset, logger }: AgentState): void {
+  if (!isAttached) return;
   const { introduction } = description;
   // Collectors stamp a Hello by their own clock, and this is to come after it.
   const behindUs = Math.max(0, Math.round((clockOffset.read()?.offsetMs ?? 0) * 1000));
@@ -108,33 +95,9 @@ function learn(agent: AgentState, found: Findings): void {
   logger.info({ event: "inventory_told", hardware_class: introduction.hardwareClass });
 }
 
-/** Finds out what the host is made of, by tools that may be slow or hang. `factsKnown` resolves with the facts. */
-function startInquiries(agent: AgentState): { readonly factsKnown: Promise<void>; readonly inquiries: Running[] } {
-  const { bench, gate, logger } = agent;
-  let resolveFacts = (): void => {};
-  const factsKnown = new Promise<void>((resolve) => {
-    resolveFacts = resolve;
-  });
-  const facts = startInquiry<object>({
-    ask: async () => bench.hostFacts(),
-    onAnswer: (found) => {
-      learn(agent, { facts: found, hardwareClass: bench.hardwareClass(found) });
-      resolveFacts();
-    },
-    deadline: patience.facts,
-    again: undefined,
-    gate,
-    logger,
-  });
-  const inventory = startInquiry({
-    ask: (signal) => readInventory(patience.inventory, signal),
-    onAnswer: (found) => learn(agent, { inventory: found }),
-    deadline: patience.inventory,
-    again: inventoryInterval,
-    gate,
-    logger,
-  });
-  return { factsKnown, inquiries: [facts, inventory] };
+function startInquiries(agent: AgentState): HostInquiries {
+  const { description, bench, gate, logger } = agent;
+  return startHostInquiries({ description, bench, gate, logger, onNews: () => tellNews(agent) });
 }
 
 function createLogger(level: string): Logger {
@@ -242,8 +205,9 @@ export async function startAgent(
   const bench = givenBench ?? (await loadBench());
   checkSuite(config.run.on_start, bench);
   const agent = await buildState(config, logger, bench, readClocks);
-  const { factsKnown, inquiries } = startInquiries(agent);
-  const running = [startProbes(agent), startSelfTelemetry(agent), ...inquiries];
+  const inquiries = startInquiries(agent);
+  const { factsKnown } = inquiries;
+  const running = [startProbes(agent), startSelfTelemetry(agent), inquiries];
   await waitAtMost(factsKnown, patience.factsBeforeHello);
   attachLink(agent);
   logger.info({ event: "agent_started", host, version, hardware_class: agent.description.introduction.hardwareClass });
