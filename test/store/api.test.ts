@@ -3,7 +3,7 @@ import { formatAddress } from "@fleetmark/shared/model/units";
 import { resultRecord } from "@fleetmark/shared/records/result";
 import { runRecord } from "@fleetmark/shared/records/run";
 import { pino } from "pino";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { createFleet } from "#collector/fleet/fleet.js";
 import { type HttpServer, startHttpServer } from "#collector/http/server.js";
 import { openStore } from "#collector/store/duckdb/duckdb.js";
@@ -11,8 +11,9 @@ import { openInfluxStore } from "#collector/store/influx/influx.js";
 import type { Store } from "#collector/store/store.js";
 import { createMetrics } from "#collector/telemetry/metrics.js";
 import { addDerived, buildBatch, makeResult, makeRun } from "../../collector/test/support.js";
+import { describeWith } from "../testbed/needs.js";
 import { makeFolder } from "../testbed/program.js";
-import { askInflux, findServer, type Server, startInflux } from "../testbed/servers.js";
+import { askInflux, type Server, startInflux } from "../testbed/servers.js";
 
 const startUs = 1_700_000_000_000_000;
 
@@ -84,7 +85,7 @@ const paths = [
   "series/names?measurement=none",
 ];
 
-describe.skipIf(findServer("influxd") === undefined)("the HTTP API", () => {
+describeWith("influxd")("the HTTP API", () => {
   const folder = makeFolder();
   const opened: { store: Store; http: HttpServer }[] = [];
   let server: Server;

@@ -14,8 +14,9 @@ import { planInfluxSetup } from "#collector/store/influx/setup/setup.js";
 import { hourUs } from "#collector/store/retention.js";
 import type { ChunkFilter, Store } from "#collector/store/store.js";
 import { buildBatch, makeResult, makeRun } from "../../collector/test/support.js";
+import { describeWith } from "../testbed/needs.js";
 import { makeFolder } from "../testbed/program.js";
-import { askInflux, findServer, type Server, startInflux } from "../testbed/servers.js";
+import { askInflux, type Server, startInflux } from "../testbed/servers.js";
 
 const folder = makeFolder();
 afterAll(folder.remove);
@@ -203,7 +204,7 @@ describe("moving a data file into another", () => {
   });
 });
 
-describe.skipIf(findServer("influxd") === undefined)("moving a trial to InfluxDB and back", () => {
+describeWith("influxd")("moving a trial to InfluxDB and back", () => {
   let server: Server;
   beforeAll(async () => {
     server = await startInflux();
