@@ -47,7 +47,9 @@ describeWith("influxd")("a collector on InfluxDB, which is killed again and agai
         tls: {},
         clockOffset: createClockOffsetMeter(),
         introduction: { host: "oracle", agentVersion: "0", hardwareClass: "test", inventoryJson: "{}" },
-        ...{ window, counts, logger },
+        window,
+        counts,
+        logger,
       }),
     );
     const http = `http://${formatAddress(collector.facts.http)}`;

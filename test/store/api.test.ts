@@ -22,7 +22,11 @@ function makePoints(host: string): Point[] {
   const results = [0, 1, 2].flatMap((run) =>
     ["policy_forward", "environment_step"].map((benchmark, i) =>
       makeResult({
-        ...{ host, benchmark, run: `${host}-${run}`, suite: run === 0 ? "full" : "quick", time_us: startUs + run * 10e6 + i },
+        host,
+        benchmark,
+        run: `${host}-${run}`,
+        suite: run === 0 ? "full" : "quick",
+        time_us: startUs + run * 10e6 + i,
         ...(benchmark === "environment_step" ? { category: "environment", runtime: "js", params: "env=ChemicalReactor-v0" } : {}),
       }),
     ),
@@ -31,12 +35,10 @@ function makePoints(host: string): Point[] {
     makeRun({ host, run: `${host}-${run}`, time_us: startUs + run * 10e6 + 5, started_us: startUs }),
   );
   const cpu = Array.from({ length: 500 }, (_, i) => ({
-    ...{
-      measurement: "cpu",
-      tags: { cpu: `cpu${i % 2}` },
-      timeUs: startUs + i * 100_000,
-      fields: { usage_user: (i * 37) % 101, note: `n${i % 3}` },
-    },
+    measurement: "cpu",
+    tags: { cpu: `cpu${i % 2}` },
+    timeUs: startUs + i * 100_000,
+    fields: { usage_user: (i * 37) % 101, note: `n${i % 3}` },
   }));
   const agent = { version: "1", hardware_class: "c1", inventory: '{"cpu":{"model":"x"}}' };
   return [

@@ -206,7 +206,11 @@ describe("setup by API, after what is published of it", () => {
     ]);
     expect(asked.filter((line) => line.startsWith("POST /api/v2/dbrps")).map((line) => JSON.parse(line.slice(19)))).toEqual(
       ["autogen", "records", "hourly"].map((policy, i) => ({
-        ...{ orgID: "0rg", bucketID: `buckets${i}`, database: "fleetmark", retention_policy: policy, default: i === 0 },
+        orgID: "0rg",
+        bucketID: `buckets${i}`,
+        database: "fleetmark",
+        retention_policy: policy,
+        default: i === 0,
       })),
     );
     const task = JSON.parse(asked.find((line) => line.startsWith("POST /api/v2/tasks"))?.slice(19) ?? "{}") as { flux: string };
