@@ -31,6 +31,10 @@ const catalogue = {
     exit: 3,
     remedy: "Restore the file from a backup, or move it away so that a new one is made; it was left as it is.",
   },
+  DATA_VANISHED: {
+    exit: 3,
+    remedy: "Put back what was there with no collector running; until then the collector goes on with what it finds or makes.",
+  },
   DATA_MISSING: { exit: 3, remedy: "Run `fleetmark up` first, or name the right directory with --data." },
   STORE_FAILED: {
     exit: 3,
