@@ -121,6 +121,10 @@ const catalogue = {
     exit: 3,
     remedy: "The disk lost or changed what was written; what could not be read lies in the spool's folder quarantine/.",
   },
+  SPOOL_VANISHED: {
+    exit: 3,
+    remedy: "Look what removed or replaced the folder; what lay in it and was not delivered is lost, and counted.",
+  },
   SPOOL_FULL: {
     exit: 3,
     remedy: "The collector was away for longer than the spool lasts; enlarge spool.max_bytes or restore the collector.",
