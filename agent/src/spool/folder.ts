@@ -7,8 +7,8 @@ import { type SpoolState, writeLedger } from "./spool-state.js";
 
 /**
  * A handle outlives the name that it was opened by. When the spool's folder is removed, or another is put in its place,
- * what is appended to files that are still open is gone as soon as they are closed. So the folder's identity is compared
- * with what it was, before each commit and every other second.
+ * what is appended to files that are still open is gone as soon as they are closed. So the folder's identity is
+ * compared with what it was, before each commit and every other second.
  */
 
 /** Milliseconds between two looks. */

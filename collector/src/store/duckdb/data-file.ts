@@ -100,7 +100,9 @@ function isInPlace(path: string, opened: Stats | undefined, sinceMs: number | un
   return sinceMs === undefined || existsSync(`${path}.wal`) || now.mtimeMs >= sinceMs - 1000;
 }
 
-/** Closes the engine. Ending in the usual way, it folds the log into the file and removes whatever lies under its name. */
+/**
+ * Closes the engine. Ending in the usual way, it folds the log into the file and removes whatever lies under its name.
+ */
 async function closeInstance(instance: DuckDBInstance, abandon: boolean): Promise<void> {
   if (abandon) {
     const connection = await instance.connect();
