@@ -162,3 +162,12 @@ test("whatever happens, each batch is given at least once a stream, and in order
     { numRuns: 40 },
   );
 }, 30_000);
+
+test("what leaves while it is read is not sent", async () => {
+  const stored = [makeEntry(1, "telemetry", 100, 7), makeEntry(2, "telemetry", 100, 7)];
+  const { queue, drain } = setUp(stored);
+  queue.restart();
+  // The answer of the disk is under way, and holds it still.
+  queue.forget({ epochUs: 7, sequence: 1 });
+  expect(await drain()).toEqual([2]);
+});
