@@ -153,6 +153,10 @@ const catalogue = {
   COMMAND_FAILED: { exit: 3, remedy: "Look at the agent's log for the cause, and ask again." },
   REQUEST_INVALID: { exit: 2, remedy: "Correct the parameter named above; /api/v1/openapi.json describes every endpoint." },
   FORBIDDEN: { exit: 2, remedy: "Only operators may do this, and nobody is one unless the collector was told who." },
+  HTTP_HOST_UNKNOWN: {
+    exit: 2,
+    remedy: "Ask by 127.0.0.1 or localhost, or list the name in http.allowed_hosts of the collector.",
+  },
   ROUTE_UNKNOWN: { exit: 2, remedy: "See /api/v1/openapi.json for the endpoints; all of them are read with GET." },
   INTERNAL: { exit: 3, remedy: "This is a defect of Fleetmark: please report it with the message above." },
 } as const satisfies Record<string, CatalogueEntry>;
