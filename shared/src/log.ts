@@ -53,6 +53,7 @@ export const logEvents = {
   spool_disk_failed: "The spool's disk can't be written; new batches wait in memory",
   spool_disk_recovered: "The spool's disk can be written again",
   spool_failed: "The spool failed: a defect of Fleetmark",
+  spool_folder_vanished: "The spool's folder was removed or replaced; what lay in it and was not delivered is lost",
   spool_full: "The spool is at its bound, and gave up the oldest telemetry",
   spool_too_old: "Batches waited for longer than `spool.max_age`, and were given up",
   store_failed: "The store refuses writes; the collector tries again and acknowledges nothing meanwhile",
