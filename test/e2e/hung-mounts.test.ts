@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { startTestCollector, type TestCollector } from "../../agent/test/collector.js";
+import { describeUnless } from "../testbed/needs.js";
 import { fleetmarkBin, listDescendants, makeFolder } from "../testbed/program.js";
 import { repositoryRoot } from "../testbed/repository-root.js";
 
@@ -20,6 +21,8 @@ function canMount(): boolean {
   remove();
   return status === 0;
 }
+
+const obstacle = canMount() ? undefined : "mounting needs root, unshare, python3 and /dev/fuse";
 
 interface TestAgent {
   readonly process: ChildProcess;
@@ -79,7 +82,7 @@ function readValues(collector: TestCollector, measurement: string, field: string
 
 const eventually = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 25_000, interval: 50 });
 
-describe.skipIf(!canMount())("an agent beside file systems (needs root, unshare, python3 and /dev/fuse)", () => {
+describeUnless(obstacle)("an agent beside file systems", () => {
   it.each([1, 4])("of which %d never answer goes on, says which, and stops within two seconds", async (hung) => {
     const { agent, collector, folder } = await startAgent(`python3 ${mounter} hung ${hung} FOLDER/mounts`);
     const paths = Array.from({ length: hung }, (_, i) => `${folder}/mounts/m${i}`);

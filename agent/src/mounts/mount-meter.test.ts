@@ -89,6 +89,20 @@ it("waits ever longer, but no longer than the longest wait", async () => {
   expect(tries).toBeLessThan(20);
 });
 
+it("lets the well wait for no more of the sick than can be asked at once", async () => {
+  const many = Array.from({ length: 30 }, (_, i) => mount(`/dead${i}`));
+  late = many.map(({ path }) => path);
+  await measure([...many, ...mounts]);
+  const askedAgain = new Set<string>();
+  for (let round = 0; round < 8; round++) {
+    nowMs += 10_000;
+    const again = (await measure([...many, ...mounts])).asked.slice(1);
+    expect(again.length).toBeLessThanOrEqual(mountLimits.beside);
+    for (const [path] of again) askedAgain.add(path);
+  }
+  expect(askedAgain.size).toBe(many.length);
+});
+
 it("tells a file system that fails from one that hangs", async () => {
   failing = ["/c"];
   expect(await measure()).toMatchObject({ round: { hung: [], freed: [] } });

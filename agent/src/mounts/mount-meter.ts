@@ -160,6 +160,13 @@ function listHung({ sick }: MountMeter): string[] {
   return [...sick].filter(([, { isHung }]) => isHung).map(([path]) => path);
 }
 
+/** Returns the sick that are to be asked again, and no more than can be at once: the well wait for them. */
+function listDue({ sick, options }: MountMeter, mounts: readonly Mount[]): Mount[] {
+  const findDue = ({ path }: Mount): number => sick.get(path)?.dueMs ?? Number.POSITIVE_INFINITY;
+  const due = mounts.filter((mount) => findDue(mount) <= options.now());
+  return due.sort((a, b) => findDue(a) - findDue(b)).slice(0, mountLimits.beside);
+}
+
 /** Asks all mounts that are due. Takes seconds where some hang; never throws. One round at a time. */
 export async function measureMounts(meter: MountMeter, mounts: readonly Mount[]): Promise<MountRound> {
   const { sick, options } = meter;
@@ -171,7 +178,7 @@ export async function measureMounts(meter: MountMeter, mounts: readonly Mount[])
     mounts.filter(({ path }) => !sick.has(path)),
     sizes,
   );
-  const due = mounts.filter(({ path }) => (sick.get(path)?.dueMs ?? Number.POSITIVE_INFINITY) <= options.now());
+  const due = listDue(meter, mounts);
   const shared = well.filter((mount) => options.tool.canShare(mount));
   const alone = [...well.filter((mount) => !options.tool.canShare(mount)), ...due];
   await Promise.all([askTogether(meter, shared, sizes), askEachAlone(meter, alone, sizes)]);
