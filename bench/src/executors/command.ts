@@ -1,5 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import { leadGroup } from "@fleetmark/shared/tools/process-group";
 import { readClock } from "../machine/clock.js";
 import { type Resident, readResident } from "../machine/memory.js";
 import { timeReferenceWork, warmUpReferenceWork } from "../machine/pace.js";
@@ -31,9 +32,6 @@ import { createQuietSignal, type Supervised, supervise } from "./supervision.js"
  */
 const windowS = 0.25;
 
-/** How long a command that has told all may take to end by itself, in seconds. */
-const graceS = 5;
-
 /** All that is read of a command's stdout, in characters. */
 const mostOutput = 64 << 20;
 
@@ -56,7 +54,7 @@ interface CommandRun {
   setupS: number;
   watch: Watch | undefined;
   resident: Resident | undefined;
-  /** The next look, or, when all is told, the end of patience. */
+  /** The next look. */
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -80,14 +78,14 @@ export const commandExecutor: Executor = { name: "command", run: runCommand };
 
 function startCommand({ program, args }: Command, job: Job, options: ExecutorOptions, workS: number): CommandRun {
   const startedS = readClock();
-  const child = spawn(program, args, { detached: true, stdio: "pipe" });
+  const child = spawn(program, args, { ...leadGroup(), stdio: "pipe" });
   const pid = child.pid ?? 0;
   const { timeoutS, signal, onQuiet } = options;
   const run: CommandRun = {
     job,
     child,
     pid,
-    supervised: supervise<ProcessRun>(child, { timeoutS, signal, kill: () => killGroup(pid) }),
+    supervised: supervise<ProcessRun>(child, { timeoutS, signal }),
     quieten: createQuietSignal(onQuiet),
     startedS,
     workS,
@@ -105,16 +103,6 @@ function startCommand({ program, args }: Command, job: Job, options: ExecutorOpt
   child.stdin.on("error", () => undefined);
   child.stdin.write(encodeJob(job));
   return run;
-}
-
-/** Kills a process group; one that is gone already is fine. */
-function killGroup(pid: number): void {
-  if (pid === 0) return;
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch {
-    // Nothing of it is left.
-  }
 }
 
 function readOutput(run: CommandRun, text: string): void {
@@ -166,16 +154,12 @@ function look(run: CommandRun, watch: Watch): Snapshot {
   return watch.latest;
 }
 
-/**
- * Nothing more is expected of the command but its end: the end of its input asks for it, and after some patience it is
- * killed.
- */
+/** Nothing more is expected of the command but its end, for which the end of its input asks. */
 function concludeTelling(run: CommandRun): void {
   run.isTold = true;
   run.quieten(false);
   run.child.stdin.end();
   clearTimeout(run.timer);
-  run.timer = setTimeout(() => killGroup(run.pid), graceS * 1e3);
 }
 
 /** @throws FleetmarkError BENCHMARK_FAILED when nothing is known of its memory */
