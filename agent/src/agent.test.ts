@@ -67,8 +67,16 @@ function makeRun(state: Run["state"], completed: number): Run {
  */
 function makeBench(proceed: Promise<void>): Bench {
   return {
-    hostFacts: async () => ({ cpuModel: "test" }),
-    hardwareClass: () => "c",
+    readHostFacts: async () => ({
+      cpuModel: "test",
+      cores: 1,
+      memoryBytes: 2 ** 30,
+      gpus: [],
+      gpuToolState: {},
+      gpuToolReason: {},
+      findings: [],
+    }),
+    nameHardwareClass: () => "c",
     findSuite: (name) => (name === "quick" ? {} : undefined),
     runSuite: async ({ signal, onProgress, onResult, onQuiet }) => {
       onProgress({ run: "r1", suite: "quick", completed: 0, total: 2, benchmark: "a", elapsed_s: 0, remaining_s: 2 });

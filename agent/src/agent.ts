@@ -95,8 +95,9 @@ async function buildState(
   readClocks: () => ClockReading,
 ): Promise<AgentState> {
   const startLink = await loadLink(config);
-  const facts = await bench.hostFacts();
-  const hardwareClass = bench.hardwareClass(facts);
+  const facts = await bench.readHostFacts({ stateFolder: config.spool.dir });
+  for (const finding of facts.findings) logger.warn({ event: "host_finding" }, finding);
+  const hardwareClass = bench.nameHardwareClass(facts);
   const { dir, max_bytes, max_age, resend_rate, flush_interval } = config.spool;
   const delivery = await startDelivery({
     host: config.host,

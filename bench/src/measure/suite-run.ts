@@ -2,8 +2,10 @@ import { hostname } from "node:os";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { RunProgress } from "@fleetmark/shared/model/progress";
 import type { Result, Run } from "@fleetmark/shared/model/result";
+import { readHostFacts } from "../host/facts.js";
+import { readFingerprint } from "../host/fingerprint.js";
+import { nameHardwareClass } from "../host/hardware-class.js";
 import { readClock } from "../machine/clock.js";
-import { fingerprint, hardwareClass, hostFacts } from "../machine/host.js";
 import type { Benchmark } from "../workloads/workload.js";
 import { buildResult, nameBenchmark } from "./benchmark-result.js";
 import { measureBenchmark } from "./benchmark-run.js";
@@ -98,7 +100,7 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteOutcome> {
     run: options.run ?? createRunId(),
     suite,
     host: options.host ?? hostname(),
-    hwClass: options.hardwareClass ?? hardwareClass(await hostFacts()),
+    hwClass: options.hardwareClass ?? nameHardwareClass(await readHostFacts()),
     budgetS: options.budgetS ?? (suite.name === "quick" ? quickBudgetS : budgetPerBenchmarkS * suite.benchmarks.length),
     startedUs: Date.now() * 1e3,
     startedS: readClock(),
@@ -186,6 +188,6 @@ function describeRun(suiteRun: SuiteRun): Run {
     total,
     completed: results.length,
     failures,
-    fingerprint: fingerprint(),
+    fingerprint: readFingerprint(),
   };
 }

@@ -23,7 +23,10 @@ export function leadGroup(platform: NodeJS.Platform = process.platform): Pick<Sp
  */
 export function killGroup({ pid }: Pick<ChildProcess, "pid">, platform = process.platform, run = startTaskkill): void {
   if (pid === undefined) return;
-  if (platform === "win32") return run(["/PID", String(pid), "/T", "/F"]);
+  if (platform === "win32") {
+    run(["/PID", String(pid), "/T", "/F"]);
+    return;
+  }
   try {
     process.kill(-pid, "SIGKILL");
   } catch {

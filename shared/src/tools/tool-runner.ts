@@ -77,7 +77,10 @@ function giveUp(run: ToolRun, state: "failed" | "timed_out", reason: string): vo
 
 function conclude(run: ToolRun, end: ProcessEnd): void {
   const stdout = Buffer.concat(run.chunks).toString("utf8");
-  if (typeof end === "object" && end.code === 0) return finish(run, { state: "ok", stdout });
+  if (typeof end === "object" && end.code === 0) {
+    finish(run, { state: "ok", stdout });
+    return;
+  }
   // Many tools complain on stdout.
   const said = (run.complaint || stdout).trim().replaceAll(/\s+/g, " ").slice(-reasonLength);
   finish(run, { state: "failed", reason: said === "" ? describeEnd(end) : `${describeEnd(end)}: ${said}` });
@@ -95,15 +98,13 @@ function watch(run: ToolRun): void {
   });
   child.once("error", (thrown) => {
     if (child.pid !== undefined) return;
+    living.delete(name);
     const state = systemErrorCode(thrown) === "ENOENT" ? "absent" : "failed";
     finish(run, { state, reason: state === "absent" ? "not found" : errorMessage(thrown) });
   });
   // The process itself and not its pipes: a later one is held back for no longer than it lives.
   child.once("exit", () => living.delete(name));
-  awaitEnd(child).end.then((end) => {
-    if (end === "unstarted") living.delete(name);
-    conclude(run, end);
-  });
+  awaitEnd(child).end.then((end) => conclude(run, end));
 }
 
 function spawnTool(command: string, args: readonly string[], environment: ToolOptions["environment"]): ChildProcess {
