@@ -1,7 +1,7 @@
 /**
  * Names of ARM cores by implementer and part (MIDR_EL1, Arm Architecture Reference Manual), as /proc/cpuinfo shows
- * them. Source: arch/arm64/include/asm/cputype.h of Linux and sys-utils/lscpu-arm.c of util-linux; spelt as libuv spells
- * those that it knows, so that a class is the same whoever named the core.
+ * them. Source: arch/arm64/include/asm/cputype.h of Linux and sys-utils/lscpu-arm.c of util-linux. They are spelt as
+ * libuv spells those that it knows, so that a class is the same whoever named the core.
  */
 const armParts: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   // Arm

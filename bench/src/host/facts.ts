@@ -40,7 +40,7 @@ export function countCores(view: HostView): number {
   return listUsableProcessors(view)?.usable ?? availableParallelism();
 }
 
-/** Finds out what this host is. A tool that hangs costs some seconds and leaves its mark in the facts. Never rejects. */
+/** Finds out what this host is. A tool that hangs costs some seconds, and the facts say so. Never rejects. */
 export async function readHostFacts(options: HostFactsOptions = {}): Promise<HostFacts> {
   const { stateFolder = findStateFolder(), view = createHostView(), runTool = runGpuTool } = options;
   const before = await readKnownGpus(stateFolder);

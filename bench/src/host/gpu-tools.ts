@@ -79,8 +79,8 @@ export function parseNvidiaList(stdout: string): { readonly gpus: ToolGpu[]; rea
 }
 
 /**
- * Reads the partitions of each GPU off `nvidia-smi -L` (NVIDIA MIG User Guide, "Listing GPU instances"): `7x1g.10gb`, or
- * empty. A partitioned GPU performs unlike a whole one.
+ * Reads the partitions of each GPU off `nvidia-smi -L` (NVIDIA MIG User Guide): `7x1g.10gb`, or empty. A partitioned
+ * GPU performs unlike a whole one.
  */
 export function parseMigList(stdout: string): string[] {
   const gpus: Map<string, number>[] = [];

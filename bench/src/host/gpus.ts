@@ -13,7 +13,7 @@ import { type DriverGpu, listNvidiaGpus } from "./nvidia-driver.js";
  *   tool     names, partitions, what this process was given of them      may fail, hang, or be missing
  *   memory   what the tool told last, as long as the bus is the same     (known-gpus.ts)
  *   driver   models and addresses                                        missing until it is loaded
- *   bus      vendors and ids, hence how many there are                   always there; nothing in WSL and on other systems
+ *   bus      vendors and ids, hence how many there are                   always there, but in WSL and on other systems
  *
  * The first that knows something wins; what the others know differently is a finding.
  */

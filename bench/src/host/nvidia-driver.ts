@@ -9,7 +9,7 @@ import type { HostView } from "./host-view.js";
 const versionWord = /(?<=\s)\d{2,4}(?:\.\d{1,4}){1,3}(?=\s|$)/;
 
 /**
- * Reads the version of the module: the closed one writes `NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 …`,
+ * Reads the version of the module. The closed one writes `NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 …`,
  * the open one `NVIDIA UNIX Open Kernel Module for x86_64  570.86.15  Release Build …`.
  */
 export function parseNvidiaVersion(text: string): string | undefined {

@@ -63,7 +63,8 @@ const oneSample: RepetitionLimits = { fewestRuns: 5, mostRuns: 20, fewestSamples
 const assumedRunCostS = 0.4;
 const plannedRuns = 4;
 
-let pinnable: readonly number[] | undefined;
+/** Asked once. */
+let pinnable: Promise<readonly number[]> | undefined;
 
 /** A benchmark under way. */
 interface Series {
@@ -120,7 +121,8 @@ async function makeRun(series: Series, plan: RunPlan): Promise<ProcessRun> {
   const { benchmark, options, executor } = series;
   const { taskModule, seed, signal, onQuiet } = options;
   const startedS = readClock();
-  const job = { benchmark, taskModule, seed, ...plan, core: placeRun(series), checkLeak: series.made.length === 0 };
+  const core = await placeRun(series);
+  const job = { benchmark, taskModule, seed, ...plan, core, checkLeak: series.made.length === 0 };
   const limits: ExecutorOptions = { timeoutS: options.timeoutS ?? 60 + 3 * options.budgetS, signal, onQuiet };
   const run = await executor.run(job, limits);
   checkDevice(series.made, run);
@@ -135,12 +137,13 @@ async function makeRun(series: Series, plan: RunPlan): Promise<ProcessRun> {
  * Chooses the core of the next run. Where others keep coming onto it, the kernel's scheduler places the work better
  * than we do.
  */
-function placeRun(series: Series): number | undefined {
+async function placeRun(series: Series): Promise<number | undefined> {
   pinnable ??= listPinnableCores();
+  const allowed = await pinnable;
   const before = series.loads;
   series.loads = readCoreLoads();
   const isDisplaced = series.made.some((run) => run.pinned && hadToWait(run.exposure));
-  return isDisplaced ? undefined : chooseCore(pinnable, before, series.loads);
+  return isDisplaced ? undefined : chooseCore(allowed, before, series.loads);
 }
 
 /**
