@@ -13,7 +13,7 @@ export function isGpuName(text: string): boolean {
   return isPlain && !complaint.test(text) && !/^(n\/?a|none|nvidia-smi.*|0x[0-9a-f]+)$/i.test(text);
 }
 
-/** How NVIDIA's names begin: `NVIDIA H100 80GB HBM3`, with older drivers also `Tesla V100-SXM2-16GB`, `A100-SXM4-40GB`. */
+/** How NVIDIA's names begin: `NVIDIA H100 80GB HBM3`, once also `Tesla V100-SXM2-16GB` and `A100-SXM4-40GB`. */
 const nvidiaBrands = /^(NVIDIA|Tesla|GeForce|Quadro|TITAN|GRID|Graphics Device|[A-Z]{1,2}\d{1,4}[A-Z]?)(?=[ -]|$)/;
 
 export function isNvidiaName(text: string): boolean {

@@ -1,9 +1,9 @@
 /**
  * The end of processes that were started in a group of their own, and what is done about those that do not end.
  *
- *     ended by itself ──► exit ──► what is left of its group is killed ──► its pipes close, or are let go of ──► end
- *     killed ───────────► exit, as above
- *                    └──► no exit, for it is in an uninterruptible sleep ──► let go of, and the end is told all the same
+ *     ended ───► exit ──► what is left of its group is killed ──► its pipes close, or are let go of ──► end
+ *     killed ──► exit, as above
+ *           └──► no exit, for it sleeps uninterruptibly ──► let go of after a patience ──► end, unseen
  *
  * On Windows there are neither groups nor signals: `taskkill /T` ends a process with those that it started.
  */
