@@ -1,11 +1,11 @@
 import { availableParallelism, totalmem } from "node:os";
 import type { ToolState } from "@fleetmark/shared/tools/tool-runner";
+import { listUsableCores } from "../machine/cores.js";
 import { readCpuModel } from "./cpu-model.js";
 import { type RunTool, runGpuTool } from "./gpu-tools.js";
 import { readGpus } from "./gpus.js";
 import { createHostView, type HostView } from "./host-view.js";
 import { findStateFolder, readKnownGpus, writeKnownGpus } from "./known-gpus.js";
-import { listUsableProcessors } from "./limits.js";
 
 /** What decides which hosts should perform alike, and how sure it is. */
 export interface HostFacts {
@@ -37,7 +37,7 @@ export interface HostFactsOptions {
  * before, so that one host would be of two classes.
  */
 export function countCores(view: HostView): number {
-  return listUsableProcessors(view)?.usable ?? availableParallelism();
+  return listUsableCores(view.read).length || availableParallelism();
 }
 
 /** Finds out what this host is. A tool that hangs costs some seconds, and the facts say so. Never rejects. */

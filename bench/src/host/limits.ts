@@ -1,5 +1,5 @@
 import { totalmem } from "node:os";
-import { parseCoreList } from "../machine/cores.js";
+import { listUsableCores, parseCoreList } from "../machine/cores.js";
 import type { HostView } from "./host-view.js";
 
 /*
@@ -103,15 +103,13 @@ function findSmallest(limits: readonly (number | undefined)[]): number | undefin
 }
 
 /**
- * Lists the processors that are online and that this process may run on (its affinity, which its cpuset bounds).
- * Undefined where the kernel does not show it.
+ * Counts the processors that this process may run on (its affinity, which its cpuset bounds), where those are fewer
+ * than are online.
  */
-export function listUsableProcessors(view: HostView): { readonly usable: number; readonly online: number } | undefined {
-  const allowed = parseCoreList(view.read("/proc/self/status")?.match(/^Cpus_allowed_list:\s*(\S+)/m)?.[1] ?? "");
-  const online = parseCoreList(view.read("/sys/devices/system/cpu/online") ?? "");
-  // A kernel made for more processors than there are lists all that there might be.
-  const usable = online.length === 0 ? allowed : allowed.filter((core) => online.includes(core));
-  return usable.length === 0 ? undefined : { usable: usable.length, online: online.length || usable.length };
+function countCpuset(view: HostView): number | undefined {
+  const usable = listUsableCores(view.read).length;
+  const online = parseCoreList(view.read("/sys/devices/system/cpu/online") ?? "").length;
+  return usable > 0 && usable < online ? usable : undefined;
 }
 
 /** Reads what control groups and the affinity allow this process. */
@@ -123,11 +121,10 @@ export function readLimits(view: HostView, installedBytes = totalmem()): Limits 
     })),
   );
   const memory = findSmallest(groups.map((group) => group.memory));
-  const processors = listUsableProcessors(view);
   return {
     // No limit is written as a number beyond all memory in version 1.
     memoryBytes: memory !== undefined && memory < installedBytes ? memory : undefined,
     cpus: findSmallest(groups.map((group) => group.cpus)),
-    cpuset: processors !== undefined && processors.usable < processors.online ? processors.usable : undefined,
+    cpuset: countCpuset(view),
   };
 }

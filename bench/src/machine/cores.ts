@@ -37,6 +37,16 @@ export function chooseCore(allowed: readonly number[], before: CoreLoads, after:
   return chosen;
 }
 
+/**
+ * Lists the cores that are online and that this process may run on. A kernel made for more than there are lists all
+ * that there might be.
+ */
+export function listUsableCores(read: (path: string) => string | undefined = readText): number[] {
+  const allowed = parseCoreList(read("/proc/self/status")?.match(/^Cpus_allowed_list:\s*(\S+)/m)?.[1] ?? "");
+  const online = parseCoreList(read("/sys/devices/system/cpu/online") ?? "");
+  return online.length === 0 ? allowed : allowed.filter((core) => online.includes(core));
+}
+
 /** Seconds within which `taskset` must have answered. */
 const tasksetS = 5;
 
@@ -49,9 +59,9 @@ async function runTaskset(args: readonly string[]): Promise<boolean> {
  * answer.
  */
 export async function listPinnableCores(): Promise<number[]> {
-  const allowed = parseCoreList(readText("/proc/self/status")?.match(/^Cpus_allowed_list:\s*(\S+)/m)?.[1] ?? "");
-  if (allowed.length < 2) return [];
-  return (await runTaskset(["--version"])) ? allowed : [];
+  const usable = listUsableCores();
+  if (usable.length < 2) return [];
+  return (await runTaskset(["--version"])) ? usable : [];
 }
 
 /**
