@@ -44,6 +44,8 @@ export interface SuiteOptions {
   /** URL of a module that exports `setupTask`; default: Fleetmark's own workloads. */
   readonly taskModule?: string;
   readonly onProgress?: (progress: RunProgress) => void;
+  /** Told in a sentence what of this host is not as it should be, such as a tool that hangs; before the run. */
+  readonly onFinding?: (finding: string) => void;
   readonly onResult?: (result: Result) => void;
   /** True while timed sections run: who shares the machine keeps still. */
   readonly onQuiet?: (quiet: boolean) => void;
@@ -100,7 +102,7 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteOutcome> {
     run: options.run ?? createRunId(),
     suite,
     host: options.host ?? hostname(),
-    hwClass: options.hardwareClass ?? nameHardwareClass(await readHostFacts()),
+    hwClass: options.hardwareClass ?? (await findHardwareClass(options)),
     budgetS: options.budgetS ?? (suite.name === "quick" ? quickBudgetS : budgetPerBenchmarkS * suite.benchmarks.length),
     startedUs: Date.now() * 1e3,
     startedS: readClock(),
@@ -115,6 +117,12 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteOutcome> {
   }
   reportProgress(suiteRun, "");
   return { run: describeRun(suiteRun), results: suiteRun.results };
+}
+
+async function findHardwareClass({ onFinding }: SuiteOptions): Promise<string> {
+  const facts = await readHostFacts();
+  for (const finding of facts.findings) onFinding?.(finding);
+  return nameHardwareClass(facts);
 }
 
 /** Measures a benchmark of the run. What it throws is a failure of the benchmark, unless the run was aborted. */
