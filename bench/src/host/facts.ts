@@ -2,7 +2,7 @@ import { availableParallelism, totalmem } from "node:os";
 import type { ToolState } from "@fleetmark/shared/tools/tool-runner";
 import { listUsableCores } from "../machine/cores.js";
 import { readCpuModel } from "./cpu-model.js";
-import { type RunTool, runGpuTool } from "./gpu-tools.js";
+import { createToolRunner, type RunTool } from "./gpu-tools.js";
 import { readGpus } from "./gpus.js";
 import { createHostView, type HostView } from "./host-view.js";
 import { findStateFolder, readKnownGpus, writeKnownGpus } from "./known-gpus.js";
@@ -28,6 +28,8 @@ export interface HostFacts {
 export interface HostFactsOptions {
   /** Where the host's GPUs are remembered; default: a folder for state of the person or the service. */
   readonly stateFolder?: string;
+  /** Ends tools that run, whose GPUs are then those of the other sources. */
+  readonly signal?: AbortSignal | undefined;
   readonly view?: HostView;
   readonly runTool?: RunTool;
 }
@@ -42,7 +44,7 @@ export function countCores(view: HostView): number {
 
 /** Finds out what this host is. A tool that hangs costs some seconds, and the facts say so. Never rejects. */
 export async function readHostFacts(options: HostFactsOptions = {}): Promise<HostFacts> {
-  const { stateFolder = findStateFolder(), view = createHostView(), runTool = runGpuTool } = options;
+  const { stateFolder = findStateFolder(), view = createHostView(), runTool = createToolRunner(options.signal) } = options;
   const before = await readKnownGpus(stateFolder);
   const { gpus, toolStates, toolReasons, findings, known } = await readGpus(view, runTool, before);
   if (JSON.stringify(known) !== JSON.stringify(before)) await writeKnownGpus(stateFolder, known);

@@ -21,10 +21,14 @@ const usualPlaces: Readonly<Record<string, string>> = {
   "amd-smi": "/opt/rocm/bin/amd-smi",
 };
 
-export async function runGpuTool(name: string, args: readonly string[]): Promise<ToolOutcome> {
-  const outcome = await runTool(name, name, args, { deadlineS, maxBytes });
-  const place = usualPlaces[name];
-  return outcome.state === "absent" && place !== undefined ? runTool(name, place, args, { deadlineS, maxBytes }) : outcome;
+/** Returns what runs tools until the signal aborts. */
+export function createToolRunner(signal: AbortSignal | undefined): RunTool {
+  const options = { deadlineS, maxBytes, signal };
+  return async (name, args) => {
+    const outcome = await runTool(name, name, args, options);
+    const place = usualPlaces[name];
+    return outcome.state === "absent" && place !== undefined ? runTool(name, place, args, options) : outcome;
+  };
 }
 
 export interface ToolGpu {

@@ -7,6 +7,7 @@ import { readClock } from "../machine/clock.js";
 import { type CoreLoads, chooseCore, listPinnableCores, readCoreLoads } from "../machine/cores.js";
 import { hadToWait } from "../machine/disturbance.js";
 import { estimateFullPace, measuredPace, recordPace } from "../machine/pace.js";
+import { keepKnownFlags } from "../machine/v8-flags.js";
 import type { Benchmark } from "../workloads/workload.js";
 import {
   chooseRuns,
@@ -89,11 +90,12 @@ interface Standing extends Pick<Measurement, "runs" | "interval" | "conclusive">
  * @throws FleetmarkError as its executor does, and BENCHMARK_FAILED when its processes ran on different devices
  */
 export async function measureBenchmark(
-  benchmark: Benchmark,
+  asked: Benchmark,
   options: MeasureOptions,
-  executor = chooseExecutor(benchmark),
+  executor = chooseExecutor(asked),
 ): Promise<Measurement> {
   const startedS = readClock();
+  const benchmark = await dropUnknownFlags(asked);
   const series: Series = { benchmark, options, executor, startedS, made: [], costs: [], loads: readCoreLoads() };
   let plan: RunPlan = planFirstRun(options.budgetS);
   for (;;) {
@@ -106,6 +108,12 @@ export async function measureBenchmark(
     }
     plan = next;
   }
+}
+
+/** Leaves out flags that this V8 does not know. The result then says by which it was measured. */
+async function dropUnknownFlags({ v8Flags = [], ...benchmark }: Benchmark): Promise<Benchmark> {
+  const known = await keepKnownFlags(v8Flags);
+  return known.length === 0 ? benchmark : { ...benchmark, v8Flags: known };
 }
 
 function planFirstRun(budgetS: number): RunPlan {

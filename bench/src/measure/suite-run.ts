@@ -119,8 +119,8 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteOutcome> {
   return { run: describeRun(suiteRun), results: suiteRun.results };
 }
 
-async function findHardwareClass({ onFinding }: SuiteOptions): Promise<string> {
-  const facts = await readHostFacts();
+async function findHardwareClass({ onFinding, signal }: SuiteOptions): Promise<string> {
+  const facts = await readHostFacts({ signal });
   for (const finding of facts.findings) onFinding?.(finding);
   return nameHardwareClass(facts);
 }
