@@ -37,7 +37,8 @@ export interface HostReport {
   readonly runtimes: readonly RuntimeReport[];
 }
 
-async function findTool(name: string): Promise<string | null> {
+async function findTool(tool: string): Promise<string | null> {
+  const name = process.platform === "win32" ? `${tool}.exe` : tool;
   for (const folder of (process.env.PATH ?? "").split(delimiter)) {
     if (folder === "") continue;
     const path = join(folder, name);
