@@ -68,8 +68,16 @@ function makeRun(state: Run["state"], completed: number): Run {
  */
 function makeBench(proceed: Promise<void>): Bench {
   return {
-    hostFacts: async () => ({ cpuModel: "test" }),
-    hardwareClass: () => "c",
+    readHostFacts: async () => ({
+      cpuModel: "test",
+      cores: 1,
+      memoryBytes: 2 ** 30,
+      gpus: [],
+      gpuToolState: {},
+      gpuToolReason: {},
+      findings: [],
+    }),
+    nameHardwareClass: () => "c",
     findSuite: (name) => (name === "quick" ? {} : undefined),
     runSuite: async ({ signal, onProgress, onResult, onQuiet }) => {
       onProgress({ run: "r1", suite: "quick", completed: 0, total: 2, benchmark: "a", elapsed_s: 0, remaining_s: 2 });
@@ -236,7 +244,7 @@ function readTexts(collector: TestCollector, field: string): string[] {
 
 test("a tool that hangs holds up neither the Hello, nor telemetry, nor the end", async () => {
   const collector = await startCollector();
-  const hanging: Bench = { ...makeBench(never), hostFacts: () => new Promise(() => {}) };
+  const hanging: Bench = { ...makeBench(never), readHostFacts: () => new Promise(() => {}) };
   const begin = performance.now();
   const agent = await startAgent(readConfig(collector.port, { "telemetry.interval": "100ms" }), logger, hanging);
   cleanups.push(() => agent.stop());
@@ -258,18 +266,18 @@ test("a tool that hangs holds up neither the Hello, nor telemetry, nor the end",
 
 test("what is found out after the Hello is told by a point, and by the next Hello", async () => {
   const collector = await startCollector();
-  let answer = (_: object): void => {};
+  let answer = (_: Awaited<ReturnType<Bench["readHostFacts"]>>): void => {};
   const slow: Bench = {
     ...makeBench(never),
-    hostFacts: () =>
-      new Promise<object>((resolve) => {
+    readHostFacts: () =>
+      new Promise((resolve) => {
         answer = resolve;
       }),
   };
   const agent = await startAgent(readConfig(collector.port), logger, slow);
   cleanups.push(() => agent.stop());
   await eventually(() => expect(collector.frames[0]?.case).toBe("hello"));
-  answer({ cpuModel: "late" });
+  answer({ ...(await makeBench(never).readHostFacts({ stateFolder: "" })), cpuModel: "late" });
   await eventually(() => expect(readTexts(collector, "hardware_class").at(-1)).toBe("c"));
   await eventually(() => {
     expect(JSON.parse(readTexts(collector, "inventory").at(-1) ?? "{}")).toMatchObject({

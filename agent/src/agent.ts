@@ -96,8 +96,9 @@ function tellNews({ description, isAttached, delivery, clockOffset, logger }: Ag
 }
 
 function startInquiries(agent: AgentState): HostInquiries {
-  const { description, bench, gate, logger } = agent;
-  return startHostInquiries({ description, bench, gate, logger, onNews: () => tellNews(agent) });
+  const { description, bench, gate, logger, config } = agent;
+  const stateFolder = config.spool.dir;
+  return startHostInquiries({ description, bench, stateFolder, gate, logger, onNews: () => tellNews(agent) });
 }
 
 function createLogger(level: string): Logger {

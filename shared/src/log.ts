@@ -22,6 +22,7 @@ export const logEvents = {
   command_result_refused: "A host told the result of a command that it was not given",
   commit_listener_failed: "What hears of committed records failed on some; they are stored all the same",
   frame_ignored: "The collector sent a frame that makes no sense to the agent",
+  host_finding: "Something about the host's hardware or its tools is not as it should be, as the message says",
   inventory_failed: "The agent could not find out what its host is made of, for the reason in the message; it tries again",
   inventory_told: "The agent has found out what its host is made of, and told the collector",
   line_refused: "The store refuses a line for good; it is kept in quarantine",

@@ -14,7 +14,9 @@ const inventoryInterval = 86_400;
 export interface HostInquiriesOptions {
   /** Where what is found out is written. */
   readonly description: HostDescription;
-  readonly bench: Pick<Bench, "hostFacts" | "hardwareClass">;
+  readonly bench: Pick<Bench, "readHostFacts" | "nameHardwareClass">;
+  /** Where is remembered what tools told last. */
+  readonly stateFolder: string;
   readonly gate: InquiryGate;
   readonly logger: Logger;
   /** Called when the description has changed. */
@@ -27,7 +29,8 @@ export interface HostInquiries extends Running {
 }
 
 /** Starts to find out what the host is made of, by tools that may be slow or hang. */
-export function startHostInquiries({ description, bench, gate, logger, onNews }: HostInquiriesOptions): HostInquiries {
+export function startHostInquiries(options: HostInquiriesOptions): HostInquiries {
+  const { description, bench, stateFolder, gate, logger, onNews } = options;
   const learn = (found: Findings): void => {
     if (updateDescription(description, found)) onNews();
   };
@@ -35,10 +38,11 @@ export function startHostInquiries({ description, bench, gate, logger, onNews }:
   const factsKnown = new Promise<void>((resolve) => {
     resolveFacts = resolve;
   });
-  const facts = startInquiry<object>({
-    ask: async () => bench.hostFacts(),
+  const facts = startInquiry({
+    ask: () => bench.readHostFacts({ stateFolder }),
     onAnswer: (found) => {
-      learn({ facts: found, hardwareClass: bench.hardwareClass(found) });
+      for (const finding of found.findings) logger.warn({ event: "host_finding" }, finding);
+      learn({ facts: found, hardwareClass: bench.nameHardwareClass(found) });
       resolveFacts();
     },
     deadline: patience.facts,

@@ -1,10 +1,12 @@
+import type { HostFacts } from "@fleetmark/bench";
 import type { RunProgress } from "@fleetmark/shared/model/progress";
 import type { Result, Run } from "@fleetmark/shared/model/result";
 
 /** What the agent needs of the bench package, which executes every workload in a process of its own. */
 export interface Bench {
-  hostFacts(): object | Promise<object>;
-  hardwareClass(facts: object): string;
+  /** Takes seconds where a tool of a GPU hangs. */
+  readHostFacts(options: { readonly stateFolder: string }): Promise<HostFacts>;
+  nameHardwareClass(facts: HostFacts): string;
   findSuite(name: string): unknown;
   runSuite(options: {
     readonly suite: string;

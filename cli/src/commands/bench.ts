@@ -153,6 +153,7 @@ async function runWithProgress(suite: Suite, budgetS: number | undefined): Promi
     return await runSuite({
       suite,
       signal: abort.signal,
+      onFinding: (finding) => process.stderr.write(`${finding}\n`),
       ...(budgetS === undefined ? {} : { budgetS }),
       onProgress: ({ completed, total, benchmark, elapsed_s, remaining_s }) => {
         if (benchmark === "") return;
