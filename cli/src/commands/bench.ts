@@ -20,7 +20,9 @@ import { categories } from "@fleetmark/shared/model/result";
 import { type ResultFile, resultFileJsonSchema } from "@fleetmark/shared/model/result-file";
 import { formatDuration, parseDuration } from "@fleetmark/shared/model/units";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { chooseColours, createProgressLine } from "../output/terminal.js";
+import { createProgressLine, showRunProgress } from "../output/progress-line.js";
+import { chooseColours } from "../output/terminal.js";
+import { awaitInterruption, type Interruption } from "../processes/interruption.js";
 import { matchGlob } from "./glob.js";
 
 interface BenchOptions {
@@ -47,10 +49,8 @@ function readBudget(text: string): number {
   return seconds;
 }
 
-export function addBenchCommand(program: Command): void {
-  program
-    .command("bench")
-    .description("run a suite on this machine, without a collector; compare with a baseline")
+export function defineBench(command: Command): void {
+  command
     .option("--suite <name>", "the suite to run", "full")
     .option("--quick", "the same as --suite quick")
     .addOption(new Option("--categories <names...>", "of these categories only").choices([...categories]))
@@ -127,7 +127,9 @@ async function bench(options: BenchOptions): Promise<number> {
   const baseline = options.compareBaseline ? await readBaseline(baselinePath) : undefined;
 
   await makeResultFolder(options.outputDir);
-  const outcome = await runWithProgress(suite, options.budget);
+  const interruption = awaitInterruption();
+  const outcome = await runWithProgress(suite, options.budget, interruption);
+  interruption.release();
   const file = buildResultFile(outcome);
   const path = join(options.outputDir, `results-${outcome.run.run}.json`);
   await writeResultFile(path, file);
@@ -138,32 +140,24 @@ async function bench(options: BenchOptions): Promise<number> {
   else process.stdout.write(formatOutcome(outcome, report));
   process.stderr.write(`results in ${path}\n`);
   if (options.saveBaseline) await saveBaseline(baselinePath, file);
+  const interrupted = interruption.caught();
+  if (interrupted !== undefined) return interrupted;
   if (report !== undefined && isFailure(report)) return 1;
   return outcome.run.failures.length > 0 || outcome.results.length === 0 ? 3 : 0;
 }
 
-/** Runs the suite; Ctrl-C ends it early and keeps what was measured. */
-async function runWithProgress(suite: Suite, budgetS: number | undefined): Promise<SuiteOutcome> {
-  const abort = new AbortController();
-  const interrupt = (): void => abort.abort();
-  process.once("SIGINT", interrupt);
-  process.once("SIGTERM", interrupt);
+/** Runs the suite; the first signal ends it early and keeps what was measured. */
+async function runWithProgress(suite: Suite, budgetS: number | undefined, interruption: Interruption): Promise<SuiteOutcome> {
   const progress = createProgressLine();
   try {
     return await runSuite({
       suite,
-      signal: abort.signal,
+      signal: interruption.signal,
       ...(budgetS === undefined ? {} : { budgetS }),
-      onProgress: ({ completed, total, benchmark, elapsed_s, remaining_s }) => {
-        if (benchmark === "") return;
-        const time = `elapsed ${formatDuration(elapsed_s)}, remaining ${formatDuration(remaining_s)}`;
-        progress.show(benchmark, `benchmark ${completed + 1} of ${total}  ${benchmark}  ${time}`);
-      },
+      onProgress: (now) => showRunProgress(progress, now),
     });
   } finally {
     progress.clear();
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
   }
 }
 

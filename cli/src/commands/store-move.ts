@@ -3,7 +3,7 @@ import { exportStore, type ImportReport, importFile, type Precision, parseMoment
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { addConfigFlags, readConfig } from "../config/config-flags.js";
 import { configSchemas } from "../config/config-schemas.js";
-import { createProgressLine } from "../output/terminal.js";
+import { createProgressLine } from "../output/progress-line.js";
 
 interface MoveOptions {
   readonly from: number;

@@ -1,19 +1,19 @@
-import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
-import type { CollectorConfig } from "@fleetmark/collector";
-import { type Address, formatAddress } from "@fleetmark/shared/config/config";
-import type { HostKpi } from "@fleetmark/shared/model/kpis";
-import type { Result, Run } from "@fleetmark/shared/model/result";
-import { formatDuration } from "@fleetmark/shared/model/units";
-import type { Command } from "commander";
-import { askCollector } from "../client/collector-api.js";
-import { addConfigFlags, readConfig } from "../config/config-flags.js";
-import { configSchemas } from "../config/config-schemas.js";
-import { formatKpiTable } from "../output/kpi-table.js";
-import { chooseColours, createProgressLine, type ProgressLine } from "../output/terminal.js";
-import { type Supervised, supervise } from "../processes/supervise.js";
-
-const pollMs = 250;
+import { formatAddress, formatDuration } from "@fleetmark/shared/model/units";
+import { version } from "@fleetmark/shared/version";
+import { type Command, Option } from "commander";
+import { createRunningSource } from "../../client/running-collector.js";
+import { printText } from "../../output/formats.js";
+import { printJson, tell } from "../../output/message.js";
+import { createProgressLine, type ProgressLine } from "../../output/progress-line.js";
+import { onReaderGone } from "../../output/standard-streams.js";
+import { chooseColours } from "../../output/terminal.js";
+import { awaitInterruption, type Interruption } from "../../processes/interruption.js";
+import { formatSince } from "../../tables/times.js";
+import { addChildrenFlags, type ChildrenPlan, planChildren } from "./children.js";
+import { awaitFirstSample, type FollowOptions, followRun } from "./follow.js";
+import { chooseExitCode, type Outcome, readKnown, readOutcome, summarizeRun, tabulateOutcome } from "./outcome.js";
+import { type Pair, startPair } from "./pair.js";
+import { startWatch } from "./watch.js";
 
 interface UpOptions {
   readonly once?: boolean;
@@ -22,163 +22,141 @@ interface UpOptions {
   readonly json?: boolean;
 }
 
-interface Pair {
-  readonly collector: Supervised<{ grpc: Address; http: Address }>;
-  readonly agent: Supervised<{ host: string }>;
+/** What `up` works with once both daemons run. */
+interface Up extends FollowOptions {
+  readonly options: UpOptions;
+  readonly plan: ChildrenPlan;
+  readonly pair: Pair;
 }
 
-interface Outcome {
-  readonly host: string;
-  readonly run: Run;
-  readonly kpis: readonly HostKpi[];
-  readonly results: readonly Result[];
-}
-
-export function addUpCommand(program: Command): void {
-  const command = program
-    .command("up")
-    .description("run a collector and an agent on this machine: benchmark it at once, then keep watching it")
+export function defineUp(command: Command): void {
+  command
     .option("--once", "end after the suite: exit code 0, or 1 if a KPI breaches its alert threshold")
     .option("--data <dir>", "where the measurements are kept (the same as --data-dir)")
-    .option("--suite <name>", "the suite to run at once; none to watch only", "quick")
-    .option("--json", "one JSON document on stdout: {host, run, kpis, results}")
+    .addOption(
+      new Option("--suite <name>", "the suite to run at once; none to watch only").default("quick").env("FLEETMARK_RUN_ON_START"),
+    )
+    .option("--json", "one JSON document on stdout: {host, run, kpis, results, changes}")
     .addHelpText(
       "after",
       `
+The flags below --json are those of \`fleetmark collector\` and \`fleetmark agent\`,
+and go to the one that has them, or to both.
+
 Examples:
   fleetmark up
   fleetmark up --once --data /tmp/trial
-  fleetmark up --once --json > first-light.json`,
+  fleetmark up --once --json > first-light.json
+  fleetmark up --suite none --telemetry-interval 1s
+  fleetmark up --store-kind influxdb --store-url http://127.0.0.1:8086`,
     );
-  addConfigFlags(command, configSchemas.collector);
+  addChildrenFlags(command);
   command.action(async (options: UpOptions) => {
     process.exitCode = await bringUp(command, options);
   });
 }
 
 async function bringUp(command: Command, options: UpOptions): Promise<number> {
-  const config = readConfig(command, configSchemas.collector, options.data === undefined ? {} : { data_dir: options.data });
-  const interrupted = new Promise<"interrupted">((resolve) => {
-    process.once("SIGINT", () => resolve("interrupted"));
-    process.once("SIGTERM", () => resolve("interrupted"));
-  });
+  const plan = planChildren(command, options.data, process.env);
+  const interruption = awaitInterruption();
   const progress = createProgressLine();
+  const onRestart = (message: string): void => {
+    progress.clear();
+    tell(message);
+  };
   const startedUs = Date.now() * 1000;
-  const pair = await startPair(config, options.suite, progress);
-  const following = new AbortController();
+  const environment = { FLEETMARK_LOG_LEVEL: "warn", ...process.env };
+  const { suite } = options;
   try {
-    const lost = Promise.race([pair.collector.lost, pair.agent.lost]);
-    const shown = showRun(pair, options, startedUs, progress, interrupted, following.signal);
-    const ending = await Promise.race([interrupted, lost, shown]);
-    return ending === "interrupted" ? 0 : ending;
+    const pair = await startPair({ plan, suite, environment, onRestart, signal: interruption.signal });
+    const source = createRunningSource(pair.collector.facts.http);
+    return await followPair({ options, plan, pair, source, startedUs, progress, signal: interruption.signal }, interruption);
+  } catch (thrown) {
+    const caught = interruption.caught();
+    if (caught === undefined) throw thrown;
+    return caught;
+  }
+}
+
+/** Shows what the pair does until the work is done, or someone ends it; then stops both, and says what is kept. */
+async function followPair(up: Up, { code }: Interruption): Promise<number> {
+  const { pair, progress, plan } = up;
+  const following = new AbortController();
+  const readerGone = new Promise<number>((resolve) => onReaderGone(() => resolve(0)));
+  try {
+    const shown = showWork({ ...up, signal: AbortSignal.any([up.signal, following.signal]) });
+    return await Promise.race([code, readerGone, pair.lost, shown]);
   } finally {
     following.abort();
     progress.clear();
-    await pair.agent.stop();
-    await pair.collector.stop();
+    const waiting = await pair.stop();
+    tellWhatIsKept(plan, waiting);
   }
 }
 
-async function startPair(config: CollectorConfig, suite: string, progress: ProgressLine): Promise<Pair> {
-  const environment = { FLEETMARK_LOG_LEVEL: "warn", ...process.env };
-  const tellRestart = (name: string) => (description: string) => {
-    progress.clear();
-    process.stderr.write(`the ${name} ended (${description}); starting it again\n`);
-  };
-  // A collector that is started again listens where the agent knows it, even if the first port was the system's choice.
-  const chooseCollectorArgs = (
-    facts: { grpc: Address; http: Address } = { grpc: config.grpc.listen, http: config.http.listen },
-  ) => [
-    ...["collector", "--data-dir", config.data_dir],
-    ...["--grpc-listen", formatAddress(facts.grpc), "--http-listen", formatAddress(facts.http)],
-  ];
-  const collector: Pair["collector"] = await supervise(chooseCollectorArgs, environment, tellRestart("collector"));
-  try {
-    const agentArgs = [
-      ...["agent", "--collector-address", formatAddress(collector.facts.grpc)],
-      ...["--spool-dir", join(config.data_dir, "spool"), "--run-on-start", suite],
-    ];
-    const agent: Pair["agent"] = await supervise(() => agentArgs, environment, tellRestart("agent"));
-    return { collector, agent };
-  } catch (thrown) {
-    await collector.stop();
-    throw thrown;
+/** Resolves to the exit code with --once; else it goes on until someone ends it. */
+async function showWork(up: Up): Promise<number> {
+  const { options, pair, source, signal } = up;
+  await showFirstScreen(up);
+  const outcome = options.suite === "none" ? await findKnown(up) : await findOutcome(up);
+  if (outcome !== undefined) showOutcome(outcome, up.progress, options);
+  if (options.once && !signal.aborted) return outcome === undefined ? 3 : chooseExitCode(outcome);
+  const { http } = pair.collector.facts;
+  if (!signal.aborted) {
+    tell(`\nWatching this host, a line a minute; the HTTP API is at http://${formatAddress(http)}/api/v1/kpis. Ctrl-C stops.`);
+    const watch = startWatch(source, http);
+    signal.addEventListener("abort", watch.stop);
   }
+  return new Promise<never>(() => undefined);
 }
 
-/** Shows the run's progress and outcome. Resolves to the exit code with --once, else when the person interrupts. */
-async function showRun(
-  pair: Pair,
-  options: UpOptions,
-  startedUs: number,
-  progress: ProgressLine,
-  interrupted: Promise<"interrupted">,
-  following: AbortSignal,
-): Promise<number | "interrupted"> {
-  const http = pair.collector.facts.http;
-  process.stderr.write(`collector: gRPC on ${formatAddress(pair.collector.facts.grpc)}, HTTP on http://${formatAddress(http)}\n`);
-  if (options.suite === "none") return interrupted;
-  const outcome = await awaitOutcome(http, pair.agent.facts.host, startedUs, progress, following);
-  if (outcome === undefined) return interrupted;
-  progress.clear();
-  if (options.json) process.stdout.write(`${JSON.stringify(outcome, null, 2)}\n`);
-  else process.stdout.write(formatOutcome(outcome));
-  if (options.once) return chooseExitCode(outcome);
-  process.stderr.write(`\nWatching this host; the HTTP API is at http://${formatAddress(http)}/api/v1/kpis. Ctrl-C stops.\n`);
-  return interrupted;
+/** Says where everything is, and what comes now. */
+async function showFirstScreen({ options, plan, pair, source }: Up): Promise<void> {
+  const { grpc, http } = pair.collector.facts;
+  const { host } = pair.agent.facts;
+  const [last] = await source.readRuns({ host }, { limit: 1 }).catch(() => []);
+  const before = last === undefined ? "" : `; the last run ended ${formatSince(last.time_us, Date.now() * 1000)}`;
+  const { store, data_dir } = plan.collector;
+  const where = store.kind === "duckdb" ? data_dir : `${store.kind} at ${store.url}`;
+  tell(`Fleetmark ${version} measures this machine${options.once ? "" : ", then keeps watching it"}.`);
+  tell(`collector: gRPC on ${formatAddress(grpc)}, HTTP on http://${formatAddress(http)}`);
+  tell(`agent:     ${host}, telemetry every ${formatDuration(plan.agent.telemetry.interval)}`);
+  tell(`data:      ${where}${before}`);
+  if (options.suite !== "none") tell(`suite:     ${options.suite}; Ctrl-C ends it and keeps what was measured`);
 }
 
-/**
- * Follows the host's run until the collector has committed its end, then reads what it gave; undefined if stopped
- * before.
- */
-async function awaitOutcome(
-  http: Address,
-  host: string,
-  startedUs: number,
-  progress: ProgressLine,
-  following: AbortSignal,
-): Promise<Outcome | undefined> {
-  while (!following.aborted) {
-    const ended = await askPatiently(() => askCollector(http, "runs", { host, limit: "1" }));
-    const run = ended?.find((each) => each.started_us >= startedUs);
-    if (run !== undefined) {
-      const [hosts, results] = await Promise.all([
-        askCollector(http, "kpis", { run: run.run }),
-        askCollector(http, "results", { run: run.run }),
-      ]);
-      return { host, run, kpis: hosts[0]?.kpis ?? [], results };
-    }
-    const hosts = await askPatiently(() => askCollector(http, "hosts"));
-    const now = hosts?.find((each) => each.host === host)?.progress;
-    if (now && !following.aborted) {
-      const { completed, total, benchmark, elapsed_s, remaining_s } = now;
-      const time = `elapsed ${formatDuration(elapsed_s)}, remaining ${formatDuration(remaining_s)}`;
-      progress.show(`${completed}${benchmark}`, `benchmark ${Math.min(completed + 1, total)} of ${total}  ${benchmark}  ${time}`);
-    }
-    await delay(pollMs);
-  }
+async function findOutcome(up: Up): Promise<Outcome | undefined> {
+  const run = await followRun(up);
+  if (run !== undefined) return readOutcome(up.source, run);
+  up.progress.clear();
+  if (!up.signal.aborted) tell("the agent ended in the midst of the suite; what it had measured is kept");
   return undefined;
 }
 
-/** Asks, and returns undefined where nothing answers: a collector that died is being started again. */
-async function askPatiently<T>(ask: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await ask();
-  } catch {
+/** What was known before; on a new host that is nothing, but for that samples come in. */
+async function findKnown(up: Up): Promise<Outcome | undefined> {
+  if (up.options.once && !(await awaitFirstSample(up))) {
+    if (!up.signal.aborted) tell("nothing of this host was stored");
     return undefined;
   }
+  return readKnown(up.source, up.pair.agent.facts.host);
 }
 
-function formatOutcome({ host, run, kpis }: Outcome): string {
-  const colour = chooseColours(process.stdout);
-  const failures = run.failures.map(({ name, error }) => `${colour.red("failed")} ${name}: ${error}\n`).join("");
-  const summary = `suite ${run.suite} on ${host}: ${run.completed} of ${run.total} benchmarks in ${formatDuration(run.duration)}`;
-  return `${colour.bold(summary)}\n${failures}\n${formatKpiTable(kpis, colour)}\n`;
+function showOutcome(outcome: Outcome, progress: ProgressLine, { json }: UpOptions): void {
+  progress.clear();
+  if (json) {
+    printJson(outcome);
+    return;
+  }
+  if (outcome.run !== null) process.stdout.write(`\n${summarizeRun(outcome.run, chooseColours(process.stdout))}\n`);
+  else if (outcome.kpis.length === 0) return;
+  printText(tabulateOutcome(outcome, Date.now() * 1000), "; `fleetmark kpis` shows more");
 }
 
-/** 1 if a KPI breaches its alert threshold, 3 if one could not be measured, else 0. */
-function chooseExitCode({ kpis }: Outcome): number {
-  if (kpis.some((reading) => reading.status === "alert")) return 1;
-  return kpis.length === 0 || kpis.some((reading) => reading.status === "missing") ? 3 : 0;
+/** What was measured outlives `up`, however it ended. */
+function tellWhatIsKept({ collector: { store, data_dir } }: ChildrenPlan, waiting: number): void {
+  const where = store.kind === "duckdb" ? data_dir : `the ${store.kind} store`;
+  const show = store.kind === "duckdb" ? `; \`fleetmark results --data ${data_dir}\` shows it` : "";
+  tell(`Kept in ${where}${show}.`);
+  if (waiting > 0) tell(`${waiting} values wait in the agent's spool, and are sent when it runs again.`);
 }
