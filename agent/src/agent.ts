@@ -78,8 +78,11 @@ async function describeHost({ facts, ending: { signal }, logger }: AgentState): 
   }
 }
 
+/** A log whose disk is full loses lines, at most as many as fit into a mebibyte wait; it never ends the agent. */
 function createLogger(level: string): Logger {
-  return pino({ level, base: undefined }, destination({ dest: 2, sync: true }));
+  const log = destination({ dest: 2, sync: true, maxLength: 2 ** 20 });
+  log.on("error", () => {});
+  return pino({ level, base: undefined }, log);
 }
 
 /** @throws FleetmarkError BENCHMARK_UNKNOWN */
