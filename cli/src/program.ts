@@ -55,7 +55,7 @@ export async function buildProgram(args: readonly string[]): Promise<Command> {
     .showSuggestionAfterError()
     .exitOverride()
     .configureOutput({
-      writeErr: (text) => process.stderr.write(wrapText(text, widthOf(process.stderr))),
+      writeErr: (text) => process.stderr.write(wrapText(text, readWidth(process.stderr))),
       getOutHelpWidth: () => widthOf(process.stdout),
       getErrHelpWidth: () => widthOf(process.stderr),
       getOutHasColors: () => takesColours(process.stdout),
