@@ -1,8 +1,8 @@
 import { findNearest } from "@fleetmark/shared/model/nearest";
 import { version } from "@fleetmark/shared/version";
-import { Command } from "commander";
+import { Command, type Help } from "commander";
 import { readWidth, takesColours } from "./output/terminal.js";
-import { escapeControls, wrapText } from "./output/width.js";
+import { escapeControls, pad, wrapText } from "./output/width.js";
 import { commandEntries, findCalled } from "./registry.js";
 
 const overview = `
@@ -30,6 +30,17 @@ function copySettings(command: Command, path: string): void {
   }
 }
 
+/** So many cells a description has at least, or it stands below what it describes. */
+const leastDescription = 40;
+
+function formatHelpItem(term: string, termWidth: number, description: string, { helpWidth = 80 }: Help): string {
+  const column = 2 + termWidth + 2;
+  if (description === "") return `  ${term}`;
+  if (helpWidth - column < leastDescription) return `  ${term}\n${wrapText(`      ${description}`, helpWidth)}`;
+  const [first, ...others] = wrapText(description, helpWidth - column).split("\n");
+  return [`  ${pad(term, termWidth, "left")}  ${first}`, ...others.map((line) => " ".repeat(column) + line)].join("\n");
+}
+
 function widthOf(stream: NodeJS.WriteStream): number {
   const width = readWidth(stream);
   return Number.isFinite(width) ? width : 80;
@@ -54,7 +65,9 @@ export async function buildProgram(args: readonly string[]): Promise<Command> {
     .showHelpAfterError("See `fleetmark --help` for the commands and examples.")
     .showSuggestionAfterError()
     .exitOverride()
+    .configureHelp({ formatItem: formatHelpItem })
     .configureOutput({
+      writeOut: (text) => process.stdout.write(wrapText(text, readWidth(process.stdout))),
       writeErr: (text) => process.stderr.write(wrapText(text, readWidth(process.stderr))),
       getOutHelpWidth: () => widthOf(process.stdout),
       getErrHelpWidth: () => widthOf(process.stderr),

@@ -3,8 +3,6 @@ import {
   type Benchmark,
   buildResultFile,
   findSuite,
-  formatComparison,
-  formatResultsTable,
   makeResultFolder,
   nameBenchmark,
   probeRuntimes,
@@ -20,9 +18,13 @@ import { categories } from "@fleetmark/shared/model/result";
 import { type ResultFile, resultFileJsonSchema } from "@fleetmark/shared/model/result-file";
 import { formatDuration, parseDuration } from "@fleetmark/shared/model/units";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { printText } from "../output/formats.js";
 import { createProgressLine, showRunProgress } from "../output/progress-line.js";
-import { chooseColours } from "../output/terminal.js";
+import { type Colors, chooseColours, readWidth } from "../output/terminal.js";
+import { wrapText } from "../output/width.js";
 import { awaitInterruption, type Interruption } from "../processes/interruption.js";
+import { buildComparisonTable } from "../tables/comparison.js";
+import { buildResultsTable } from "../tables/results.js";
 import { matchGlob } from "./glob.js";
 
 interface BenchOptions {
@@ -137,7 +139,7 @@ async function bench(options: BenchOptions): Promise<number> {
 
   if (options.json)
     process.stdout.write(`${JSON.stringify(report === undefined ? file : { ...file, comparison: report }, null, 2)}\n`);
-  else process.stdout.write(formatOutcome(outcome, report));
+  else printOutcome(outcome, report);
   process.stderr.write(`results in ${path}\n`);
   if (options.saveBaseline) await saveBaseline(baselinePath, file);
   const interrupted = interruption.caught();
@@ -161,13 +163,26 @@ async function runWithProgress(suite: Suite, budgetS: number | undefined, interr
   }
 }
 
-function formatOutcome({ run, results }: SuiteOutcome, report: ComparisonReport | undefined): string {
+function printOutcome({ run, results }: SuiteOutcome, report: ComparisonReport | undefined): void {
   const colour = chooseColours(process.stdout);
   const ended = run.state === "interrupted" ? ", interrupted" : "";
   const summary = `suite ${run.suite} on ${run.host} (${run.hw_class}): ${run.completed} of ${run.total} benchmarks in ${formatDuration(run.duration)}${ended}`;
   const failures = run.failures.map(({ name, error }) => `${colour.red("failed")} ${name}: ${error}\n`).join("");
-  const comparison = report === undefined ? "" : `\n${formatComparison(report, colour)}\n`;
-  return `${colour.bold(summary)}\n${failures}\n${formatResultsTable(results, colour)}\n${comparison}`;
+  process.stdout.write(`${wrapText(`${colour.bold(summary)}\n${failures}`, readWidth(process.stdout))}\n`);
+  printText(buildResultsTable(results), "; the result file has all");
+  if (report !== undefined) printComparison(report, colour);
+}
+
+function printComparison({ comparisons, added, missing, otherHardware }: ComparisonReport, colour: Colors): void {
+  process.stdout.write("\nagainst the baseline\n");
+  if (otherHardware !== null) {
+    const { before, after } = otherHardware;
+    const doubt = `The baseline is of other hardware (${before}, now ${after}): only memory is judged.`;
+    process.stdout.write(`${colour.yellow(wrapText(doubt, readWidth(process.stdout)))}\n`);
+  }
+  printText(buildComparisonTable(comparisons), "; --json has all");
+  for (const name of added) process.stdout.write(`not in the baseline: ${name}\n`);
+  for (const name of missing) process.stdout.write(`only in the baseline: ${name}\n`);
 }
 
 /** A result whose times did not settle never enters a baseline. */

@@ -3,9 +3,16 @@ import { type Command, Option } from "commander";
 import type { z } from "zod";
 import { configSchemas } from "./config-schemas.js";
 
-function makeOption({ flag, description, default: preset, variable }: ConfigKey): Option {
-  const shown = preset === undefined ? "" : ` (default: ${preset})`;
-  return new Option(`${flag} <value>`, `${description}${shown}`).env(variable);
+/** Lists are shown as they are given. */
+function showDefault({ type, default: preset }: ConfigKey): string {
+  if (preset === undefined || preset === "[]") return "";
+  return ` (default: ${type === "array" ? JSON.parse(preset).join(", ") : preset})`;
+}
+
+function makeOption(key: ConfigKey): Option {
+  const { flag, description, variable } = key;
+  const shown = showDefault(key);
+  return new Option(`${flag} <value>`, `${description}${shown}`).env(variable).helpGroup("Configuration:");
 }
 
 /** Gives a command one flag for each key of a configuration, but for those that it has already or leaves out. */

@@ -49,8 +49,8 @@ export function addReadingHelp(command: Command, examples: readonly string[]): C
   return command.addHelpText(
     "after",
     `
-Read from a running collector; where none answers, from the configured store:
-without --config and FLEETMARK_… variables, that is the data in ./fleetmark-data.
+Read from a running collector; where none answers, from the configured store.
+Without --config and FLEETMARK_… variables, that is the data in ./fleetmark-data.
 
 Examples:
 ${examples.map((example) => `  fleetmark ${example}`).join("\n")}`,

@@ -6,7 +6,7 @@ import { printText } from "../../output/formats.js";
 import { printJson, tell } from "../../output/message.js";
 import { createProgressLine, type ProgressLine } from "../../output/progress-line.js";
 import { onReaderGone } from "../../output/standard-streams.js";
-import { chooseColours } from "../../output/terminal.js";
+import { chooseColours, isScreen } from "../../output/terminal.js";
 import { awaitInterruption, type Interruption } from "../../processes/interruption.js";
 import { formatSince } from "../../tables/times.js";
 import { addChildrenFlags, type ChildrenPlan, planChildren } from "./children.js";
@@ -40,8 +40,8 @@ export function defineUp(command: Command): void {
     .addHelpText(
       "after",
       `
-The flags below --json are those of \`fleetmark collector\` and \`fleetmark agent\`,
-and go to the one that has them, or to both.
+The configuration is that of \`fleetmark collector\` and of \`fleetmark agent\`: each
+flag goes to the one that has it, or to both.
 
 Examples:
   fleetmark up
@@ -89,6 +89,8 @@ async function followPair(up: Up, { code }: Interruption): Promise<number> {
   } finally {
     following.abort();
     progress.clear();
+    // The terminal has written ^C into the line.
+    if (up.signal.aborted && isScreen(process.stderr)) tell("");
     const waiting = await pair.stop();
     tellWhatIsKept(plan, waiting);
   }

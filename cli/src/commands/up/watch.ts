@@ -22,6 +22,7 @@ export interface Minute {
 
 function describeHosts(hosts: Minute["hosts"]): string {
   const away = hosts.filter(({ attached }) => !attached).map(({ host }) => escapeControls(host));
+  if (hosts.length === 0) return "no host was heard of";
   if (hosts.length === 1) return away.length === 0 ? "host attached" : "host away";
   return `${hosts.length} hosts${away.length === 0 ? ", all attached" : `, away: ${away.join(", ")}`}`;
 }
