@@ -22,6 +22,7 @@ describe("bad usage and configuration end with exit code 2 and say what is wrong
     [["help", "histry"], /unknown command 'histry'.*\n.*Did you mean history/s],
     [["histry", "--help"], /unknown command 'histry'.*\n.*Did you mean history/s],
     [["hosts", "--format", "cvs"], /Allowed choices are table, md, csv, json/],
+    [["up", "--run-on-start", "quick"], /named by --suite/],
     [["results", "--data", "a", "--collector", "127.0.0.1:1"], /cannot be used with/],
     [["kpis", "--stale-after", "soon"], /A duration looks like 90s, 26h or 7d/],
     [["runs", "--last", "0"], /a number from 1 to 1000/],

@@ -114,7 +114,7 @@ describe("what was measured, straight from its data", () => {
 
   it("a history says how each result moved, by workload, full name, glob and KPI", async () => {
     const table = await read("history", "policy_forward", "--host", "gpu-7");
-    expect(table.stdout).toMatch(/60\.0 µs .*-33\.3 % regressed, high\n.*40\.0 µs/);
+    expect(table.stdout).toMatch(/60\.0 µs .*\+50\.0 % regressed, high\n.*40\.0 µs/);
     for (const named of [
       "policy_forward{batch=1} jax-js/cpu",
       "policy_forward{batch=1}",

@@ -21,13 +21,18 @@ function lift({ text, paint, ...column }: Column<Result>): Column<HistoryRow> {
   };
 }
 
+/** Says by how much the figure that is shown moved: half the throughput is twice the time. */
+function readChange({ metric, change }: Comparison): number {
+  return metric === "throughput" ? 100 * (100 / (100 + change) - 1) : change;
+}
+
 const changeColumns: readonly Column<HistoryRow>[] = [
   {
     key: "change",
     title: "since the one before",
     align: "left",
-    value: ({ change }) => change?.change ?? null,
-    text: ({ change }) => (change === undefined ? "" : `${formatChange(change, change.change)} ${describeVerdict(change)}`),
+    value: ({ change }) => (change === undefined ? null : readChange(change)),
+    text: ({ change }) => (change === undefined ? "" : `${formatChange(change, readChange(change))} ${describeVerdict(change)}`),
     paint: ({ change }, colours) => paintVerdict(change, colours),
     rank: 6,
   },

@@ -1,6 +1,6 @@
 import { formatAddress, formatDuration } from "@fleetmark/shared/model/units";
 import { version } from "@fleetmark/shared/version";
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { createRunningSource } from "../../client/running-collector.js";
 import { printText } from "../../output/formats.js";
 import { printJson, tell } from "../../output/message.js";
@@ -29,6 +29,11 @@ interface Up extends FollowOptions {
   readonly pair: Pair;
 }
 
+/** The agent's flag of this name is the one that `up` sets itself. */
+function refuseRunOnStart(): never {
+  throw new InvalidArgumentError("The suite that runs at once is named by --suite.");
+}
+
 export function defineUp(command: Command): void {
   command
     .option("--once", "end after the suite: exit code 0, or 1 if a KPI breaches its alert threshold")
@@ -37,6 +42,7 @@ export function defineUp(command: Command): void {
       new Option("--suite <name>", "the suite to run at once; none to watch only").default("quick").env("FLEETMARK_RUN_ON_START"),
     )
     .option("--json", "one JSON document on stdout: {host, run, kpis, results, changes}")
+    .addOption(new Option("--run-on-start <suite>").hideHelp().argParser(refuseRunOnStart))
     .addHelpText(
       "after",
       `
