@@ -10,6 +10,7 @@ help: ## List the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
 
 $(INSTALLED): package.json package-lock.json */package.json deploy/*/package.json
+	@echo "installing the npm packages; that takes a minute" >&2
 	npm ci --no-progress
 	@touch $@
 
@@ -18,6 +19,7 @@ install: $(INSTALLED) ## Install the npm packages
 
 .PHONY: build
 build: $(INSTALLED) ## Build everything; then `npx fleetmark …` runs from here
+	@test -e cli/dist/main.js || echo "building; that takes half a minute" >&2
 	@npx --no-install tsc --build
 
 .PHONY: start

@@ -15,6 +15,5 @@ export { type Colours, plainColours } from "./report/colours.js";
 export { formatComparison } from "./report/comparison-table.js";
 export { buildResultFile, makeResultFolder, readBaseline, writeResultFile } from "./report/result-files.js";
 export { formatResultsTable } from "./report/results-table.js";
-export { type Column, formatNumber, formatSeconds, formatTable, left, right } from "./report/table.js";
 export { probeRuntimes, type RuntimeReport } from "./runtimes/registry.js";
 export type { Benchmark, Command } from "./workloads/workload.js";

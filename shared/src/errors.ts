@@ -52,6 +52,7 @@ const catalogue = {
     exit: 3,
     remedy: "Check that each side's certificate comes from the authority that the other side trusts; docs/security.md shows how.",
   },
+  OUTPUT_FAILED: { exit: 3, remedy: "Free space where the output goes, or send it elsewhere." },
   COLLECTOR_FAILED: { exit: 3, remedy: "Look at the collector's log for the cause." },
   PROTOCOL_MISMATCH: { exit: 3, remedy: "Run agents and collectors of the same major version." },
   PROTOCOL_VIOLATION: {
@@ -139,6 +140,15 @@ const catalogue = {
   ACTION_INVALID: { exit: 3, remedy: "Check the policy: an action is one finite number per dimension of the action space." },
   RUNTIME_UNAVAILABLE: { exit: 3, remedy: "`fleetmark doctor` says what each runtime lacks on this host." },
   RESULT_FILE_INVALID: { exit: 2, remedy: "Name a result file that `fleetmark bench` or the Python benchmark suite wrote." },
+  SUBJECT_UNKNOWN: {
+    exit: 2,
+    remedy: "Name a result file, a run's id, a host or a hardware class; `fleetmark runs` and `fleetmark hosts` list them.",
+  },
+  NOTHING_COMPARED: { exit: 3, remedy: "Compare what has measured the same benchmarks; `fleetmark results` lists them." },
+  DAEMON_LOST: {
+    exit: 3,
+    remedy: "Look at the messages above; `fleetmark agent` and `fleetmark collector` run by themselves too.",
+  },
   PROBE_FAILED: {
     exit: 3,
     remedy: "Look at the message above; leave the probe out of telemetry.probes if this host cannot offer it.",

@@ -3,8 +3,6 @@ import {
   type Benchmark,
   buildResultFile,
   findSuite,
-  formatComparison,
-  formatResultsTable,
   makeResultFolder,
   nameBenchmark,
   probeRuntimes,
@@ -20,7 +18,13 @@ import { categories } from "@fleetmark/shared/model/result";
 import { type ResultFile, resultFileJsonSchema } from "@fleetmark/shared/model/result-file";
 import { formatDuration, parseDuration } from "@fleetmark/shared/model/units";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { chooseColours, createProgressLine } from "../output/terminal.js";
+import { printText } from "../output/formats.js";
+import { createProgressLine, showRunProgress } from "../output/progress-line.js";
+import { type Colors, chooseColours, readWidth } from "../output/terminal.js";
+import { wrapText } from "../output/width.js";
+import { awaitInterruption, type Interruption } from "../processes/interruption.js";
+import { buildComparisonTable } from "../tables/comparison.js";
+import { buildResultsTable } from "../tables/results.js";
 import { matchGlob } from "./glob.js";
 
 interface BenchOptions {
@@ -47,10 +51,8 @@ function readBudget(text: string): number {
   return seconds;
 }
 
-export function addBenchCommand(program: Command): void {
-  program
-    .command("bench")
-    .description("run a suite on this machine, without a collector; compare with a baseline")
+export function defineBench(command: Command): void {
+  command
     .option("--suite <name>", "the suite to run", "full")
     .option("--quick", "the same as --suite quick")
     .addOption(new Option("--categories <names...>", "of these categories only").choices([...categories]))
@@ -127,7 +129,9 @@ async function bench(options: BenchOptions): Promise<number> {
   const baseline = options.compareBaseline ? await readBaseline(baselinePath) : undefined;
 
   await makeResultFolder(options.outputDir);
-  const outcome = await runWithProgress(suite, options.budget);
+  const interruption = awaitInterruption();
+  const outcome = await runWithProgress(suite, options.budget, interruption);
+  interruption.release();
   const file = buildResultFile(outcome);
   const path = join(options.outputDir, `results-${outcome.run.run}.json`);
   await writeResultFile(path, file);
@@ -135,46 +139,51 @@ async function bench(options: BenchOptions): Promise<number> {
 
   if (options.json)
     process.stdout.write(`${JSON.stringify(report === undefined ? file : { ...file, comparison: report }, null, 2)}\n`);
-  else process.stdout.write(formatOutcome(outcome, report));
+  else printOutcome(outcome, report);
   process.stderr.write(`results in ${path}\n`);
   if (options.saveBaseline) await saveBaseline(baselinePath, file);
+  const interrupted = interruption.caught();
+  if (interrupted !== undefined) return interrupted;
   if (report !== undefined && isFailure(report)) return 1;
   return outcome.run.failures.length > 0 || outcome.results.length === 0 ? 3 : 0;
 }
 
-/** Runs the suite; Ctrl-C ends it early and keeps what was measured. */
-async function runWithProgress(suite: Suite, budgetS: number | undefined): Promise<SuiteOutcome> {
-  const abort = new AbortController();
-  const interrupt = (): void => abort.abort();
-  process.once("SIGINT", interrupt);
-  process.once("SIGTERM", interrupt);
+/** Runs the suite; the first signal ends it early and keeps what was measured. */
+async function runWithProgress(suite: Suite, budgetS: number | undefined, interruption: Interruption): Promise<SuiteOutcome> {
   const progress = createProgressLine();
   try {
     return await runSuite({
       suite,
-      signal: abort.signal,
+      signal: interruption.signal,
       onFinding: (finding) => process.stderr.write(`${finding}\n`),
       ...(budgetS === undefined ? {} : { budgetS }),
-      onProgress: ({ completed, total, benchmark, elapsed_s, remaining_s }) => {
-        if (benchmark === "") return;
-        const time = `elapsed ${formatDuration(elapsed_s)}, remaining ${formatDuration(remaining_s)}`;
-        progress.show(benchmark, `benchmark ${completed + 1} of ${total}  ${benchmark}  ${time}`);
-      },
+      onProgress: (now) => showRunProgress(progress, now),
     });
   } finally {
     progress.clear();
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
   }
 }
 
-function formatOutcome({ run, results }: SuiteOutcome, report: ComparisonReport | undefined): string {
+function printOutcome({ run, results }: SuiteOutcome, report: ComparisonReport | undefined): void {
   const colour = chooseColours(process.stdout);
   const ended = run.state === "interrupted" ? ", interrupted" : "";
   const summary = `suite ${run.suite} on ${run.host} (${run.hw_class}): ${run.completed} of ${run.total} benchmarks in ${formatDuration(run.duration)}${ended}`;
   const failures = run.failures.map(({ name, error }) => `${colour.red("failed")} ${name}: ${error}\n`).join("");
-  const comparison = report === undefined ? "" : `\n${formatComparison(report, colour)}\n`;
-  return `${colour.bold(summary)}\n${failures}\n${formatResultsTable(results, colour)}\n${comparison}`;
+  process.stdout.write(`${wrapText(`${colour.bold(summary)}\n${failures}`, readWidth(process.stdout))}\n`);
+  printText(buildResultsTable(results), "; the result file has all");
+  if (report !== undefined) printComparison(report, colour);
+}
+
+function printComparison({ comparisons, added, missing, otherHardware }: ComparisonReport, colour: Colors): void {
+  process.stdout.write("\nagainst the baseline\n");
+  if (otherHardware !== null) {
+    const { before, after } = otherHardware;
+    const doubt = `The baseline is of other hardware (${before}, now ${after}): only memory is judged.`;
+    process.stdout.write(`${colour.yellow(wrapText(doubt, readWidth(process.stdout)))}\n`);
+  }
+  printText(buildComparisonTable(comparisons), "; --json has all");
+  for (const name of added) process.stdout.write(`not in the baseline: ${name}\n`);
+  for (const name of missing) process.stdout.write(`only in the baseline: ${name}\n`);
 }
 
 /** A result whose times did not settle never enters a baseline. */

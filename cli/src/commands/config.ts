@@ -10,8 +10,7 @@ function addProcessOption(command: Command): Command {
   );
 }
 
-export function addConfigCommand(program: Command): void {
-  const config = program.command("config").description("check a configuration file, or print the schema of one");
+export function defineConfig(config: Command): void {
   addProcessOption(config.command("check").description("check a configuration file and print it with its defaults"))
     .argument("<file>", "a YAML file")
     .addHelpText("after", "\nExample:\n  fleetmark config check --for agent agent.yaml")

@@ -3,10 +3,8 @@ import type { Command } from "commander";
 import type { Colors } from "../output/terminal.js";
 import { chooseColours } from "../output/terminal.js";
 
-export function addDoctorCommand(program: Command): void {
-  program
-    .command("doctor")
-    .description("show what this host has and can run, and why not the rest")
+export function defineDoctor(command: Command): void {
+  command
     .option("--json", "one JSON document on stdout")
     .addHelpText("after", "\nExamples:\n  fleetmark doctor\n  fleetmark doctor --json | jq '.runtimes[] | select(.available)'")
     .action(async (options: { json?: boolean }) => {
