@@ -4,7 +4,7 @@
 
 export { Benchmarker, type BenchmarkerOptions } from "./benchmarker.js";
 export { examineHost, type HostReport } from "./doctor.js";
-export { type HostFacts, type HostFactsOptions, readHostFacts } from "./host/facts.js";
+export { type HostFacts, type HostFactsOptions, readHostFacts, recallHardwareClass } from "./host/facts.js";
 export { readFingerprint } from "./host/fingerprint.js";
 export { nameHardwareClass } from "./host/hardware-class.js";
 export { nameBenchmark } from "./measure/benchmark-result.js";

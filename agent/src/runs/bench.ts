@@ -7,6 +7,8 @@ export interface Bench {
   /** Takes seconds where a tool of a GPU hangs. */
   readHostFacts(options: { readonly stateFolder: string }): Promise<HostFacts>;
   nameHardwareClass(facts: HostFacts): string;
+  /** By what is known without any tool; undefined where that is not enough. */
+  recallHardwareClass(options: { readonly stateFolder: string }): Promise<string | undefined>;
   findSuite(name: string): unknown;
   runSuite(options: {
     readonly suite: string;
