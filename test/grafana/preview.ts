@@ -2,13 +2,14 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Dashboard, Panel } from "@grafana/grafana-foundation-sdk/dashboard";
 import { dashboards } from "#grafana/dashboards/registry.js";
-import { type Firing, findAllFiring } from "./check-alerts.js";
+import { findAllFiring } from "./check-alerts.js";
 import type { Mark } from "./drawing/chart.js";
 import { renderPage } from "./drawing/page.js";
 import type { PanelData } from "./drawing/panel-body.js";
 import { readSeries, readTable } from "./evaluation/answers.js";
 import { parseSpan, type Selection, type TimeRange } from "./evaluation/expand.js";
 import { fillWithFleet, startDatabase } from "./filled-server.js";
+import type { Firing } from "./firing.js";
 import { type InfluxReader, openReader } from "./influx-reader.js";
 import { expandQuery, listPanels, listQueries, rangeOf, selectOpening } from "./panel-queries.js";
 

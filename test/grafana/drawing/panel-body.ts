@@ -159,6 +159,7 @@ function drawTimeseries(panel: Panel, data: PanelData, size: Size): string {
 export function renderBody(panel: Panel, data: PanelData, size: Size): string {
   if (
     panel.type !== "alertlist" &&
+    panel.type !== "text" &&
     panel.type !== "stat" &&
     data.series.length === 0 &&
     data.tables.every(({ rows }) => rows.length === 0)
@@ -180,6 +181,8 @@ export function renderBody(panel: Panel, data: PanelData, size: Size): string {
       return drawRows(panel, data, size, true);
     case "alertlist":
       return writeAlerts(data);
+    case "text":
+      return `<pre class="scroll">${escapeHtml(panel.options?.content ?? "")}</pre>`;
     case "timeseries":
       return drawTimeseries(panel, data, size);
     default:
