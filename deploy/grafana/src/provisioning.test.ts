@@ -1,16 +1,15 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { kpis } from "@fleetmark/shared/model/kpis";
-import type { Dashboard, Panel } from "@grafana/grafana-foundation-sdk/dashboard";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
+import { panelsOf } from "../test/dashboard-parts.js";
 import { receiverNames } from "./alerts/notifications.js";
 import { ruleGroups } from "./alerts/rule-groups.js";
 import { dashboards } from "./dashboards/registry.js";
 import { runbookDashboard } from "./dashboards/runbooks.js";
 import { datasource, expressionDatasource } from "./queries/datasource.js";
-import type { InfluxQuery } from "./queries/target.js";
 import { buildTree } from "./tree.js";
 
 /**
@@ -21,26 +20,6 @@ import { buildTree } from "./tree.js";
 
 const tree = buildTree();
 const rules = ruleGroups.flatMap((group) => group.rules);
-
-function panelsOf(dashboard: Dashboard): Panel[] {
-  return (dashboard.panels ?? []).filter((panel): panel is Panel => panel.type !== "row");
-}
-
-/** Panels that show what the datasource answers. */
-function dataPanelsOf(dashboard: Dashboard): Panel[] {
-  return panelsOf(dashboard).filter(({ type }) => type !== "alertlist" && type !== "text");
-}
-
-/** Every text below a value. */
-function* listTexts(value: unknown): Generator<string> {
-  if (typeof value === "string") yield value;
-  else if (typeof value === "object" && value !== null) for (const each of Object.values(value)) yield* listTexts(each);
-}
-
-/** Every query that InfluxDB is asked for values. */
-function listSelects(value: unknown): string[] {
-  return [...listTexts(value)].filter((text) => text.startsWith("SELECT"));
-}
 
 const duration = z.string().regex(/^\d+[smhd]$/);
 const uid = z.string().regex(/^[A-Za-z0-9_-]{1,40}$/);
@@ -197,99 +176,6 @@ describe("provisioning files", () => {
       expect(secureJsonData.httpHeaderValue1).toMatch(/^(\$\{FLEETMARK_\w+\}|Token \$__file\{\/run\/fleetmark\/\w+\})$/);
       expect(url).toMatch(/^\$\{FLEETMARK_\w+\}$/);
     }
-  });
-});
-
-describe("dashboards", () => {
-  const uids = dashboards.map((dashboard) => dashboard.uid);
-
-  it("have uids and panel numbers of their own", () => {
-    expect(new Set(uids).size).toBe(dashboards.length);
-    for (const dashboard of dashboards) {
-      const ids = (dashboard.panels ?? []).map(({ id }) => id);
-      expect(new Set(ids).size).toBe(ids.length);
-      const titles = panelsOf(dashboard).map(({ title, gridPos }) => `${title} ${gridPos?.y}`);
-      expect(new Set(titles).size).toBe(titles.length);
-    }
-  });
-
-  it("ask the one datasource alone", () => {
-    for (const dashboard of dashboards) {
-      for (const panel of dataPanelsOf(dashboard)) expect(panel.datasource).toEqual(datasource);
-      for (const { datasource: asked } of dashboard.templating.list ?? []) expect(asked).toEqual(datasource);
-      for (const { datasource: asked } of dashboard.annotations.list ?? []) expect(asked).toEqual(datasource);
-    }
-  });
-
-  it("link only to each other", () => {
-    const links = dashboards.flatMap((dashboard) =>
-      [...listTexts(dashboard)].flatMap((text) => /^\/d\/([\w-]+)/.exec(text)?.[1] ?? []),
-    );
-    expect(links.length).toBeGreaterThan(0);
-    for (const link of links) expect(uids).toContain(link);
-  });
-
-  it("lay panels side by side and below each other, never over each other", () => {
-    for (const dashboard of dashboards) {
-      const taken = new Map<string, string>();
-      for (const { title, gridPos } of dashboard.panels ?? []) {
-        const { x, y, w, h } = gridPos!;
-        expect(x + w, `${title} of ${dashboard.title}`).toBeLessThanOrEqual(24);
-        for (let i = x; i < x + w; i++) {
-          for (let j = y; j < y + h; j++) {
-            expect(taken.get(`${i} ${j}`), `${title} of ${dashboard.title}`).toBeUndefined();
-            taken.set(`${i} ${j}`, title ?? "");
-          }
-        }
-      }
-    }
-  });
-
-  it("say of every panel what it shows and in which unit", () => {
-    for (const dashboard of dashboards) {
-      for (const panel of panelsOf(dashboard)) {
-        expect(panel.description?.length ?? 0, `${panel.title} of ${dashboard.title}`).toBeGreaterThan(30);
-      }
-      for (const panel of dataPanelsOf(dashboard)) expect(panel.fieldConfig?.defaults.unit, panel.title).toBeTruthy();
-    }
-  });
-
-  it("use only variables that they have", () => {
-    for (const dashboard of dashboards) {
-      const names = (dashboard.templating.list ?? []).map(({ name }) => name);
-      for (const query of listSelects(dashboard)) {
-        for (const [, name] of query.matchAll(/\(\$([a-z]\w*)\)/g)) expect(names, query).toContain(name);
-      }
-    }
-  });
-
-  it("group tables by one tag at most: Grafana's converter may mix up several", () => {
-    for (const dashboard of dashboards) {
-      for (const { title, targets } of panelsOf(dashboard)) {
-        for (const { query, resultFormat } of (targets ?? []) as unknown as InfluxQuery[]) {
-          let outermost = query;
-          while (/\([^()]*\)/.test(outermost)) outermost = outermost.replace(/\([^()]*\)/g, "");
-          const groups = /GROUP BY (.*)$/.exec(outermost)?.[1] ?? "";
-          if (resultFormat === "table") expect(groups.split(",").length, `${title}: ${query}`).toBe(1);
-        }
-      }
-    }
-  });
-
-  it("select many and all in each variable, and know no host by name", () => {
-    for (const dashboard of dashboards) {
-      for (const variable of dashboard.templating.list ?? [])
-        expect(variable).toMatchObject({ multi: true, includeAll: true, allValue: ".*" });
-      for (const query of listSelects(dashboard)) expect(query).not.toMatch(/"host" (=|!=) '/);
-    }
-  });
-});
-
-describe("queries", () => {
-  it("of panels, annotations and rules keep to a time range in every statement", () => {
-    const selects = [...dashboards, ...rules].flatMap(listSelects);
-    expect(selects.length).toBeGreaterThan(100);
-    for (const query of selects) expect(query.match(/\$timeFilter/g)?.length, query).toBe(query.match(/SELECT/g)?.length);
   });
 });
 

@@ -4,6 +4,7 @@ import { buildDashboard } from "../panels/layout.js";
 import { barGauge, linkColumn, stateTimeline, table, timeseries, withoutColumns } from "../panels/panels.js";
 import { colors, steps } from "../panels/thresholds.js";
 import { units } from "../panels/units.js";
+import { selectRelativeChange } from "../queries/change.js";
 import { as, equals, last, max, mean, median, min, quoteName, type Select, selected } from "../queries/influxql.js";
 import { querySeries, queryTable } from "../queries/target.js";
 
@@ -86,6 +87,29 @@ const medianPerHost = timeseries({
   decimals: 2,
   sparse: true,
   logarithmic: true,
+});
+
+const changePerHost = timeseries({
+  title: "Change of the median",
+  description:
+    "Percent by which each series differs from its own first median in the time shown: a change of a twentieth stands out, whatever the axis of the others spans.",
+  queries: [
+    querySeries(
+      "A",
+      selectRelativeChange({
+        fields: [as(median("median"), "v")],
+        from: "benchmark",
+        where: ofTime,
+        groupBy: ["host", ...seriesTags],
+        every: "$__interval",
+        fill: "none",
+      }),
+      `$tag_host ${seriesName}`,
+    ),
+  ],
+  unit: units.percent,
+  decimals: 1,
+  sparse: true,
 });
 
 const throughput = timeseries({
@@ -260,8 +284,9 @@ export const benchmarkDashboard = buildDashboard({
         {
           height: 9,
           panels: [
-            [12, band()],
-            [12, medianPerHost],
+            [8, band()],
+            [8, medianPerHost],
+            [8, changePerHost],
           ],
         },
       ],

@@ -282,7 +282,8 @@ const kpiHistory = statusHistory({
         from: selectSeverities(where, "$__interval"),
         groupBy: ["host", "kpi"],
         every: "$__interval",
-        fill: "none",
+        // Empty steps too: of a single time Grafana draws nothing.
+        fill: "null",
       },
       "$tag_host $tag_kpi",
     ),
@@ -299,6 +300,7 @@ export const hostDashboard = buildDashboard({
   title: "Fleetmark: host",
   description: "What hosts do, with benchmark runs shaded: whether a slow result has its reason beside it",
   variables: ["host"],
+  opensWith: { host: "first" },
   from: "now-6h",
   refresh: "30s",
   shadesRuns: true,

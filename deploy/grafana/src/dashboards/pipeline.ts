@@ -5,7 +5,7 @@ import { buildDashboard, type Shelf } from "../panels/layout.js";
 import { lossInterval, stat, type TimeseriesFacts, timeseries } from "../panels/panels.js";
 import { colors, steps } from "../panels/thresholds.js";
 import { units } from "../panels/units.js";
-import { as, increase, last, max, mean, min, perSecond, selected, selectGrowth } from "../queries/influxql.js";
+import { as, divideBy, increase, last, max, mean, min, perSecond, selected, selectGrowth } from "../queries/influxql.js";
 import { letterOf, querySeries } from "../queries/target.js";
 
 interface Source {
@@ -16,7 +16,10 @@ interface Source {
 const agents: Source = { from: "agent", where: [selected("host")] };
 const collectors: Source = { from: "collector", where: [selected("host", "collector")] };
 
-type Looks = Pick<TimeseriesFacts, "unit" | "decimals" | "min" | "max" | "steps">;
+interface Looks extends Pick<TimeseriesFacts, "unit" | "decimals" | "min" | "max" | "steps"> {
+  /** What the stored values are divided by to give the unit. */
+  readonly divisor?: number;
+}
 
 /** Draws expressions over a measurement, a line for each host and expression. */
 function drawLines(
@@ -24,13 +27,13 @@ function drawLines(
   groupBy: readonly string[],
   title: string,
   description: string,
-  looks: Looks,
+  { divisor = 1, ...looks }: Looks,
   fields: Readonly<Record<string, string>>,
 ) {
   const named = Object.entries(fields);
   const select = {
     ...source,
-    fields: named.map(([name, field]) => as(field, name)),
+    fields: named.map(([name, field]) => as(divideBy(field, divisor), name)),
     groupBy,
     every: "$__interval",
     fill: "null",
@@ -53,9 +56,9 @@ function drawLosses(source: Source, title: string, description: string, fields: 
 }
 
 /** Shows what the selected collectors said last: their sum, or the worst of them. */
-function showNow(title: string, description: string, field: string, over: "sum" | "max", looks: Looks) {
+function showNow(title: string, description: string, field: string, over: "sum" | "max", { divisor = 1, ...looks }: Looks) {
   const select = {
-    fields: [as(`${over}("value")`, "value")],
+    fields: [as(divideBy(`${over}("value")`, divisor), "value")],
     from: { ...collectors, fields: [as(last(field), "value")], groupBy: ["host"] },
   };
   return stat({ title, description, queries: [querySeries("A", select)], steps: steps(colors.plain), ...looks, lastOnly: "2m" });
@@ -68,7 +71,8 @@ function place(height: number, width: number, panels: readonly Builder<Panel>[])
 const count = { unit: units.count };
 const rate = { unit: units.perSecond };
 const bytes = { unit: units.bytes, decimals: 1 };
-const milliseconds = { unit: units.milliseconds, decimals: 1 };
+/** Stored in milliseconds, and divided in the query. */
+const milliseconds = { unit: units.seconds, decimals: 1, divisor: 1000 };
 const seconds = { unit: units.seconds, decimals: 1 };
 const percent = { unit: units.percent, decimals: 1 };
 
@@ -85,7 +89,7 @@ const now = [
     "max",
     {
       ...milliseconds,
-      steps: steps(colors.good, [500, colors.missed], [5000, colors.bad]),
+      steps: steps(colors.good, [0.5, colors.missed], [5, colors.bad]),
     },
   ),
   showNow(
@@ -255,7 +259,7 @@ const agentPanels = [
   ofAgents(
     "Clock offset",
     "The agent's clock minus the collector's, corrected by half the round trip, per host. Samples are stamped by the agent's clock.",
-    { ...milliseconds, min: undefined, steps: steps(colors.bad, [-1000, colors.good], [1000, colors.bad]) },
+    { ...milliseconds, min: undefined, steps: steps(colors.bad, [-1, colors.good], [1, colors.bad]) },
     {
       offset: mean("clock_offset_ms"),
     },

@@ -8,7 +8,7 @@ import {
 } from "@grafana/grafana-foundation-sdk/dashboard";
 import { environmentAnnotation, runAnnotation } from "./annotations.js";
 import { dashboardTag, dashboardUids } from "./dashboard-ids.js";
-import { buildSharedVariable, type VariableName } from "./variables.js";
+import { buildSharedVariable, type Opening, type VariableName } from "./variables.js";
 
 /** Panels side by side, of one height. */
 export interface Shelf {
@@ -29,7 +29,7 @@ export interface DashboardFacts {
   readonly description: string;
   readonly variables: readonly VariableName[];
   /** What is selected when the dashboard opens, where that is not All. */
-  readonly opensWith?: Partial<Record<VariableName, readonly string[]>>;
+  readonly opensWith?: Partial<Record<VariableName, Opening>>;
   /** Of the time that is shown at first, such as `now-24h`. */
   readonly from: string;
   readonly refresh: string;
