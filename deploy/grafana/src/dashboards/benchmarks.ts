@@ -4,7 +4,7 @@ import { buildDashboard } from "../panels/layout.js";
 import { barGauge, linkColumn, stateTimeline, table, timeseries, withoutColumns } from "../panels/panels.js";
 import { colors, steps } from "../panels/thresholds.js";
 import { units } from "../panels/units.js";
-import { selectRelativeChange } from "../queries/change.js";
+import { relativeAxis, selectRelativeChange } from "../queries/change.js";
 import { as, equals, last, max, mean, median, min, quoteName, type Select, selected } from "../queries/influxql.js";
 import { querySeries, queryTable } from "../queries/target.js";
 
@@ -92,7 +92,7 @@ const medianPerHost = timeseries({
 const changePerHost = timeseries({
   title: "Change of the median",
   description:
-    "Percent by which each series differs from its own first median in the time shown: a change of a twentieth stands out, whatever the axis of the others spans.",
+    "Percent by which each series differs from its own first median in the time shown: a change of a twentieth stands out, whatever the axis of the others spans; what is beyond this one's stands in the legend.",
   queries: [
     querySeries(
       "A",
@@ -109,6 +109,7 @@ const changePerHost = timeseries({
   ],
   unit: units.percent,
   decimals: 1,
+  ...relativeAxis,
   sparse: true,
 });
 

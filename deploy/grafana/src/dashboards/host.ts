@@ -1,3 +1,4 @@
+import { kpis } from "@fleetmark/shared/model/kpis";
 import { dashboardUids } from "../panels/dashboard-ids.js";
 import { buildDashboard } from "../panels/layout.js";
 import { stat, statusHistory, timeseries } from "../panels/panels.js";
@@ -270,30 +271,36 @@ const netErrors = timeseries({
   min: 0,
 });
 
-const kpiHistory = statusHistory({
-  title: "KPIs",
-  description:
-    "Severity of each KPI on the selected hosts: green on the good side of its target, yellow past the target, red past the alert threshold.",
-  queries: [
-    querySeries(
-      "A",
-      {
-        fields: [as(max("severity"), "severity")],
-        from: selectSeverities(where, "$__interval"),
-        groupBy: ["host", "kpi"],
-        every: "$__interval",
-        // Empty steps too: of a single time Grafana draws nothing.
-        fill: "null",
-      },
-      "$tag_host $tag_kpi",
-    ),
-  ],
-  unit: units.count,
-  decimals: 2,
-  steps: severitySteps,
-})
-  .interval("1h")
-  .maxDataPoints(56);
+function kpiHistory() {
+  const builder = statusHistory({
+    title: "KPIs",
+    description:
+      "Severity of each KPI on the selected hosts: green on the good side of its target, yellow past the target, red past the alert threshold.",
+    queries: [
+      querySeries(
+        "A",
+        {
+          fields: [as(max("severity"), "severity")],
+          from: selectSeverities(where, "$__interval"),
+          groupBy: ["host", "kpi"],
+          every: "$__interval",
+          // Empty steps too: of a single time Grafana draws nothing.
+          fill: "null",
+        },
+        "$tag_host $tag_kpi",
+      ),
+    ],
+    unit: units.count,
+    decimals: 2,
+    steps: severitySteps,
+  })
+    .interval("1h")
+    .maxDataPoints(56);
+  // By title: the ids that the series are named by would be cut off.
+  for (const { id, title } of kpis)
+    builder.overrideByRegexp(`/ ${id}$/`, [{ id: "displayName", value: `\${__field.labels.host} ${title}` }]);
+  return builder;
+}
 
 export const hostDashboard = buildDashboard({
   uid: dashboardUids.host,
@@ -306,7 +313,7 @@ export const hostDashboard = buildDashboard({
   shadesRuns: true,
   sections: [
     { title: "Now", shelves: [{ height: 4, panels: stats.map((panel) => [4, panel] as const) }] },
-    { title: "KPIs", shelves: [{ height: 7, panels: [[24, kpiHistory]] }] },
+    { title: "KPIs", shelves: [{ height: 7, panels: [[24, kpiHistory()]] }] },
     {
       title: "CPU",
       shelves: [

@@ -4,7 +4,7 @@ import { buildDashboard, type Section } from "../panels/layout.js";
 import { drawAsLimit, histogram, linkColumn, table, timeseries, withoutColumns } from "../panels/panels.js";
 import { colors, kpiSteps } from "../panels/thresholds.js";
 import { kpiUnit, units } from "../panels/units.js";
-import { selectAbsoluteChange, selectRelativeChange } from "../queries/change.js";
+import { absoluteAxis, relativeAxis, selectAbsoluteChange, selectRelativeChange } from "../queries/change.js";
 import { as, divideBy, last, max, min, type Select } from "../queries/influxql.js";
 import { kpiConditions, kpiVariables, selectCurrent, speaker } from "../queries/kpi-queries.js";
 import { querySeries, queryTable } from "../queries/target.js";
@@ -77,10 +77,11 @@ function change(kpi: Kpi) {
   };
   return timeseries({
     title: `${kpi.title}: change`,
-    description: `${isShare ? "Percentage points" : "Percent"} by which each host differs from its own first value in the time shown. Shows a step that the trend's axis hides.`,
+    description: `${isShare ? "Percentage points" : "Percent"} by which each host differs from its own first value in the time shown. Shows a step that the trend's axis hides; what is beyond this one's stands in the legend.`,
     queries: [querySeries("A", isShare ? selectAbsoluteChange(series) : selectRelativeChange(series), "$tag_host")],
     unit: units.percent,
     decimals: 1,
+    ...(isShare ? absoluteAxis : relativeAxis),
     sparse: true,
   }).interval("1h");
 }
@@ -124,9 +125,9 @@ function section(kpi: Kpi): Section {
         height: 9,
         panels: [
           [5, currentPerHost(kpi)],
-          [8, trend(kpi)],
+          [7, trend(kpi)],
           [7, change(kpi)],
-          [4, distribution(kpi)],
+          [5, distribution(kpi)],
         ],
       },
     ],

@@ -8,6 +8,15 @@ import { as, type Select } from "./influxql.js";
  * that of their quotient: exp(sum of differences of ln v) = v / first v.
  */
 
+/**
+ * The axis of such a chart, in percent: bounded, for one host that got a thousand times slower would press the others'
+ * changes flat. What is beyond leaves the chart, and stands in its legend.
+ */
+export const relativeAxis = { min: -50, max: 50 } as const;
+
+/** The same for what is a share itself, in percentage points. */
+export const absoluteAxis = { min: -10, max: 10 } as const;
+
 /** Wraps a series named `v`, one for each group, in a statement that reads it. */
 function wrap(expression: string, name: string, from: Select, where: readonly string[] = []): Select {
   return { fields: [as(expression, name)], from, where, groupBy: from.groupBy };
