@@ -4,11 +4,11 @@ import { as, last, type Select } from "../queries/influxql.js";
  * Silence of agents and collectors, told so that a whole fleet that falls silent is one alert at whatever moment the
  * rules are evaluated:
  *
- *     the last samples of a fleet       nobody is heard of within 2 minutes     each host is silent for 4 minutes
- *     ─────┴┴┴┴─────────────────────────┴─────────────────────────────────────┴──────────────────────────────────►
- *                                       "Fleet silent" begins to wait           "Agent down" judges nobody any more
+ *     the last samples of a fleet    nobody is heard of for 90 s     each host is silent for 3 minutes
+ *     ─────┴┴┴┴──────────────────────┴───────────────────────────────┴───────────────────────────────►
+ *                                    "Fleet silent" begins to wait   "Agent down" judges nobody any more
  *
- * "Agent down" looks 4 minutes back for a host and 2 minutes back for the fleet. So the fleet is known to be silent
+ * "Agent down" looks 3 minutes back for a host and 90 seconds back for the fleet. So the fleet is known to be silent
  * before any host counts as silent, by more than hosts' last samples lie apart; what is known first shuts the other
  * rule up, which then keeps the alerts that it has and makes no new ones. A window for the fleet that is longer than
  * that for a host would leave a time in which every host is silent and the fleet is not.
@@ -20,10 +20,13 @@ import { as, last, type Select } from "../queries/influxql.js";
 export const forgottenAfter = 86_400;
 
 /** How long one source says nothing until it counts as silent. */
-const hostPatience = "4m";
+const hostPatience = "3m";
 
-/** The same for all together; shorter than a host's by more than samples of different hosts lie apart. */
-const fleetPatience = "2m";
+/**
+ * The same for all together; shorter than a host's by more than last samples of different hosts lie apart: up to the
+ * minute that an agent may take from one to the next.
+ */
+const fleetPatience = "90s";
 
 type Source = "agent" | "collector";
 

@@ -1,85 +1,17 @@
 import { kpis } from "@fleetmark/shared/model/kpis";
 import { dashboardUids } from "../panels/dashboard-ids.js";
 import { buildDashboard } from "../panels/layout.js";
-import { stat, statusHistory, timeseries } from "../panels/panels.js";
-import { colors, fillSteps, severitySteps, steps } from "../panels/thresholds.js";
+import { statusHistory, timeseries } from "../panels/panels.js";
+import { fillSteps, severitySteps } from "../panels/thresholds.js";
 import { units } from "../panels/units.js";
-import { as, equals, last, max, mean, perSecond, type Select, selected } from "../queries/influxql.js";
+import { as, equals, max, mean, perSecond, type Select, selected } from "../queries/influxql.js";
 import { selectSeverities } from "../queries/kpi-queries.js";
 import { querySeries } from "../queries/target.js";
+import { hostStats } from "./host-stats.js";
 
 const where = [selected("host")];
 const whereAllCores = [selected("host"), equals("cpu", "cpu-total")];
 const overTime = { every: "$__interval", fill: "null" } as const;
-
-/** The highest latest value among the selected hosts. */
-function highest(
-  title: string,
-  description: string,
-  select: Select,
-  unit: string,
-  decimals: number,
-  limits = steps(colors.plain),
-) {
-  const from = { ...select, groupBy: ["host"] };
-  return stat({
-    title,
-    description: `${description} The highest among the selected hosts.`,
-    queries: [querySeries("A", { fields: [as(max("value"), "value")], from })],
-    unit,
-    decimals,
-    steps: limits,
-    lastOnly: "5m",
-  });
-}
-
-const stats = [
-  highest(
-    "CPU in use",
-    "Share of all cores that is not idle.",
-    { fields: [as('100 - last("usage_idle")', "value")], from: "cpu", where: whereAllCores },
-    units.percent,
-    1,
-    fillSteps,
-  ),
-  highest(
-    "Memory in use",
-    "Memory without buffers and caches.",
-    { fields: [as(last("used_percent"), "value")], from: "mem", where },
-    units.percent,
-    1,
-    fillSteps,
-  ),
-  highest(
-    "Fullest disk",
-    "Share of the space in use on the fullest file system.",
-    { fields: [as(max("used_percent"), "value")], from: "disk", where },
-    units.percent,
-    1,
-    fillSteps,
-  ),
-  highest(
-    "Load, one minute",
-    "Tasks that run or wait to.",
-    { fields: [as(last("load1"), "value")], from: "system", where },
-    units.count,
-    2,
-  ),
-  highest(
-    "Uptime",
-    "Time since the host started.",
-    { fields: [as(last("uptime"), "value")], from: "system", where },
-    units.seconds,
-    1,
-  ),
-  highest(
-    "Agent's memory",
-    "Resident memory of the agent's own process.",
-    { fields: [as(last("rss_bytes"), "value")], from: "agent", where },
-    units.bytes,
-    0,
-  ),
-];
 
 const cpuPerHost = timeseries({
   title: "CPU in use",
@@ -312,7 +244,7 @@ export const hostDashboard = buildDashboard({
   refresh: "30s",
   shadesRuns: true,
   sections: [
-    { title: "Now", shelves: [{ height: 4, panels: stats.map((panel) => [4, panel] as const) }] },
+    { title: "Now", shelves: [{ height: 4, panels: hostStats.map((panel) => [4, panel] as const) }] },
     { title: "KPIs", shelves: [{ height: 7, panels: [[24, kpiHistory()]] }] },
     {
       title: "CPU",
