@@ -5,7 +5,19 @@ import { buildDashboard, type Shelf } from "../panels/layout.js";
 import { lossInterval, stat, type TimeseriesFacts, timeseries } from "../panels/panels.js";
 import { colors, steps } from "../panels/thresholds.js";
 import { units } from "../panels/units.js";
-import { as, divideBy, increase, last, max, mean, min, perSecond, selected, selectGrowth } from "../queries/influxql.js";
+import {
+  as,
+  divideBy,
+  increase,
+  last,
+  max,
+  mean,
+  min,
+  perSecond,
+  quoteName,
+  selected,
+  selectGrowth,
+} from "../queries/influxql.js";
 import { letterOf, querySeries } from "../queries/target.js";
 
 interface Source {
@@ -42,6 +54,23 @@ function drawLines(
   return timeseries({ title, description, min: 0, ...looks, queries: [querySeries("A", select, alias)] });
 }
 
+/**
+ * Draws how fast a counter grows, from sample to sample: of two buckets' values, the last bucket has only begun, and
+ * every line would end in a fall.
+ */
+function drawRate(source: Source, title: string, description: string, decimals: number, counter: string) {
+  const steps = { ...source, fields: [as(perSecond(quoteName(counter)), "step")], groupBy: ["host"] };
+  const select = {
+    fields: [as(mean("step"), "rate")],
+    from: steps,
+    groupBy: ["host"],
+    every: "$__interval",
+    fill: "null",
+  } as const;
+  const queries = [querySeries("A", select, "$tag_host")];
+  return timeseries({ title, description, queries, unit: units.perSecond, decimals, min: 0 });
+}
+
 const ofAgents = drawLines.bind(undefined, agents, ["host"]);
 const ofCollectors = drawLines.bind(undefined, collectors, ["host"]);
 
@@ -69,7 +98,6 @@ function place(height: number, width: number, panels: readonly Builder<Panel>[])
 }
 
 const count = { unit: units.count };
-const rate = { unit: units.perSecond };
 const bytes = { unit: units.bytes, decimals: 1 };
 /** Stored in milliseconds, and divided in the query. */
 const milliseconds = { unit: units.seconds, decimals: 1, divisor: 1000 };
@@ -125,13 +153,12 @@ const now = [
 ];
 
 const collectorPanels = [
-  ofCollectors(
+  drawRate(
+    collectors,
     "Samples committed",
     "Samples per second that the store has committed, per collector.",
-    { ...rate, decimals: 0 },
-    {
-      samples: perSecond(max("samples_committed")),
-    },
+    0,
+    "samples_committed",
   ),
   ofCollectors("Commit time", "Time that the store takes to commit a group of batches.", milliseconds, {
     p50: max("commit_p50_ms"),
@@ -189,13 +216,12 @@ const collectorPanels = [
       redelivered: increase(max("nats_redelivered")),
     },
   ),
-  ofCollectors(
+  drawRate(
+    collectors,
     "Repeated batches",
     "Batches per second that came again after they were stored, and changed nothing: acknowledgements that were lost.",
-    { ...rate, decimals: 2 },
-    {
-      repeated: perSecond(max("batches_repeated")),
-    },
+    2,
+    "batches_repeated",
   ),
   ofCollectors("Agents per collector", "Agents that are attached, per collector.", count, { agents: max("agents_attached") }),
   ofCollectors(
@@ -233,19 +259,13 @@ const agentPanels = [
       refused: "samples_refused",
     },
   ),
-  ofAgents(
-    "Samples recorded",
-    "Samples per second that each agent records.",
-    { ...rate, decimals: 1 },
-    { samples: perSecond(max("samples_recorded")) },
-  ),
-  ofAgents(
+  drawRate(agents, "Samples recorded", "Samples per second that each agent records.", 1, "samples_recorded"),
+  drawRate(
+    agents,
     "Samples sent again",
     "Samples per second that agents sent again for want of an acknowledgement.",
-    { ...rate, decimals: 2 },
-    {
-      resent: perSecond(max("samples_resent")),
-    },
+    2,
+    "samples_resent",
   ),
   ofAgents(
     "Reconnects and violations",
