@@ -11,7 +11,10 @@ import { forgottenAfter, selectReporting, selectShareOfAtLeast, selectShareRepor
  */
 const quiet = { noDataState: "OK", execErrState: "KeepLast" } as const;
 
-/** While too few report, the rule keeps the alerts that it has: they have not ended, and new ones would say no more. */
+/**
+ * Without data the rule keeps the alerts that it has: a disk is no emptier and a host no healthier because nobody
+ * reports it. Not for counters by reason, which an agent that began anew no longer has: their alerts would never end.
+ */
 const keeping = { noDataState: "KeepLast", execErrState: "KeepLast" } as const;
 
 /**
@@ -100,7 +103,7 @@ const clockOffset = buildRule({
   lookback: 600,
   condition: { kind: "threshold", type: "outside_range", params: [-1000, 1000] },
   pending: "5m",
-  ...quiet,
+  ...keeping,
 });
 
 const samplesDropped = buildRule({
@@ -147,7 +150,7 @@ function spoolFilling(severity: "warning" | "critical", percent: number, pending
     // A warning goes on while there is a critical alert: one that ended would read as if it had got better.
     condition: { kind: "threshold", type: "gt", params: [percent] },
     pending,
-    ...quiet,
+    ...keeping,
   });
 }
 
@@ -204,7 +207,7 @@ function diskFull(severity: "warning" | "critical", percent: number): Provisione
     // A warning goes on while there is a critical alert: one that ended would read as if it had got better.
     condition: { kind: "threshold", type: "gt", params: [percent] },
     pending: "5m",
-    ...quiet,
+    ...keeping,
   });
 }
 
