@@ -71,7 +71,7 @@ grafana-fresh: build ## Check that what Grafana is provisioned with is up to dat
 	@node deploy/grafana/dist/generate.js --check
 
 .PHONY: grafana-check
-grafana-check: build servers ## Run every dashboard query and alert rule on a real run and a simulated fleet (HOSTS=50 DAYS=7; eight minutes)
+grafana-check: build servers ## Run every dashboard query and alert rule on a real run and a simulated fleet (HOSTS=50 DAYS=7; eight minutes), or in your Grafana (URL=… TOKEN=…)
 	@node test/run.mjs test/grafana/check.ts
 
 .PHONY: grafana-preview
