@@ -1,17 +1,16 @@
 import type { Batch } from "@fleetmark/shared/model/batch";
 import { hourlyFields, hourUs } from "../retention.js";
 import type { ChunkFilter } from "../store.js";
-import { buildRollupFlux } from "./flux.js";
+import { rollUpFinished, rollUpSpan } from "./hour-roll-up.js";
 import { createLateHours, type LateHours } from "./late-hours.js";
 import { rollupSelect, rollupTimeoutMs } from "./roll-up.js";
-import { runFlux } from "./server/api.js";
 import { connectInflux, type InfluxServer } from "./server/connection.js";
 import { quoteText } from "./server/policies.js";
 import type { InfluxTarget } from "./server/target.js";
 
 /**
- * The server rolls up every night by itself, and looks back three days. What comes later than that is rolled up from
- * here, soon after it came:
+ * InfluxDB 1.x rolls up every night by itself, and looks back three days; for 2.x every hour is rolled up from here,
+ * ten minutes after its end. What comes later than that is rolled up from here too, soon after it came:
  *
  *   add ─► late hours ─(a minute)─► drain ─► roll up each range ─► forgotten
  *               ▲                                  └─ failed ─► restored, and tried again in the night
@@ -24,6 +23,8 @@ export interface LateRollUp {
   /** Returns the first hour that is worth rolling up: the server keeps none before. */
   readonly findOldestUs: () => number;
   timer: NodeJS.Timeout | undefined;
+  /** Of the next hour that ends. */
+  hourTimer: NodeJS.Timeout | undefined;
   /**
    * Ends with the last one that was asked for: while one is under way, its hours are no longer remembered and not yet
    * there.
@@ -31,6 +32,15 @@ export interface LateRollUp {
   rolling: Promise<void>;
   underWay: number;
 }
+
+/**
+ * Samples that come later than this are late on InfluxDB 1.x, for the nightly roll-up may pass them over: it looks
+ * back three days.
+ */
+const lateAfterUs = 2.5 * 24 * hourUs;
+
+/** So long after its end an hour is rolled up on InfluxDB 2.x: what comes until then is in time. */
+const hourSettlesUs = 600e6;
 
 /** An agent that was away sends what it has in many batches: they are waited for. */
 const rollUpWithinMs = 60_000;
@@ -40,7 +50,16 @@ export function createLateRollUp(target: InfluxTarget, findOldestUs: () => numbe
   const patient = { ...target, timeoutMs: rollupTimeoutMs };
   const hours = createLateHours();
   const server = connectInflux(patient);
-  return { server, target: patient, hours, findOldestUs, timer: undefined, rolling: Promise.resolve(), underWay: 0 };
+  return {
+    server,
+    target: patient,
+    hours,
+    findOldestUs,
+    timer: undefined,
+    hourTimer: undefined,
+    rolling: Promise.resolve(),
+    underWay: 0,
+  };
 }
 
 /** Whether some hours that came late are not rolled up yet. */
@@ -48,15 +67,43 @@ export function isPending({ hours, underWay }: LateRollUp): boolean {
   return !hours.isEmpty() || underWay > 0;
 }
 
+/** Returns the end of the last hour that has ended for good. */
+function findSettledUs(nowUs: number): number {
+  return Math.floor((nowUs - hourSettlesUs) / hourUs) * hourUs;
+}
+
 /** Remembers the hours of samples that came late, to be rolled up in a minute. */
-export function addLate(late: LateRollUp, batches: readonly Batch[], lateUs: number): void {
-  late.hours.add(batches, lateUs);
-  if (late.hours.isEmpty() || late.timer !== undefined) return;
+export function addLate(late: LateRollUp, batches: readonly Batch[], nowUs: number): void {
+  const { hours, server } = late;
+  hours.add(batches, server.generation() === "2" ? findSettledUs(nowUs) : nowUs - lateAfterUs);
+  if (hours.isEmpty() || late.timer !== undefined) return;
   late.timer = setTimeout(() => {
     late.timer = undefined;
     // What fails is tried again in the night, and told of then.
     rollUpLate(late).catch(() => {});
   }, rollUpWithinMs).unref();
+}
+
+/** Rolls up the hours that have ended (2.x), after what is under way. */
+export function rollUpEnded(late: LateRollUp, nowUs: number): Promise<void> {
+  const rolled = late.rolling.then(async () => {
+    if ((await late.server.identify()) !== "2" || !(await late.server.hasPolicy("hourly"))) return;
+    await rollUpFinished(late.server, late.findOldestUs(), findSettledUs(nowUs));
+  });
+  late.rolling = rolled.catch(() => {});
+  return rolled;
+}
+
+/** Rolls up each hour once it has ended (2.x), until the roll-up is closed. */
+export function startHours(late: LateRollUp, now: () => number): void {
+  clearTimeout(late.hourTimer);
+  // Up to a minute by chance: whoever comes second finds it done.
+  const waitUs = findSettledUs(now()) + hourUs + hourSettlesUs - now() + Math.random() * 60e6;
+  late.hourTimer = setTimeout(() => {
+    // What fails is tried again an hour later, and told of in the night.
+    rollUpEnded(late, now()).catch(() => {});
+    startHours(late, now);
+  }, waitUs / 1e3).unref();
 }
 
 /** Rolls up the hours that came late, after what is under way. */
@@ -84,12 +131,13 @@ async function rollUpRanges(late: LateRollUp): Promise<void> {
   }
 }
 
-export async function closeLateRollUp({ timer, server }: LateRollUp): Promise<void> {
+export async function closeLateRollUp({ timer, hourTimer, server }: LateRollUp): Promise<void> {
   clearTimeout(timer);
+  clearTimeout(hourTimer);
   await server.close();
 }
 
-/** A count is an integer in hours that InfluxQL has rolled up (1.x), a float in those of a task (2.x). */
+/** A count is an integer in hours that the server has rolled up (1.x), a float in those that we have (2.x). */
 export function countsAs({ org }: InfluxTarget): (field: string) => boolean {
   return (field) => org === "" && field.startsWith(hourlyFields.count);
 }
@@ -105,8 +153,8 @@ export async function rollUpRange(
   if (fromUs >= toUs || !(await server.hasPolicy("hourly"))) return;
   const [startUs, endUs] = [Math.max(findOldestUs(), Math.floor(fromUs / hourUs) * hourUs), Math.ceil(toUs / hourUs) * hourUs];
   if (startUs >= endUs) return;
-  const { database, org } = target;
-  if (org !== "") return runFlux(target, buildRollupFlux({ database, org, range: { startUs, endUs, host } }));
+  const { database } = target;
+  if ((await server.identify()) === "2") return rollUpSpan(server, { startUs, endUs }, host);
   const policies = await server.query("SHOW RETENTION POLICIES");
   const own = policies.flatMap(({ columns, values }) => values.filter((row) => row[columns.indexOf("default")] === true));
   const policy = String(own[0]?.[0] ?? "autogen");

@@ -32,10 +32,16 @@ export async function writeBatches(server: InfluxServer, batches: readonly Sampl
     ({ series, texts }) => series.some(({ measurement }) => isRecord(measurement)) || texts.series.length > 0,
   );
   const keepsWhole = server.knowsPolicy("records") || (isWorth && (await server.hasPolicy("records")));
-  const kept = keepsWhole ? formatLines(batches.map((batch) => selectSamples(batch, isKeptWhole))) : [];
+  const dialect = { doublesBackslash: server.generation() === "3" };
+  const kept = keepsWhole
+    ? formatLines(
+        batches.map((batch) => selectSamples(batch, isKeptWhole)),
+        dialect,
+      )
+    : [];
   await writeLines(server, kept, refuseLine, "records");
   const heads = new Set(kept.map(cutHead));
-  await writeLines(server, formatLines(batches), async (line, reason) => {
+  await writeLines(server, formatLines(batches, dialect), async (line, reason) => {
     if (!(heads.has(cutHead(line)) && /retention policy/i.test(reason))) await refuseLine(line, reason);
   });
 }
