@@ -10,7 +10,12 @@ import type { AnsweredSeries } from "./server/queries.js";
 /** What questions of every sort share: conditions, and what answers are turned into. */
 
 /** Measurements by which we look after the store itself: no part of what it holds. */
-export const ownMeasurements = { check: "fleetmark_check", rollUp: "fleetmark_rollup", setup: "fleetmark_setup" } as const;
+export const ownMeasurements = {
+  check: "fleetmark_check",
+  rollUp: "fleetmark_rollup",
+  late: "fleetmark_late",
+  setup: "fleetmark_setup",
+} as const;
 const isOwn: ReadonlySet<string> = new Set(Object.values(ownMeasurements));
 
 /** Returns a WHERE clause of conditions, or nothing without any. */

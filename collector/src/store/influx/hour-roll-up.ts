@@ -5,7 +5,7 @@ import { formatLines } from "./line-protocol.js";
 import { selectHours } from "./roll-up.js";
 import type { InfluxServer } from "./server/connection.js";
 import { quoteName, quoteSource, quoteText } from "./server/policies.js";
-import { writeLines } from "./writes.js";
+import { throwRefused, writeLines } from "./writes.js";
 
 /**
  * Rolls up hours on InfluxDB 2.x, from here: its InfluxQL has no INTO, and its Flux computes percentiles by holding
@@ -36,10 +36,6 @@ export async function readMark(server: InfluxServer): Promise<number | undefined
   const [found] = await server.query(`SELECT last("${markField}") FROM ${quoteSource(markMeasurement, "hourly")}`);
   const untilUs = found?.values[0]?.[1];
   return untilUs === undefined ? undefined : Number(untilUs);
-}
-
-async function throwRefused(line: string, reason: string): Promise<void> {
-  throw new Error(`an hour was refused: ${reason} (${line.slice(0, 200)})`);
 }
 
 /** Marks hours as rolled up: those of a place that holds nothing are. */

@@ -14,6 +14,7 @@ import {
   createLateRollUp,
   isPending,
   type LateRollUp,
+  resumeLate,
   rollUpEnded,
   rollUpLate,
   rollUpRange,
@@ -68,8 +69,8 @@ async function writeNew(store: InfluxStore, batches: readonly Batch[], receivedU
   const fresh = selectNew(stored, batches);
   if (fresh.length === 0) return [];
   await writeBatches(server, [...fresh, buildDeliveries(fresh, receivedUs)], refuseLine);
+  await addLate(late, fresh, now());
   for (const { id } of fresh) rememberBatch(stored, id);
-  addLate(late, fresh, now());
   return fresh;
 }
 
@@ -109,7 +110,10 @@ export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine, op
     rollUp: (range) => rollUpRange(late, range),
     prepare: async () => {
       await proveServer(server, target, now());
-      if (server.generation() === "2") startHours(late, now);
+      // The roll-up asks and writes by a connection of its own, which is to know too which InfluxDB it is.
+      if ((await late.server.identify()) !== "2") return;
+      await resumeLate(late);
+      startHours(late, now);
     },
     // `store setup` has told the server to do all but this.
     retain: async () => {

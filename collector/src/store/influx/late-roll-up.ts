@@ -3,6 +3,7 @@ import { hourlyFields, hourUs } from "../retention.js";
 import type { ChunkFilter } from "../store.js";
 import { rollUpFinished, rollUpSpan } from "./hour-roll-up.js";
 import { createLateHours, type LateHours } from "./late-hours.js";
+import { createMarks, type LateMark, readMarks, toRange, writeMarks } from "./late-marks.js";
 import { rollupSelect, rollupTimeoutMs } from "./roll-up.js";
 import { connectInflux, type InfluxServer } from "./server/connection.js";
 import { quoteText } from "./server/policies.js";
@@ -20,6 +21,10 @@ export interface LateRollUp {
   readonly server: InfluxServer;
   readonly target: InfluxTarget;
   readonly hours: LateHours;
+  /** What the store remembers of the hours (2.x). */
+  marks: LateMark[];
+  /** What it is to remember, and did not take yet. */
+  unwritten: LateMark[];
   /** Returns the first hour that is worth rolling up: the server keeps none before. */
   readonly findOldestUs: () => number;
   timer: NodeJS.Timeout | undefined;
@@ -54,6 +59,8 @@ export function createLateRollUp(target: InfluxTarget, findOldestUs: () => numbe
     server,
     target: patient,
     hours,
+    marks: [],
+    unwritten: [],
     findOldestUs,
     timer: undefined,
     hourTimer: undefined,
@@ -72,11 +79,35 @@ function findSettledUs(nowUs: number): number {
   return Math.floor((nowUs - hourSettlesUs) / hourUs) * hourUs;
 }
 
-/** Remembers the hours of samples that came late, to be rolled up in a minute. */
-export function addLate(late: LateRollUp, batches: readonly Batch[], nowUs: number): void {
+/**
+ * Remembers the hours of samples that came late, to be rolled up in a minute.
+ * @throws FleetmarkError STORE_FAILED; the hours are remembered here all the same
+ */
+export async function addLate(late: LateRollUp, batches: readonly Batch[], nowUs: number): Promise<void> {
   const { hours, server } = late;
-  hours.add(batches, server.generation() === "2" ? findSettledUs(nowUs) : nowUs - lateAfterUs);
-  if (hours.isEmpty() || late.timer !== undefined) return;
+  const isV2 = server.generation() === "2";
+  const added = hours.add(batches, isV2 ? findSettledUs(nowUs) : nowUs - lateAfterUs);
+  if (isV2) late.unwritten.push(...createMarks(added));
+  if (hours.isEmpty() && late.unwritten.length === 0) return;
+  awaitRollUp(late);
+  if (late.unwritten.length === 0 || !(await server.hasPolicy("hourly"))) return;
+  const marks = late.unwritten;
+  await writeMarks(server, marks, true);
+  late.marks.push(...marks);
+  late.unwritten = [];
+}
+
+/** Takes over the hours that a collector before has not come to roll up (2.x). */
+export async function resumeLate(late: LateRollUp): Promise<void> {
+  if (!(await late.server.hasPolicy("hourly"))) return;
+  const marks = await readMarks(late.server);
+  late.marks.push(...marks);
+  late.hours.restore(marks.map(toRange));
+  if (marks.length > 0) awaitRollUp(late);
+}
+
+function awaitRollUp(late: LateRollUp): void {
+  if (late.timer !== undefined) return;
   late.timer = setTimeout(() => {
     late.timer = undefined;
     // What fails is tried again in the night, and told of then.
@@ -120,13 +151,17 @@ export function rollUpLate(late: LateRollUp): Promise<void> {
 
 async function rollUpRanges(late: LateRollUp): Promise<void> {
   const ranges = late.hours.drain();
+  const marks = late.marks;
+  late.marks = [];
   try {
     while (ranges.length > 0) {
       await rollUpRange(late, ranges[0]);
       ranges.shift();
     }
+    await writeMarks(late.server, marks, false);
   } catch (thrown) {
     late.hours.restore(ranges);
+    late.marks.push(...marks);
     throw thrown;
   }
 }
