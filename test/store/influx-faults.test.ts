@@ -383,15 +383,19 @@ describe("the answers of the write API, by its published table", () => {
     const { url, asked } = await answer((request, response) => {
       const { pathname, searchParams } = new URL(request.url ?? "", "http://x");
       const body = asked.at(-1)?.body ?? "";
-      if (pathname === "/ping") return void response.writeHead(204, { "x-influxdb-version": "2.7.6" }).end();
+      if (pathname === "/ping") return void response.writeHead(204, { "x-influxdb-version": "v2.7.12" }).end();
       if (pathname === "/api/v2/write") {
         timeUs = Number(/value=(\d+)/.exec(body)?.[1]);
         const isForbidden = searchParams.get("bucket") === "fleetmark_records";
         return void response
           .writeHead(isForbidden ? 403 : 204)
-          .end(isForbidden ? '{"code":"forbidden","message":"insufficient permissions"}' : "");
+          .end(isForbidden ? '{"code":"forbidden","message":"insufficient permissions for write"}' : "");
       }
       const q = new URLSearchParams(body).get("q") ?? "";
+      // What a token may not read, InfluxDB 2.7 calls not found.
+      const hidden = /"(records|hourly)"\./.exec(q)?.[1];
+      if (hidden !== undefined)
+        return void response.end(JSON.stringify({ results: [{ error: `retention policy not found: ${hidden}` }] }));
       const values = q.startsWith("SHOW FIELD KEYS") ? [["value", "float"]] : [[timeUs, timeUs]];
       response.end(JSON.stringify({ results: [{ series: [{ name: "fleetmark_check", columns: ["time", "last"], values }] }] }));
     });

@@ -98,7 +98,7 @@ export async function findServerV2(target: InfluxTarget): Promise<ServerV2> {
   if (org === "") throw new FleetmarkError("CONFIG_INVALID", `${url} is InfluxDB 2.x: store.org: is needed there`);
   const orgID = (await readIfThere(target, orgsSchema, "/api/v2/orgs", { org }))?.orgs[0]?.id;
   if (orgID !== undefined) return { target, orgID };
-  const hint = `it has no organisation ${JSON.stringify(org)} that these credentials see; correct store.org (--store-org)`;
+  const hint = `it has no organisation ${JSON.stringify(org)} that these credentials see; correct store.org (--store-org), or hand in an administrator's credentials with --admin-token-file`;
   throw describeFailure(target, hint);
 }
 

@@ -135,8 +135,8 @@ function planMapping(plan: GrowingPlan, { policy, policyName, bucketName, bucket
 }
 
 /** Whether InfluxQL finds the bucket of that very id there, so that it can be asked for a mark. */
-function isReadable({ bucket, mapping, bucketName }: Place): boolean {
-  return bucket !== undefined && bucket.name === bucketName && mapping?.bucketID === bucket.id;
+function isReadable({ bucket, mapping }: Place): boolean {
+  return bucket !== undefined && mapping?.bucketID === bucket.id;
 }
 
 const copyMark = { measurement: ownMeasurements.setup, field: "records_copied" };
