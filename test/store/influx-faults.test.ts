@@ -157,7 +157,9 @@ describeWith("influxd")("an InfluxDB 1.x that asks who one is", () => {
       expect(refused).toEqual([]);
     }
     const reader = open(server.url, { token: "reader:r" }).store;
-    await expect(reader.write([batch], startUs)).rejects.toMatchObject(failure(/403.*read and write permission/));
+    await expect(reader.write([batch], startUs)).rejects.toMatchObject(
+      failure(/403.*--store-token-file\) read and write permission/),
+    );
     await reader.write([batch], startUs).catch((thrown: Error) => expect(thrown.message).not.toContain("reader:r"));
   });
 });
@@ -223,7 +225,7 @@ describe("the answers of the write API, by its published table", () => {
 
   it.each([
     [401, '{"code":"unauthorized","message":"unauthorized access"}', /401 \(unauthorized access\).*store\.token_file/],
-    [403, '{"code":"forbidden","message":"insufficient permissions"}', /403.*read and write permission/],
+    [403, '{"code":"forbidden","message":"insufficient permissions"}', /403.*--store-token-file\) read and write permission/],
     [
       404,
       '{"code":"not found","message":"bucket \\"fleetmark\\" not found"}',
@@ -401,7 +403,10 @@ describe("the answers of the write API, by its published table", () => {
     });
     const store = collectorConfigSchema.parse({ store: { kind: "influxdb", url, org: "o" } }).store;
     const checks = await checkStore({ store, data_dir: "." });
-    expect(checks.at(-1)).toMatchObject({ ok: false, detail: expect.stringMatching(/403.*"fleetmark_records": give the token/) });
+    expect(checks.at(-1)).toMatchObject({
+      ok: false,
+      detail: expect.stringMatching(/403.*"fleetmark_records": give the token \(--store-token-file\)/),
+    });
   });
 
   /** A server of a version that takes every line, and answers questions as told. */

@@ -21,7 +21,7 @@ import {
   startHours,
 } from "./late-roll-up.js";
 import { formatLines } from "./line-protocol.js";
-import { proveServer } from "./proof.js";
+import { provePlaces, proveServer } from "./proof.js";
 import { findByText, readLatest, readNewest, readReceived } from "./records.js";
 import { listSeries } from "./series.js";
 import { connectInflux, type InfluxServer } from "./server/connection.js";
@@ -117,6 +117,8 @@ export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine, op
     },
     // `store setup` has told the server to do all but this.
     retain: async () => {
+      // What was set up since, or is no longer allowed, shows here: records would go where they expire.
+      if (server.generation() === "2") await provePlaces(server, target, now());
       await rollUpEnded(late, now());
       await rollUpLate(late);
       return undefined;

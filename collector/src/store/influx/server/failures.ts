@@ -11,7 +11,7 @@ function explainStatus(status: number, target: InfluxTarget, said: string): stri
     case 401:
       return "it does not know these credentials: put a token (1.x: user:password) that is valid there into store.token_file (--store-token-file)";
     case 403:
-      return `the credentials may not do this in ${JSON.stringify(target.database)}: give the token read and write permission for it`;
+      return `the credentials may not do this in ${JSON.stringify(target.database)}: give the token (--store-token-file) read and write permission for it`;
     case 404:
       return explainMissing(target, said);
     default:
