@@ -126,6 +126,7 @@ const catalogue = {
     remedy: "The collector was away for longer than spool.max_age; restore it, or check the host's clock.",
   },
   SPOOL_DISK_FULL: { exit: 3, remedy: "Free space where spool.dir is; until then new batches wait in memory, which is bounded." },
+  SUITE_FILE_INVALID: { exit: 2, remedy: "Correct the file at the key named above; docs/own-benchmarks.md shows a suite file." },
   BENCHMARK_UNKNOWN: { exit: 2, remedy: "`fleetmark bench --list` shows the benchmarks and suites that exist." },
   BENCHMARK_FAILED: { exit: 3, remedy: "Look at the message of the benchmark's process above." },
   ACTION_INVALID: { exit: 3, remedy: "Check the policy: an action is one finite number per dimension of the action space." },

@@ -1,5 +1,6 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { makeFolder } from "@fleetmark/shared/tools/folder";
 import { type Priority, priorities } from "../batch/encoded-batch.js";
 import { comparePositions, type Entry, type EntryFacts, type Position } from "../batch/entry.js";
 import { quarantineParts } from "./quarantine.js";
@@ -125,7 +126,7 @@ async function takeOver(disk: Disk, segment: Segment, onRecord: (record: SpoolRe
 export async function loadDisk(disk: Disk, onRecord: (record: SpoolRecord, priority: Priority) => void): Promise<Found> {
   const { dir } = disk.options;
   const found = { records: 0, samples: 0, damages: 0 };
-  await mkdir(dir, { recursive: true });
+  await makeFolder(dir);
   for (const name of (await readdir(dir)).sort()) {
     if (name.endsWith(".new")) await rm(join(dir, name), { force: true });
     const facts = parseSegmentName(name);

@@ -1,12 +1,13 @@
-import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolder } from "@fleetmark/shared/tools/folder";
 
 const folderName = "quarantine";
 
 /** Keeps what is no batch, and removes what was kept first where that gets too much. */
 async function keepParts(dir: string, name: string, parts: readonly Buffer[], maxBytes: number): Promise<void> {
   const folder = join(dir, folderName);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await writeFile(join(folder, `${Date.now()}-${name}`), Buffer.concat(parts).subarray(0, maxBytes));
   const kept = (await readdir(folder)).sort().reverse();
   let total = 0;

@@ -1,6 +1,6 @@
-import { mkdir } from "node:fs/promises";
 import { errorMessage, FleetmarkError, systemErrorCode } from "@fleetmark/shared/errors";
 import { once } from "@fleetmark/shared/lifecycle";
+import { makeFolder } from "@fleetmark/shared/tools/folder";
 import { type EncodedBatch, type Fate, type Priority, priorities } from "../batch/encoded-batch.js";
 import { type Chunk, type Entry, type EntryFacts, origin, type Position, readFacts } from "../batch/entry.js";
 import type { ClockState } from "../time/clock.js";
@@ -99,7 +99,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
   const { dir } = options;
   let unlock = async (): Promise<void> => {};
   try {
-    await mkdir(dir, { recursive: true });
+    await makeFolder(dir);
     unlock = await lockSpool(dir);
     return await openLockedSpool(options, unlock);
   } catch (thrown) {

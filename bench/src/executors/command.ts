@@ -78,9 +78,9 @@ async function runCommand(job: Job, options: ExecutorOptions): Promise<ProcessRu
 
 export const commandExecutor: Executor = { name: "command", run: runCommand };
 
-function startCommand({ program, args }: Command, job: Job, options: ExecutorOptions, workS: number): CommandRun {
+function startCommand({ program, args, folder }: Command, job: Job, options: ExecutorOptions, workS: number): CommandRun {
   const startedS = readClock();
-  const child = spawn(program, args, { detached: true, stdio: "pipe" });
+  const child = spawn(program, args, { detached: true, stdio: "pipe", cwd: folder });
   const pid = child.pid ?? 0;
   const { timeoutS, signal, onQuiet } = options;
   const run: CommandRun = {

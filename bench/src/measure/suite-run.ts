@@ -1,9 +1,10 @@
 import { hostname } from "node:os";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { RunProgress } from "@fleetmark/shared/model/progress";
-import type { Result, Run } from "@fleetmark/shared/model/result";
+import type { Origin, Result, Run } from "@fleetmark/shared/model/result";
 import { readClock } from "../machine/clock.js";
 import { fingerprint, hardwareClass, hostFacts } from "../machine/host.js";
+import { layOutOrigin } from "../origin/origin.js";
 import type { Benchmark } from "../workloads/workload.js";
 import { buildResult, nameBenchmark } from "./benchmark-result.js";
 import { measureBenchmark } from "./benchmark-run.js";
@@ -29,6 +30,10 @@ export interface SuiteOptions {
   readonly host?: string;
   /** Default: found out from the machine. */
   readonly hardwareClass?: string;
+  /**
+   * What is measured, for the run and its results to carry; it changes no judgement. Default: nothing is said of it.
+   */
+  readonly origin?: Origin;
   /** Default: a new id that sorts by time. */
   readonly run?: string;
   readonly seed?: number;
@@ -129,7 +134,8 @@ async function runBenchmark(suiteRun: SuiteRun, benchmark: Benchmark): Promise<v
       signal: options.signal,
       onQuiet: options.onQuiet,
     });
-    const result = buildResult(measurement, { suite: suite.name, run, host, hwClass, timeUs: Date.now() * 1e3 });
+    const built = buildResult(measurement, { suite: suite.name, run, host, hwClass, timeUs: Date.now() * 1e3 });
+    const result = { ...built, metadata: { ...built.metadata, ...layOutOrigin(options.origin ?? {}) } };
     results.push(result);
     options.onResult?.(result);
   } catch (thrown) {
@@ -172,7 +178,7 @@ function estimateRemaining(suiteRun: SuiteRun): number {
 }
 
 function describeRun(suiteRun: SuiteRun): Run {
-  const { run, suite, host, hwClass, startedUs, startedS, results, failures } = suiteRun;
+  const { run, suite, host, hwClass, startedUs, startedS, results, failures, options } = suiteRun;
   const total = suite.benchmarks.length;
   return {
     run,
@@ -187,5 +193,6 @@ function describeRun(suiteRun: SuiteRun): Run {
     completed: results.length,
     failures,
     fingerprint: fingerprint(),
+    ...options.origin,
   };
 }

@@ -6,6 +6,7 @@ import {
   formatComparison,
   formatResultsTable,
   makeResultFolder,
+  matchGlob,
   nameBenchmark,
   probeRuntimes,
   readBaseline,
@@ -21,7 +22,6 @@ import { type ResultFile, resultFileJsonSchema } from "@fleetmark/shared/model/r
 import { formatDuration, parseDuration } from "@fleetmark/shared/model/units";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { chooseColours, createProgressLine } from "../output/terminal.js";
-import { matchGlob } from "./glob.js";
 
 interface BenchOptions {
   readonly suite: string;

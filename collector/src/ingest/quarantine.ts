@@ -1,7 +1,8 @@
-import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type ErrorCode, errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { BatchId } from "@fleetmark/shared/model/batch";
+import { makeFolder } from "@fleetmark/shared/tools/folder";
 
 /** Rejected batches on disk, as they came, for a person to look into. */
 export interface Quarantine {
@@ -94,7 +95,7 @@ export async function openQuarantine(dataDir: string, maxBytes: number): Promise
   const path = join(dataDir, "quarantine");
   let kept: Kept[];
   try {
-    await mkdir(path, { recursive: true });
+    await makeFolder(path);
     kept = await listKept(path);
   } catch (cause) {
     throw new FleetmarkError("DATA_UNWRITABLE", `cannot use ${path}: ${errorMessage(cause)}`, { cause });

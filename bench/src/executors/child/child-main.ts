@@ -6,6 +6,7 @@ import type { Benchmark, Task } from "../../workloads/workload.js";
 import type { Job, ProcessRun } from "../executor.js";
 import type { FromChild, ToChild } from "../node-child.js";
 import { measureProcess } from "./process-measurement.js";
+import { setUpUserTask } from "./user-task.js";
 
 type SetupTask = (benchmark: Benchmark, seed: number) => Promise<Task>;
 
@@ -34,7 +35,7 @@ function pinMainThread(core: number | undefined): boolean {
 
 async function runJob(job: Job): Promise<ProcessRun> {
   const started = readClock();
-  const setupTask = await loadSetup(job.taskModule);
+  const setupTask = job.benchmark.module === undefined ? await loadSetup(job.taskModule) : setUpUserTask;
   const task = await setupTask(job.benchmark, job.seed);
   const setupS = readClock() - started;
   const pinned = pinMainThread(job.core);

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, realpathSync, renameSync, rmSync } from "node:fs";
+import { existsSync, realpathSync, renameSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
+import { makeFolderSync } from "@fleetmark/shared/tools/folder";
 import { memoryLimit } from "./block-cache.js";
 import { checkSchema, createSchema, schemaVersion, upgradeSchema } from "./schema.js";
 
@@ -60,7 +61,7 @@ export function explainOpenFailure(path: string, thrown: unknown): FleetmarkErro
 
 function prepareDirectory(dataDir: string): void {
   try {
-    mkdirSync(dataDir, { recursive: true });
+    makeFolderSync(dataDir);
   } catch (cause) {
     throw new FleetmarkError("DATA_UNWRITABLE", `cannot make the directory ${dataDir}: ${errorMessage(cause)}`, { cause });
   }
