@@ -14,6 +14,7 @@ test("needs no file", () => {
     nats: { servers: [], tls: {}, user: "", insecure: false },
     telemetry: { interval: 10, probes: probeNames },
     run: { on_start: "none" },
+    suites: [],
     spool: {
       dir: "./fleetmark-data/spool",
       max_bytes: 256 * 2 ** 20,

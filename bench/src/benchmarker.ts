@@ -21,10 +21,10 @@ export interface BenchmarkerOptions {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
-/** Takes what was measured to where it is kept: `startReport` of the agent's package makes one. */
-export interface ResultSink {
-  /** Resolves when all of it is kept for good, or is kept here until it can be sent. */
-  deliver(run: Run, results: readonly Result[]): Promise<void>;
+/** Takes what was measured to where it is kept: `createReportSink` of the agent's package makes one. */
+export interface ResultSink<Outcome> {
+  /** Resolves when all of it is kept for good, or waits here until it can be sent. */
+  deliver(run: Run, results: readonly Result[]): Promise<Outcome>;
 }
 
 /**
@@ -88,8 +88,8 @@ export class Benchmarker {
   }
 
   /** Sends all results, and the run that they make together, to the fleet's collector. Once, when all is measured. */
-  async report(sink: ResultSink): Promise<void> {
-    await sink.deliver(await this.#describeRun(), this.results);
+  async report<Outcome>(sink: ResultSink<Outcome>): Promise<Outcome> {
+    return sink.deliver(await this.#describeRun(), this.results);
   }
 
   /** Prints all results, by category. */

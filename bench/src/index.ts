@@ -17,6 +17,7 @@ export { formatComparison } from "./report/comparison-table.js";
 export { formatOrigin, formatOrigins } from "./report/origin-line.js";
 export { buildResultFile, makeResultFolder, readBaseline, writeResultFile } from "./report/result-files.js";
 export { formatResultsTable } from "./report/results-table.js";
+export { formatSummary, type SummaryFacts } from "./report/summary.js";
 export { type Column, formatNumber, formatSeconds, formatTable, left, right } from "./report/table.js";
 export { probeRuntimes, type RuntimeReport } from "./runtimes/registry.js";
 export { readSuiteFile, readSuiteFiles } from "./suite-file/suite-file.js";

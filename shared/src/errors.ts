@@ -131,6 +131,10 @@ const catalogue = {
   BENCHMARK_FAILED: { exit: 3, remedy: "Look at the message of the benchmark's process above." },
   ACTION_INVALID: { exit: 3, remedy: "Check the policy: an action is one finite number per dimension of the action space." },
   RUNTIME_UNAVAILABLE: { exit: 3, remedy: "`fleetmark doctor` says what each runtime lacks on this host." },
+  NOTHING_COMPARED: {
+    exit: 3,
+    remedy: "Compare with a baseline of the same benchmarks; `fleetmark bench --save-baseline` makes one.",
+  },
   RESULT_FILE_INVALID: { exit: 2, remedy: "Name a result file that `fleetmark bench` or the Python benchmark suite wrote." },
   PROBE_FAILED: {
     exit: 3,

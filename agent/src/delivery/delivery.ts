@@ -30,6 +30,8 @@ export interface DeliveryOptions {
     readonly maxAge: number;
     /** Bytes of the backlog per second. */
     readonly resendRate: number;
+    /** Microseconds that the epoch is put off by, so that processes which begin together differ; default 0. */
+    readonly epochOffsetUs?: number;
   };
   /** Seconds. */
   readonly flushInterval: number;
@@ -97,10 +99,10 @@ function listenToParts(delivery: DeliveryState): void {
 
 async function buildState(options: DeliveryOptions): Promise<DeliveryState> {
   const { host, logger, readClocks = readHostClocks } = options;
-  const { dir, maxBytes, maxAge, resendRate } = options.spool;
+  const { dir, maxBytes, maxAge, resendRate, epochOffsetUs = 0 } = options.spool;
   const readWallMs = (): number => Math.max(0, Math.floor(readClocks().wallUs / 1000));
   const counts = createCounts();
-  const spool = await openSpool({ host, dir, maxBytes, maxAge, logger, losses: counts, wallMs: readWallMs() });
+  const spool = await openSpool({ host, dir, maxBytes, maxAge, logger, losses: counts, wallMs: readWallMs(), epochOffsetUs });
   const queue = createSendQueue({ spool, rate: resendRate, now: () => performance.now() });
   const window = createSendWindow({ spool, queue, counts, logger });
   const clock = createClock({

@@ -2,7 +2,7 @@ import type { Result } from "@fleetmark/shared/model/result";
 import type { Colours } from "./colours.js";
 import { formatNumber, formatSeconds, formatTable, left, right } from "./table.js";
 
-function formatQuantity(result: Result, value: number): string {
+export function formatQuantity(result: Result, value: number): string {
   return result.unit === "s" ? formatSeconds(value) : `${formatNumber(value)} ${result.unit}`;
 }
 

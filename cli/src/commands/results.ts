@@ -1,4 +1,4 @@
-import { formatResultsTable } from "@fleetmark/bench";
+import { formatOrigins, formatResultsTable } from "@fleetmark/bench";
 import { findResults, openStoreReadOnly } from "@fleetmark/collector";
 import { type Address, formatAddress } from "@fleetmark/shared/config/config";
 import { FleetmarkError } from "@fleetmark/shared/errors";
@@ -51,7 +51,7 @@ Examples:
       const results = await readResults(options);
       if (options.json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
       else if (results.length === 0) process.stdout.write("no results yet\n");
-      else process.stdout.write(`${formatResultsTable(results, chooseColours(process.stdout))}\n`);
+      else process.stdout.write(`${formatResultsTable(results, chooseColours(process.stdout))}\n${formatOrigins(results)}`);
     });
 }
 
