@@ -1,5 +1,6 @@
 export { type Agent, startAgent } from "./agent.js";
 export { type AgentConfig, agentConfigSchema, readAgentConfig } from "./config.js";
+export { type CollectorFound, probeCollector } from "./links/collector-probe.js";
 export {
   createReportSink,
   type Report,

@@ -1,6 +1,5 @@
 /** The program that looks at a folder: `node folder-check-child.js make|look PATH`. It prints what it found as JSON. */
-import { constants } from "node:fs";
-import { access, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { mkdir, rm, rmdir, stat, statfs, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { errorMessage, systemErrorCode } from "../errors.js";
 import { makeFolder } from "./folder.js";
@@ -26,11 +25,18 @@ async function tryWriting(folder: string): Promise<void> {
   }
 }
 
+/** Permissions let the superuser make folders where the file system lets nobody. */
+async function tryMaking(folder: string): Promise<void> {
+  const path = join(folder, `.fleetmark-check-${process.pid}`);
+  await mkdir(path);
+  await rmdir(path);
+}
+
 async function look(mode: string, path: string): Promise<FolderSpace> {
   if (mode === "make") await makeFolder(path);
   const nearest = await findNearest(path);
   if (nearest === path) await tryWriting(path);
-  else await access(nearest, constants.W_OK);
+  else await tryMaking(nearest);
   const { bavail, blocks, bsize } = await statfs(nearest);
   return { free_bytes: bavail * bsize, total_bytes: blocks * bsize };
 }
