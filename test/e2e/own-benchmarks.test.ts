@@ -7,7 +7,7 @@ import type { Result, Run } from "@fleetmark/shared/model/result";
 import { formatAddress } from "@fleetmark/shared/model/units";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { askHttp } from "../testbed/answers.js";
-import { makeFolder, type Program, runProgram, startDaemon } from "../testbed/program.js";
+import { makeFolder, type Program, runProgram, startDaemon, startProgram } from "../testbed/program.js";
 
 const folder = makeFolder();
 const place = (name: string): string => join(folder.path, name);
@@ -197,6 +197,22 @@ describe("a report", () => {
       expect(await ask<Run[]>("/api/v1/runs?host=h3")).toHaveLength(1);
     }
   }, 90_000);
+
+  it("of a bench that is killed keeps what was measured", async () => {
+    const environment = { FLEETMARK_HOST: "h5" };
+    const output = ["--output-dir", place("h5")];
+    const killed = startProgram(
+      ["bench", ...suiteFile, "--suite", "plant", "--budget", "8s", "--report", "127.0.0.1:9", ...output],
+      { environment },
+    );
+    await killed.waitFor(/benchmark 3 of/);
+    killed.process.kill("SIGKILL");
+    await killed.ended;
+    const address = formatAddress(collector.facts.grpc);
+    const sent = await runProgram(["bench", "--send-only", "--report", address, ...output], { environment });
+    expect(sent, sent.stderr).toMatchObject({ code: 0 });
+    expect(await ask<Result[]>("/api/v1/results?host=h5")).toHaveLength(2);
+  }, 60_000);
 
   it("comes from a program too", async () => {
     writeFileSync(place("h4.yaml"), `collector:\n  address: "${formatAddress(collector.facts.grpc)}"\n`);

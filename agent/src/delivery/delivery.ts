@@ -49,6 +49,8 @@ export interface Delivery {
   /** Sends a point at once and apart. The promise tells what became of it by the time this process ends. */
   recordResult(point: Point): Promise<Fate>;
   report(progress: RunProgress): void;
+  /** Resolves when all that was recorded before is on the disk, or the disk can't take it. */
+  flush(): Promise<void>;
   /** Starts the link that carries all this from now on. */
   attach(startLink: (window: SendWindow, counts: DeliveryCounts) => Link): void;
   /**
@@ -190,6 +192,10 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     record: (points) => record(delivery, points),
     recordResult: (point) => recordResult(delivery, point),
     report: (progress) => delivery.link?.report(progress),
+    flush: () => {
+      flush(delivery);
+      return spool.flush();
+    },
     attach: (startLink) => {
       delivery.link = startLink(window, counts);
     },

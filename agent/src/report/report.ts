@@ -2,6 +2,7 @@ import type { ErrorCode } from "@fleetmark/shared/errors";
 import { once } from "@fleetmark/shared/lifecycle";
 import type { Logger } from "@fleetmark/shared/log";
 import type { Result, Run } from "@fleetmark/shared/model/result";
+import type { Point } from "@fleetmark/shared/model/series";
 import { resultRecord } from "@fleetmark/shared/records/result";
 import { runRecord } from "@fleetmark/shared/records/run";
 import { version } from "@fleetmark/shared/version";
@@ -42,9 +43,9 @@ export interface ReportOutcome {
 
 /** A report under way. */
 export interface Report {
-  /** Adds a result, which is on the disk a moment later and on its way. */
-  addResult(result: Result): void;
-  addRun(run: Run): void;
+  /** Adds a result. Resolves when it is on the disk: from then on the end of the program loses nothing of it. */
+  addResult(result: Result): Promise<void>;
+  addRun(run: Run): Promise<void>;
   /** Waits until all is acknowledged, for so many seconds at most, and ends. What is not stays in the folder. */
   finish(seconds?: number): Promise<ReportOutcome>;
 }
@@ -68,6 +69,11 @@ function createComplaintLogger(onComplaint: (complaint: NonNullable<ReportOutcom
     if (code !== undefined) onComplaint({ code, message: msg ?? "" });
   };
   return pino({ level: "debug", base: undefined }, { write });
+}
+
+function addPoint({ delivery, fates }: ReportState, point: Point): Promise<void> {
+  fates.push(delivery.recordResult(point));
+  return delivery.flush();
 }
 
 async function finishReport({ delivery, fates }: ReportState, seconds: number): Promise<Omit<ReportOutcome, "trouble">> {
@@ -102,8 +108,8 @@ export async function startReport(options: ReportOptions): Promise<Report> {
   let patience = patienceS;
   const end = once(() => finishReport(state, patience));
   return {
-    addResult: (result) => void state.fates.push(delivery.recordResult(resultRecord.toPoint(result))),
-    addRun: (run) => void state.fates.push(delivery.recordResult(runRecord.toPoint(run))),
+    addResult: (result) => addPoint(state, resultRecord.toPoint(result)),
+    addRun: (run) => addPoint(state, runRecord.toPoint(run)),
     finish: async (seconds = patienceS) => {
       patience = seconds;
       const outcome = await end();
@@ -125,8 +131,8 @@ export function createReportSink({ link, folder }: Pick<ReportOptions, "link" | 
   return {
     deliver: async (run, results) => {
       const report = await startReport({ host: run.host, hardwareClass: run.hw_class, link, folder });
-      for (const result of results) report.addResult(result);
-      report.addRun(run);
+      for (const result of results) await report.addResult(result);
+      await report.addRun(run);
       return report.finish();
     },
   };

@@ -47,7 +47,8 @@ export interface SuiteOptions {
   /** URL of a module that exports `setupTask`; default: Fleetmark's own workloads. */
   readonly taskModule?: string;
   readonly onProgress?: (progress: RunProgress) => void;
-  readonly onResult?: (result: Result) => void;
+  /** The next benchmark begins when what it returns has resolved: nothing is written while something is timed. */
+  readonly onResult?: (result: Result) => void | Promise<void>;
   /** True while timed sections run: who shares the machine keeps still. */
   readonly onQuiet?: (quiet: boolean) => void;
 }
@@ -137,7 +138,7 @@ async function runBenchmark(suiteRun: SuiteRun, benchmark: Benchmark): Promise<v
     const built = buildResult(measurement, { suite: suite.name, run, host, hwClass, timeUs: Date.now() * 1e3 });
     const result = { ...built, metadata: { ...built.metadata, ...layOutOrigin(options.origin ?? {}) } };
     results.push(result);
-    options.onResult?.(result);
+    await options.onResult?.(result);
   } catch (thrown) {
     if (options.signal?.aborted) return;
     const code = thrown instanceof FleetmarkError ? thrown.code : "INTERNAL";

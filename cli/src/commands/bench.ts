@@ -121,7 +121,7 @@ async function measure(
   const budget = options.budget === undefined ? {} : { budgetS: options.budget };
   const place = reporting === undefined ? {} : { host: reporting.config.host, hardwareClass: reporting.hardwareClass };
   const outcome = await runWithProgress({ suite, origin, onResult: (result) => sent?.addResult(result), ...place, ...budget });
-  sent?.addRun(outcome.run);
+  await sent?.addRun(outcome.run);
   return outcome;
 }
 
