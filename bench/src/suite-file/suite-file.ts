@@ -60,7 +60,7 @@ function readSource(given: string): Source {
   const path = resolve(given);
   let parsed: unknown;
   try {
-    parsed = parseYaml(readFileSync(path, "utf8"));
+    parsed = parseYaml(readFileSync(path, "utf8"), { logLevel: "error" });
   } catch (cause) {
     refuse({ path }, "", errorMessage(cause), cause);
   }
