@@ -14,7 +14,9 @@ export class SummaryReporter implements Reporter {
         else if (result.state === "failed") counts.failed += 1;
         else {
           counts.skipped += 1;
-          reasons.push(`skipped: ${test.fullName}: ${(result.state === "skipped" && result.note) || "no reason given"}`);
+          // A group that can't run here says why in its name.
+          const reason = result.state === "skipped" && result.note ? `: ${result.note}` : "";
+          reasons.push(`skipped: ${test.fullName}${reason}`);
         }
       }
     }

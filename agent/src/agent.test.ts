@@ -1,6 +1,7 @@
 import { loadConfig } from "@fleetmark/shared/config/config";
 import { countSamples } from "@fleetmark/shared/model/batch";
 import type { Result, Run } from "@fleetmark/shared/model/result";
+import { status } from "@grpc/grpc-js";
 import { pino } from "pino";
 import { afterEach, expect, test, vi } from "vitest";
 // The inventory comes from a program, so the agent that runs it is the built one.
@@ -67,8 +68,16 @@ function makeRun(state: Run["state"], completed: number): Run {
  */
 function makeBench(proceed: Promise<void>): Bench {
   return {
-    hostFacts: async () => ({ cpuModel: "test" }),
-    hardwareClass: () => "c",
+    readHostFacts: async () => ({
+      cpuModel: "test",
+      cores: 1,
+      memoryBytes: 2 ** 30,
+      gpus: [],
+      gpuToolState: {},
+      gpuToolReason: {},
+      findings: [],
+    }),
+    nameHardwareClass: () => "c",
     findSuite: (name) => (name === "quick" ? {} : undefined),
     runSuite: async ({ signal, onProgress, onResult, onQuiet }) => {
       onProgress({ run: "r1", suite: "quick", completed: 0, total: 2, benchmark: "a", elapsed_s: 0, remaining_s: 2 });
@@ -126,7 +135,7 @@ function countMeasurements(collector: TestCollector): Record<string, number> {
 const eventually = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 20_000, interval: 5 });
 const never = new Promise<void>(() => {});
 
-test("telemetry of this host and of the agent itself reaches the collector; what the host is made of comes first", async () => {
+test("telemetry of this host and of the agent itself reaches the collector; what is known of the host comes first", async () => {
   const collector = await startCollector();
   const agent = await start(readConfig(collector.port, { "telemetry.interval": "100ms" }), never);
   await eventually(() =>
@@ -221,6 +230,67 @@ test("a collector that falls silent does not hold up closing", async () => {
   const sent = collector.readBatches().reduce((sum, batch) => sum + countSamples(batch), 0);
   expect(unacked).toBe(sent);
   expect((await agent.runFinished)?.undelivered).toBe(3);
+});
+
+/** The texts of a field of the measurement agent, in the order in which they came. */
+function readTexts(collector: TestCollector, field: string): string[] {
+  return collector.readBatches().flatMap(({ series, texts }) =>
+    texts.series.flatMap((index, i) => {
+      const { measurement, tags, field: name } = series[index];
+      return measurement === "agent" && name === field && tags.probe === undefined ? [texts.values[i]] : [];
+    }),
+  );
+}
+
+test("a tool that hangs holds up neither the Hello, nor telemetry, nor the end", async () => {
+  const collector = await startCollector();
+  const hanging: Bench = { ...makeBench(never), readHostFacts: () => new Promise(() => {}) };
+  const begin = performance.now();
+  const agent = await startAgent(readConfig(collector.port, { "telemetry.interval": "100ms" }), logger, hanging);
+  cleanups.push(() => agent.stop());
+  await eventually(() => expect(countMeasurements(collector)).toHaveProperty("mem"));
+  expect(performance.now() - begin).toBeLessThan(5000);
+  const [hello] = collector.frames;
+  if (hello.case !== "hello") throw new Error("no Hello");
+  expect(hello.value.hardwareClass).toBe("unknown");
+  expect(JSON.parse(hello.value.inventoryJson)).toMatchObject({ os: { kernel: expect.any(String) } });
+  // The inventory comes all the same, with the Hello or after it.
+  await eventually(() => {
+    const told = readTexts(collector, "inventory").at(-1) ?? hello.value.inventoryJson;
+    expect(JSON.parse(told)).toHaveProperty("memory_bytes");
+  });
+  const stopping = performance.now();
+  await agent.stop();
+  expect(performance.now() - stopping).toBeLessThan(2000);
+});
+
+test("what is found out after the Hello is told by a point, and by the next Hello", async () => {
+  const collector = await startCollector();
+  let answer = (_: Awaited<ReturnType<Bench["readHostFacts"]>>): void => {};
+  const slow: Bench = {
+    ...makeBench(never),
+    readHostFacts: () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      }),
+  };
+  const agent = await startAgent(readConfig(collector.port), logger, slow);
+  cleanups.push(() => agent.stop());
+  await eventually(() => expect(collector.frames[0]?.case).toBe("hello"));
+  answer({ ...(await makeBench(never).readHostFacts({ stateFolder: "" })), cpuModel: "late" });
+  await eventually(() => expect(readTexts(collector, "hardware_class").at(-1)).toBe("c"));
+  await eventually(() => {
+    expect(JSON.parse(readTexts(collector, "inventory").at(-1) ?? "{}")).toMatchObject({
+      facts: { cpuModel: "late" },
+      memory_bytes: expect.any(Number),
+    });
+  });
+  expect(readTexts(collector, "version").at(-1)).not.toBe("");
+  collector.calls[0].emit("error", { code: status.UNAVAILABLE, details: "broken" });
+  const hellos = () => collector.frames.flatMap((frame) => (frame.case === "hello" ? [frame.value] : []));
+  await eventually(() => expect(hellos().length).toBe(2));
+  expect(hellos()[1].hardwareClass).toBe("c");
+  expect(JSON.parse(hellos()[1].inventoryJson)).toMatchObject({ facts: { cpuModel: "late" }, memory_bytes: expect.any(Number) });
 });
 
 test("an unknown suite is told before anything starts", async () => {

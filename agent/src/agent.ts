@@ -9,23 +9,31 @@ import { commandHandlers } from "./commands/command-registry.js";
 import type { AgentConfig } from "./config.js";
 import { type Delivery, startDelivery } from "./delivery/delivery.js";
 import type { Link } from "./delivery/link.js";
+import { examineRoots } from "./host/host-file.js";
+import { type HostInquiries, startHostInquiries } from "./inventory/host-inquiries.js";
+import { createHostDescription, type HostDescription, introductionToPoint } from "./inventory/introduction.js";
 import { type ClockOffsetMeter, createClockOffsetMeter } from "./links/clock-offset.js";
 import type { LinkOptions } from "./links/link-options.js";
 import { loadLink } from "./links/load-link.js";
-import { readInventory } from "./probes/inventory.js";
 import { probes } from "./probes/registry.js";
-import { createTelemetry } from "./probes/telemetry.js";
 import { addOwnSuites, type Bench, loadBench } from "./runs/bench.js";
 import { createQuietGate, type QuietGate } from "./runs/quiet-gate.js";
 import { type RunOutcome, type SuiteRun, startSuiteRun } from "./runs/suite-run.js";
 import { createSelfTelemetry } from "./self-telemetry.js";
+import { startTelemetry } from "./telemetry/telemetry.js";
 import { type ClockReading, readHostClocks } from "./time/clock.js";
 import { startTicker } from "./time/ticker.js";
 
-/** Seconds. The last two are shares of the two seconds in which the agent must stop. */
-const patience = { inventory: 5, interruptedRun: 0.8, acknowledgement: 0.9 } as const;
-
-const roots = { proc: "/proc", sys: "/sys" };
+/**
+ * Seconds. The Hello waits for the host's facts for a moment, which is enough where no tool hangs; a run waits longer,
+ * for its results carry the hardware class. The last two are shares of the two seconds in which the agent must stop.
+ */
+const patience = {
+  factsBeforeHello: 0.25,
+  factsBeforeRun: 10,
+  interruptedRun: 0.8,
+  acknowledgement: 0.9,
+} as const;
 
 /** An agent at work. */
 export interface Agent {
@@ -44,38 +52,53 @@ interface AgentState {
   readonly config: AgentConfig;
   readonly logger: Logger;
   readonly bench: Bench;
-  readonly facts: object;
-  readonly hardwareClass: string;
+  readonly description: HostDescription;
   readonly delivery: Delivery;
   readonly startLink: (options: LinkOptions) => Link;
   readonly clockOffset: ClockOffsetMeter;
   readonly inbox: CommandInbox;
   readonly gate: QuietGate;
   readonly ending: AbortController;
+  /** Whether a Hello may have been said. */
+  isAttached: boolean;
 }
 
-function startTelemetry({ config, delivery, clockOffset, gate, logger, ending }: AgentState): Running {
-  const { interval, probes: names } = config.telemetry;
-  const chosen = probes.filter((probe) => names.includes(probe.name));
-  const sampleHost = createTelemetry(chosen, roots, logger);
-  const sampleSelf = createSelfTelemetry(delivery, clockOffset);
-  return startTicker(interval, async () => {
-    await gate.pass(interval);
-    if (ending.signal.aborted) return;
-    const nowUs = delivery.clock.stamp();
-    const points = await sampleHost(nowUs);
-    delivery.record([...points, ...sampleSelf(nowUs)]);
+function startProbes({ config, delivery, gate, logger }: AgentState): Running {
+  const { interval, intervals, probes: names } = config.telemetry;
+  return startTelemetry({
+    probes: probes.filter((probe) => names.includes(probe.name)),
+    roots: examineRoots({ proc: "/proc", sys: "/sys" }),
+    logger,
+    chooseInterval: (name) => intervals[name] ?? interval,
+    pass: gate.pass,
+    stamp: () => delivery.clock.stamp(),
+    record: delivery.record,
   });
 }
 
-/** Returns what the host is made of as JSON. What cannot be found out is left out and logged. */
-async function describeHost({ facts, ending: { signal }, logger }: AgentState): Promise<string> {
-  try {
-    return JSON.stringify({ ...(await readInventory(patience.inventory, signal)), facts });
-  } catch (thrown) {
-    if (!signal.aborted) logger.warn({ event: "inventory_failed", err: thrown });
-    return JSON.stringify({ facts });
-  }
+function startSelfTelemetry({ config, delivery, clockOffset, gate, ending }: AgentState): Running {
+  const { interval } = config.telemetry;
+  const sample = createSelfTelemetry(delivery, clockOffset);
+  return startTicker(interval, async () => {
+    await gate.pass(interval);
+    if (!ending.signal.aborted) delivery.record(sample(delivery.clock.stamp()));
+  });
+}
+
+/** Tells collectors by a point what was found out after a Hello. */
+function tellNews({ description, isAttached, delivery, clockOffset, logger }: AgentState): void {
+  if (!isAttached) return;
+  const { introduction } = description;
+  // Collectors stamp a Hello by their own clock, and this is to come after it.
+  const behindUs = Math.max(0, Math.round((clockOffset.read()?.offsetMs ?? 0) * 1000));
+  delivery.record([introductionToPoint(introduction, delivery.clock.stamp() + behindUs)]);
+  logger.info({ event: "inventory_told", hardware_class: introduction.hardwareClass });
+}
+
+function startInquiries(agent: AgentState): HostInquiries {
+  const { description, bench, gate, logger, config } = agent;
+  const stateFolder = config.spool.dir;
+  return startHostInquiries({ description, bench, stateFolder, gate, logger, onNews: () => tellNews(agent) });
 }
 
 function createLogger(level: string): Logger {
@@ -95,8 +118,6 @@ async function buildState(
   readClocks: () => ClockReading,
 ): Promise<AgentState> {
   const startLink = await loadLink(config);
-  const facts = await bench.hostFacts();
-  const hardwareClass = bench.hardwareClass(facts);
   const { dir, max_bytes, max_age, resend_rate, flush_interval } = config.spool;
   const delivery = await startDelivery({
     host: config.host,
@@ -113,20 +134,21 @@ async function buildState(
     config,
     logger,
     bench,
-    facts,
-    hardwareClass,
+    description: createHostDescription(config.host),
     delivery,
     startLink,
     clockOffset,
     inbox,
     gate: createQuietGate(),
     ending: new AbortController(),
+    isAttached: false,
   };
 }
 
-function attachLink(agent: AgentState, inventoryJson: string): void {
-  const { config, hardwareClass, delivery, startLink, clockOffset, inbox, logger } = agent;
-  const introduction = { host: config.host, agentVersion: version, hardwareClass, inventoryJson };
+function attachLink(agent: AgentState): void {
+  const { description, delivery, startLink, clockOffset, inbox, logger } = agent;
+  const { introduction } = description;
+  agent.isAttached = true;
   delivery.attach((window, counts) =>
     startLink({
       introduction,
@@ -139,18 +161,16 @@ function attachLink(agent: AgentState, inventoryJson: string): void {
   );
 }
 
-/**
- * Attaches to the collector, then runs the suite on start. It waits for the inventory, whose child process would
- * disturb it.
- */
-async function introduce(agent: AgentState): Promise<SuiteRun | undefined> {
-  const { config, ending, bench, hardwareClass, delivery, gate, logger } = agent;
+/** Runs the suite on start, if one is named. Its results carry the hardware class, so it waits for that a while. */
+async function runOnStart(agent: AgentState, factsKnown: Promise<void>): Promise<SuiteRun | undefined> {
+  const { config, ending, bench, description, delivery, gate, logger } = agent;
   const { signal } = ending;
   const suite = config.run.on_start;
-  const inventoryJson = await describeHost(agent);
-  if (signal.aborted) return undefined;
-  attachLink(agent, inventoryJson);
   if (suite === "none") return undefined;
+  const stopped = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  await waitAtMost(Promise.race([factsKnown, stopped]), patience.factsBeforeRun);
+  if (signal.aborted) return undefined;
+  const { hardwareClass } = description.introduction;
   const { runSuite } = bench;
   return startSuiteRun({ suite, host: config.host, hardwareClass, signal, runSuite, delivery, gate, logger });
 }
@@ -158,12 +178,12 @@ async function introduce(agent: AgentState): Promise<SuiteRun | undefined> {
 async function stopAgent(
   { ending, gate, delivery, logger }: AgentState,
   suiteRun: Promise<SuiteRun | undefined>,
-  ticker: Running,
+  running: readonly Running[],
 ): Promise<{ unacked: number }> {
   ending.abort();
   gate.set(false);
   const recorded = suiteRun.then((run) => run?.recorded);
-  await waitAtMost(Promise.all([recorded, ticker.stop()]), patience.interruptedRun);
+  await waitAtMost(Promise.all([recorded, ...running.map((each) => each.stop())]), patience.interruptedRun);
   const left = await delivery.stop(patience.acknowledgement);
   const kept = left.unacked > 0 ? "what the collector has not acknowledged is kept in the spool, and sent next time" : undefined;
   logger.info({ event: "agent_stopped", unacked: left.unacked }, kept);
@@ -187,11 +207,15 @@ export async function startAgent(
   const bench = await addOwnSuites(givenBench ?? (await loadBench()), config.suites);
   checkSuite(config.run.on_start, bench);
   const agent = await buildState(config, logger, bench, readClocks);
-  const ticker = startTelemetry(agent);
-  logger.info({ event: "agent_started", host, version, hardware_class: agent.hardwareClass });
-  const suiteRun = introduce(agent);
+  const inquiries = startInquiries(agent);
+  const { factsKnown } = inquiries;
+  const running = [startProbes(agent), startSelfTelemetry(agent), inquiries];
+  await waitAtMost(factsKnown, patience.factsBeforeHello);
+  attachLink(agent);
+  logger.info({ event: "agent_started", host, version, hardware_class: agent.description.introduction.hardwareClass });
+  const suiteRun = runOnStart(agent, factsKnown);
   const runFinished = suiteRun.then((run) => run?.delivered);
   // A failed run is logged where it fails; whether anyone waits for it is theirs to say.
   runFinished.catch(() => {});
-  return { host, runFinished, stop: once(() => stopAgent(agent, suiteRun, ticker)) };
+  return { host, runFinished, stop: once(() => stopAgent(agent, suiteRun, running)) };
 }

@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { addressSchema, byteSizeSchema, durationSchema, loadConfig } from "@fleetmark/shared/config/config";
+import { addressSchema, byteSizeSchema, durationSchema, findNearest, loadConfig } from "@fleetmark/shared/config/config";
 import { tlsFilesSchema } from "@fleetmark/shared/config/tls";
 import { isLoopback } from "@fleetmark/shared/model/units";
 import { checkNatsConfig, natsFields } from "@fleetmark/shared/nats/config";
@@ -20,6 +20,22 @@ const collectorSchema = z
 
 const printable = /^[^\p{Cc}]*$/u;
 
+const intervalSchema = durationSchema.refine((seconds) => seconds >= 0.1 && seconds <= 86_400, "must be between 100ms and 1d");
+
+/** A key a probe: `telemetry.intervals: {disk: 1m}`. */
+const intervalFields = Object.fromEntries(
+  probeNames.map((name) => [
+    name,
+    intervalSchema.optional().describe(`time between two samples of the probe ${name}, if not telemetry.interval`),
+  ]),
+);
+
+function explainProbe(input: unknown): string {
+  const nearest = findNearest(String(input), probeNames);
+  const hint = nearest === undefined ? `the probes are ${probeNames.join(", ")}` : `did you mean ${nearest}?`;
+  return `there is no probe ${JSON.stringify(input)}; ${hint}`;
+}
+
 /** The agent's configuration. Durations are seconds and sizes bytes after parsing. */
 export const agentConfigSchema = z
   .strictObject({
@@ -38,12 +54,10 @@ export const agentConfigSchema = z
     nats: z.strictObject(natsFields).superRefine(checkNatsConfig).prefault({}),
     telemetry: z
       .strictObject({
-        interval: durationSchema
-          .refine((seconds) => seconds >= 0.1 && seconds <= 86_400, "must be between 100ms and 1d")
-          .prefault("10s")
-          .describe("time between two samples of the host"),
+        interval: intervalSchema.prefault("10s").describe("time between two samples of the host"),
+        intervals: z.strictObject(intervalFields).prefault({}),
         probes: z
-          .array(z.enum(probeNames))
+          .array(z.enum(probeNames, { error: ({ input }) => explainProbe(input) }))
           .default([...probeNames])
           .describe("which probes sample the host"),
       })

@@ -1,7 +1,9 @@
 import { hostname } from "node:os";
 import { type ComparisonReport, compareWithBaseline } from "@fleetmark/shared/judgement/comparison";
 import type { Origin, Result, Run } from "@fleetmark/shared/model/result";
-import { fingerprint, hardwareClass, hostFacts } from "./machine/host.js";
+import { readHostFacts } from "./host/facts.js";
+import { readFingerprint } from "./host/fingerprint.js";
+import { nameHardwareClass } from "./host/hardware-class.js";
 import { buildResult } from "./measure/benchmark-result.js";
 import { type FunctionOptions, measureFunction } from "./measure/function-run.js";
 import { createRunId, runSuite, type SuiteOptions, type SuiteOutcome } from "./measure/suite-run.js";
@@ -41,6 +43,7 @@ export class Benchmarker {
   readonly #startedUs = Date.now() * 1e3;
   readonly #options: BenchmarkerOptions;
   #origin: Promise<Origin> | undefined;
+  #hardwareClass: Promise<string> | undefined;
 
   constructor(options: BenchmarkerOptions = {}) {
     this.#options = options;
@@ -57,7 +60,7 @@ export class Benchmarker {
       suite: "functions",
       run: this.#run,
       host: this.#host,
-      hwClass: hardwareClass(await hostFacts()),
+      hwClass: await this.#findHardwareClass(),
       timeUs: Date.now() * 1e3,
     };
     const built = buildResult(measurement, place);
@@ -116,13 +119,19 @@ export class Benchmarker {
     return this.#origin;
   }
 
+  /** Asks the tools once: one that hangs costs seconds. */
+  #findHardwareClass(): Promise<string> {
+    this.#hardwareClass ??= readHostFacts().then(nameHardwareClass);
+    return this.#hardwareClass;
+  }
+
   async #describeRun(): Promise<Run> {
     const timeUs = Date.now() * 1e3;
     return {
       run: this.#run,
       suite: "functions",
       host: this.#host,
-      hw_class: hardwareClass(await hostFacts()),
+      hw_class: await this.#findHardwareClass(),
       state: "finished",
       started_us: this.#startedUs,
       time_us: timeUs,
@@ -130,7 +139,7 @@ export class Benchmarker {
       total: this.results.length + this.#failures.length,
       completed: this.results.length,
       failures: this.#failures,
-      fingerprint: fingerprint(),
+      fingerprint: readFingerprint(),
       ...(await this.#findOrigin()),
     };
   }

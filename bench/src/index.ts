@@ -4,7 +4,9 @@
 
 export { Benchmarker, type BenchmarkerOptions, type ResultSink } from "./benchmarker.js";
 export { examineHost, type HostReport } from "./doctor.js";
-export { fingerprint, type HostFacts, hardwareClass, hostFacts } from "./machine/host.js";
+export { type HostFacts, type HostFactsOptions, readHostFacts } from "./host/facts.js";
+export { readFingerprint } from "./host/fingerprint.js";
+export { nameHardwareClass } from "./host/hardware-class.js";
 export { nameBenchmark } from "./measure/benchmark-result.js";
 export type { FunctionOptions } from "./measure/function-run.js";
 export { matchGlob } from "./measure/glob.js";

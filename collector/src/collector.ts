@@ -17,7 +17,7 @@ import {
 } from "./control/commands.js";
 import { createFleet } from "./fleet/fleet.js";
 import { createPresence, type Presence } from "./fleet/presence.js";
-import { startHttpServer } from "./http/server.js";
+import { startHttpServer, startProbeServer } from "./http/server.js";
 import { type GrpcIngest, startGrpcIngest } from "./ingest/grpc/server.js";
 import { createIntake, type Intake, type Source } from "./ingest/intake.js";
 import { type NatsIngest, startNatsIngest } from "./ingest/nats/ingest.js";
@@ -41,6 +41,8 @@ export interface Collector extends Running {
   /** Where agents attach and where the HTTP API is, with the real ports. */
   readonly grpc: Address;
   readonly http: Address;
+  /** Where health and metrics are besides, if they are. */
+  readonly probes: Address | undefined;
   readonly commands: {
     /** Sends a command to a host and waits for its result; see sendCommand for what it throws. */
     send(host: string, request: CommandRequest): Promise<CommandOutcome>;
@@ -163,21 +165,24 @@ function findObstacle({ writer }: Core, { nats }: Links): string | undefined {
 }
 
 /** Starts the parts, each after those that it needs. */
-async function startParts(base: Base): Promise<Pick<Collector, "grpc" | "http" | "commands">> {
+async function startParts(base: Base): Promise<Pick<Collector, "grpc" | "http" | "probes" | "commands">> {
   const { config, metrics, logger, undoings } = base;
   const storage = await openStorage(base);
   const core = createCore(base, storage);
   const links = await startLinks(base, core);
+  const shared = { metrics, logger, findObstacle: () => findObstacle(core, links) };
   const http = await startHttpServer(config.http.listen, {
     store: storage.store,
     fleet: core.presence.fleet,
-    metrics,
-    logger,
-    findObstacle: () => findObstacle(core, links),
+    allowedHosts: config.http.allowed_hosts,
+    ...shared,
   });
   undoings.push(http.stop);
+  const probes = config.http.probes.listen;
+  const probeServer = probes === undefined ? undefined : await startProbeServer(probes, shared);
+  if (probeServer !== undefined) undoings.push(probeServer.stop);
   const send = (host: string, request: CommandRequest): Promise<CommandOutcome> => sendCommand(core.commands, host, request);
-  return { grpc: links.grpc.address, http: http.address, commands: { send } };
+  return { grpc: links.grpc.address, http: http.address, probes: probeServer?.address, commands: { send } };
 }
 
 /**
@@ -194,8 +199,8 @@ export async function startCollector(
   const undoings: Undoing[] = [];
   try {
     const parts = await startParts({ config, metrics: createMetrics(), logger, undoings });
-    const { grpc, http } = parts;
-    logger.info({ event: "collector_started", version, data_dir: config.data_dir, grpc, http }, "the collector started");
+    const { grpc, http, probes } = parts;
+    logger.info({ event: "collector_started", version, data_dir: config.data_dir, grpc, http, probes }, "the collector started");
     const stop = once(async () => {
       await undoAll(undoings);
       logger.info({ event: "collector_stopped" }, "the collector stopped");

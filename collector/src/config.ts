@@ -150,6 +150,17 @@ export const collectorConfigSchema = z.strictObject({
   http: z
     .strictObject({
       listen: httpListenSchema.describe("address of the HTTP API; port 0 takes a free one").prefault("127.0.0.1:7421"),
+      allowed_hosts: z
+        .array(z.string().regex(/^[A-Za-z0-9._-]+$/, "must be a name such as fleetmark.example, without a port"))
+        .describe("names beside localhost by which requests may come: those under which a proxy hands them on")
+        .default([]),
+      probes: z
+        .strictObject({
+          listen: addressSchema
+            .describe("address, also beyond this machine, of /healthz, /readyz and /metrics alone; none unless set")
+            .optional(),
+        })
+        .prefault({}),
     })
     .prefault({}),
   log: z

@@ -42,6 +42,10 @@ const catalogue = {
     remedy: "Restore the file from a backup, or move it away so that a new one is made; it was left as it is.",
   },
   DATA_MISSING: { exit: 3, remedy: "Run `fleetmark up` first, or name the right directory: `fleetmark results --data DIR`." },
+  DATA_VANISHED: {
+    exit: 3,
+    remedy: "Put back what was there with no collector running; until then the collector goes on with what it finds or makes.",
+  },
   STORE_FAILED: {
     exit: 3,
     remedy: "Look at the store's own message above; batches stay with the agents until a write succeeds.",
@@ -127,6 +131,10 @@ const catalogue = {
     exit: 3,
     remedy: "The disk lost or changed what was written; what could not be read lies in the spool's folder quarantine/.",
   },
+  SPOOL_VANISHED: {
+    exit: 3,
+    remedy: "Look what removed or replaced the folder; what lay in it and was not delivered is lost, and counted.",
+  },
   SPOOL_FULL: {
     exit: 3,
     remedy: "The collector was away for longer than the spool lasts; enlarge spool.max_bytes or restore the collector.",
@@ -163,6 +171,10 @@ const catalogue = {
   COMMAND_FAILED: { exit: 3, remedy: "Look at the agent's log for the cause, and ask again." },
   REQUEST_INVALID: { exit: 2, remedy: "Correct the parameter named above; /api/v1/openapi.json describes every endpoint." },
   FORBIDDEN: { exit: 2, remedy: "Only operators may do this, and nobody is one unless the collector was told who." },
+  HTTP_HOST_UNKNOWN: {
+    exit: 2,
+    remedy: "Ask by 127.0.0.1 or localhost, or list the name in http.allowed_hosts of the collector.",
+  },
   ROUTE_UNKNOWN: { exit: 2, remedy: "See /api/v1/openapi.json for the endpoints; all of them are read with GET." },
   INTERNAL: { exit: 3, remedy: "This is a defect of Fleetmark: please report it with the message above." },
 } as const satisfies Record<string, CatalogueEntry>;

@@ -9,6 +9,7 @@ import { formatAddress } from "@fleetmark/shared/model/units";
 import { Ajv2019 } from "ajv/dist/2019.js";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { describeWith } from "../testbed/needs.js";
 import { makeFolder, startDaemon } from "../testbed/program.js";
 import { findFreePort, findServer } from "../testbed/servers.js";
 
@@ -137,7 +138,7 @@ describe("Dockerfile", () => {
   });
 });
 
-describe.skipIf(findServer("nats-server") === undefined)("the entry points, without containers", () => {
+describeWith("nats-server")("the entry points, without containers", () => {
   test("collector and agent work by these configurations, users and permissions", async () => {
     const place = makeFolder();
     const ends: (() => Promise<unknown>)[] = [];

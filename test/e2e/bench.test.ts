@@ -14,8 +14,11 @@ afterAll(folder.remove);
 function writeSpedUp(file: ResultFile, factor: number): string {
   const results = file.results.map((result) => ({
     ...result,
-    ...{ median: result.median / factor, median_low: result.median / factor, median_high: result.median / factor },
-    ...{ throughput: result.throughput * factor, steady_state: "flat" },
+    median: result.median / factor,
+    median_low: result.median / factor,
+    median_high: result.median / factor,
+    throughput: result.throughput * factor,
+    steady_state: "flat",
   }));
   const path = join(folder.path, `times-${factor}.json`);
   writeFileSync(path, JSON.stringify({ ...file, results }));

@@ -1,10 +1,10 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Address, formatAddress } from "@fleetmark/shared/config/config";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { startNats } from "../testbed/nats.js";
+import { describeWith } from "../testbed/needs.js";
 import { makeFolder, type Program, startDaemon } from "../testbed/program.js";
-import { findServer } from "../testbed/servers.js";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -43,9 +43,7 @@ async function ask<T>(http: Address, path: string): Promise<T> {
   return (await (await fetch(`http://${formatAddress(http)}${path}`)).json()) as T;
 }
 
-const isMissing = findServer("nats-server") === undefined;
-
-describe.skipIf(isMissing)("agents and collectors with NATS between them", () => {
+describeWith("nats-server")("agents and collectors with NATS between them", () => {
   it("carries what an agent measures to the embedded store, and says which hosts are there", async () => {
     const nats = await startNats();
     cleanups.push(nats.remove);

@@ -1,8 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describeWith } from "../testbed/needs.js";
 import { makeFolder, runProgram } from "../testbed/program.js";
-import { findServer, type Server, startInflux } from "../testbed/servers.js";
+import { type Server, startInflux } from "../testbed/servers.js";
 
 const folder = makeFolder();
 afterAll(folder.remove);
@@ -30,7 +31,7 @@ describe("fleetmark store check", () => {
     expect(ended.stdout).toContain("STORE_FAILED");
   });
 
-  describe.skipIf(findServer("influxd") === undefined)("on InfluxDB", () => {
+  describeWith("influxd")("on InfluxDB", () => {
     let server: Server;
     beforeAll(async () => {
       server = await startInflux();

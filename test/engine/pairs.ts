@@ -2,7 +2,8 @@ import { type Comparison, compareWithBaseline, isSteady } from "@fleetmark/share
 import type { Result } from "@fleetmark/shared/model/result";
 import { toBaseline } from "@fleetmark/shared/model/result-file";
 import { version } from "@fleetmark/shared/version";
-import { hardwareClass, hostFacts } from "#bench/machine/host.js";
+import { readHostFacts } from "#bench/host/facts.js";
+import { nameHardwareClass } from "#bench/host/hardware-class.js";
 import { runSuite } from "#bench/measure/suite-run.js";
 import type { Suite } from "#bench/measure/suites.js";
 
@@ -16,7 +17,7 @@ export function readPairs(): number {
 
 /** Says what these figures were measured on. */
 export async function describeHost(): Promise<string> {
-  return `Fleetmark ${version} on ${hardwareClass(await hostFacts())}, Node.js ${process.versions.node}, ${new Date().toISOString()}`;
+  return `Fleetmark ${version} on ${nameHardwareClass(await readHostFacts())}, Node.js ${process.versions.node}, ${new Date().toISOString()}`;
 }
 
 async function measure(suite: Suite, seed: number, taskModule: string | undefined, budgetS: number): Promise<Result[]> {

@@ -3,9 +3,10 @@ import { mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { nameBatch } from "@fleetmark/shared/model/batch";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, expect, it } from "vitest";
 import { heldBytes } from "#agent/spool/bounds.js";
 import { makeBytes, openTestSpool, type TestSpool } from "../../agent/test/spool.js";
+import { describeUnless } from "../testbed/needs.js";
 import { makeFolder } from "../testbed/program.js";
 
 const folder = makeFolder();
@@ -40,7 +41,7 @@ async function checkWhole({ spool, readAll }: TestSpool): Promise<void> {
 }
 
 // Mounting needs root, and a kernel that lets it.
-describe.skipIf(!mounted)("a full disk under the spool", () => {
+describeUnless(mounted ? undefined : "no file system can be mounted here")("a full disk under the spool", () => {
   it("holds nothing up: batches are sent from memory, and put on the disk when there is space again", async () => {
     const dir = join(disk, "recovers");
     const opened = await openTestSpool(dir);

@@ -3,16 +3,17 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Address, formatAddress } from "@fleetmark/shared/config/config";
 import { pino } from "pino";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { startDelivery } from "#agent/delivery/delivery.js";
 import { createClockOffsetMeter } from "#agent/links/clock-offset.js";
 import { startGrpcLink } from "#agent/links/grpc-link.js";
+import { describeWith } from "../testbed/needs.js";
 import { makeFolder, type Program, startDaemon } from "../testbed/program.js";
-import { askInflux, findServer, type Server, startInflux } from "../testbed/servers.js";
+import { askInflux, type Server, startInflux } from "../testbed/servers.js";
 
 const kills = 4;
 
-describe.skipIf(findServer("influxd") === undefined)("a collector on InfluxDB, which is killed again and again", () => {
+describeWith("influxd")("a collector on InfluxDB, which is killed again and again", () => {
   const folder = makeFolder();
   let influx: Server;
   let collector: Program & { facts: { grpc: Address; http: Address } };
@@ -46,7 +47,9 @@ describe.skipIf(findServer("influxd") === undefined)("a collector on InfluxDB, w
         tls: {},
         clockOffset: createClockOffsetMeter(),
         introduction: { host: "oracle", agentVersion: "0", hardwareClass: "test", inventoryJson: "{}" },
-        ...{ window, counts, logger },
+        window,
+        counts,
+        logger,
       }),
     );
     const http = `http://${formatAddress(collector.facts.http)}`;

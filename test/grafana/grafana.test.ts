@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { findServer, type Server } from "../testbed/servers.js";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { describeWith } from "../testbed/needs.js";
+import type { Server } from "../testbed/servers.js";
 import { type AlertReport, checkAlerts } from "./check-alerts.js";
 import { checkPanels, type PanelReport } from "./check-panels.js";
 import { fillWithFleet, startDatabase } from "./filled-server.js";
@@ -9,7 +10,7 @@ import { openReader } from "./influx-reader.js";
 /**
  * The small version of `make grafana-check`: every query and every rule, on a simulated fleet of fewer hosts and hours.
  */
-describe.skipIf(findServer("influxd") === undefined)("dashboards and alert rules on InfluxDB", () => {
+describeWith("influxd")("dashboards and alert rules on InfluxDB", () => {
   const toMs = Math.floor(Date.now() / 60_000) * 60_000;
   const fromMs = toMs - 3 * 3_600_000;
   const facts = { hosts: leastHosts, fromMs, toMs, tickMs: 60_000, runMs: 20 * 60_000 };

@@ -1,3 +1,4 @@
+import { pino } from "pino";
 import { expect, test } from "vitest";
 import { probes } from "#agent/probes/registry.js";
 import { hostDashboard } from "#grafana/dashboards/host.js";
@@ -43,7 +44,7 @@ test("what probes write has Telegraf's names where Telegraf has the measurement,
   const roots = { proc: "/proc", sys: "/sys" };
   const seen = new Set<string>();
   for (const probe of probes) {
-    const sample = probe.create(roots);
+    const { sample, close } = probe.open({ roots, logger: pino({ level: "silent" }) });
     // Some tell of the time between two samples.
     const points = [];
     for (const nowUs of [1e6, 2e6]) {
@@ -54,6 +55,7 @@ test("what probes write has Telegraf's names where Telegraf has the measurement,
       }
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
+    close();
     for (const { measurement, tags, fields } of points) {
       const known = telegrafFields[measurement];
       if (known === undefined) continue;

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { listDescendants, makeFolder, startProgram } from "../testbed/program.js";
 
@@ -22,13 +22,22 @@ interface Reading {
   readonly cpuS: number;
 }
 
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
+
+/** Resident memory of the processes that the agent keeps beside itself. */
+async function readHelpersMb(pid: number): Promise<number> {
+  const helpers = await listDescendants(pid);
+  return sum(helpers.map((helper) => (existsSync(`/proc/${helper}/status`) ? read(helper).rssMb : 0)));
+}
+
 function read(pid: number): Reading {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   const readMb = (field: string): number => (Number(new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) * 1024) / 1e6;
   // The name of the command may hold spaces, so fields count from its closing bracket: utime and stime are the 12th and
-  // 13th after it.
+  // 13th after it, and the next two are those of processes that it began and that have ended, such as the ones that ask
+  // file systems.
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
-  return { rssMb: readMb("VmRSS"), anonymousMb: readMb("RssAnon"), cpuS: (Number(fields[11]) + Number(fields[12])) / userHz };
+  return { rssMb: readMb("VmRSS"), anonymousMb: readMb("RssAnon"), cpuS: sum(fields.slice(11, 15).map(Number)) / userHz };
 }
 
 async function findAgent(up: number): Promise<number> {
@@ -58,6 +67,7 @@ try {
     seconds,
     rss_mb: round(end.rssMb, 1),
     rss_peak_mb: round(peak.rssMb, 1),
+    helpers_mb: round(await readHelpersMb(pid), 1),
     rss_anonymous_mb: round(end.anonymousMb, 1),
     cpu_percent: round((100 * (end.cpuS - begin.cpuS)) / seconds, 3),
     goals,
@@ -68,7 +78,8 @@ try {
     process.stdout.write(
       `memory  ${found.rss_mb} MB resident (most ${found.rss_peak_mb}), of it ${found.rss_anonymous_mb} not shared\n`,
     );
-    process.stdout.write(`CPU     ${found.cpu_percent} % of a core\n`);
+    process.stdout.write(`helpers ${found.helpers_mb} MB resident\n`);
+    process.stdout.write(`CPU     ${found.cpu_percent} % of a core, helpers included\n`);
     process.stdout.write(`goals   below ${goals.rss_mb} MB and ${goals.cpu_percent} %\n`);
   }
 } finally {

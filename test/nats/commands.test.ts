@@ -3,18 +3,18 @@ import { AgentFrameSchema, type CommandResult } from "@fleetmark/shared/gen/flee
 import { natsSubject } from "@fleetmark/shared/nats/subjects";
 import { decodeCollectorFrame, encodeAgentFrame } from "@fleetmark/shared/wire/frames";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest";
 import { makeHello } from "../../collector/test/support.js";
 import { readMetric } from "../testbed/answers.js";
 import { openTestCollector } from "../testbed/fleet.js";
 import { connectNats, type NatsServer, startNats } from "../testbed/nats.js";
-import { findServer } from "../testbed/servers.js";
+import { describeWith } from "../testbed/needs.js";
 
 const patience = { timeout: 20_000, interval: 20 };
 const request = { name: "start_run", arguments: { suite: "quick" }, timeout: 20 };
 const refusedMetric = "fleetmark_command_results_refused_total";
 
-describe.skipIf(findServer("nats-server") === undefined)("commands over NATS", () => {
+describeWith("nats-server")("commands over NATS", () => {
   let server: NatsServer;
   let nc: NatsConnection;
   const cleanups: (() => unknown)[] = [];

@@ -10,11 +10,11 @@ import { buildBatch } from "../../collector/test/support.js";
 import { countSamples, readMetric } from "../testbed/answers.js";
 import { openTestAgent, openTestCollector, type TestAgentOptions } from "../testbed/fleet.js";
 import { connectNats, type NatsServer, startNats } from "../testbed/nats.js";
-import { findServer } from "../testbed/servers.js";
+import { describeWith } from "../testbed/needs.js";
 
 const patience = { timeout: 20_000, interval: 20 };
 
-describe.skipIf(findServer("nats-server") === undefined)("delivery over NATS", () => {
+describeWith("nats-server")("delivery over NATS", () => {
   let server: NatsServer;
   let nc: NatsConnection;
   const cleanups: (() => unknown)[] = [];

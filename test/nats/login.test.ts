@@ -2,13 +2,13 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { natsSubject } from "@fleetmark/shared/nats/subjects";
 import { nkeys } from "@nats-io/transport-node";
-import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, expect, it, vi } from "vitest";
 import { createAuthority } from "../testbed/certificates.js";
 import { openTestAgent, openTestCollector } from "../testbed/fleet.js";
 import { startNats } from "../testbed/nats.js";
 import { makeJwtBed } from "../testbed/nats-jwt.js";
+import { describeWith } from "../testbed/needs.js";
 import { makeFolder } from "../testbed/program.js";
-import { findServer } from "../testbed/servers.js";
 
 const patience = { timeout: 20_000, interval: 20 };
 const folder = makeFolder();
@@ -89,7 +89,7 @@ function listWays(): Way[] {
   ];
 }
 
-describe.skipIf(findServer("nats-server") === undefined)("logging in to NATS", () => {
+describeWith("nats-server")("logging in to NATS", () => {
   it.each(listWays())("by $name", async ({ config, right, wrong, secret }) => {
     const server = await startServer(config);
     const collector = await openCollector({ servers: [server.url], ...right });

@@ -3,7 +3,7 @@ import { formatAddress } from "@fleetmark/shared/model/units";
 import { resultRecord } from "@fleetmark/shared/records/result";
 import { runRecord } from "@fleetmark/shared/records/run";
 import { pino } from "pino";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { createFleet } from "#collector/fleet/fleet.js";
 import { type HttpServer, startHttpServer } from "#collector/http/server.js";
 import { openStore } from "#collector/store/duckdb/duckdb.js";
@@ -11,8 +11,9 @@ import { openInfluxStore } from "#collector/store/influx/influx.js";
 import type { Store } from "#collector/store/store.js";
 import { createMetrics } from "#collector/telemetry/metrics.js";
 import { addDerived, buildBatch, makeResult, makeRun } from "../../collector/test/support.js";
+import { describeWith } from "../testbed/needs.js";
 import { makeFolder } from "../testbed/program.js";
-import { askInflux, findServer, type Server, startInflux } from "../testbed/servers.js";
+import { askInflux, type Server, startInflux } from "../testbed/servers.js";
 
 const startUs = 1_700_000_000_000_000;
 
@@ -21,7 +22,11 @@ function makePoints(host: string): Point[] {
   const results = [0, 1, 2].flatMap((run) =>
     ["policy_forward", "environment_step"].map((benchmark, i) =>
       makeResult({
-        ...{ host, benchmark, run: `${host}-${run}`, suite: run === 0 ? "full" : "quick", time_us: startUs + run * 10e6 + i },
+        host,
+        benchmark,
+        run: `${host}-${run}`,
+        suite: run === 0 ? "full" : "quick",
+        time_us: startUs + run * 10e6 + i,
         ...(benchmark === "environment_step" ? { category: "environment", runtime: "js", params: "env=ChemicalReactor-v0" } : {}),
       }),
     ),
@@ -30,12 +35,10 @@ function makePoints(host: string): Point[] {
     makeRun({ host, run: `${host}-${run}`, time_us: startUs + run * 10e6 + 5, started_us: startUs }),
   );
   const cpu = Array.from({ length: 500 }, (_, i) => ({
-    ...{
-      measurement: "cpu",
-      tags: { cpu: `cpu${i % 2}` },
-      timeUs: startUs + i * 100_000,
-      fields: { usage_user: (i * 37) % 101, note: `n${i % 3}` },
-    },
+    measurement: "cpu",
+    tags: { cpu: `cpu${i % 2}` },
+    timeUs: startUs + i * 100_000,
+    fields: { usage_user: (i * 37) % 101, note: `n${i % 3}` },
   }));
   const agent = { version: "1", hardware_class: "c1", inventory: '{"cpu":{"model":"x"}}' };
   return [
@@ -84,7 +87,7 @@ const paths = [
   "series/names?measurement=none",
 ];
 
-describe.skipIf(findServer("influxd") === undefined)("the HTTP API", () => {
+describeWith("influxd")("the HTTP API", () => {
   const folder = makeFolder();
   const opened: { store: Store; http: HttpServer }[] = [];
   let server: Server;

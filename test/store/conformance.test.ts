@@ -14,8 +14,9 @@ import { readHosts } from "#collector/store/hosts.js";
 import { openInfluxStore } from "#collector/store/influx/influx.js";
 import type { Store } from "#collector/store/store.js";
 import { buildBatch, makeResult, makeRun } from "../../collector/test/support.js";
+import { describeWith } from "../testbed/needs.js";
 import { makeFolder } from "../testbed/program.js";
-import { askInflux, findServer, type Server, startInflux } from "../testbed/servers.js";
+import { askInflux, type Server, startInflux } from "../testbed/servers.js";
 
 /** What every store must do alike. */
 
@@ -85,12 +86,12 @@ const recordExamples: readonly RecordExample[] = [
 ];
 
 const beds = [
-  { name: "DuckDB", make: makeDuckBed, missing: false },
-  { name: "InfluxDB 1.x", make: makeInfluxBed, missing: findServer("influxd") === undefined },
+  { name: "DuckDB", make: makeDuckBed, servers: [] },
+  { name: "InfluxDB 1.x", make: makeInfluxBed, servers: ["influxd"] },
 ];
 
-describe.each(beds)("$name", ({ make, missing }) => {
-  describe.skipIf(missing)("as a store", () => {
+describe.each(beds)("$name", ({ make, servers }) => {
+  describeWith(...servers)("as a store", () => {
     let bed: Bed;
     let store: Store;
 

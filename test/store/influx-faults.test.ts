@@ -10,7 +10,8 @@ import { readHosts } from "#collector/store/hosts.js";
 import { openInfluxStore } from "#collector/store/influx/influx.js";
 import type { Store } from "#collector/store/store.js";
 import { buildBatch } from "../../collector/test/support.js";
-import { askInflux, findServer, type Server, startInflux, startVictoriaMetrics } from "../testbed/servers.js";
+import { describeWith } from "../testbed/needs.js";
+import { askInflux, type Server, startInflux, startVictoriaMetrics } from "../testbed/servers.js";
 
 const startUs = 1_700_000_000_000_000;
 
@@ -49,7 +50,7 @@ async function countStored(store: Store): Promise<number> {
 
 const failure = (message: RegExp) => ({ code: "STORE_FAILED", message: expect.stringMatching(message) });
 
-describe.skipIf(findServer("influxd") === undefined)("a real InfluxDB 1.x", () => {
+describeWith("influxd")("a real InfluxDB 1.x", () => {
   let server: Server;
   beforeAll(async () => {
     server = await startInflux();
@@ -126,7 +127,7 @@ describe.skipIf(findServer("influxd") === undefined)("a real InfluxDB 1.x", () =
   });
 });
 
-describe.skipIf(findServer("influxd") === undefined)("an InfluxDB 1.x that asks who one is", () => {
+describeWith("influxd")("an InfluxDB 1.x that asks who one is", () => {
   let server: Server;
   beforeAll(async () => {
     server = await startInflux({ auth: true });
@@ -158,7 +159,7 @@ describe.skipIf(findServer("influxd") === undefined)("an InfluxDB 1.x that asks 
   });
 });
 
-describe.skipIf(findServer("victoria-metrics") === undefined)("a real VictoriaMetrics on /api/v2/write", () => {
+describeWith("victoria-metrics")("a real VictoriaMetrics on /api/v2/write", () => {
   it("takes what the store writes, by the path of InfluxDB 2.x", async () => {
     const server = await startVictoriaMetrics();
     onTestFinished(() => server.remove());

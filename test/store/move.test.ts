@@ -14,8 +14,9 @@ import { planInfluxSetup } from "#collector/store/influx/setup/setup.js";
 import { hourUs } from "#collector/store/retention.js";
 import type { ChunkFilter, Store } from "#collector/store/store.js";
 import { buildBatch, makeResult, makeRun } from "../../collector/test/support.js";
+import { describeWith } from "../testbed/needs.js";
 import { makeFolder } from "../testbed/program.js";
-import { askInflux, findServer, type Server, startInflux } from "../testbed/servers.js";
+import { askInflux, type Server, startInflux } from "../testbed/servers.js";
 
 const folder = makeFolder();
 afterAll(folder.remove);
@@ -93,12 +94,10 @@ describe("moving a data file into another", () => {
   it.each(["lp", "lp.gz", "parquet"])("loses nothing by way of .%s, hours included", async (extension) => {
     const [from, to] = [makeDataFile(), makeDataFile()];
     const old = Array.from({ length: 500 }, (_, i) => ({
-      ...{
-        measurement: "cpu",
-        tags: { cpu: `c ${i % 3}` },
-        timeUs: nowUs - 60 * 24 * hourUs + i * 60e6,
-        fields: { usage_user: Math.sin(i) },
-      },
+      measurement: "cpu",
+      tags: { cpu: `c ${i % 3}` },
+      timeUs: nowUs - 60 * 24 * hourUs + i * 60e6,
+      fields: { usage_user: Math.sin(i) },
     }));
     await write(from, [...awkward(), ...old, resultRecord.toPoint(makeResult()), runRecord.toPoint(makeRun())]);
     await withStore(from, (store) => store.retain(nowUs));
@@ -203,7 +202,7 @@ describe("moving a data file into another", () => {
   });
 });
 
-describe.skipIf(findServer("influxd") === undefined)("moving a trial to InfluxDB and back", () => {
+describeWith("influxd")("moving a trial to InfluxDB and back", () => {
   let server: Server;
   beforeAll(async () => {
     server = await startInflux();
@@ -229,12 +228,10 @@ describe.skipIf(findServer("influxd") === undefined)("moving a trial to InfluxDB
     const [from, back] = [makeDataFile(), makeDataFile()];
     const influx = await makeDatabase(true);
     const series = Array.from({ length: 300 }, (_, i) => ({
-      ...{
-        measurement: "cpu",
-        tags: { cpu: "c" },
-        timeUs: nowUs - (i < 150 ? 60 : 10) * 24 * hourUs + i * 600e6,
-        fields: { usage_user: i / 7 },
-      },
+      measurement: "cpu",
+      tags: { cpu: "c" },
+      timeUs: nowUs - (i < 150 ? 60 : 10) * 24 * hourUs + i * 600e6,
+      fields: { usage_user: i / 7 },
     }));
     const oldResult = makeResult({ time_us: nowUs - 300 * 24 * hourUs, run: "old" });
     const agent = {
@@ -285,7 +282,10 @@ describe.skipIf(findServer("influxd") === undefined)("moving a trial to InfluxDB
           const [from, back] = [makeDataFile(), makeDataFile()];
           const influx = await makeDatabase(false);
           const own = points.map(({ cpu, timeUs, number, text }, i) => ({
-            ...{ measurement: "m", tags: { cpu, n: String(i) }, timeUs, fields: { number, text } },
+            measurement: "m",
+            tags: { cpu, n: String(i) },
+            timeUs,
+            fields: { number, text },
           }));
           await write(from, own);
           const before = await dump(from);

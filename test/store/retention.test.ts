@@ -1,14 +1,15 @@
 import { aggregates } from "@fleetmark/shared/model/aggregates";
 import { canonicalTags, type Point } from "@fleetmark/shared/model/series";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { openStore } from "#collector/store/duckdb/duckdb.js";
 import { openInfluxStore } from "#collector/store/influx/influx.js";
 import { planInfluxSetup } from "#collector/store/influx/setup/setup.js";
 import { hourUs } from "#collector/store/retention.js";
 import type { HistoryQuery, Store } from "#collector/store/store.js";
 import { buildBatch } from "../../collector/test/support.js";
+import { describeWith } from "../testbed/needs.js";
 import { makeFolder } from "../testbed/program.js";
-import { askInflux, dropExpiredShards, findServer, type Server, startInflux } from "../testbed/servers.js";
+import { askInflux, dropExpiredShards, type Server, startInflux } from "../testbed/servers.js";
 
 const dayUs = 24 * hourUs;
 const retention = { raw: 30 * 86_400, hourly: 400 * 86_400, records: Number.POSITIVE_INFINITY };
@@ -44,7 +45,7 @@ async function ask(store: Store, query: HistoryQuery): Promise<unknown> {
     .sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-describe.skipIf(findServer("influxd") === undefined)("what both stores answer once samples are past their time", () => {
+describeWith("influxd")("what both stores answer once samples are past their time", () => {
   const folder = makeFolder();
   let server: Server;
   let duck: Store;

@@ -7,7 +7,8 @@ import { planInfluxSetup } from "#collector/store/influx/setup/setup.js";
 import type { SetupPlan } from "#collector/store/setup-plan.js";
 import type { Store } from "#collector/store/store.js";
 import { buildBatch, makeResult } from "../../collector/test/support.js";
-import { askInflux, dropExpiredShards, findServer, type Server, startInflux } from "../testbed/servers.js";
+import { describeWith } from "../testbed/needs.js";
+import { askInflux, dropExpiredShards, type Server, startInflux } from "../testbed/servers.js";
 
 const daysS = 86_400;
 const retention = { raw: 30 * daysS, hourly: 400 * daysS, records: Number.POSITIVE_INFINITY };
@@ -29,7 +30,7 @@ function open(url: string, database: string): { store: Store; refused: string[] 
   return { store, refused };
 }
 
-describe.skipIf(findServer("influxd") === undefined)("setup of a real InfluxDB 1.x", () => {
+describeWith("influxd")("setup of a real InfluxDB 1.x", () => {
   let server: Server;
   beforeAll(async () => {
     server = await startInflux();
@@ -124,7 +125,7 @@ describe.skipIf(findServer("influxd") === undefined)("setup of a real InfluxDB 1
   });
 });
 
-describe.skipIf(findServer("influxd") === undefined)("setup of an InfluxDB 1.x that asks who one is", () => {
+describeWith("influxd")("setup of an InfluxDB 1.x that asks who one is", () => {
   it("says that it needs an administrator", async () => {
     const server = await startInflux({ auth: true });
     onTestFinished(() => server.remove());
@@ -205,7 +206,11 @@ describe("setup by API, after what is published of it", () => {
     ]);
     expect(asked.filter((line) => line.startsWith("POST /api/v2/dbrps")).map((line) => JSON.parse(line.slice(19)))).toEqual(
       ["autogen", "records", "hourly"].map((policy, i) => ({
-        ...{ orgID: "0rg", bucketID: `buckets${i}`, database: "fleetmark", retention_policy: policy, default: i === 0 },
+        orgID: "0rg",
+        bucketID: `buckets${i}`,
+        database: "fleetmark",
+        retention_policy: policy,
+        default: i === 0,
       })),
     );
     const task = JSON.parse(asked.find((line) => line.startsWith("POST /api/v2/tasks"))?.slice(19) ?? "{}") as { flux: string };

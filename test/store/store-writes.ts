@@ -40,13 +40,11 @@ function cutBlocks<T>(items: readonly T[]): T[][] {
  */
 function openApi(url: string, database: string, batchSize: number): WriteApi {
   const api = new InfluxDB({ url, timeout: 60_000 }).getWriteApi("", database, "us", {
-    ...{
-      maxRetries: 0,
-      flushInterval: 0,
-      batchSize,
-      maxBatchBytes: Number.MAX_SAFE_INTEGER,
-      gzipThreshold: Number.MAX_SAFE_INTEGER,
-    },
+    maxRetries: 0,
+    flushInterval: 0,
+    batchSize,
+    maxBatchBytes: Number.MAX_SAFE_INTEGER,
+    gzipThreshold: Number.MAX_SAFE_INTEGER,
   });
   api.path = `/write?db=${encodeURIComponent(database)}&precision=u`;
   return api;

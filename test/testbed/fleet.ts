@@ -61,7 +61,12 @@ export async function openTestAgent({
   const introduction = { host, agentVersion: "0", hardwareClass: "test", inventoryJson: "{}" };
   delivery.attach((window, counts) =>
     startNatsLink({
-      ...{ config: config.nats, introduction, window, counts, logger, library },
+      config: config.nats,
+      introduction,
+      window,
+      counts,
+      logger,
+      library,
       clockOffset: createClockOffsetMeter(),
       timing: { ...quickTiming, ...timing },
       onCommand,

@@ -28,8 +28,15 @@ function sign(name: string, subject: Pair, issuer: Pair, nats: object): string {
 const unlimited = { subs: -1, data: -1, payload: -1 };
 const accountLimits = {
   ...unlimited,
-  ...{ imports: -1, exports: -1, wildcards: true, conn: -1, leaf: -1 },
-  ...{ mem_storage: -1, disk_storage: -1, streams: -1, consumer: -1 },
+  imports: -1,
+  exports: -1,
+  wildcards: true,
+  conn: -1,
+  leaf: -1,
+  mem_storage: -1,
+  disk_storage: -1,
+  streams: -1,
+  consumer: -1,
 };
 const noStorage = { ...accountLimits, mem_storage: 0, disk_storage: 0, streams: 0, consumer: 0 };
 

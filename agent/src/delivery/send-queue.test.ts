@@ -162,3 +162,13 @@ test("whatever happens, each batch is given at least once a stream, and in order
     { numRuns: 40 },
   );
 }, 30_000);
+
+test("what leaves while it is read is not sent", async () => {
+  const stored = [makeEntry(1, "telemetry", 100, 7), makeEntry(2, "telemetry", 100, 7)];
+  const { queue, drain, reads } = setUp(stored);
+  queue.restart();
+  // Results are asked for first. Then the disk's answer is under way, and holds it still.
+  while (reads() < 2) await Promise.resolve();
+  queue.forget({ epochUs: 7, sequence: 1 });
+  expect(await drain()).toEqual([2]);
+});

@@ -63,6 +63,8 @@ interface QueueState {
   /** Where reading goes on. Undefined: nothing is left of a priority. */
   cursors: Record<Priority, Position | undefined>;
   reading: boolean;
+  /** Names of batches that left while the disk was read: what is read may hold them still. */
+  readonly leftMeanwhile: Set<string>;
   timer: NodeJS.Timeout | undefined;
   isFreshTurn: boolean;
   /** Bytes that may be read now; below zero after a batch that was larger. At most those of one second. */
@@ -90,7 +92,7 @@ async function readChunk(queue: QueueState, priority: Priority, cursor: Position
   // Meanwhile the mark may have moved on, and then there is more.
   queue.cursors[priority] = chunk.next ?? (comparePositions(queue.mark, upTo) > 0 ? upTo : undefined);
   const known = new Set(queue.fresh.map(({ id }) => nameBatch(id)));
-  const found = chunk.entries.filter(({ id }) => !known.has(nameBatch(id)));
+  const found = chunk.entries.filter(({ id }) => !known.has(nameBatch(id)) && !queue.leftMeanwhile.has(nameBatch(id)));
   queue.tokens -= sumBytes(found);
   queue.backlog.push(...found);
   if (found.length > 0) queue.onMore();
@@ -120,6 +122,7 @@ function readAhead(queue: QueueState): void {
   queue.reading = true;
   const finish = (answered: boolean): void => {
     queue.reading = false;
+    queue.leftMeanwhile.clear();
     if (answered) readAhead(queue);
     else readLater(queue, retryMs);
   };
@@ -172,6 +175,7 @@ function takeNext(queue: QueueState, accept: (entry: Entry) => boolean): Entry |
 }
 
 function forget(queue: QueueState, position: Position): void {
+  if (queue.reading) queue.leftMeanwhile.add(nameBatch(position));
   const isOther = ({ id }: Entry): boolean => comparePositions(id, position) !== 0;
   queue.fresh = queue.fresh.filter(isOther);
   queue.backlog = queue.backlog.filter(isOther);
@@ -188,6 +192,7 @@ export function createSendQueue(options: SendQueueOptions): SendQueue {
     mark: origin,
     cursors: { result: undefined, telemetry: undefined },
     reading: false,
+    leftMeanwhile: new Set(),
     timer: undefined,
     isFreshTurn: true,
     tokens: options.rate,

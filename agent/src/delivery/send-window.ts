@@ -140,11 +140,10 @@ function restart(window: WindowState, maxBatchBytes: number): void {
 
 function forget(window: WindowState, position: Position): void {
   const name = nameBatch(position);
+  // What is in flight may lie in the queue as well: read from the disk before its acknowledgement came.
+  window.options.queue.forget(position);
   const entry = window.inFlight.get(name);
-  if (entry === undefined) {
-    window.options.queue.forget(position);
-    return;
-  }
+  if (entry === undefined) return;
   window.inFlight.delete(name);
   window.bytesInFlight -= entry.bytes.length;
 }

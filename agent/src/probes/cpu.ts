@@ -1,4 +1,5 @@
-import { type Fields, failParse, type Probe, parseCounts, readProc } from "./probe.js";
+import { readHostFile } from "../host/host-file.js";
+import { type Fields, failParse, type Probe, parseCounts, sampleBy } from "./probe.js";
 
 /** Columns of a `cpu` line of /proc/stat, proc(5), in clock ticks. Older kernels lack the last ones. */
 const columns = ["user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal", "guest", "guest_nice"] as const;
@@ -44,10 +45,10 @@ export function cpuUsage(before: Times, now: Times): Fields | undefined {
 
 export const cpuProbe: Probe<"cpu"> = {
   name: "cpu",
-  create(roots) {
+  open({ roots }) {
     let before = new Map<string, Times>();
-    return (nowUs) => {
-      const now = parseCpuTimes(readProc(roots, "stat"));
+    return sampleBy(async (nowUs) => {
+      const now = parseCpuTimes(await readHostFile(roots, "proc", "stat"));
       if (now.size === 0) failParse("/proc/stat");
       const points = [...now].flatMap(([cpu, times]) => {
         const earlier = before.get(cpu);
@@ -56,6 +57,6 @@ export const cpuProbe: Probe<"cpu"> = {
       });
       before = now;
       return points;
-    };
+    });
   },
 };

@@ -1,9 +1,14 @@
-import { type Fields, type Probe, parseCounts, readProc } from "./probe.js";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { type Roots, readHostFile } from "../host/host-file.js";
+import { toTagValue } from "../host/tag-value.js";
+import { type Fields, type Probe, parseCounts, sampleBy } from "./probe.js";
 
-/**
- * Partitions, loop, RAM and floppy devices: the default of node_exporter's diskstats collector. Whole devices remain.
- */
-const ignoredDevices = /^(z?ram|loop|fd|(h|s|v|xv)d[a-z]+|nvme\d+n\d+p|mmcblk\d+p)\d+$/;
+/** Loop, RAM and floppy devices, as in node_exporter's diskstats collector. */
+const ignoredDevices = /^(z?ram|loop|fd)\d+$/;
+
+/** A partition as the kernel names it after its disk: sda1, xvda1; where the disk ends in a digit, nvme0n1p1, md0p1. */
+const partitionForm = /^((?:h|s|v|xv|das)d[a-z]+|(?:nvme\d+n|mmcblk|nbd|md)\d+(?=p))p?\d+$/;
 
 /**
  * /proc/diskstats counts sectors of 512 bytes, whatever the device's own size
@@ -15,7 +20,7 @@ const sectorBytes = 512;
 export function parseDiskstats(text: string): Map<string, Fields> {
   const devices = new Map<string, Fields>();
   for (const line of text.split("\n")) {
-    const words = line.trim().split(/\s+/);
+    const words = line.trim().split(/[ \t]+/);
     const name = words[2];
     const counts = parseCounts(words, 3);
     if (name === undefined || counts.length < 11 || ignoredDevices.test(name)) continue;
@@ -38,12 +43,42 @@ export function parseDiskstats(text: string): Map<string, Fields> {
   return devices;
 }
 
+/** Names of a folder of /sys, where a slash stands as an exclamation mark; none where there is no such folder. */
+function listDevices(roots: Roots, ...folder: string[]): Set<string> {
+  try {
+    return new Set(readdirSync(join(roots.sys, ...folder)).map((name) => name.replaceAll("!", "/")));
+  } catch {
+    return new Set();
+  }
+}
+
+/**
+ * Leaves the whole disks, whose counters hold those of their partitions. /sys/block has the disks and /sys/class/block
+ * partitions too. Of a device that neither has, the name decides: it is a partition if its disk is there. A Xen guest
+ * has an xvda1 without an xvda, which is a disk.
+ */
+export function chooseDisks<T>(
+  devices: ReadonlyMap<string, T>,
+  disks: ReadonlySet<string>,
+  all: ReadonlySet<string>,
+): [string, T][] {
+  return [...devices].filter(([name]) => {
+    if (disks.has(name)) return true;
+    if (all.has(name)) return false;
+    const disk = partitionForm.exec(name)?.[1];
+    return disk === undefined || !devices.has(disk);
+  });
+}
+
 export const diskioProbe: Probe<"diskio"> = {
   name: "diskio",
-  create(roots) {
-    return (nowUs) =>
-      [...parseDiskstats(readProc(roots, "diskstats"))].map(([name, fields]) => {
-        return { measurement: "diskio", tags: { name }, timeUs: nowUs, fields };
+  open({ roots }) {
+    return sampleBy(async (nowUs) => {
+      const devices = parseDiskstats(await readHostFile(roots, "proc", "diskstats"));
+      const whole = chooseDisks(devices, listDevices(roots, "block"), listDevices(roots, "class", "block"));
+      return whole.map(([name, fields]) => {
+        return { measurement: "diskio", tags: { name: toTagValue(name) }, timeUs: nowUs, fields };
       });
+    });
   },
 };

@@ -1,4 +1,5 @@
-import { type Fields, failParse, type Probe, parseCount, readProc } from "./probe.js";
+import { readHostFile } from "../host/host-file.js";
+import { type Fields, failParse, type Probe, parseCount, sampleBy } from "./probe.js";
 
 /** Telegraf's mem fields that are one line of /proc/meminfo. */
 const plainFields: Readonly<Record<string, string>> = {
@@ -70,10 +71,10 @@ export function memFields(lines: ReadonlyMap<string, number>): Fields | undefine
 
 export const memProbe: Probe<"mem"> = {
   name: "mem",
-  create(roots) {
-    return (nowUs) => {
-      const fields = memFields(parseMeminfo(readProc(roots, "meminfo"))) ?? failParse("/proc/meminfo");
+  open({ roots }) {
+    return sampleBy(async (nowUs) => {
+      const fields = memFields(parseMeminfo(await readHostFile(roots, "proc", "meminfo"))) ?? failParse("/proc/meminfo");
       return [{ measurement: "mem", tags: {}, timeUs: nowUs, fields }];
-    };
+    });
   },
 };

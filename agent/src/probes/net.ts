@@ -1,13 +1,14 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { type Fields, type Probe, parseCounts, type Roots, readProc } from "./probe.js";
+import type { Point } from "@fleetmark/shared/model/series";
+import { type Roots, readHostFile } from "../host/host-file.js";
+import { toTagValue } from "../host/tag-value.js";
+import { type Fields, type Probe, parseCounts, sampleBy } from "./probe.js";
 
 /** Reads /proc/net/dev: Telegraf's net fields by interface. Counts since the interface came up. */
 export function parseNetDev(text: string): Map<string, Fields> {
   const interfaces = new Map<string, Fields>();
   for (const line of text.split("\n")) {
     // An alias such as eth0:1 has a colon in its name.
-    const match = /^\s*(\S+):\s*(\d.*)$/.exec(line);
+    const match = /^[ \t]*([^ \t]+):[ \t]*(\d.*)$/.exec(line);
     const counts = parseCounts(match?.[2].trim().split(/\s+/) ?? [], 0);
     if (match === null || counts.length < 12) continue;
     interfaces.set(match[1], {
@@ -29,22 +30,26 @@ const flagUp = 0x1;
 const flagLoopback = 0x8;
 
 /** As Telegraf by default: interfaces that are up, without loopback. */
-function isReported(roots: Roots, name: string): boolean {
+async function isReported(roots: Roots, name: string): Promise<boolean> {
   let flags: number;
   try {
-    flags = Number(readFileSync(join(roots.sys, "class", "net", name, "flags"), "utf8").trim());
+    flags = Number((await readHostFile(roots, "sys", "class", "net", name, "flags")).trim() || Number.NaN);
   } catch {
     return name !== "lo";
   }
-  return Number.isNaN(flags) || ((flags & flagUp) !== 0 && (flags & flagLoopback) === 0);
+  return Number.isNaN(flags) ? name !== "lo" : (flags & flagUp) !== 0 && (flags & flagLoopback) === 0;
 }
 
 export const netProbe: Probe<"net"> = {
   name: "net",
-  create(roots) {
-    return (nowUs) => {
-      const reported = [...parseNetDev(readProc(roots, "net", "dev"))].filter(([name]) => isReported(roots, name));
-      return reported.map(([name, fields]) => ({ measurement: "net", tags: { interface: name }, timeUs: nowUs, fields }));
-    };
+  open({ roots }) {
+    return sampleBy(async (nowUs) => {
+      const points: Point[] = [];
+      for (const [name, fields] of parseNetDev(await readHostFile(roots, "proc", "net", "dev"))) {
+        if (!(await isReported(roots, name))) continue;
+        points.push({ measurement: "net", tags: { interface: toTagValue(name) }, timeUs: nowUs, fields });
+      }
+      return points;
+    });
   },
 };

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { parseMounts } from "../host/mountinfo.js";
 import { cpuUsage, parseCpuTimes } from "./cpu.js";
-import { diskFields, parseMounts } from "./disk.js";
+import { diskFields } from "./disk.js";
 import { parseDiskstats } from "./diskio.js";
 import { memFields, parseMeminfo } from "./mem.js";
 import { parseNetDev } from "./net.js";
@@ -116,13 +117,13 @@ test("a file system that is mounted several times counts once, and escapes are r
 34 1 0:51 / /merged rw - overlay overlay rw
 `);
   expect(mounts).toEqual([
-    { path: "/srv/with space", device: "sda1", fstype: "ext4", mode: "ro" },
-    { path: "/net", device: "server:/export", fstype: "nfs4", mode: "rw" },
+    { path: "/srv/with space", device: "sda1", fstype: "ext4", mode: "ro", isLocal: true },
+    { path: "/net", device: "server:/export", fstype: "nfs4", mode: "rw", isLocal: false },
   ]);
 });
 
 test("disk fields follow df: what root keeps for itself is neither used nor free", () => {
-  const stats = { bsize: 4096, blocks: 1000, bfree: 400, bavail: 350, files: 100, ffree: 90 };
+  const stats = { unit: 4096, blocks: 1000, bfree: 400, bavail: 350, files: 100, ffree: 90 };
   expect(diskFields(stats)).toEqual({
     total: 4_096_000,
     free: 350 * 4096,

@@ -1,4 +1,6 @@
-import { type Fields, type Probe, parseCount, readProc } from "./probe.js";
+import type { Point } from "@fleetmark/shared/model/series";
+import { type Roots, readHostFile } from "../host/host-file.js";
+import { type Fields, type Probe, parseCount, sampleBy } from "./probe.js";
 
 const resources = ["cpu", "memory", "io"] as const;
 
@@ -17,14 +19,21 @@ export function parsePressure(text: string): Map<string, Fields> {
   return types;
 }
 
+async function sampleResource(roots: Roots, resource: string, timeUs: number): Promise<Point[]> {
+  const types = parsePressure(await readHostFile(roots, "proc", "pressure", resource));
+  return [...types].map(([type, fields]) => ({ measurement: "pressure", tags: { resource, type }, timeUs, fields }));
+}
+
 export const pressureProbe: Probe<"pressure"> = {
   name: "pressure",
-  create(roots) {
-    return (nowUs) =>
-      resources.flatMap((resource) =>
-        [...parsePressure(readProc(roots, "pressure", resource))].map(([type, fields]) => {
-          return { measurement: "pressure", tags: { resource, type }, timeUs: nowUs, fields };
-        }),
-      );
+  open({ roots }) {
+    return sampleBy(async (nowUs) => {
+      const samples = await Promise.allSettled(resources.map((resource) => sampleResource(roots, resource, nowUs)));
+      const points = samples.flatMap((sample) => (sample.status === "fulfilled" ? sample.value : []));
+      const [failed] = samples.filter((sample) => sample.status === "rejected");
+      // A container may show some of the files alone.
+      if (points.length === 0 && failed !== undefined) throw failed.reason;
+      return points;
+    });
   },
 };

@@ -1,35 +1,43 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import type { Logger } from "@fleetmark/shared/log";
 import type { Point } from "@fleetmark/shared/model/series";
+import type { Roots } from "../host/host-file.js";
 
-/** Where the kernel's file systems are mounted; a test gives a tree of its own. */
-export interface Roots {
-  readonly proc: string;
-  readonly sys: string;
+/** What a probe is opened with. */
+export interface ProbeContext {
+  readonly roots: Roots;
+  readonly logger: Logger;
 }
 
 /**
- * Takes one sample, stamped `nowUs` (microseconds since the Unix epoch). It may return no points yet where a value is
- * a difference between two samples. It throws what the file system throws: a missing file means that the host does not
- * offer what the probe reads.
+ * A probe at work. Probes run beside one another; no sample of a probe begins before its last one has ended, however
+ * long that takes.
  */
-export type Sample = (nowUs: number) => Point[] | Promise<Point[]>;
+export interface OpenProbe {
+  /**
+   * Takes one sample, stamped `nowUs` (microseconds since the Unix epoch). It may return no points yet where a value
+   * is a difference between two samples. It throws what the file system throws: a missing file means that the host
+   * does not offer what the probe reads.
+   */
+  sample(nowUs: number): Point[] | Promise<Point[]>;
+  /** Ends what it holds, and any sample under way; it does not wait. */
+  close(): void;
+}
 
 /**
  * A source of host telemetry. One file each; `registry.ts` lists them. Measurements and fields have Telegraf's names.
  */
 export interface Probe<Name extends string = string> {
   readonly name: Name;
-  create(roots: Roots): Sample;
+  open(context: ProbeContext): OpenProbe;
 }
 
 /** Numbers by field name. */
 export type Fields = Record<string, number>;
 
-/** @throws NodeJS.ErrnoException */
-export function readProc(roots: Roots, ...path: string[]): string {
-  return readFileSync(join(roots.proc, ...path), "utf8");
+/** Makes a probe of what holds nothing between samples but what it remembers. */
+export function sampleBy(sample: OpenProbe["sample"]): OpenProbe {
+  return { sample, close: () => {} };
 }
 
 /** Reads a counter. Returns undefined for anything but digits that make a finite number. */

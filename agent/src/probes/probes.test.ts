@@ -2,8 +2,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { checkSeries, type Point } from "@fleetmark/shared/model/series";
+import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Probe, Roots } from "./probe.js";
+import type { Roots } from "../host/host-file.js";
+import type { OpenProbe, Probe } from "./probe.js";
 import { probes } from "./registry.js";
 
 // A host of two cores with one disk of two partitions, as the kernel writes it (Debian 12, Linux 6.1).
@@ -73,7 +75,10 @@ beforeEach(() => {
   writeTree({ ...files, "proc/self/mountinfo": mountinfo });
 });
 
-afterEach(() => rmSync(directory, { recursive: true }));
+afterEach(() => {
+  for (const probe of opened.splice(0)) probe.close();
+  rmSync(directory, { recursive: true });
+});
 
 function findProbe(name: string): Probe {
   const probe = probes.find((candidate) => candidate.name === name);
@@ -81,16 +86,25 @@ function findProbe(name: string): Probe {
   return probe;
 }
 
+const opened: OpenProbe[] = [];
+const logger = pino({ level: "silent" });
+
+function openSample(name: string, given = roots): OpenProbe["sample"] {
+  const probe = findProbe(name).open({ roots: given, logger });
+  opened.push(probe);
+  return probe.sample;
+}
+
 const roundFields = (point: Point): Record<string, number> =>
   Object.fromEntries(Object.entries(point.fields).map(([field, value]) => [field, Math.round(Number(value) * 1e4) / 1e4]));
 
 async function sampleOnce(name: string): Promise<Point[]> {
-  return findProbe(name).create(roots)(1_000_000);
+  return openSample(name)(1_000_000);
 }
 
 describe("on a host's files", () => {
   test("cpu gives percent between two samples, guests' time taken off the users'", async () => {
-    const sample = findProbe("cpu").create(roots);
+    const sample = openSample("cpu");
     expect(await sample(1)).toEqual([]);
     writeTree({
       "proc/stat": `cpu  2050 110 520 7100 305 21 32 52 410 41
@@ -123,7 +137,7 @@ cpu1 1000 50 250 3500 150 10 15 25 200 20
   });
 
   test("cpu gives nothing for an interval in which the counters began again", async () => {
-    const sample = findProbe("cpu").create(roots);
+    const sample = openSample("cpu");
     await sample(1);
     writeTree({ "proc/stat": "cpu  1 1 1 1 1 1 1 1 1 1\ncpu0 1 1 1 1 1 1 1 1 1 1\n" });
     expect(await sample(2)).toEqual([]);
@@ -212,6 +226,39 @@ cpu1 1000 50 250 3500 150 10 15 25 200 20
   });
 });
 
+test("pressure tells what is there where a file is missing or has no content", async () => {
+  rmSync(join(directory, "proc/pressure/memory"));
+  writeTree({ "proc/pressure/io": "" });
+  expect((await sampleOnce("pressure")).map(({ tags }) => tags.resource)).toEqual(["cpu", "cpu"]);
+});
+
+test.each(probes.map(({ name }) => name))("%s survives files of any bytes", async (name) => {
+  for (const path of Object.keys(files)) writeFileSync(join(directory, path), Buffer.from([0xff, 0x00, 0x20, 0x0a, 0xc3, 0x28]));
+  writeFileSync(join(directory, "proc/self/mountinfo"), Buffer.from([0xff, 0x20, 0x2d, 0x20, 0xfe]));
+  // It finds nothing, or says what is wrong.
+  await sampleOnce(name).then(
+    (points) => expect(points).toEqual([]),
+    (thrown) => expect(thrown).toMatchObject({ code: "PROBE_FAILED" }),
+  );
+});
+
+test.each(probes.map(({ name }) => name))("%s survives empty files", async (name) => {
+  for (const path of [...Object.keys(files), "proc/self/mountinfo"]) writeTree({ [path]: "" });
+  await sampleOnce(name).then(
+    (points) => expect(points).toEqual([]),
+    (thrown) => expect(thrown).toMatchObject({ code: "PROBE_FAILED" }),
+  );
+});
+
+test("net and diskio give names that are no UTF-8 tags that can be stored", async () => {
+  const name = Buffer.from([0x65, 0xff, 0x5c]);
+  const counts = " 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n";
+  writeFileSync(join(directory, "proc/net/dev"), Buffer.concat([name, Buffer.from(`:${counts}`)]));
+  writeFileSync(join(directory, "proc/diskstats"), Buffer.concat([Buffer.from("8 0 "), name, Buffer.from(counts)]));
+  expect((await sampleOnce("net"))[0].tags).toEqual({ interface: "e\\377\\134" });
+  expect((await sampleOnce("diskio"))[0].tags).toEqual({ name: "e\\377\\134" });
+});
+
 test.each(["cpu", "mem", "disk", "system"])("%s says so when its file is not what the kernel documents", async (name) => {
   for (const path of ["stat", "meminfo", "self/mountinfo", "loadavg"]) writeTree({ [`proc/${path}`]: "nonsense\n" });
   await expect(sampleOnce(name)).rejects.toMatchObject({ code: "PROBE_FAILED" });
@@ -223,7 +270,7 @@ test.each(probes.map(({ name }) => name))("%s throws ENOENT on a host without it
 });
 
 test.each(probes.map(({ name }) => name))("%s gives points that can be stored on this very host", async (name) => {
-  const sample = findProbe(name).create({ proc: "/proc", sys: "/sys" });
+  const sample = openSample(name, { proc: "/proc", sys: "/sys" });
   await sample(1);
   // The cpu probe has nothing to say until the kernel's clock has ticked.
   let points = await sample(2);

@@ -1,4 +1,5 @@
-import { type Fields, failParse, type Probe, readProc } from "./probe.js";
+import { readHostFile } from "../host/host-file.js";
+import { type Fields, failParse, type Probe, sampleBy } from "./probe.js";
 
 /** Telegraf's system fields from /proc/loadavg, /proc/uptime (seconds) and the cpuN lines of /proc/stat. */
 export function parseSystem(loadavg: string, uptime: string, stat: string): Fields | undefined {
@@ -12,11 +13,12 @@ export function parseSystem(loadavg: string, uptime: string, stat: string): Fiel
 
 export const systemProbe: Probe<"system"> = {
   name: "system",
-  create(roots) {
-    return (nowUs) => {
-      const texts = [readProc(roots, "loadavg"), readProc(roots, "uptime"), readProc(roots, "stat")] as const;
-      const fields = parseSystem(...texts) ?? failParse("/proc/loadavg or /proc/uptime");
+  open({ roots }) {
+    return sampleBy(async (nowUs) => {
+      const read = (name: string): Promise<string> => readHostFile(roots, "proc", name);
+      const [loadavg, uptime, stat] = await Promise.all([read("loadavg"), read("uptime"), read("stat")]);
+      const fields = parseSystem(loadavg, uptime, stat) ?? failParse("/proc/loadavg or /proc/uptime");
       return [{ measurement: "system", tags: {}, timeUs: nowUs, fields }];
-    };
+    });
   },
 };

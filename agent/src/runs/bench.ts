@@ -1,11 +1,12 @@
-import type { Suite } from "@fleetmark/bench";
+import type { HostFacts, Suite } from "@fleetmark/bench";
 import type { RunProgress } from "@fleetmark/shared/model/progress";
 import type { Result, Run } from "@fleetmark/shared/model/result";
 
 /** What the agent needs of the bench package, which executes every workload in a process of its own. */
 export interface Bench {
-  hostFacts(): object | Promise<object>;
-  hardwareClass(facts: object): string;
+  /** Takes seconds where a tool of a GPU hangs. */
+  readHostFacts(options: { readonly stateFolder: string }): Promise<HostFacts>;
+  nameHardwareClass(facts: HostFacts): string;
   findSuite(name: string): unknown;
   runSuite(options: {
     readonly suite: string | Suite;
@@ -27,8 +28,8 @@ export async function addOwnSuites(bench: Bench, files: readonly string[]): Prom
   const { readSuiteFiles } = await import("@fleetmark/bench");
   const own = new Map(readSuiteFiles(files).map((suite) => [suite.name, suite]));
   return {
-    hostFacts: () => bench.hostFacts(),
-    hardwareClass: (facts) => bench.hardwareClass(facts),
+    readHostFacts: (options) => bench.readHostFacts(options),
+    nameHardwareClass: (facts) => bench.nameHardwareClass(facts),
     findSuite: (name) => own.get(name) ?? bench.findSuite(name),
     runSuite: (options) => {
       const named = typeof options.suite === "string" ? own.get(options.suite) : undefined;

@@ -23,3 +23,20 @@ test("the gate holds while a section is timed, but never longer than the limit",
   await vi.advanceTimersByTimeAsync(1);
   expect(passed).toEqual(["open", "held", "impatient"]);
 });
+
+test("who listens is told when a section begins, until they stop listening", () => {
+  const gate = createQuietGate();
+  let told = 0;
+  const stop = gate.onQuiet(() => told++);
+  gate.set(false);
+  gate.set(true);
+  gate.set(true);
+  expect(told).toBe(1);
+  gate.set(false);
+  gate.set(true);
+  expect(told).toBe(2);
+  stop();
+  gate.set(false);
+  gate.set(true);
+  expect(told).toBe(2);
+});

@@ -4,6 +4,7 @@ import { comparePositions, last, origin, readFacts } from "../batch/entry.js";
 import { dropOld, makeRoom, trimUnwritten } from "./bounds.js";
 import { appendToDisk, buryBatches, markGoneOnDisk, readDisk, sweepDisk } from "./disk.js";
 import { DiskFailure, tryDisk } from "./disk-failure.js";
+import { mendFolder } from "./folder.js";
 import { listUnwritten, makeReady, noticeFailure, type SpoolState, writeLedger } from "./spool-state.js";
 
 /** Milliseconds between two tries with a disk that fails. */
@@ -72,10 +73,11 @@ function noticeRecovery(state: SpoolState): void {
 
 /**
  * Brings the disk up to date. What frees space comes first, and what of it fails does not keep the rest from being
- * done.
+ * done; but in a folder that is not ours nothing is done.
  */
 export async function commitToDisk(state: SpoolState): Promise<void> {
   const steps: readonly (() => Promise<void>)[] = [
+    () => mendFolder(state),
     () => dropOld(state),
     () => makeRoom(state),
     () => sweepDisk(state.disk, () => writeLedger(state, true)),
@@ -92,6 +94,7 @@ export async function commitToDisk(state: SpoolState): Promise<void> {
       if (!(thrown instanceof DiskFailure)) throw thrown;
       failed = thrown;
       noticeFailure(state, thrown);
+      if (step === steps[0]) break;
     }
   }
   if (state.unwritten.length > 0) holdInMemory(state, failed?.code ?? "SPOOL_DISK_FULL");

@@ -18,6 +18,7 @@ import {
   readSegment,
   removeSegment,
   rewriteSegment,
+  rewriteSuffix,
   type Scratch,
   type Segment,
   type SegmentContent,
@@ -126,9 +127,11 @@ async function takeOver(disk: Disk, segment: Segment, onRecord: (record: SpoolRe
 export async function loadDisk(disk: Disk, onRecord: (record: SpoolRecord, priority: Priority) => void): Promise<Found> {
   const { dir } = disk.options;
   const found = { records: 0, samples: 0, damages: 0 };
-  await makeFolder(dir);
+  await makeFolder(dir, 0o700);
   for (const name of (await readdir(dir)).sort()) {
-    if (name.endsWith(".new")) await rm(join(dir, name), { force: true });
+    // A rewriting that a process did not end. Nothing else is ours to remove.
+    const rewritten = name.endsWith(rewriteSuffix) ? parseSegmentName(name.slice(0, -rewriteSuffix.length)) : undefined;
+    if (rewritten !== undefined) await rm(join(dir, name), { force: true });
     const facts = parseSegmentName(name);
     if (facts === undefined) continue;
     const segment = createSegment(join(dir, name), facts.priority, facts.epochUs, facts.first);
@@ -235,6 +238,12 @@ export async function readDisk(disk: Disk, priority: Priority, after: Position, 
     }
   }
   return entries;
+}
+
+/** Looks for what each file should hold, in the folder that is there now; what is missing is lost. */
+export async function recountDisk(disk: Disk): Promise<void> {
+  disk.cached = undefined;
+  for (const segment of listSegments(disk)) await readContent(disk, segment);
 }
 
 export async function closeDisk(disk: Disk): Promise<void> {

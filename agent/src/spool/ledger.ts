@@ -72,7 +72,7 @@ export function openLedger(dir: string): LedgerFile {
       try {
         file ??= openSync(path, "r+");
       } catch {
-        file = openSync(path, "w+");
+        file = openSync(path, "w+", 0o600);
       }
       const body = Buffer.from(JSON.stringify({ version: formatVersion, ...ledger }));
       // Never shorter than it was, so that nothing of the one before is left behind it.

@@ -47,6 +47,16 @@ function ask(path: string): Promise<string | undefined> {
   });
 }
 
+/** Whether anybody holds the lock of the folder that is under this name now. */
+export async function isLocked(dir: string): Promise<boolean> {
+  const { path, close } = shortenPath(dir);
+  try {
+    return (await ask(path)) !== undefined;
+  } finally {
+    close();
+  }
+}
+
 /**
  * Takes the spool's lock: a socket in its folder, which ends with the process that listens, however it ends. Node.js
  * offers no lock on files. Where the file system offers no sockets there is no lock.

@@ -81,7 +81,8 @@ export async function appendRecords(segment: Segment, records: readonly SpoolRec
 
 /** A new file is on the disk only when its folder is. */
 async function openNew(path: string): Promise<FileHandle> {
-  const handle = await open(path, "ax");
+  // What hosts measure is their operators' alone.
+  const handle = await open(path, "ax", 0o600);
   const folder = await open(path.slice(0, path.lastIndexOf("/")));
   try {
     await folder.sync();
@@ -106,7 +107,7 @@ export function markGone(segment: Segment, { sequence, size }: EntryFacts): void
 
 /** Puts on the disk which batches are gone. It need not reach it at once: what is sent again is stored once. */
 export async function writeTombstones(segment: Segment, batches: readonly EntryFacts[]): Promise<void> {
-  await appendFile(tombstonesPath(segment), Buffer.concat(batches.map(encodeTombstone)));
+  await appendFile(tombstonesPath(segment), Buffer.concat(batches.map(encodeTombstone)), { mode: 0o600 });
 }
 
 export async function removeSegment(segment: Segment): Promise<void> {
@@ -230,12 +231,14 @@ export function acceptLoss(segment: Segment, { alive, lost }: SegmentContent): v
   markRestGone(segment, alive);
 }
 
+export const rewriteSuffix = ".new";
+
 /** Writes a damaged segment anew with what can be read of it, so that the damage is met once. */
 export async function rewriteSegment(segment: Segment, alive: readonly SpoolRecord[]): Promise<void> {
   await closeSegment(segment);
   const bytes = Buffer.concat(alive.map(encodeRecord));
-  const fresh = `${segment.path}.new`;
-  await writeFile(fresh, bytes, { flush: true });
+  const fresh = `${segment.path}${rewriteSuffix}`;
+  await writeFile(fresh, bytes, { flush: true, mode: 0o600 });
   await rename(fresh, segment.path);
   await rm(tombstonesPath(segment), { force: true });
   Object.assign(segment, { size: bytes.length, records: 0, samples: 0, aliveBytes: 0, goneRecords: 0 });

@@ -55,6 +55,10 @@ export interface SpoolState {
   readonly worker: DiskWorker;
   readonly ledger: LedgerFile;
   readonly tally: Tally;
+  /** Tells the folder from another that is put in its place. */
+  folder: string;
+  /** Releases the folder's lock. */
+  unlock: () => Promise<void>;
   listener: SpoolListener;
   /** In order. */
   unwritten: Unwritten[];

@@ -1,6 +1,5 @@
 import { errorMessage, FleetmarkError, systemErrorCode } from "@fleetmark/shared/errors";
 import { once } from "@fleetmark/shared/lifecycle";
-import { makeFolder } from "@fleetmark/shared/tools/folder";
 import { type EncodedBatch, type Fate, type Priority, priorities } from "../batch/encoded-batch.js";
 import { type Chunk, type Entry, type EntryFacts, origin, type Position, readFacts } from "../batch/entry.js";
 import type { ClockState } from "../time/clock.js";
@@ -8,6 +7,7 @@ import { commitToDisk } from "./commit.js";
 import { closeDisk, createDisk, type Disk, readDisk, sweepDisk } from "./disk.js";
 import { DiskFailure, tryDisk } from "./disk-failure.js";
 import { type DiskWorker, startDiskWorker } from "./disk-worker.js";
+import { isInPlace, lookAtFolder, lookEveryMs, makeSpoolFolder } from "./folder.js";
 import { openLedger } from "./ledger.js";
 import { lockSpool } from "./lock.js";
 import {
@@ -99,9 +99,9 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
   const { dir } = options;
   let unlock = async (): Promise<void> => {};
   try {
-    await makeFolder(dir);
+    const folder = await makeSpoolFolder(dir);
     unlock = await lockSpool(dir);
-    return await openLockedSpool(options, unlock);
+    return await openLockedSpool(createState(options, folder, unlock));
   } catch (thrown) {
     await unlock();
     if (thrown instanceof FleetmarkError || systemErrorCode(thrown) === undefined) throw thrown;
@@ -109,15 +109,14 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
   }
 }
 
-async function openLockedSpool(options: SpoolOptions, unlock: () => Promise<void>): Promise<Spool> {
-  const state = createState(options);
+async function openLockedSpool(state: SpoolState): Promise<Spool> {
   await takeOverSpool(state);
   const clockBefore = state.clock;
   await state.worker.runAlone(() => commitToDisk(state));
-  return presentSpool(state, clockBefore, unlock);
+  return presentSpool(state, clockBefore);
 }
 
-function createState(options: SpoolOptions): SpoolState {
+function createState(options: SpoolOptions, folder: string, unlock: () => Promise<void>): SpoolState {
   const { dir, maxBytes, logger } = options;
   const tally = createTally();
   const segmentBytes = Math.min(segmentBounds.most, Math.max(segmentBounds.least, maxBytes / segmentBounds.perSpool));
@@ -140,6 +139,8 @@ function createState(options: SpoolOptions): SpoolState {
     worker,
     ledger: openLedger(dir),
     tally,
+    folder,
+    unlock,
     listener: { onReady: () => {}, onGone: () => {}, onReadable: () => {} },
     unwritten: [],
     writing: new Set(),
@@ -207,21 +208,38 @@ function readChunk(
   });
 }
 
-async function closeSpool(state: SpoolState, unlock: () => Promise<void>): Promise<{ batches: number; samples: number }> {
+/** What can't be put on the disk ends with the process: it is counted, and said. */
+function giveUpUnwritten(state: SpoolState): void {
+  const given = listUnwritten(state);
+  if (given.length === 0) return;
+  const code = state.failure?.code ?? "SPOOL_DISK_FULL";
+  const samples = given.reduce((sum, entry) => sum + entry.samples, 0);
+  for (const entry of given) removeBatch(state, readFacts(entry), code);
+  state.options.logger.error(
+    { event: "batch_dropped", code, batches: given.length, samples },
+    "what waited in memory for the disk ends with the agent",
+  );
+}
+
+async function closeSpool(state: SpoolState): Promise<{ batches: number; samples: number }> {
   const { worker, disk, ledger, tally } = state;
   await worker.stop();
-  const code = state.failure?.code ?? "SPOOL_DISK_FULL";
-  for (const entry of listUnwritten(state)) removeBatch(state, readFacts(entry), code);
+  giveUpUnwritten(state);
   await worker.runAlone(async () => {
     await closeDisk(disk);
-    await tryDisk(() => sweepDisk(disk, () => writeLedger(state, true))).catch(() => {});
+    if (await isInPlace(state)) {
+      await tryDisk(() => sweepDisk(disk, () => writeLedger(state, true))).catch(() => {});
+      // The counts go on in the next process. The ledger is written in place, which a full disk allows.
+      await tryDisk(async () => writeLedger(state, true)).catch((thrown) => noticeFailure(state, thrown));
+      await state.unlock();
+    }
     ledger.close();
-    await unlock();
   });
   return { batches: sumTally(tally, "batches"), samples: sumTally(tally, "samples") };
 }
 
-function presentSpool(state: SpoolState, clockBefore: ClockState, unlock: () => Promise<void>): Spool {
+function presentSpool(state: SpoolState, clockBefore: ClockState): Spool {
+  const looking = setInterval(() => void lookAtFolder(state), lookEveryMs).unref();
   const { tally, worker, hosts, epochUs, options } = state;
   return {
     epochUs,
@@ -254,6 +272,9 @@ function presentSpool(state: SpoolState, clockBefore: ClockState, unlock: () => 
       worker.schedule();
       return worker.runAlone(async () => {});
     },
-    close: once(() => closeSpool(state, unlock)),
+    close: once(() => {
+      clearInterval(looking);
+      return closeSpool(state);
+    }),
   };
 }

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import type { Command } from "../workloads/workload.js";
-import { commandExecutor } from "./command.js";
+import { commandExecutor, runCommand } from "./command.js";
 import type { ExecutorOptions, Job } from "./executor.js";
 
 const nodeProgram = fileURLToPath(new URL("../../test/command-program.mjs", import.meta.url));
@@ -63,6 +63,19 @@ describe("a command", () => {
 
   it("says itself on which device it runs", async () => {
     expect((await run(inNode("gpu"))).device).toBe("gpu");
+  });
+
+  it("is watched by the system's own tool where there is no /proc", async () => {
+    const asked: number[] = [];
+    const ask = async (pid: number) => {
+      asked.push(pid);
+      return { residentBytes: 40e6 / asked.length, cpuS: asked.length };
+    };
+    const given = await runCommand(createJob(inNode("measure")), { timeoutS: 30 }, ask);
+    expect(given.peakBytes).toBe(40e6);
+    expect(given.residentBytes).toBeLessThan(40e6);
+    expect(given.samples.length).toBeGreaterThanOrEqual(20);
+    await expect(runCommand(createJob(inNode("measure")), { timeoutS: 30 }, async () => undefined)).rejects.toThrow(/seen/);
   });
 
   it.skipIf(!hasPython)("may be written in Python (skipped where there is no python3)", async () => {

@@ -1,8 +1,10 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import { leadGroup } from "@fleetmark/shared/tools/process-group";
 import { readClock } from "../machine/clock.js";
 import { type Resident, readResident } from "../machine/memory.js";
 import { timeReferenceWork, warmUpReferenceWork } from "../machine/pace.js";
+import { askProcess, type ProcessEntry } from "../machine/process-table.js";
 import { readSnapshot, type Snapshot } from "../machine/snapshot.js";
 import { addWindow, beginWatch, summarizeWatch, type Watch, type WatchSummary } from "../machine/watch.js";
 import type { Command } from "../workloads/workload.js";
@@ -24,6 +26,8 @@ import { createQuietSignal, type Supervised, supervise } from "./supervision.js"
  * Runs a program of the user's that measures itself, such as a JAX script in Python. It is started without a shell, as
  * the leader of a process group of its own, and watched from here by its process id: memory, CPU time, waiting, and
  * what else went on. What is left of the group when the program has ended, or must end, is killed.
+ *
+ * Where there is no /proc, the system's own tool is asked for memory and CPU time; what else went on is not seen there.
  */
 
 /**
@@ -31,11 +35,10 @@ import { createQuietSignal, type Supervised, supervise } from "./supervision.js"
  */
 const windowS = 0.25;
 
-/** How long a command that has told all may take to end by itself, in seconds. */
-const graceS = 5;
-
 /** All that is read of a command's stdout, in characters. */
 const mostOutput = 64 << 20;
+
+type AskProcess = (pid: number) => Promise<ProcessEntry | undefined>;
 
 /** A command under way. */
 interface CommandRun {
@@ -56,16 +59,25 @@ interface CommandRun {
   setupS: number;
   watch: Watch | undefined;
   resident: Resident | undefined;
-  /** The next look, or, when all is told, the end of patience. */
+  /** Where there is no /proc: asks for a process, the answer that is awaited, and the last one. */
+  readonly ask: AskProcess | undefined;
+  asking: Promise<void> | undefined;
+  entry: ProcessEntry | undefined;
+  /** The next look. */
   timer: NodeJS.Timeout | undefined;
 }
 
-async function runCommand(job: Job, options: ExecutorOptions): Promise<ProcessRun> {
+/** @param ask tells of a process where there is no /proc, and is not asked elsewhere */
+export async function runCommand(
+  job: Job,
+  options: ExecutorOptions,
+  ask: AskProcess | undefined = readResident("self") === undefined ? askProcess : undefined,
+): Promise<ProcessRun> {
   options.signal?.throwIfAborted();
   const { command } = job.benchmark;
   if (command === undefined) throw new FleetmarkError("INTERNAL", `${job.benchmark.workload} has no command to run`);
   warmUpReferenceWork();
-  const run = startCommand(command, job, options, timeReferenceWork());
+  const run = startCommand(command, job, options, { workS: timeReferenceWork(), ask });
   try {
     const outcome = await run.supervised.ended;
     const workS = Math.max(run.workS, timeReferenceWork());
@@ -76,18 +88,23 @@ async function runCommand(job: Job, options: ExecutorOptions): Promise<ProcessRu
   }
 }
 
-export const commandExecutor: Executor = { name: "command", run: runCommand };
+export const commandExecutor: Executor = { name: "command", run: (job, options) => runCommand(job, options) };
 
-function startCommand({ program, args, folder }: Command, job: Job, options: ExecutorOptions, workS: number): CommandRun {
+function startCommand(
+  { program, args, folder }: Command,
+  job: Job,
+  options: ExecutorOptions,
+  { workS, ask }: Pick<CommandRun, "workS" | "ask">,
+): CommandRun {
   const startedS = readClock();
-  const child = spawn(program, args, { detached: true, stdio: "pipe", cwd: folder });
+  const child = spawn(program, args, { ...leadGroup(), stdio: "pipe", cwd: folder });
   const pid = child.pid ?? 0;
   const { timeoutS, signal, onQuiet } = options;
   const run: CommandRun = {
     job,
     child,
     pid,
-    supervised: supervise<ProcessRun>(child, { timeoutS, signal, kill: () => killGroup(pid) }),
+    supervised: supervise<ProcessRun>(child, { timeoutS, signal }),
     quieten: createQuietSignal(onQuiet),
     startedS,
     workS,
@@ -98,6 +115,9 @@ function startCommand({ program, args, folder }: Command, job: Job, options: Exe
     setupS: 0,
     watch: undefined,
     resident: undefined,
+    ask,
+    asking: undefined,
+    entry: undefined,
     timer: undefined,
   };
   child.stdout.setEncoding("utf8").on("data", (text: string) => readOutput(run, text));
@@ -105,16 +125,6 @@ function startCommand({ program, args, folder }: Command, job: Job, options: Exe
   child.stdin.on("error", () => undefined);
   child.stdin.write(encodeJob(job));
   return run;
-}
-
-/** Kills a process group; one that is gone already is fine. */
-function killGroup(pid: number): void {
-  if (pid === 0) return;
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch {
-    // Nothing of it is left.
-  }
 }
 
 function readOutput(run: CommandRun, text: string): void {
@@ -127,8 +137,7 @@ function readOutput(run: CommandRun, text: string): void {
       if (!run.isTold) readLine(run, line);
     }
   } catch (error) {
-    run.supervised.abort(error);
-    concludeTelling(run);
+    concludeTelling(run, () => run.supervised.abort(error));
   }
 }
 
@@ -144,12 +153,12 @@ function readLine(run: CommandRun, line: string): void {
     scheduleLook(run, run.watch);
   }
   if (ready === undefined || done === undefined || run.watch === undefined) return;
-  run.supervised.succeed(buildRun(run, ready, done, summarizeWatch(run.watch, look(run, run.watch))));
-  concludeTelling(run);
+  const seen = summarizeWatch(run.watch, look(run, run.watch));
+  concludeTelling(run, () => run.supervised.succeed(buildRun(run, ready, done, seen)));
 }
 
 function scheduleLook(run: CommandRun, watch: Watch): void {
-  run.resident = readResident(run.pid) ?? run.resident;
+  lookAtProcess(run);
   run.timer = setTimeout(() => {
     look(run, watch);
     scheduleLook(run, watch);
@@ -160,22 +169,49 @@ function scheduleLook(run: CommandRun, watch: Watch): void {
 function look(run: CommandRun, watch: Watch): Snapshot {
   const seen = readSnapshot(run.pid, undefined, run.workS);
   const { ownS, mainS, waitS } = watch.latest;
+  if (run.ask !== undefined) {
+    addWindow(watch, { ...seen, ownS: run.entry?.cpuS ?? ownS });
+    lookAtProcess(run);
+    return watch.latest;
+  }
   // A process that has ended shows nothing any more: what was seen of it last stands.
   addWindow(watch, seen.ownS < ownS ? { ...seen, ownS, mainS, waitS } : seen);
-  run.resident = readResident(run.pid) ?? run.resident;
+  lookAtProcess(run);
   return watch.latest;
 }
 
+/** Looks at the command's memory, or asks for it if it is not being asked for. */
+function lookAtProcess(run: CommandRun): void {
+  if (run.ask === undefined) run.resident = readResident(run.pid) ?? run.resident;
+  else run.asking ??= askAnew(run, run.ask);
+}
+
+async function askAnew(run: CommandRun, ask: AskProcess): Promise<void> {
+  run.entry = (await ask(run.pid)) ?? run.entry;
+  run.asking = undefined;
+  if (run.entry === undefined) return;
+  const { residentBytes } = run.entry;
+  run.resident = { now: residentBytes, peak: Math.max(residentBytes, run.resident?.peak ?? 0) };
+}
+
 /**
- * Nothing more is expected of the command but its end: the end of its input asks for it, and after some patience it is
- * killed.
+ * Nothing more is expected of the command but its end, for which the end of its input asks: after what is being asked
+ * about it was answered.
  */
-function concludeTelling(run: CommandRun): void {
+function concludeTelling(run: CommandRun, decide: () => void): void {
   run.isTold = true;
   run.quieten(false);
-  run.child.stdin.end();
   clearTimeout(run.timer);
-  run.timer = setTimeout(() => killGroup(run.pid), graceS * 1e3);
+  const conclude = (): void => {
+    try {
+      decide();
+    } catch (error) {
+      run.supervised.abort(error);
+    }
+    run.child.stdin.end();
+  };
+  if (run.asking === undefined) conclude();
+  else run.asking.then(conclude);
 }
 
 /** @throws FleetmarkError BENCHMARK_FAILED when nothing is known of its memory */

@@ -1,6 +1,7 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { FleetmarkError, isErrorCode } from "@fleetmark/shared/errors";
+import { leadGroup } from "@fleetmark/shared/tools/process-group";
 import type { Executor, ExecutorOptions, Job, ProcessRun } from "./executor.js";
 import { createQuietSignal, supervise } from "./supervision.js";
 
@@ -15,6 +16,8 @@ import { createQuietSignal, supervise } from "./supervision.js";
  *     quiet ends   ◄────────── timing  collects garbage, searches for a leak if asked
  *     outcome      ◄── done or failed  tears the task down
  *                  ◄───────────── end  exits; or is killed when it is late or not wanted any more
+ *
+ * It leads a process group of its own, which ends with it. When this process is gone, the child hears of it and exits.
  */
 
 /** What the child is told. */
@@ -35,8 +38,9 @@ async function runInChild(job: Job, { timeoutS, signal, onQuiet }: ExecutorOptio
     execArgv: ["--expose-gc", ...(job.benchmark.v8Flags ?? [])],
     serialization: "advanced",
     stdio: ["ignore", "ignore", "pipe", "ipc"],
+    ...leadGroup(),
   });
-  const supervised = supervise<ProcessRun>(child, { timeoutS, signal, kill: () => child.kill("SIGKILL") });
+  const supervised = supervise<ProcessRun>(child, { timeoutS, signal });
   const quieten = createQuietSignal(onQuiet);
   child.on("message", (message: FromChild) => {
     if (message.type === "timing") quieten(message.active);

@@ -1,5 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import { awaitEnd, describeEnd, killGroup } from "@fleetmark/shared/tools/process-group";
 
 /** How much of the end of a process's stderr goes into the error. */
 const stderrTailLength = 2_000;
@@ -8,36 +9,44 @@ export interface SupervisionOptions {
   /** From start to end of the process; past it the process is killed. */
   readonly timeoutS: number;
   readonly signal?: AbortSignal | undefined;
-  /** Kills the process and all that it started. Called at every end: what is gone already must not matter. */
-  kill(): void;
 }
+
+/** Seconds that a process gets to end by itself when its outcome is known; then it is killed. */
+const graceS = 5;
+
+/** Seconds that a killed process gets to end; then it is let go of, as one that sleeps uninterruptibly never does. */
+const killedPatienceS = 2;
 
 /** The outcome of a process: what it gave, or why it gave nothing. The first to decide decides. */
 type Outcome<T> = { readonly value: T } | { readonly error: unknown };
 
 /** A process under way of which one outcome is expected. */
 export interface Supervised<T> {
-  /** Decides that this is what the process gave. */
+  /** Decides that this is what the process gave. It may end by itself, for a while. */
   succeed(value: T): void;
-  /** Decides that the process failed. It may end by itself. */
+  /** Decides that the process failed. It may end by itself, for a while. */
   fail(error: unknown): void;
-  /** Decides that the process failed, and kills it. */
+  /** Decides that the process failed, unless its outcome is known, and kills it. */
   abort(error: unknown): void;
-  /** Resolves or rejects by what was decided, when the process has ended and all of its output has arrived. */
+  /**
+   * Resolves or rejects by what was decided, when the process has ended and its output has arrived, or soon after it
+   * was killed.
+   */
   readonly ended: Promise<T>;
 }
 
 /** What must be killed if this process ends. */
-const living = new Set<() => void>();
+const living = new Set<ChildProcess>();
 process.on("exit", () => {
-  for (const kill of living) kill();
+  for (const child of living) killGroup(child);
 });
 
 /**
- * Watches over a process until it has ended: by itself, past its time, aborted, or because it never started. An end
- * without an outcome is a failure.
+ * Watches over a process that leads a group until it has ended: by itself, past its time, aborted, or because it never
+ * started. An end without an outcome is a failure. Nothing of its group is left, and what left the group is not waited
+ * for.
  */
-export function supervise<T>(child: ChildProcess, { timeoutS, signal, kill }: SupervisionOptions): Supervised<T> {
+export function supervise<T>(child: ChildProcess, { timeoutS, signal }: SupervisionOptions): Supervised<T> {
   let outcome: Outcome<T> | undefined;
   const readTail = collectTail(child);
   const describe = (what: string): FleetmarkError => {
@@ -47,26 +56,36 @@ export function supervise<T>(child: ChildProcess, { timeoutS, signal, kill }: Su
   const decide = (found: Outcome<T>): void => {
     outcome ??= found;
   };
+  const awaited = awaitEnd(child);
   const abort = (error: unknown): void => {
     decide({ error });
-    kill();
+    killGroup(child);
+    awaited.expect(killedPatienceS);
   };
   const abortBySignal = (): void => abort(signal?.reason);
-  const timer = setTimeout(() => abort(describe(`took longer than ${timeoutS} s`)), timeoutS * 1e3);
+  let timer = setTimeout(() => abort(describe(`took longer than ${timeoutS} s`)), timeoutS * 1e3);
+  const decideFinally = (found: Outcome<T>): void => {
+    decide(found);
+    clearTimeout(timer);
+    timer = setTimeout(() => abort(undefined), graceS * 1e3);
+  };
   signal?.addEventListener("abort", abortBySignal);
-  living.add(kill);
+  if (signal?.aborted) abortBySignal();
+  living.add(child);
+  child.once("exit", () => living.delete(child));
   child.on("error", (cause) => {
+    if (child.pid !== undefined) return;
     decide({ error: new FleetmarkError("BENCHMARK_FAILED", `its process: ${cause.message}`, { cause }) });
   });
-  const ended = awaitEnd(child, kill).then((end) => {
+  const ended = awaited.end.then((end) => {
     clearTimeout(timer);
     signal?.removeEventListener("abort", abortBySignal);
-    living.delete(kill);
-    outcome ??= { error: describe(end) };
+    if (end === "unstarted") living.delete(child);
+    outcome ??= { error: describe(describeEnd(end)) };
     if ("value" in outcome) return outcome.value;
     throw outcome.error;
   });
-  return { succeed: (value) => decide({ value }), fail: (error) => decide({ error }), abort, ended };
+  return { succeed: (value) => decideFinally({ value }), fail: (error) => decideFinally({ error }), abort, ended };
 }
 
 /** Keeps the end of what a process writes to stderr. */
@@ -76,19 +95,6 @@ function collectTail(child: ChildProcess): () => string {
     tail = (tail + text).slice(-stderrTailLength);
   });
   return () => tail;
-}
-
-/** Resolves when a process has ended, with words for how. What it started, and left behind, is killed then. */
-function awaitEnd(child: ChildProcess, kill: () => void): Promise<string> {
-  return new Promise((resolve) => {
-    child.on("error", () => {
-      if (child.pid === undefined) resolve("did not start");
-    });
-    // What outlives the process may hold its output open, and "close" would wait for that.
-    child.on("exit", kill);
-    // "close" and not "exit": only then has all of stderr arrived.
-    child.on("close", (code, killer) => resolve(killer === null ? `ended with exit code ${code}` : `was killed by ${killer}`));
-  });
 }
 
 /** Returns what tells of the timed section, and only of changes. */

@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { runTool } from "@fleetmark/shared/tools/tool-runner";
 import { parseCpuLine } from "./snapshot.js";
 import { readText } from "./text-file.js";
 
@@ -37,9 +37,37 @@ export function chooseCore(allowed: readonly number[], before: CoreLoads, after:
   return chosen;
 }
 
-/** Lists the cores that a process may be bound to: none where there is no choice or `taskset` is not installed. */
-export function listPinnableCores(): number[] {
-  const allowed = parseCoreList(readText("/proc/self/status")?.match(/^Cpus_allowed_list:\s*(\S+)/m)?.[1] ?? "");
-  if (allowed.length < 2) return [];
-  return spawnSync("taskset", ["--version"], { stdio: "ignore", timeout: 5_000 }).status === 0 ? allowed : [];
+/**
+ * Lists the cores that are online and that this process may run on. A kernel made for more than there are lists all
+ * that there might be.
+ */
+export function listUsableCores(read: (path: string) => string | undefined = readText): number[] {
+  const allowed = parseCoreList(read("/proc/self/status")?.match(/^Cpus_allowed_list:\s*(\S+)/m)?.[1] ?? "");
+  const online = parseCoreList(read("/sys/devices/system/cpu/online") ?? "");
+  return online.length === 0 ? allowed : allowed.filter((core) => online.includes(core));
+}
+
+/** Seconds within which `taskset` must have answered. */
+const tasksetS = 5;
+
+async function runTaskset(args: readonly string[]): Promise<boolean> {
+  return (await runTool("taskset", "taskset", args, { deadlineS: tasksetS })).state === "ok";
+}
+
+/**
+ * Lists the cores that a process may be bound to: none where there is no choice, or `taskset` is not there or does not
+ * answer.
+ */
+export async function listPinnableCores(): Promise<number[]> {
+  const usable = listUsableCores();
+  if (usable.length < 2) return [];
+  return (await runTaskset(["--version"])) ? usable : [];
+}
+
+/**
+ * Binds the main thread of this process alone to a core: other threads keep the rest of the machine. Returns whether it
+ * could.
+ */
+export function pinMainThread(core: number): Promise<boolean> {
+  return runTaskset(["-cp", String(core), String(process.pid)]);
 }

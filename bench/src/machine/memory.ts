@@ -23,13 +23,13 @@ export function readResident(pid: Pid): Resident | undefined {
 }
 
 /**
- * Reads the resident memory of this process; where the kernel does not show it, Node's figure, which knows no peak.
+ * Reads the resident memory of this process; where the kernel does not show it, Node's figures.
  */
 export function readOwnResident(): Resident {
   const shown = readResident("self");
   if (shown !== undefined) return shown;
   const now = process.memoryUsage.rss();
-  return { now, peak: now };
+  return { now, peak: Math.max(now, process.resourceUsage().maxRSS * 1024) };
 }
 
 /** Makes a process's peak start again from the present. Returns whether the kernel let us (clear_refs 5, proc(5)). */

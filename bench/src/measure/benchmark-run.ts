@@ -7,6 +7,7 @@ import { readClock } from "../machine/clock.js";
 import { type CoreLoads, chooseCore, listPinnableCores, readCoreLoads } from "../machine/cores.js";
 import { hadToWait } from "../machine/disturbance.js";
 import { estimateFullPace, measuredPace, recordPace } from "../machine/pace.js";
+import { keepKnownFlags } from "../machine/v8-flags.js";
 import type { Benchmark } from "../workloads/workload.js";
 import {
   chooseRuns,
@@ -63,7 +64,8 @@ const oneSample: RepetitionLimits = { fewestRuns: 5, mostRuns: 20, fewestSamples
 const assumedRunCostS = 0.4;
 const plannedRuns = 4;
 
-let pinnable: readonly number[] | undefined;
+/** Asked once. */
+let pinnable: Promise<readonly number[]> | undefined;
 
 /** A benchmark under way. */
 interface Series {
@@ -88,11 +90,12 @@ interface Standing extends Pick<Measurement, "runs" | "interval" | "conclusive">
  * @throws FleetmarkError as its executor does, and BENCHMARK_FAILED when its processes ran on different devices
  */
 export async function measureBenchmark(
-  benchmark: Benchmark,
+  asked: Benchmark,
   options: MeasureOptions,
-  executor = chooseExecutor(benchmark),
+  executor = chooseExecutor(asked),
 ): Promise<Measurement> {
   const startedS = readClock();
+  const benchmark = await dropUnknownFlags(asked);
   const series: Series = { benchmark, options, executor, startedS, made: [], costs: [], loads: readCoreLoads() };
   let plan: RunPlan = planFirstRun(options.budgetS);
   for (;;) {
@@ -105,6 +108,12 @@ export async function measureBenchmark(
     }
     plan = next;
   }
+}
+
+/** Leaves out flags that this V8 does not know. The result then says by which it was measured. */
+async function dropUnknownFlags({ v8Flags = [], ...benchmark }: Benchmark): Promise<Benchmark> {
+  const known = await keepKnownFlags(v8Flags);
+  return known.length === 0 ? benchmark : { ...benchmark, v8Flags: known };
 }
 
 function planFirstRun(budgetS: number): RunPlan {
@@ -120,7 +129,8 @@ async function makeRun(series: Series, plan: RunPlan): Promise<ProcessRun> {
   const { benchmark, options, executor } = series;
   const { taskModule, seed, signal, onQuiet } = options;
   const startedS = readClock();
-  const job = { benchmark, taskModule, seed, ...plan, core: placeRun(series), checkLeak: series.made.length === 0 };
+  const core = await placeRun(series);
+  const job = { benchmark, taskModule, seed, ...plan, core, checkLeak: series.made.length === 0 };
   const limits: ExecutorOptions = { timeoutS: options.timeoutS ?? 60 + 3 * options.budgetS, signal, onQuiet };
   const run = await executor.run(job, limits);
   checkDevice(series.made, run);
@@ -135,12 +145,13 @@ async function makeRun(series: Series, plan: RunPlan): Promise<ProcessRun> {
  * Chooses the core of the next run. Where others keep coming onto it, the kernel's scheduler places the work better
  * than we do.
  */
-function placeRun(series: Series): number | undefined {
+async function placeRun(series: Series): Promise<number | undefined> {
   pinnable ??= listPinnableCores();
+  const allowed = await pinnable;
   const before = series.loads;
   series.loads = readCoreLoads();
   const isDisplaced = series.made.some((run) => run.pinned && hadToWait(run.exposure));
-  return isDisplaced ? undefined : chooseCore(pinnable, before, series.loads);
+  return isDisplaced ? undefined : chooseCore(allowed, before, series.loads);
 }
 
 /**

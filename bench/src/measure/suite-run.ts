@@ -2,8 +2,10 @@ import { hostname } from "node:os";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { RunProgress } from "@fleetmark/shared/model/progress";
 import type { Origin, Result, Run } from "@fleetmark/shared/model/result";
+import { readHostFacts } from "../host/facts.js";
+import { readFingerprint } from "../host/fingerprint.js";
+import { nameHardwareClass } from "../host/hardware-class.js";
 import { readClock } from "../machine/clock.js";
-import { fingerprint, hardwareClass, hostFacts } from "../machine/host.js";
 import { layOutOrigin } from "../origin/origin.js";
 import type { Benchmark } from "../workloads/workload.js";
 import { buildResult, nameBenchmark } from "./benchmark-result.js";
@@ -47,6 +49,8 @@ export interface SuiteOptions {
   /** URL of a module that exports `setupTask`; default: Fleetmark's own workloads. */
   readonly taskModule?: string;
   readonly onProgress?: (progress: RunProgress) => void;
+  /** Told in a sentence what of this host is not as it should be, such as a tool that hangs; before the run. */
+  readonly onFinding?: (finding: string) => void;
   /** The next benchmark begins when what it returns has resolved: nothing is written while something is timed. */
   readonly onResult?: (result: Result) => void | Promise<void>;
   /** True while timed sections run: who shares the machine keeps still. */
@@ -104,7 +108,7 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteOutcome> {
     run: options.run ?? createRunId(),
     suite,
     host: options.host ?? hostname(),
-    hwClass: options.hardwareClass ?? hardwareClass(await hostFacts()),
+    hwClass: options.hardwareClass ?? (await findHardwareClass(options)),
     budgetS: options.budgetS ?? (suite.name === "quick" ? quickBudgetS : budgetPerBenchmarkS * suite.benchmarks.length),
     startedUs: Date.now() * 1e3,
     startedS: readClock(),
@@ -119,6 +123,12 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteOutcome> {
   }
   reportProgress(suiteRun, "");
   return { run: describeRun(suiteRun), results: suiteRun.results };
+}
+
+async function findHardwareClass({ onFinding, signal }: SuiteOptions): Promise<string> {
+  const facts = await readHostFacts({ signal });
+  for (const finding of facts.findings) onFinding?.(finding);
+  return nameHardwareClass(facts);
 }
 
 /** Measures a benchmark of the run. What it throws is a failure of the benchmark, unless the run was aborted. */
@@ -193,7 +203,7 @@ function describeRun(suiteRun: SuiteRun): Run {
     total,
     completed: results.length,
     failures,
-    fingerprint: fingerprint(),
+    fingerprint: readFingerprint(),
     ...options.origin,
   };
 }

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { runtimes } from "./registry.js";
+import { probeRuntimes, runtimes } from "./registry.js";
 import { createNativeRuntime, type NativePackage } from "./tfjs-node.js";
 import { classifyAdapter, webgpu } from "./webgpu.js";
 
@@ -59,5 +59,17 @@ describe("WebGPU", () => {
     expect(classifyAdapter("NVIDIA A100", true)).toBe("software");
     expect(classifyAdapter("lavapipe", false)).toBe("software");
     expect(classifyAdapter("AMD Radeon", false)).toBe("gpu");
+  });
+});
+
+describe("probing", () => {
+  test("waits for no runtime whose driver never answers", async () => {
+    const silent = { ...webgpu, name: "silent", probe: () => new Promise<never>(() => undefined) };
+    const found = { available: true, device: "cpu", version: "1" } as const;
+    const ready = { ...webgpu, name: "ready", probe: async () => found };
+    expect(await probeRuntimes([silent, ready], 0.05)).toEqual([
+      { name: "silent", available: false, reason: "no answer within 0.05 s" },
+      { name: "ready", ...found },
+    ]);
   });
 });

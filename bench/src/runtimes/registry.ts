@@ -1,4 +1,5 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import { waitAtMost } from "@fleetmark/shared/waiting";
 import { jaxJs } from "./jax-js.js";
 import type { Availability, Runtime, TensorRuntime } from "./runtime.js";
 import { tfjsNode, tfjsNodeGpu } from "./tfjs-node.js";
@@ -10,9 +11,21 @@ export const runtimes: readonly Runtime[] = [jaxJs, tfjsWasm, tfjsNode, tfjsNode
 
 export type RuntimeReport = { readonly name: string } & Availability;
 
+/** Seconds within which a runtime must have been probed: a GPU's driver may never answer. */
+const probeS = 30;
+
 /** Says of every runtime whether this host can use it, and if not, why. */
-export function probeRuntimes(): Promise<RuntimeReport[]> {
-  return Promise.all(runtimes.map(async (runtime) => ({ name: runtime.name, ...(await runtime.probe()) })));
+export function probeRuntimes(all: readonly Runtime[] = runtimes, patienceS = probeS): Promise<RuntimeReport[]> {
+  return Promise.all(
+    all.map(async ({ name, probe }) => {
+      let answer: Availability = { available: false, reason: `no answer within ${patienceS} s` };
+      const probing = probe().then((found) => {
+        answer = found;
+      });
+      await waitAtMost(probing, patienceS);
+      return { name, ...answer };
+    }),
+  );
 }
 
 /** @throws FleetmarkError BENCHMARK_UNKNOWN naming the runtimes that exist */

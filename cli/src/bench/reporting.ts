@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type AgentConfig, type Report, startReport } from "@fleetmark/agent";
-import { hardwareClass, hostFacts } from "@fleetmark/bench";
+import { nameHardwareClass, readHostFacts } from "@fleetmark/bench";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { formatAddress } from "@fleetmark/shared/model/units";
 import type { Command } from "commander";
@@ -31,7 +31,7 @@ export async function planReport(
   const address: Record<string, string> = typeof report === "string" ? { "collector.address": report } : {};
   try {
     const config = readConfig(command, configSchemas.agent, address);
-    return { config, hardwareClass: hardwareClass(await hostFacts()), folder: join(outputDir, waitingFolder) };
+    return { config, hardwareClass: nameHardwareClass(await readHostFacts()), folder: join(outputDir, waitingFolder) };
   } catch (thrown) {
     if (!(thrown instanceof FleetmarkError)) throw thrown;
     throw new FleetmarkError(thrown.code, thrown.message.replaceAll("--collector-address", "--report"), { cause: thrown });

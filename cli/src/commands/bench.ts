@@ -136,6 +136,7 @@ async function runWithProgress(options: SuiteOptions): Promise<SuiteOutcome> {
     return await runSuite({
       ...options,
       signal: abort.signal,
+      onFinding: (finding) => process.stderr.write(`${finding}\n`),
       onProgress: ({ completed, total, benchmark, elapsed_s, remaining_s }) => {
         if (benchmark === "") return;
         const time = `elapsed ${formatDuration(elapsed_s)}, remaining ${formatDuration(remaining_s)}`;

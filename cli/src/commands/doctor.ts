@@ -59,21 +59,30 @@ function formatGib(bytes: number): string {
 
 function formatReport(report: HostReport, colour: Colors): string {
   const { cpu, container } = report;
+  // What only Linux shows is not looked for elsewhere.
+  const isLinux = report.platform === "linux";
+  const nothing = (onLinux: string): string => (isLinux ? onLinux : "not on this system");
   const limits = [
+    container.cpuset === null ? "" : `${container.cpuset} of the processors`,
     container.cpus === null ? "" : `${container.cpus} CPUs`,
     container.memory_bytes === null ? "" : `${formatGib(container.memory_bytes)} memory`,
   ].filter((limit) => limit !== "");
-  const tools = Object.entries(report.gpu_tools).map(([name, path]) => (path === null ? colour.dim(`${name} not found`) : path));
+  const tools = Object.entries(report.gpu_tools).map(([name, path]) => {
+    const { [name]: state = "ok" } = report.gpu_tool_state;
+    if (state !== "ok" && state !== "absent") return colour.yellow(`${name} ${state.replace("_", " ")}`);
+    return path ?? colour.dim(`${name} not found`);
+  });
   const facts: [string, string][] = [
     ["system", `${report.system}, Node.js ${report.node}`],
-    ["CPU", `${cpu.model}, ${cpu.cores} cores, governor ${cpu.governor ?? "not shown by this kernel"}`],
+    ["CPU", `${cpu.model}, ${cpu.cores} cores, governor ${cpu.governor ?? nothing("not shown by this kernel")}`],
     ["memory", formatGib(report.memory_bytes)],
-    ["container limits", limits.length === 0 ? "none" : limits.join(", ")],
+    ["container limits", limits.length === 0 ? nothing("none") : limits.join(", ")],
     ["hardware class", report.hw_class],
     ["GPUs", report.gpus.length === 0 ? "none reported" : report.gpus.join(", ")],
-    ["GPU devices", report.gpu_devices.length === 0 ? "none" : report.gpu_devices.join(", ")],
+    ["GPU devices", report.gpu_devices.length === 0 ? nothing("none") : report.gpu_devices.join(", ")],
     ["GPU tools", tools.join(", ")],
-    ["clock source", report.clock_source ?? "not shown by this kernel"],
+    ["clock source", report.clock_source ?? nothing("not shown by this kernel")],
+    ...report.findings.map((finding): [string, string] => ["finding", colour.yellow(finding)]),
   ];
   const runtimes = report.runtimes.map((runtime): [string, string] => [
     runtime.name,

@@ -11,6 +11,7 @@ import { explainListenFailure } from "../platform/listen.js";
 import type { StoreReader } from "../store/store.js";
 import type { Metrics } from "../telemetry/metrics.js";
 import { addApi } from "./api.js";
+import { checkHostName } from "./host-names.js";
 import { noQuery } from "./queries.js";
 import { addRoute, type FindRole, type Router, requireRole } from "./route.js";
 
@@ -30,6 +31,8 @@ export interface HttpOptions {
    * look.
    */
   readonly findRole?: FindRole;
+  /** Names beside this machine's own by which requests may come. */
+  readonly allowedHosts?: readonly string[];
 }
 
 export interface HttpServer extends Running {
@@ -41,7 +44,7 @@ function sendError(reply: FastifyReply, status: number, error: FleetmarkError): 
 }
 
 /** Errors that are told to the caller in full, with their status. */
-const statusOfErrors: Partial<Record<ErrorCode, number>> = { REQUEST_INVALID: 400, FORBIDDEN: 403 };
+const statusOfErrors: Partial<Record<ErrorCode, number>> = { REQUEST_INVALID: 400, FORBIDDEN: 403, HTTP_HOST_UNKNOWN: 403 };
 
 /** Errors that the caller can mend are told in full, all others only to the log. */
 function addErrorHandlers(app: FastifyInstance, logger: Logger): void {
@@ -71,7 +74,7 @@ function addErrorHandlers(app: FastifyInstance, logger: Logger): void {
   });
 }
 
-function addHealth(router: Router, { metrics, findObstacle }: HttpOptions): void {
+function addHealth(router: Router, { metrics, findObstacle }: Pick<HttpOptions, "metrics" | "findObstacle">): void {
   addRoute(router, {
     path: "/healthz",
     summary: "Whether the process is alive",
@@ -99,8 +102,7 @@ function addHealth(router: Router, { metrics, findObstacle }: HttpOptions): void
   });
 }
 
-/** Makes the application, to which endpoints may be added until it listens. */
-export async function createApp(options: HttpOptions): Promise<Router> {
+function createFastify(logger: Logger): FastifyInstance {
   const app = Fastify({
     forceCloseConnections: true,
     frameworkErrors: (error, _, reply) =>
@@ -108,6 +110,14 @@ export async function createApp(options: HttpOptions): Promise<Router> {
   });
   // Queries and bodies are checked by the zod schemas from which the documentation is made (see addRoute).
   app.setValidatorCompiler(() => () => true);
+  addErrorHandlers(app, logger);
+  return app;
+}
+
+/** Makes the application, to which endpoints may be added until it listens. */
+export async function createApp(options: HttpOptions): Promise<Router> {
+  const app = createFastify(options.logger);
+  app.addHook("onRequest", async (request) => checkHostName(request.headers.host, options.allowedHosts ?? []));
   await app.register(fastifySwagger, {
     openapi: {
       openapi: "3.1.0",
@@ -118,7 +128,6 @@ export async function createApp(options: HttpOptions): Promise<Router> {
       },
     },
   });
-  addErrorHandlers(app, options.logger);
   const router: Router = { app, findRole: options.findRole ?? (() => "reader") };
   addHealth(router, options);
   addApi(router, options.store, options.fleet);
@@ -126,12 +135,7 @@ export async function createApp(options: HttpOptions): Promise<Router> {
   return router;
 }
 
-/**
- * Starts the HTTP server. Port 0 takes a free one.
- * @throws FleetmarkError PORT_TAKEN, LISTEN_FAILED
- */
-export async function startHttpServer(listen: Address, options: HttpOptions): Promise<HttpServer> {
-  const { app } = await createApp(options);
+async function listenAt(app: FastifyInstance, listen: Address): Promise<HttpServer> {
   try {
     await app.listen({ host: listen.host, port: listen.port });
   } catch (thrown) {
@@ -141,4 +145,27 @@ export async function startHttpServer(listen: Address, options: HttpOptions): Pr
   const bound = app.server.address();
   const port = typeof bound === "object" && bound !== null ? bound.port : listen.port;
   return { address: { host: listen.host, port }, stop: once(() => app.close()) };
+}
+
+/**
+ * Starts the HTTP server. Port 0 takes a free one.
+ * @throws FleetmarkError PORT_TAKEN, LISTEN_FAILED
+ */
+export async function startHttpServer(listen: Address, options: HttpOptions): Promise<HttpServer> {
+  const { app } = await createApp(options);
+  return listenAt(app, listen);
+}
+
+/**
+ * Starts a server of health and metrics alone, for orchestrators and Prometheus on other machines: it tells nothing
+ * that hosts measured.
+ * @throws FleetmarkError PORT_TAKEN, LISTEN_FAILED
+ */
+export async function startProbeServer(
+  listen: Address,
+  options: Pick<HttpOptions, "metrics" | "findObstacle" | "logger">,
+): Promise<HttpServer> {
+  const app = createFastify(options.logger);
+  addHealth({ app, findRole: () => "reader" }, options);
+  return listenAt(app, listen);
 }

@@ -14,7 +14,8 @@ function checkText(what: string, text: string, limit: number): void {
   if (text.length > limit) violate(`${what} of ${text.length} characters (the limit is ${limit})`);
 }
 
-function isJsonObject(text: string): boolean {
+/** Whether a text is a JSON object. */
+export function isJsonObject(text: string): boolean {
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null && !Array.isArray(value);

@@ -11,6 +11,7 @@ import type { Metrics } from "../telemetry/metrics.js";
 import { deriveRecords } from "./derive.js";
 import { createDictionaryReader } from "./dictionaries.js";
 import { buildAgentBatch, checkHello } from "./hello.js";
+import { noticeIntroduction } from "./introduction.js";
 import type { IngestLimits } from "./limits.js";
 import type { Quarantine } from "./quarantine.js";
 import type { SeriesGuard } from "./series-guard.js";
@@ -129,6 +130,7 @@ function storeBatch(intake: IntakeState, incoming: Incoming, onFate: (fate: Fate
   // What follows from its records is committed with it: it is acknowledged once all of it is.
   const derived = deriveRecords(batch, records);
   countRefused(intake, refused, host);
+  noticeIntroduction(host, batch);
   const onCommitted = (): void => onFate({ kind: "committed", id: batch.id, refused });
   writer.enqueue(derived.batch, bytes.length, onCommitted, derived.records);
 }

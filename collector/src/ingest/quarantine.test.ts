@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { makeDirectory } from "../../test/support.js";
@@ -21,12 +21,48 @@ describe("the quarantine", () => {
     const first = await openQuarantine(directory, 100);
     await Promise.all([1, 2, 3].map((time) => first.keep(Buffer.alloc(40), "BATCH_MALFORMED", id, time)));
     expect(first.size()).toBe(80);
-    writeFileSync(join(directory, "quarantine", "9.batch.growing"), "torn");
+    writeFileSync(join(directory, "quarantine", "9-000001-BATCH_MALFORMED-h.batch.growing"), "torn");
     const second = await openQuarantine(directory, 100);
     await second.keep(Buffer.alloc(41), "SERIES_INVALID", id, 4);
     await second.keep(Buffer.alloc(101), "SERIES_INVALID", id, 5);
     expect(second.size()).toBe(81);
     expect(readdirSync(join(directory, "quarantine")).map((name) => name[0])).toEqual(["3", "4"]);
+  });
+
+  it("removes and counts nothing that is not its own, and follows no link", async () => {
+    const directory = makeDirectory();
+    const [folder, outside] = [join(directory, "quarantine"), join(directory, "outside")];
+    mkdirSync(folder);
+    writeFileSync(outside, "another's");
+    const theirs = ["notes.txt", "9.batch.growing", "x.batch", "1-000001-NO_CODE-h.batch"];
+    for (const name of theirs) writeFileSync(join(folder, name), "theirs");
+    const link = "1-000002-BATCH_MALFORMED-h.batch";
+    symlinkSync(outside, join(folder, link));
+    symlinkSync(outside, join(folder, `${link}.growing`));
+    const quarantine = await openQuarantine(directory, 10);
+    expect(quarantine.size()).toBe(0);
+    await quarantine.keep(Buffer.alloc(10), "BATCH_MALFORMED", id, 5);
+    await quarantine.keep(Buffer.alloc(10), "BATCH_MALFORMED", id, 6);
+    const ours = "6-000002-BATCH_MALFORMED-______h_1.batch";
+    expect(readdirSync(folder).sort()).toEqual([...theirs, link, `${link}.growing`, ours].sort());
+    expect(readFileSync(outside, "utf8")).toBe("another's");
+    expect(statSync(join(folder, ours)).mode & 0o777).toBe(0o600);
+  });
+
+  it("is made anew where its folder was removed, and looks anew where it was replaced", async () => {
+    const directory = makeDirectory();
+    const folder = join(directory, "quarantine");
+    const quarantine = await openQuarantine(directory, 100);
+    await quarantine.keep(Buffer.alloc(40), "BATCH_MALFORMED", id, 1);
+    rmSync(directory, { recursive: true });
+    await quarantine.keep(Buffer.alloc(30), "BATCH_MALFORMED", id, 2);
+    expect([quarantine.size(), readdirSync(folder).length]).toEqual([30, 1]);
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
+    renameSync(folder, join(directory, "former"));
+    mkdirSync(folder);
+    writeFileSync(join(folder, "1-000001-BATCH_MALFORMED-h.batch"), Buffer.alloc(60));
+    await quarantine.keep(Buffer.alloc(50), "BATCH_MALFORMED", id, 3);
+    expect(quarantine.size()).toBe(50);
   });
 
   it("lets no more wait for the disk than fits into memory, and goes on afterwards", async () => {

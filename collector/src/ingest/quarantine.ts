@@ -1,6 +1,7 @@
-import { readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { lstat, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type ErrorCode, errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
+import { type ErrorCode, errorMessage, FleetmarkError, isErrorCode } from "@fleetmark/shared/errors";
 import type { BatchId } from "@fleetmark/shared/model/batch";
 import { makeFolder } from "@fleetmark/shared/tools/folder";
 
@@ -35,12 +36,24 @@ function nameFile(nowUs: number, count: number, code: ErrorCode, id: BatchId | u
   return `${nowUs}-${String(count).padStart(6, "0")}-${code}-${host}${suffix}`;
 }
 
+const growingSuffix = ".growing";
+
+/** Whether a name is one that a quarantine gives. Nothing else in the folder is ours to count or to remove. */
+function isOurs(name: string): boolean {
+  const match = /^\d{1,17}-\d{6,}-([A-Z_]+)-[A-Za-z0-9_-]{1,64}\.batch$/.exec(name);
+  return match !== null && isErrorCode(match[1]);
+}
+
+/** Lists what was kept, and removes what was being written when a process ended. Links are none of ours. */
 async function listKept(directory: string): Promise<Kept[]> {
-  const names = (await readdir(directory)).sort();
   const kept: Kept[] = [];
-  for (const name of names) {
-    if (name.endsWith(suffix)) kept.push({ name, bytes: (await stat(join(directory, name))).size });
-    else await rm(join(directory, name), { force: true });
+  for (const name of (await readdir(directory)).sort()) {
+    const isGrowing = name.endsWith(growingSuffix);
+    if (!isOurs(isGrowing ? name.slice(0, -growingSuffix.length) : name)) continue;
+    const stats = await lstat(join(directory, name));
+    if (!stats.isFile()) continue;
+    if (isGrowing) await rm(join(directory, name), { force: true });
+    else kept.push({ name, bytes: stats.size });
   }
   return kept;
 }
@@ -48,10 +61,12 @@ async function listKept(directory: string): Promise<Kept[]> {
 /** The folder, and what is known of it. */
 interface Folder {
   readonly path: string;
+  /** Tells it from another that is put in its place. */
+  identity: string;
   /** Bound of all files together. */
   readonly maxBytes: number;
   /** The oldest first. */
-  readonly kept: Kept[];
+  kept: Kept[];
   bytes: number;
   /** Batches since the start: tells those of one moment apart. */
   count: number;
@@ -60,7 +75,35 @@ interface Folder {
   turn: Promise<void>;
 }
 
+/** Makes the folder if it is not there, and looks what it holds; what hosts measured is their operators' alone. */
+async function lookIn(path: string): Promise<Pick<Folder, "identity" | "kept" | "bytes">> {
+  await makeFolder(path, 0o700);
+  const { dev, ino } = await stat(path);
+  const kept = await listKept(path);
+  return { identity: `${dev} ${ino}`, kept, bytes: kept.reduce((sum, each) => sum + each.bytes, 0) };
+}
+
+/** Looks anew where the folder was removed or replaced. */
+async function requireFolder(folder: Folder): Promise<void> {
+  const found = await stat(folder.path).catch(() => undefined);
+  if (found === undefined || `${found.dev} ${found.ino}` !== folder.identity) Object.assign(folder, await lookIn(folder.path));
+}
+
+/** Writes a new file, never through a link that somebody laid there. */
+async function writeNew(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+  try {
+    await file.writeFile(bytes);
+  } catch (thrown) {
+    await rm(path, { force: true }).catch(() => {});
+    throw thrown;
+  } finally {
+    await file.close();
+  }
+}
+
 async function writeKept(folder: Folder, bytes: Uint8Array, name: string): Promise<void> {
+  await requireFolder(folder);
   const { path, kept, maxBytes } = folder;
   if (bytes.length > maxBytes) return;
   while (folder.bytes + bytes.length > maxBytes || kept.length >= mostFiles) {
@@ -69,8 +112,8 @@ async function writeKept(folder: Folder, bytes: Uint8Array, name: string): Promi
     await rm(join(path, oldest.name), { force: true });
     folder.bytes -= oldest.bytes;
   }
-  const growing = join(path, `${name}.growing`);
-  await writeFile(growing, bytes);
+  const growing = join(path, `${name}${growingSuffix}`);
+  await writeNew(growing, bytes);
   await rename(growing, join(path, name));
   kept.push({ name, bytes: bytes.length });
   folder.bytes += bytes.length;
@@ -93,15 +136,21 @@ async function queueKept(folder: Folder, bytes: Uint8Array, name: string): Promi
  */
 export async function openQuarantine(dataDir: string, maxBytes: number): Promise<Quarantine> {
   const path = join(dataDir, "quarantine");
-  let kept: Kept[];
+  const folder: Folder = {
+    path,
+    identity: "",
+    maxBytes,
+    kept: [],
+    bytes: 0,
+    count: 0,
+    waiting: 0,
+    turn: Promise.resolve(),
+  };
   try {
-    await makeFolder(path);
-    kept = await listKept(path);
+    Object.assign(folder, await lookIn(path));
   } catch (cause) {
     throw new FleetmarkError("DATA_UNWRITABLE", `cannot use ${path}: ${errorMessage(cause)}`, { cause });
   }
-  const bytes = kept.reduce((sum, each) => sum + each.bytes, 0);
-  const folder: Folder = { path, maxBytes, kept, bytes, count: 0, waiting: 0, turn: Promise.resolve() };
   return {
     keep: (batch, code, id, nowUs) => queueKept(folder, batch, nameFile(nowUs, ++folder.count, code, id)),
     size: () => folder.bytes,

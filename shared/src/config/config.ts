@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { errorMessage, FleetmarkError } from "../errors.js";
+import { isServiceLink } from "./service-links.js";
 
 export { type Address, addressSchema, byteSizeSchema, durationSchema, formatAddress } from "../model/units.js";
 
@@ -202,13 +203,13 @@ export function loadConfig<S extends z.ZodObject>(schema: S, sources: ConfigSour
 }
 
 /**
- * Checks that every FLEETMARK_… variable is one that some process reads.
+ * Checks that every FLEETMARK_… variable is one that some process reads, or one that Kubernetes sets.
  * @throws FleetmarkError ENVIRONMENT_INVALID naming the nearest known variable
  */
 export function checkEnvironment(environment: ConfigSources["environment"], schemas: readonly z.ZodObject[]): void {
   const known = schemas.flatMap((schema) => listConfigKeys(schema).map((key) => key.variable));
-  for (const name of Object.keys(environment)) {
-    if (!name.startsWith("FLEETMARK_") || known.includes(name)) continue;
+  for (const [name, value] of Object.entries(environment)) {
+    if (!name.startsWith("FLEETMARK_") || known.includes(name) || isServiceLink(name, value)) continue;
     const nearest = findNearest(name, known);
     const hint = nearest === undefined ? "" : `; did you mean ${nearest}?`;
     throw new FleetmarkError("ENVIRONMENT_INVALID", `${name} is not a variable that Fleetmark reads${hint}`);

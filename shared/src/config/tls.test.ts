@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -60,6 +60,20 @@ describe("readTlsFiles", () => {
     expect(failure({ ...pair, key_file: file("b.key") })).toMatch(/^TLS_INVALID: grpc\.tls: the key in .*b\.key is not that of/);
     expect(failure({ ...pair, key_file: file("locked.key") })).toMatch(/^TLS_INVALID: .*has a passphrase/);
     expect(failure({ ...pair, key_file: file("damaged.key") })).toMatch(/^TLS_INVALID: .*damaged private key/);
+  });
+
+  it("refuses a key that everyone can use", () => {
+    const files = { cert_file: file("a.crt"), key_file: file("a.key") };
+    for (const [mode, refused] of [
+      [0o400, false],
+      [0o640, false],
+      [0o644, true],
+      [0o602, true],
+    ] as const) {
+      chmodSync(file("a.key"), mode);
+      expect([mode, failure(files).includes(`TLS_INVALID: grpc.tls.key_file: everyone can use`)]).toEqual([mode, refused]);
+    }
+    chmodSync(file("a.key"), 0o600);
   });
 
   it("refuses certificates that are not valid at this moment", () => {

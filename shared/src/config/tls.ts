@@ -1,5 +1,5 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { z } from "zod";
 import { errorMessage, FleetmarkError } from "../errors.js";
 
@@ -74,6 +74,18 @@ function parseKey(key: string, path: string, pem: Buffer): KeyObject {
   }
 }
 
+/** Refuses a private key that every account of this machine can read. Windows tells nothing by these bits. */
+function checkPrivate(key: string, path: string): void {
+  if (process.platform === "win32") return;
+  const { mode } = statSync(path);
+  if ((mode & 0o007) === 0) return;
+  const shown = (mode & 0o777).toString(8).padStart(4, "0");
+  throw new FleetmarkError(
+    "TLS_INVALID",
+    `${key}: everyone can use the key in ${path} (mode ${shown}); \`chmod 600\` mends that`,
+  );
+}
+
 function readAuthorities(key: string, path: string, nowMs: number): Buffer {
   const pem = readPemFile(key, path);
   const reasons = parseCertificates(key, path, pem).map((certificate) => judgeValidity(certificate, nowMs));
@@ -94,6 +106,7 @@ function readIdentity(where: string, certFile: string, keyFile: string, nowMs: n
       `${where}: the key in ${keyFile} is not that of the first certificate in ${certFile}`,
     );
   }
+  checkPrivate(`${where}.key_file`, keyFile);
   const reason = judgeValidity(leaf, nowMs);
   if (reason !== undefined) throw new FleetmarkError("TLS_EXPIRED", `${where}.cert_file: in ${certFile}, ${reason}`);
   return { cert, key };

@@ -4,8 +4,15 @@ import { FleetmarkError } from "../errors.js";
 import { parseBaseline } from "./result-file.js";
 
 const plain = {
-  ...{ name: "jit", category: "jax", duration: 1.5, memory_peak_mb: 100, memory_current_mb: 90 },
-  ...{ cpu_percent: 98.5, iterations: 100, throughput: 66.7, metadata: { size: 1000 } },
+  name: "jit",
+  category: "jax",
+  duration: 1.5,
+  memory_peak_mb: 100,
+  memory_current_mb: 90,
+  cpu_percent: 98.5,
+  iterations: 100,
+  throughput: 66.7,
+  metadata: { size: 1000 },
 };
 
 describe("parseBaseline", () => {

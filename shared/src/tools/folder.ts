@@ -36,13 +36,14 @@ async function isFolder(path: string): Promise<boolean> {
 
 /**
  * Makes a folder and those above it that are missing.
+ * @param mode of each that is made; 0o700 for its owner alone
  * @throws the system's error, such as ENOENT where the file system lets nobody make folders
  */
-export async function makeFolder(path: string): Promise<void> {
+export async function makeFolder(path: string, mode = 0o777): Promise<void> {
   for (const level of listLevels(path)) {
     if (await isFolder(level)) continue;
     try {
-      await mkdir(level);
+      await mkdir(level, { mode });
     } catch (thrown) {
       throwUnlessThere(thrown, await isFolder(level));
     }
@@ -54,11 +55,11 @@ function isFolderSync(path: string): boolean {
 }
 
 /** Makes a folder as `makeFolder` does, at once. */
-export function makeFolderSync(path: string): void {
+export function makeFolderSync(path: string, mode = 0o777): void {
   for (const level of listLevels(path)) {
     if (isFolderSync(level)) continue;
     try {
-      mkdirSync(level);
+      mkdirSync(level, { mode });
     } catch (thrown) {
       throwUnlessThere(thrown, isFolderSync(level));
     }

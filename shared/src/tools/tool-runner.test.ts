@@ -34,6 +34,7 @@ describe("runTool", () => {
 
   it("tells a tool that is not there from one that fails, with what it said", async () => {
     expect(await runTool("none", "/nonexistent/nvidia-smi", [], { deadlineS: 1 })).toMatchObject({ state: "absent" });
+    expect(await runTool("none", "/nonexistent/nvidia-smi", [], { deadlineS: 1 })).toMatchObject({ state: "absent" });
     expect(await shell("fails", "echo half; echo 'no devices were found' >&2; exit 6")).toMatchObject({
       state: "failed",
       reason: "ended with exit code 6: no devices were found",

@@ -11,6 +11,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { errorMessage, systemErrorCode } from "../errors.js";
+import { abandonProcess, awaitEnd, describeEnd, killGroup, leadGroup, type ProcessEnd } from "./process-group.js";
 
 /**
  * How a tool did. `absent`: there is no such program; `failed`: it ended with an error or printed too much;
@@ -31,8 +32,6 @@ export interface ToolOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Milliseconds after the end of the process within which what it printed must have come. */
-const drainMs = 250;
 const defaultMaxBytes = 4 * 2 ** 20;
 /** How much of the end of stderr goes into the reason. */
 const reasonLength = 500;
@@ -55,15 +54,6 @@ process.on("exit", () => {
   for (const { child } of living.values()) killGroup(child);
 });
 
-function killGroup({ pid }: ChildProcess): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch {
-    // It is gone, or not ours to kill any more.
-  }
-}
-
 function elapsed({ startedMs }: Pick<ToolRun, "startedMs">): number {
   return (performance.now() - startedMs) / 1e3;
 }
@@ -76,9 +66,7 @@ function finish(
   const { answer, child } = run;
   if (answer === undefined) return;
   run.answer = undefined;
-  child.stdout?.destroy();
-  child.stderr?.destroy();
-  child.unref();
+  abandonProcess(child);
   answer({ ...outcome, seconds: elapsed(run) });
 }
 
@@ -87,17 +75,15 @@ function giveUp(run: ToolRun, state: "failed" | "timed_out", reason: string): vo
   finish(run, { state, reason });
 }
 
-function describeEnd(code: number | null, killer: NodeJS.Signals | null, complaint: string): string {
-  const said = complaint.trim().replaceAll(/\s+/g, " ").slice(-reasonLength);
-  const how = killer === null ? `ended with exit code ${code}` : `was killed by ${killer}`;
-  return said === "" ? how : `${how}: ${said}`;
-}
-
-function conclude(run: ToolRun, code: number | null, killer: NodeJS.Signals | null): void {
+function conclude(run: ToolRun, end: ProcessEnd): void {
   const stdout = Buffer.concat(run.chunks).toString("utf8");
-  if (code === 0) finish(run, { state: "ok", stdout });
+  if (typeof end === "object" && end.code === 0) {
+    finish(run, { state: "ok", stdout });
+    return;
+  }
   // Many tools complain on stdout.
-  else finish(run, { state: "failed", reason: describeEnd(code, killer, run.complaint || stdout) });
+  const said = (run.complaint || stdout).trim().replaceAll(/\s+/g, " ").slice(-reasonLength);
+  finish(run, { state: "failed", reason: said === "" ? describeEnd(end) : `${describeEnd(end)}: ${said}` });
 }
 
 function watch(run: ToolRun): void {
@@ -111,25 +97,19 @@ function watch(run: ToolRun): void {
     run.complaint = (run.complaint + text).slice(-reasonLength);
   });
   child.once("error", (thrown) => {
+    if (child.pid !== undefined) return;
     living.delete(name);
     const state = systemErrorCode(thrown) === "ENOENT" ? "absent" : "failed";
     finish(run, { state, reason: state === "absent" ? "not found" : errorMessage(thrown) });
   });
-  child.once("exit", (code, killer) => {
-    living.delete(name);
-    const timer = setTimeout(() => conclude(run, code, killer), drainMs);
-    child.once("close", () => {
-      clearTimeout(timer);
-      conclude(run, code, killer);
-    });
-    // What it left behind in its group ends with it.
-    killGroup(child);
-  });
+  // The process itself and not its pipes: a later one is held back for no longer than it lives.
+  child.once("exit", () => living.delete(name));
+  awaitEnd(child).end.then((end) => conclude(run, end));
 }
 
 function spawnTool(command: string, args: readonly string[], environment: ToolOptions["environment"]): ChildProcess {
   return spawn(command, args, {
-    detached: true,
+    ...leadGroup(),
     stdio: ["ignore", "pipe", "pipe"],
     // Numbers and words as programs read them, whatever the person's language.
     env: { ...process.env, LC_ALL: "C", LANG: "C", ...environment },
@@ -169,6 +149,11 @@ export function runTool(name: string, command: string, args: readonly string[], 
     signal?.addEventListener("abort", abort);
     watch(run);
   });
+}
+
+/** Names the tools whose process has not ended: those that run, and those that were killed and can't die. */
+export function listLivingTools(): string[] {
+  return [...living.keys()];
 }
 
 /** Kills what still runs, without waiting for it. */

@@ -1,7 +1,7 @@
 /** The program of the child process: takes one job, measures it, sends what it found, and ends. */
-import { spawnSync } from "node:child_process";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { readClock } from "../../machine/clock.js";
+import { pinMainThread } from "../../machine/cores.js";
 import type { Benchmark, Task } from "../../workloads/workload.js";
 import type { Job, ProcessRun } from "../executor.js";
 import type { FromChild, ToChild } from "../node-child.js";
@@ -24,21 +24,13 @@ async function loadSetup(url: string): Promise<SetupTask> {
   return setupTask as SetupTask;
 }
 
-/**
- * Binds the main thread alone to a core: the collector's and the compiler's threads, and those that a tensor runtime
- * began in its setup, keep the rest of the machine. Returns whether it could.
- */
-function pinMainThread(core: number | undefined): boolean {
-  if (core === undefined) return false;
-  return spawnSync("taskset", ["-cp", String(core), String(process.pid)], { stdio: "ignore", timeout: 5_000 }).status === 0;
-}
-
 async function runJob(job: Job): Promise<ProcessRun> {
   const started = readClock();
   const setupTask = job.benchmark.module === undefined ? await loadSetup(job.taskModule) : setUpUserTask;
   const task = await setupTask(job.benchmark, job.seed);
   const setupS = readClock() - started;
-  const pinned = pinMainThread(job.core);
+  // The threads of collector and compiler, and those that a tensor runtime began in its setup, stay where they are.
+  const pinned = job.core !== undefined && (await pinMainThread(job.core));
   const run = await measureProcess(task, job, { setupS, pinned, onTiming: (active) => send({ type: "timing", active }) });
   task.teardown();
   return run;

@@ -1,4 +1,4 @@
-import { existsSync, realpathSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, realpathSync, renameSync, rmSync, type Stats, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
@@ -35,7 +35,15 @@ export interface DataFile {
   readonly path: string;
   /** The version of its tables: an older one where it is only read. */
   readonly version: number;
-  close(): void;
+  /**
+   * Whether the file that is open still lies under its name, and its log beside it. A handle outlives the name: what is
+   * committed into a file that was removed or replaced is gone when the handle is closed.
+   * @param sinceMs when the last commit began, milliseconds since the Unix epoch; its log must be there, unless the
+   *   file has taken it in meanwhile
+   */
+  isInPlace(sinceMs?: number): boolean;
+  /** @param abandon leaves what lies under the name alone, for it is another file */
+  close(abandon?: boolean): Promise<void>;
 }
 
 /** Says in the catalogue's terms why a data file could not be opened or loaded. */
@@ -61,7 +69,7 @@ export function explainOpenFailure(path: string, thrown: unknown): FleetmarkErro
 
 function prepareDirectory(dataDir: string): void {
   try {
-    makeFolderSync(dataDir);
+    makeFolderSync(dataDir, 0o700);
   } catch (cause) {
     throw new FleetmarkError("DATA_UNWRITABLE", `cannot make the directory ${dataDir}: ${errorMessage(cause)}`, { cause });
   }
@@ -77,7 +85,32 @@ async function createFile(path: string): Promise<void> {
   } finally {
     instance.closeSync();
   }
+  // What hosts measure is their operators' alone.
+  chmodSync(growing, 0o600);
   renameSync(growing, path);
+}
+
+function findStats(path: string): Stats | undefined {
+  return statSync(path, { throwIfNoEntry: false });
+}
+
+function isInPlace(path: string, opened: Stats | undefined, sinceMs: number | undefined): boolean {
+  const now = findStats(path);
+  if (now === undefined || now.dev !== opened?.dev || now.ino !== opened.ino) return false;
+  // The coarsest file systems tell times by the second.
+  return sinceMs === undefined || existsSync(`${path}.wal`) || now.mtimeMs >= sinceMs - 1000;
+}
+
+/**
+ * Closes the engine. Ending in the usual way, it folds the log into the file and removes whatever lies under its name.
+ */
+async function closeInstance(instance: DuckDBInstance, abandon: boolean): Promise<void> {
+  if (abandon) {
+    const connection = await instance.connect();
+    await connection.run("PRAGMA disable_checkpoint_on_shutdown");
+    connection.closeSync();
+  }
+  instance.closeSync();
 }
 
 async function openInstance(path: string, readOnly: boolean): Promise<DuckDBInstance> {
@@ -103,14 +136,20 @@ export async function openDataFile(dataDir: string, mode: { readonly readOnly: b
   openFiles.add(path);
   try {
     const instance = await openInstance(path, mode.readOnly);
-    const close = (): void => {
-      instance.closeSync();
-      openFiles.delete(path);
+    const opened = findStats(path);
+    const close = async (abandon = false): Promise<void> => {
+      await closeInstance(instance, abandon).finally(() => openFiles.delete(path));
     };
     try {
       const version = await checkSchema(instance, basename(path));
       if (!mode.readOnly && version < schemaVersion) await upgradeSchema(instance, version);
-      return { instance, path, version: mode.readOnly ? version : schemaVersion, close };
+      return {
+        instance,
+        path,
+        version: mode.readOnly ? version : schemaVersion,
+        isInPlace: (sinceMs) => isInPlace(path, opened, sinceMs),
+        close,
+      };
     } catch (thrown) {
       instance.closeSync();
       throw thrown instanceof FleetmarkError ? thrown : explainOpenFailure(path, thrown);

@@ -26,7 +26,8 @@ import { loadSeriesIndex, type SeriesIndex } from "./series-index.js";
  *
  * What the writer knows of the file (its series, the ids of its batches) is in memory and loaded at the opening.
  * After a failure in the midst of a checkpoint the engine refuses everything: then the file is closed, and opened
- * anew by the next write.
+ * anew by the next write. So it is too when the file was removed or replaced under its name: nothing is acknowledged
+ * that went into it since it was last seen in place, and the next write opens what lies there now, or makes it.
  */
 interface DuckdbStore {
   readonly dataDir: string;
@@ -54,7 +55,7 @@ async function loadFile<T>(file: DataFile, load: (connection: DuckDBConnection) 
   try {
     return await load(await file.instance.connect());
   } catch (thrown) {
-    file.close();
+    await file.close();
     throw explainOpenFailure(file.path, thrown);
   }
 }
@@ -72,10 +73,20 @@ function requireOpen({ open }: DuckdbStore): OpenFile {
   throw new FleetmarkError("STORE_FAILED", "the data file failed and waits to be opened anew by the next write");
 }
 
-function closeFile(store: DuckdbStore): void {
-  store.open?.connection.closeSync();
-  store.open?.file.close();
+async function closeFile(store: DuckdbStore, abandon = false): Promise<void> {
+  const { open } = store;
   store.open = undefined;
+  open?.connection.closeSync();
+  await open?.file.close(abandon);
+}
+
+/** @throws FleetmarkError DATA_VANISHED */
+function requireInPlace({ file }: OpenFile, sinceMs?: number): void {
+  if (file.isInPlace(sinceMs)) return;
+  throw new FleetmarkError(
+    "DATA_VANISHED",
+    `${file.path} or its log was removed or replaced while it was open; what it held is no longer there`,
+  );
 }
 
 /** After a failure in the midst of a checkpoint the engine refuses everything until the file is opened anew. */
@@ -87,9 +98,14 @@ function isInvalidated(thrown: unknown): boolean {
 async function change<T>(store: DuckdbStore, act: (open: OpenFile) => Promise<T>): Promise<T> {
   try {
     store.open ??= await openForWriting(store.dataDir);
-    return await act(store.open);
+    requireInPlace(store.open);
+    const beganMs = Date.now();
+    const result = await act(store.open);
+    requireInPlace(store.open, beganMs);
+    return result;
   } catch (thrown) {
-    if (isInvalidated(thrown)) closeFile(store);
+    if (isInvalidated(thrown)) await closeFile(store);
+    if (thrown instanceof FleetmarkError && thrown.code === "DATA_VANISHED") await closeFile(store, true);
     throw toStoreFailure(thrown);
   }
 }
@@ -114,9 +130,10 @@ function retain(store: DuckdbStore, access: Access, nowUs: number): Promise<Reta
 async function closeStore(store: DuckdbStore): Promise<void> {
   store.stop.abort();
   await store.retaining;
+  const abandon = store.open?.file.isInPlace() === false;
   // What a failed checkpoint leaves in the log is replayed at the next opening.
-  await store.open?.connection.run("CHECKPOINT").catch(() => {});
-  closeFile(store);
+  if (!abandon) await store.open?.connection.run("CHECKPOINT").catch(() => {});
+  await closeFile(store, abandon);
 }
 
 function listSeries({ byMeasurement }: SeriesIndex, measurement: string | undefined): Series[] {
@@ -182,6 +199,6 @@ export async function openStoreReadOnly(dataDir: string): Promise<StoreReader> {
   });
   return createReader({ file: () => file, index: () => loaded.index, cache: createBlockCache() }, async () => {
     loaded.connection.closeSync();
-    file.close();
+    await file.close();
   });
 }

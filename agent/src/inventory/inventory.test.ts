@@ -1,7 +1,7 @@
 import { cpus, release } from "node:os";
 import { expect, test } from "vitest";
 // The child is a program, so what runs it is the built code too.
-import { readInventory } from "#agent/probes/inventory.js";
+import { readInventory } from "#agent/inventory/inventory.js";
 
 test("tells what this host is made of", async () => {
   const inventory = await readInventory(30, new AbortController().signal);

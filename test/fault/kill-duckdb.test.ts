@@ -4,13 +4,13 @@ import { createInterface } from "node:readline";
 import { parseAddress } from "@fleetmark/shared/model/units";
 import { encodeBatch } from "@fleetmark/shared/wire/batch-encoder";
 import { expect, it, onTestFinished } from "vitest";
-import { attachAgent, buildBatch, makeDirectory } from "../test/support.js";
-import { openStore } from "./store/duckdb/duckdb.js";
+import { openStore } from "#collector/store/duckdb/duckdb.js";
+import { attachAgent, buildBatch, makeDirectory } from "../../collector/test/support.js";
 
 /** Starts the built collector in a process of its own. */
 async function spawnCollector(directory: string) {
   const script = `
-    import { collectorConfigSchema, startCollector } from ${JSON.stringify(new URL("../dist/index.js", import.meta.url).href)};
+    import { collectorConfigSchema, startCollector } from ${JSON.stringify(new URL("../../collector/dist/index.js", import.meta.url).href)};
     const anyPort = { listen: "127.0.0.1:0" };
     const config = { data_dir: process.argv[1], grpc: anyPort, http: anyPort, log: { level: "error" } };
     const { grpc } = await startCollector(collectorConfigSchema.parse(config));

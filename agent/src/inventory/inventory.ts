@@ -1,7 +1,7 @@
-import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { seriesLimits } from "@fleetmark/shared/model/series";
+import { runTool } from "@fleetmark/shared/tools/tool-runner";
 import { z } from "zod";
 
 /** Facts about the host that do not change while it runs. */
@@ -17,20 +17,15 @@ const childPath = fileURLToPath(new URL("./inventory-child.js", import.meta.url)
 
 /**
  * Asks a child process what this host is made of: CPU, memory, board, BIOS, operating system, GPUs, virtualisation.
- * The child is killed after `timeoutS` seconds or when `signal` aborts.
+ * The child is killed, with the tools that it runs, after `deadlineS` seconds or when `signal` aborts; it is not
+ * waited for.
  * @throws FleetmarkError PROBE_FAILED
  */
-export async function readInventory(timeoutS: number, signal: AbortSignal): Promise<Inventory> {
-  const options = { timeout: timeoutS * 1000, killSignal: "SIGKILL", maxBuffer: maxBytes, signal } as const;
-  const text = await new Promise<string>((resolve, reject) => {
-    execFile(process.execPath, [childPath], options, (error, stdout) => {
-      if (error === null) return resolve(stdout);
-      const message = error.killed ? `no answer within ${timeoutS} s` : errorMessage(error);
-      reject(new FleetmarkError("PROBE_FAILED", `inventory: ${message}`, { cause: error }));
-    });
-  });
+export async function readInventory(deadlineS: number, signal: AbortSignal): Promise<Inventory> {
+  const outcome = await runTool("inventory", process.execPath, [childPath], { deadlineS, maxBytes, signal });
+  if (outcome.state !== "ok") throw new FleetmarkError("PROBE_FAILED", `inventory: ${outcome.reason}`);
   try {
-    return inventorySchema.parse(JSON.parse(text));
+    return inventorySchema.parse(JSON.parse(outcome.stdout));
   } catch (cause) {
     throw new FleetmarkError("PROBE_FAILED", `inventory: ${errorMessage(cause)}`, { cause });
   }
