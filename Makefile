@@ -10,6 +10,7 @@ help: ## List the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
 
 $(INSTALLED): package.json package-lock.json */package.json deploy/*/package.json
+	@echo "installing the npm packages; that takes a minute" >&2
 	npm ci --no-progress
 	@touch $@
 
@@ -18,6 +19,7 @@ install: $(INSTALLED) ## Install the npm packages
 
 .PHONY: build
 build: $(INSTALLED) ## Build everything; then `npx fleetmark …` runs from here
+	@test -e cli/dist/main.js || echo "building; that takes half a minute" >&2
 	@npx --no-install tsc --build
 
 .PHONY: start
@@ -69,7 +71,7 @@ grafana-fresh: build ## Check that what Grafana is provisioned with is up to dat
 	@node deploy/grafana/dist/generate.js --check
 
 .PHONY: grafana-check
-grafana-check: build servers ## Run every dashboard query and alert rule on a real run and a simulated fleet (HOSTS=50 DAYS=7; eight minutes)
+grafana-check: build servers ## Run every dashboard query and alert rule on a real run and a simulated fleet (HOSTS=50 DAYS=7; eight minutes), or in your Grafana (URL=… TOKEN=…)
 	@node test/run.mjs test/grafana/check.ts
 
 .PHONY: grafana-preview

@@ -78,6 +78,7 @@ function makeBench(proceed: Promise<void>): Bench {
       findings: [],
     }),
     nameHardwareClass: () => "c",
+    recallHardwareClass: async () => undefined,
     findSuite: (name) => (name === "quick" ? {} : undefined),
     runSuite: async ({ signal, onProgress, onResult, onQuiet }) => {
       onProgress({ run: "r1", suite: "quick", completed: 0, total: 2, benchmark: "a", elapsed_s: 0, remaining_s: 2 });

@@ -101,8 +101,11 @@ function startInquiries(agent: AgentState): HostInquiries {
   return startHostInquiries({ description, bench, stateFolder, gate, logger, onNews: () => tellNews(agent) });
 }
 
+/** A log whose disk is full loses lines, at most as many as fit into a mebibyte wait; it never ends the agent. */
 function createLogger(level: string): Logger {
-  return pino({ level, base: undefined }, destination({ dest: 2, sync: true }));
+  const log = destination({ dest: 2, sync: true, maxLength: 2 ** 20 });
+  log.on("error", () => {});
+  return pino({ level, base: undefined }, log);
 }
 
 /** @throws FleetmarkError BENCHMARK_UNKNOWN */

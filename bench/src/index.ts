@@ -4,7 +4,7 @@
 
 export { Benchmarker, type BenchmarkerOptions, type ResultSink } from "./benchmarker.js";
 export { examineHost, type HostReport } from "./doctor.js";
-export { type HostFacts, type HostFactsOptions, readHostFacts } from "./host/facts.js";
+export { type HostFacts, type HostFactsOptions, readHostFacts, recallHardwareClass } from "./host/facts.js";
 export { readFingerprint } from "./host/fingerprint.js";
 export { nameHardwareClass } from "./host/hardware-class.js";
 export { nameBenchmark } from "./measure/benchmark-result.js";
@@ -20,7 +20,6 @@ export { formatOrigin, formatOrigins } from "./report/origin-line.js";
 export { buildResultFile, makeResultFolder, readBaseline, writeResultFile } from "./report/result-files.js";
 export { formatResultsTable } from "./report/results-table.js";
 export { formatSummary, type SummaryFacts } from "./report/summary.js";
-export { type Column, formatNumber, formatSeconds, formatTable, left, right } from "./report/table.js";
 export { probeRuntimes, type RuntimeReport } from "./runtimes/registry.js";
 export { readSuiteFile, readSuiteFiles } from "./suite-file/suite-file.js";
 export type { Benchmark, Command } from "./workloads/workload.js";

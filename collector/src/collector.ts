@@ -85,8 +85,11 @@ interface Links {
   readonly nats: NatsIngest | undefined;
 }
 
+/** A log whose disk is full loses lines, at most as many as fit into a mebibyte wait; it never ends the collector. */
 function createLogger(level: CollectorConfig["log"]["level"]): Logger {
-  return pino({ level, base: undefined }, pino.destination({ fd: 2, sync: true }));
+  const log = pino.destination({ fd: 2, sync: true, maxLength: 2 ** 20 });
+  log.on("error", () => {});
+  return pino({ level, base: undefined }, log);
 }
 
 /** Names the collector's own batches: an epoch per start, as agents have. */

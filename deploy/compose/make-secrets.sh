@@ -11,7 +11,7 @@ make_secret() { # NAME: 192 random bits
   [ -s "$folder/$1" ] || od -An -N24 -tx1 /dev/urandom | tr -d ' \n' >"$folder/$1"
   chmod 644 "$folder/$1"
 }
-for name in nats_collector_password nats_agent_password influx_admin_password influx_admin_token grafana_admin_password; do
+for name in nats_collector_password nats_agent_password influx_admin_password influx_admin_token grafana_admin_password smtp_password; do
   make_secret "$name"
 done
 

@@ -22,6 +22,7 @@ const catalogue = {
   ENVIRONMENT_INVALID: { exit: 2, remedy: "Correct or unset the variable named above." },
   TLS_UNREADABLE: { exit: 2, remedy: "Check that the file exists and that this process may read it." },
   TLS_INVALID: { exit: 2, remedy: "Correct the file named above; docs/security.md shows how to make certificates and keys." },
+  TLS_NEEDED: { exit: 2, remedy: "docs/security.md shows how to make certificates and configure both sides." },
   TLS_EXPIRED: { exit: 2, remedy: "Renew the certificate, or correct this machine's clock." },
   DATA_UNWRITABLE: {
     exit: 3,
@@ -62,6 +63,7 @@ const catalogue = {
     exit: 3,
     remedy: "Check that each side's certificate comes from the authority that the other side trusts; docs/security.md shows how.",
   },
+  OUTPUT_FAILED: { exit: 3, remedy: "Free space where the output goes, or send it elsewhere." },
   COLLECTOR_FAILED: { exit: 3, remedy: "Look at the collector's log for the cause." },
   PROTOCOL_MISMATCH: { exit: 3, remedy: "Run agents and collectors of the same major version." },
   PROTOCOL_VIOLATION: {
@@ -152,11 +154,16 @@ const catalogue = {
   BENCHMARK_FAILED: { exit: 3, remedy: "Look at the message of the benchmark's process above." },
   ACTION_INVALID: { exit: 3, remedy: "Check the policy: an action is one finite number per dimension of the action space." },
   RUNTIME_UNAVAILABLE: { exit: 3, remedy: "`fleetmark doctor` says what each runtime lacks on this host." },
-  NOTHING_COMPARED: {
-    exit: 3,
-    remedy: "Compare with a baseline of the same benchmarks; `fleetmark bench --save-baseline` makes one.",
-  },
   RESULT_FILE_INVALID: { exit: 2, remedy: "Name a result file that `fleetmark bench` or the Python benchmark suite wrote." },
+  SUBJECT_UNKNOWN: {
+    exit: 2,
+    remedy: "Name a result file, a run's id, a host or a hardware class; `fleetmark runs` and `fleetmark hosts` list them.",
+  },
+  NOTHING_COMPARED: { exit: 3, remedy: "Compare what has measured the same benchmarks; `fleetmark results` lists them." },
+  DAEMON_LOST: {
+    exit: 3,
+    remedy: "Look at the messages above; `fleetmark agent` and `fleetmark collector` run by themselves too.",
+  },
   PROBE_FAILED: {
     exit: 3,
     remedy: "Look at the message above; leave the probe out of telemetry.probes if this host cannot offer it.",

@@ -19,6 +19,14 @@ describe("bad usage and configuration end with exit code 2 and say what is wrong
   it.each([
     [["upp"], /unknown command 'upp'.*\n.*Did you mean up/s],
     [["up", "--onse"], /unknown option '--onse'.*\n.*Did you mean --once/s],
+    [["help", "histry"], /unknown command 'histry'.*\n.*Did you mean history/s],
+    [["histry", "--help"], /unknown command 'histry'.*\n.*Did you mean history/s],
+    [["hosts", "--format", "cvs"], /Allowed choices are table, md, csv, json/],
+    [["up", "--run-on-start", "quick"], /named by --suite/],
+    [["results", "--data", "a", "--collector", "127.0.0.1:1"], /cannot be used with/],
+    [["kpis", "--stale-after", "soon"], /A duration looks like 90s, 26h or 7d/],
+    [["runs", "--last", "0"], /a number from 1 to 1000/],
+    [["compare", "missing.json", "b.json"], /RESULT_FILE_INVALID: .*missing\.json/],
     [["collector", "--grpc-listen", "here"], /CONFIG_INVALID: --grpc-listen: .*not an address/],
     [["collector", "--grpc-listen", "0.0.0.0:7420"], /CONFIG_INVALID: .*TLS/],
     [["collector", "--config", config], /CONFIG_INVALID: .*unknown key grpc\.lisen; did you mean grpc\.listen\?/],
@@ -96,12 +104,12 @@ describe("work that can't be done ends with exit code 3 and says what to do", ()
 });
 
 describe("help", () => {
-  it.each(["up", "results", "doctor", "agent", "collector", "config check", "config schema"])(
-    "fleetmark %s --help shows examples",
-    async (name) => {
-      const ended = await runProgram([...name.split(" "), "--help"]);
-      expect(ended.code).toBe(0);
-      expect(ended.stdout).toMatch(/Examples?:\n +fleetmark /);
-    },
-  );
+  it.each([
+    ...["up", "bench", "results", "kpis", "hosts", "runs", "history", "compare", "doctor", "agent", "collector"],
+    ...["store check", "store setup", "store export", "store import", "config check", "config schema"],
+  ])("fleetmark %s --help shows examples", async (name) => {
+    const ended = await runProgram([...name.split(" "), "--help"]);
+    expect(ended.code).toBe(0);
+    expect(ended.stdout).toMatch(/Examples?:\n +fleetmark /);
+  });
 });

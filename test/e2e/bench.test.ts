@@ -67,6 +67,7 @@ describe("fleetmark bench", () => {
     program.process.kill("SIGINT");
     const ended = await program.ended;
     expect(ended.stdout).toMatch(/interrupted/);
+    expect(ended.code).toBe(130);
     const [name] = readdirSync(own.path);
     const kept = resultFileSchema.parse(JSON.parse(readFileSync(join(own.path, name), "utf8")));
     expect(kept.run.state).toBe("interrupted");

@@ -1,3 +1,6 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { openStoreReadOnly } from "@fleetmark/collector";
 import { type HostKpi, kpis } from "@fleetmark/shared/model/kpis";
@@ -6,6 +9,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Ended, listDescendants, makeFolder, runProgram, startProgram } from "../testbed/program.js";
 
 const freePorts = ["--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"];
+
+/** The collector, then the agent. */
+async function listChildren(pid: number): Promise<number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
+  return text.split(" ").filter(Boolean).map(Number);
+}
 
 interface Outcome {
   readonly host: string;
@@ -88,6 +97,25 @@ describe("fleetmark up --once --json", () => {
   });
 });
 
+describe("fleetmark up without a suite", () => {
+  it("ends with --once when the host was heard of, and passes on what it was given", async () => {
+    const folder = makeFolder();
+    const ended = await runProgram([
+      ...["up", "--once", "--json", "--suite", "none", "--data-dir", folder.path, ...freePorts],
+      ...["--host", "elsewhere", "--telemetry-probes", "mem", "--spool-dir", join(folder.path, "own")],
+    ]);
+    expect(ended.code, ended.stderr).toBe(0);
+    expect(JSON.parse(ended.stdout)).toMatchObject({ host: "elsewhere", run: null });
+    expect(existsSync(join(folder.path, "own"))).toBe(true);
+    const store = await openStoreReadOnly(folder.path);
+    const measured = new Set((await store.listSeries()).map(({ measurement }) => measurement));
+    await store.close();
+    expect(measured.has("mem")).toBe(true);
+    expect(measured.has("cpu")).toBe(false);
+    folder.remove();
+  });
+});
+
 describe("fleetmark up, interrupted", () => {
   it("stops cleanly at Ctrl-C in the middle of the suite, and keeps what was measured", async () => {
     const folder = makeFolder();
@@ -96,12 +124,59 @@ describe("fleetmark up, interrupted", () => {
     const family = await listDescendants(up.process.pid as number);
     expect(family.length).toBeGreaterThanOrEqual(2);
     up.process.kill("SIGINT");
-    expect(await up.ended).toMatchObject({ code: 0 });
+    const ended = await up.ended;
+    expect(ended.code).toBe(130);
+    expect(ended.stderr).toContain(`Kept in ${folder.path}`);
     for (const pid of family) expect(() => process.kill(pid, 0), `process ${pid} was left behind`).toThrow();
     const read = await runProgram(["results", "--data", folder.path, "--json"]);
     expect(JSON.parse(read.stdout).length).toBeGreaterThanOrEqual(2);
     folder.remove();
   }, 90_000);
+
+  it.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const)("ends at %s with exit code %i, whatever it does", async (signal, code) => {
+    const folder = makeFolder();
+    const up = startProgram(["up", "--suite", "none", "--data", folder.path, ...freePorts]);
+    await up.waitFor(/Watching this host/);
+    const family = await listDescendants(up.process.pid as number);
+    up.process.kill(signal);
+    expect(await up.ended).toMatchObject({ code });
+    for (const pid of family) expect(() => process.kill(pid, 0), `process ${pid} was left behind`).toThrow();
+    folder.remove();
+  });
+
+  it("ends at once at the second Ctrl-C, and leaves nobody behind", async () => {
+    const folder = makeFolder();
+    const up = startProgram(["up", "--data", folder.path, ...freePorts]);
+    await up.waitFor(/benchmark 1 of/);
+    const family = await listDescendants(up.process.pid as number);
+    up.process.kill("SIGINT");
+    await delay(20);
+    up.process.kill("SIGINT");
+    const startedMs = performance.now();
+    expect(await up.ended).toMatchObject({ code: 130 });
+    expect(performance.now() - startedMs).toBeLessThan(1000);
+    await delay(2000);
+    for (const pid of family) expect(() => process.kill(pid, 0), `process ${pid} was left behind`).toThrow();
+    folder.remove();
+  });
+
+  it("starts an agent that was killed again without the suite, and ends with --once", async () => {
+    const folder = makeFolder();
+    const up = startProgram(["up", "--once", "--json", "--data", folder.path, ...freePorts]);
+    await up.waitFor(/benchmark 2 of/);
+    const children = await listChildren(up.process.pid as number);
+    process.kill(children[1] as number, "SIGKILL");
+    const ended = await up.ended;
+    expect(ended).toMatchObject({ code: 3, stdout: "" });
+    expect(ended.stderr).toMatch(/the agent ended \(SIGKILL\); starting it again in 0\.5 s, without the suite\n/);
+    expect(ended.stderr.match(/benchmark 1 of/g)).toHaveLength(1);
+    expect(ended.stderr).toMatch(/ended in the midst of the suite; what it had measured is kept/);
+    folder.remove();
+  }, 60_000);
 
   it("starts a collector that was killed again, and loses nothing of the run", async () => {
     const folder = makeFolder();

@@ -1,16 +1,10 @@
 import type { ProvisionedRule } from "#grafana/alerts/rule.js";
 import { ruleGroups } from "#grafana/alerts/rule-groups.js";
-import { readSeries, type Series } from "./evaluation/answers.js";
-import { evaluateRule } from "./evaluation/evaluate.js";
-import { expandTimes, parseSpan } from "./evaluation/expand.js";
+import { type SilenceReport, watchSilence } from "./check-silence.js";
+import { parseSpan } from "./evaluation/expand.js";
+import { describeAlert, describeFiring, evaluateAt, type Firing } from "./firing.js";
 import type { Breach } from "./fleet-parts.js";
 import type { InfluxReader } from "./influx-reader.js";
-
-export interface Firing {
-  readonly rule: ProvisionedRule;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly value: number;
-}
 
 export interface AlertReport {
   readonly rules: number;
@@ -25,43 +19,8 @@ export interface AlertReport {
   readonly false_alarms: readonly string[];
   /** Alerts at a moment when nothing was wrong. */
   readonly quiet_alarms: readonly string[];
-  /** Alerts of silent agents ten minutes after the last sample of anybody: one, of all. */
-  readonly silence_alarms: readonly string[];
-}
-
-interface QueryModel {
-  readonly query: string;
-  readonly intervalMs: number;
-}
-
-function labelsKey(labels: Readonly<Record<string, string>>): string {
-  return JSON.stringify(Object.entries(labels).sort());
-}
-
-/**
- * Evaluates a rule at a moment. Without data, a rule whose state is then NoData makes one alert without its series'
- * labels.
- */
-async function evaluateAt(
-  reader: InfluxReader,
-  rule: ProvisionedRule,
-  atMs: number,
-): Promise<{ bad: Map<string, Firing>; error: string }> {
-  const answers: Record<string, Series[]> = {};
-  let error = "";
-  for (const { refId, model, relativeTimeRange } of rule.data) {
-    const { query, intervalMs } = model as Partial<QueryModel>;
-    if (query === undefined || intervalMs === undefined) continue;
-    const range = { fromMs: atMs - relativeTimeRange.from * 1000, toMs: atMs - relativeTimeRange.to * 1000 };
-    const answer = await reader.ask(expandTimes(query, range, intervalMs));
-    answers[refId] = readSeries(answer.series);
-    error ||= answer.error;
-  }
-  const evaluation = evaluateRule(rule, answers);
-  const silent = { labels: { alertname: "DatasourceNoData" }, value: Number.NaN, bad: rule.noDataState === "NoData" };
-  const verdicts = evaluation.kind === "judged" ? evaluation.verdicts : [silent];
-  const bad = verdicts.filter((verdict) => verdict.bad);
-  return { bad: new Map(bad.map(({ labels, value }) => [labelsKey(labels), { rule, labels, value }])), error };
+  /** What the silence of the whole fleet came to at each phase that was tried: one alert, and nothing else that is new. */
+  readonly silence: SilenceReport;
 }
 
 /**
@@ -107,14 +66,6 @@ function explains(breach: Breach, { rule, labels }: Firing): boolean {
   return breach.rule === rule.uid && Object.entries(breach.labels).every(([name, value]) => labels[name] === value);
 }
 
-function describe(rule: string, labels: Readonly<Record<string, string>>): string {
-  return `${rule} ${JSON.stringify(labels)}`;
-}
-
-function describeFiring({ rule, labels, value }: Firing): string {
-  return `${describe(rule.uid, labels)} = ${value}`;
-}
-
 /** Evaluates every rule, and compares what fires with what was injected; and at a moment when nothing was wrong. */
 export async function checkAlerts(
   reader: InfluxReader,
@@ -123,20 +74,20 @@ export async function checkAlerts(
   breaches: readonly Breach[],
 ): Promise<AlertReport> {
   const quiet = await findAllFiring(reader, quietMs);
-  const silence = await findAllFiring(reader, atMs + 600_000);
+  const silence = await watchSilence(reader, atMs);
   const { firing, evaluations, errors } = await findAllFiring(reader, atMs);
   return {
     rules: ruleGroups.reduce((sum, { rules }) => sum + rules.length, 0),
     evaluations: evaluations + quiet.evaluations + silence.evaluations,
-    failed: [...errors, ...quiet.errors, ...silence.errors],
+    failed: [...errors, ...quiet.errors, ...silence.failed],
     rules_fired: new Set(firing.map(({ rule }) => rule.uid)).size,
     alerts_fired: firing.length,
     breaches_injected: breaches.length,
     missed: breaches
       .filter((breach) => !firing.some((each) => explains(breach, each)))
-      .map(({ rule, labels }) => describe(rule, labels)),
+      .map(({ rule, labels }) => describeAlert(rule, labels)),
     false_alarms: firing.filter((each) => !breaches.some((breach) => explains(breach, each))).map(describeFiring),
     quiet_alarms: quiet.firing.map(describeFiring),
-    silence_alarms: silence.firing.filter(({ rule }) => rule.uid === "fm-agent-down").map(describeFiring),
+    silence,
   };
 }

@@ -88,13 +88,15 @@ export function breachingValue(kpi: Kpi, severity: "warning" | "critical"): numb
 
 /** Every breach that is injected, by the rule that it must fire. */
 export function listBreaches(): Breach[] {
-  const ofKpis = Array.from({ length: kpis.length * 2 }, (_, host): Breach => {
+  // What is past the alert threshold is past the target too.
+  const both = ["warning", "critical"] as const;
+  const ofKpis = Array.from({ length: kpis.length * 2 }, (_, host): Breach[] => {
     const { kpi, severity } = kpiBreach(host) as NonNullable<ReturnType<typeof kpiBreach>>;
-    return {
-      rule: `fm-${kpi.title.toLowerCase().replaceAll(" ", "-")}-${severity}`,
+    return both.slice(0, both.indexOf(severity) + 1).map((each) => ({
+      rule: `fm-${kpi.title.toLowerCase().replaceAll(" ", "-")}-${each}`,
       labels: { host: nameHost(host), benchmark: kpi.benchmark },
-    };
-  });
+    }));
+  }).flat();
   const on = (part: number, more: Record<string, string> = {}) => ({ host: nameHost(part), ...more });
   return [
     ...ofKpis,
@@ -103,9 +105,11 @@ export function listBreaches(): Breach[] {
     { rule: "fm-samples-dropped", labels: on(parts.drops, { reason: "SPOOL_FULL" }) },
     { rule: "fm-samples-refused", labels: on(parts.refused, { reason: "TIME_AHEAD" }) },
     { rule: "fm-spool-filling-warning", labels: on(parts.spoolFilling) },
+    { rule: "fm-spool-filling-warning", labels: on(parts.spoolFull) },
     { rule: "fm-spool-filling-critical", labels: on(parts.spoolFull) },
     { rule: "fm-spool-unreadable", labels: on(parts.spoolUnreadable, { reason: "SPOOL_CORRUPT" }) },
     { rule: "fm-disk-full-warning", labels: on(parts.diskFilling, { path: "/data" }) },
+    { rule: "fm-disk-full-warning", labels: on(parts.diskFull, { path: "/data" }) },
     { rule: "fm-disk-full-critical", labels: on(parts.diskFull, { path: "/data" }) },
     { rule: "fm-quarantine-growing", labels: { host: "collector-b" } },
     { rule: "fm-store-failing", labels: { host: "collector-b" } },

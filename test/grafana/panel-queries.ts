@@ -1,4 +1,5 @@
 import type { Dashboard, Panel } from "@grafana/grafana-foundation-sdk/dashboard";
+import { datasource } from "#grafana/queries/datasource.js";
 import type { InfluxQuery } from "#grafana/queries/target.js";
 import { expandTimes, expandVariables, parseSpan, pickInterval, type Selection, type TimeRange } from "./evaluation/expand.js";
 
@@ -21,6 +22,19 @@ export function listPanels(dashboard: Dashboard): Panel[] {
   return (dashboard.panels ?? []).filter((panel): panel is Panel => panel.type !== "row");
 }
 
+/** A variable's query is text, as all versions of Grafana read it. */
+function readVariable(query: unknown): InfluxQuery {
+  if (typeof query !== "string") throw new Error("a variable's query is no text: Grafana 11.0 can't read it");
+  return {
+    refId: "variable",
+    datasource,
+    query,
+    rawQuery: true,
+    resultFormat: "table",
+    _implementsDataqueryVariant: () => {},
+  };
+}
+
 /** Every query of a dashboard: of panels, annotations and variables. */
 export function listQueries(dashboard: Dashboard): PlacedQuery[] {
   const ofPanels = listPanels(dashboard).flatMap((panel) =>
@@ -34,7 +48,7 @@ export function listQueries(dashboard: Dashboard): PlacedQuery[] {
   const ofVariables = (dashboard.templating.list ?? []).map((variable) => ({
     dashboard,
     place: `variable ${variable.name}`,
-    query: variable.query as unknown as InfluxQuery,
+    query: readVariable(variable.query),
   }));
   return [...ofPanels, ...ofAnnotations, ...ofVariables];
 }
@@ -61,11 +75,14 @@ export function selectAll(dashboard: Dashboard): Selection {
   return Object.fromEntries((dashboard.templating.list ?? []).map(({ name }) => [name, "all"] as const));
 }
 
-/** Selects what a dashboard opens with. */
-export function selectOpening(dashboard: Dashboard): Selection {
+/**
+ * Selects what a dashboard opens with: what a variable says, or the first of its values.
+ * @param first the first value of a variable, where that is what it opens with
+ */
+export function selectOpening(dashboard: Dashboard, first: Readonly<Record<string, string>>): Selection {
   return Object.fromEntries(
     (dashboard.templating.list ?? []).map(({ name, current }) => {
-      const values = [current?.value ?? "$__all"].flat();
+      const values = [current?.value ?? first[name] ?? []].flat();
       return [name, values.includes("$__all") ? ("all" as const) : values];
     }),
   );

@@ -2,13 +2,14 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Dashboard, Panel } from "@grafana/grafana-foundation-sdk/dashboard";
 import { dashboards } from "#grafana/dashboards/registry.js";
-import { type Firing, findAllFiring } from "./check-alerts.js";
+import { findAllFiring } from "./check-alerts.js";
 import type { Mark } from "./drawing/chart.js";
 import { renderPage } from "./drawing/page.js";
 import type { PanelData } from "./drawing/panel-body.js";
 import { readSeries, readTable } from "./evaluation/answers.js";
 import { parseSpan, type Selection, type TimeRange } from "./evaluation/expand.js";
 import { fillWithFleet, startDatabase } from "./filled-server.js";
+import type { Firing } from "./firing.js";
 import { type InfluxReader, openReader } from "./influx-reader.js";
 import { expandQuery, listPanels, listQueries, rangeOf, selectOpening } from "./panel-queries.js";
 
@@ -27,8 +28,9 @@ async function readMarks(reader: InfluxReader, dashboard: Dashboard, selection: 
     if (dashboard.annotations.list?.find((each) => each.name === name)?.enable !== true) continue;
     const color = placed.place.endsWith("Runs") ? "#5794F2" : "#B877D9";
     const { series } = await reader.ask(expandQuery(placed, selection, shown));
-    for (const { columns, values } of series) {
-      const end = columns.indexOf("ended_ms");
+    for (const { name: measurement, columns, values } of series) {
+      const wanted = (placed.query as { timeEndColumn?: string }).timeEndColumn;
+      const end = columns.findIndex((column) => `${measurement}.${column}` === wanted);
       for (const row of values) marks.push({ fromMs: Number(row[0]), toMs: Number(end < 0 ? row[0] : row[end]), color });
     }
   }
@@ -87,12 +89,9 @@ async function renderAll(url: string): Promise<void> {
     writeFileSync(path, await renderDashboard(reader, dashboard, selection, firing));
     process.stdout.write(`${path}\n`);
   };
+  const { series } = await reader.ask('SHOW TAG VALUES FROM "agent" WITH KEY = "host"');
   for (const dashboard of dashboards) {
-    const opening = selectOpening(dashboard);
-    await write(dashboard.uid ?? "", dashboard, opening);
-    if (Object.keys(opening).join() !== "host") continue;
-    const { series } = await reader.ask('SHOW TAG VALUES FROM "agent" WITH KEY = "host"');
-    await write(`${dashboard.uid}-one`, dashboard, { host: [String(series[0].values[0][1])] });
+    await write(dashboard.uid ?? "", dashboard, selectOpening(dashboard, { host: String(series[0].values[0][1]) }));
   }
 }
 

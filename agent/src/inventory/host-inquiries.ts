@@ -14,7 +14,7 @@ const inventoryInterval = 86_400;
 export interface HostInquiriesOptions {
   /** Where what is found out is written. */
   readonly description: HostDescription;
-  readonly bench: Pick<Bench, "readHostFacts" | "nameHardwareClass">;
+  readonly bench: Pick<Bench, "readHostFacts" | "nameHardwareClass" | "recallHardwareClass">;
   /** Where is remembered what tools told last. */
   readonly stateFolder: string;
   readonly gate: InquiryGate;
@@ -37,6 +37,10 @@ export function startHostInquiries(options: HostInquiriesOptions): HostInquiries
   let resolveFacts = (): void => {};
   const factsKnown = new Promise<void>((resolve) => {
     resolveFacts = resolve;
+  });
+  // A host keeps its class while a tool is slow or hangs.
+  void bench.recallHardwareClass({ stateFolder }).then((hardwareClass) => {
+    if (description.facts === undefined && hardwareClass !== undefined) learn({ hardwareClass });
   });
   const facts = startInquiry({
     ask: () => bench.readHostFacts({ stateFolder }),

@@ -7,6 +7,8 @@ export interface Bench {
   /** Takes seconds where a tool of a GPU hangs. */
   readHostFacts(options: { readonly stateFolder: string }): Promise<HostFacts>;
   nameHardwareClass(facts: HostFacts): string;
+  /** By what is known without any tool; undefined where that is not enough. */
+  recallHardwareClass(options: { readonly stateFolder: string }): Promise<string | undefined>;
   findSuite(name: string): unknown;
   runSuite(options: {
     readonly suite: string | Suite;
@@ -29,6 +31,7 @@ export async function addOwnSuites(bench: Bench, files: readonly string[]): Prom
   const own = new Map(readSuiteFiles(files).map((suite) => [suite.name, suite]));
   return {
     readHostFacts: (options) => bench.readHostFacts(options),
+    recallHardwareClass: (options) => bench.recallHardwareClass(options),
     nameHardwareClass: (facts) => bench.nameHardwareClass(facts),
     findSuite: (name) => own.get(name) ?? bench.findSuite(name),
     runSuite: (options) => {

@@ -2,8 +2,8 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { createTools, createView, hung, printed } from "../../test/host-view.js";
-import { readHostFacts } from "./facts.js";
+import { createTools, createView, hung, listBusFiles, printed } from "../../test/host-view.js";
+import { readHostFacts, recallHardwareClass } from "./facts.js";
 import { nameHardwareClass } from "./hardware-class.js";
 import { findStateFolder } from "./known-gpus.js";
 
@@ -28,6 +28,18 @@ describe("facts of a host", () => {
       findings: ["nvidia-smi told of no GPU (timed out: no end within 5 s)"],
     });
     expect(nameHardwareClass(during)).toBe(nameHardwareClass(before));
+  });
+
+  it("name its class before any tool has answered, where that is known", async () => {
+    const stateFolder = makeFolder();
+    const device = { vendor: "0x10de", device: "0x27b8", class: "0x030200" };
+    const withGpu = createView(listBusFiles({ "0000:17:00.0": device }));
+    const none = await readHostFacts({ stateFolder, view, runTool: createTools({}) });
+    expect(await recallHardwareClass({ stateFolder, view })).toBe(nameHardwareClass(none));
+    // Only the tool knows what it is called.
+    expect(await recallHardwareClass({ stateFolder, view: withGpu })).toBeUndefined();
+    const told = await readHostFacts({ stateFolder, view: withGpu, runTool: working });
+    expect(await recallHardwareClass({ stateFolder, view: withGpu })).toBe(nameHardwareClass(told));
   });
 
   it("need no folder for it, and mind no nonsense in it", async () => {

@@ -116,6 +116,15 @@ function rememberGpus(all: readonly Sources[], chosen: readonly (readonly string
   return Object.fromEntries(entries);
 }
 
+/** Whether what tools told last holds for all GPUs that are on the bus, of those makes that have tools. */
+export function areRemembered(view: HostView, known: KnownGpus): boolean {
+  const bus = listBusGpus(view);
+  return (["nvidia", "amd"] as const).every((vendor) => {
+    const own = bus.filter((gpu) => gpu.vendor === vendor);
+    return own.length === 0 || isDeepStrictEqual(known[vendor]?.bus, listIds(own));
+  });
+}
+
 export async function readGpus(view: HostView, run: RunTool, known: KnownGpus): Promise<GpuFacts> {
   const bus = listBusGpus(view);
   const [nvidia, amd, driver] = await Promise.all([askNvidia(run), askAmd(run), listNvidiaGpus(view, run)]);

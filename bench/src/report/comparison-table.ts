@@ -1,6 +1,7 @@
 import type { Comparison, ComparisonReport } from "@fleetmark/shared/judgement/comparison";
+import { formatNumber } from "@fleetmark/shared/model/numbers";
 import type { Colours } from "./colours.js";
-import { formatNumber, formatTable, left, right } from "./table.js";
+import { formatTable, left, right } from "./table.js";
 
 function formatChange(comparison: Comparison, value: number): string {
   const unit = comparison.metric === "overhead" ? " points" : " %";

@@ -1,10 +1,7 @@
+import { formatNumber, formatQuantity } from "@fleetmark/shared/model/numbers";
 import type { Result } from "@fleetmark/shared/model/result";
 import type { Colours } from "./colours.js";
-import { formatNumber, formatSeconds, formatTable, left, right } from "./table.js";
-
-export function formatQuantity(result: Result, value: number): string {
-  return result.unit === "s" ? formatSeconds(value) : `${formatNumber(value)} ${result.unit}`;
-}
+import { formatTable, left, right } from "./table.js";
 
 /** Lays out results by category: median, its 95 % interval relative to it, p99, samples, throughput and verdicts. */
 export function formatResultsTable(results: readonly Result[], colour: Colours): string {

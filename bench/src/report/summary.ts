@@ -1,10 +1,9 @@
 import type { Comparison, ComparisonReport } from "@fleetmark/shared/judgement/comparison";
+import { formatNumber, formatQuantity } from "@fleetmark/shared/model/numbers";
 import type { Result, Run } from "@fleetmark/shared/model/result";
 import type { Acceptance } from "@fleetmark/shared/model/result-file";
 import { formatDuration } from "@fleetmark/shared/model/units";
 import { formatOrigin } from "./origin-line.js";
-import { formatQuantity } from "./results-table.js";
-import { formatNumber } from "./table.js";
 
 /** What a summary tells of. */
 export interface SummaryFacts {

@@ -1,34 +1,84 @@
-import { hostsAnswer, kpisAnswer, resultsAnswer, runsAnswer } from "@fleetmark/shared/api/answers";
+import { get } from "node:http";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { type Address, formatAddress } from "@fleetmark/shared/model/units";
 import type { z } from "zod";
 
-const answers = { hosts: hostsAnswer, runs: runsAnswer, results: resultsAnswer, kpis: kpisAnswer };
+const patienceMs = 10_000;
 
 /**
- * Asks a collector's HTTP API.
- * @throws FleetmarkError COLLECTOR_UNREACHABLE when nothing answers, COLLECTOR_FAILED when the answer is not what the
- *   API promises
+ * Reads what a collector answers at a path. It takes Node's own client, for fetch() brings WebAssembly along, whose
+ * memory can't be had where address space is bounded (`ulimit -v`).
  */
-export async function askCollector<N extends keyof typeof answers>(
-  address: Address,
-  what: N,
-  query: Readonly<Record<string, string>> = {},
-): Promise<z.infer<(typeof answers)[N]>> {
-  const url = `http://${formatAddress(address)}/api/v1/${what}?${new URLSearchParams(query)}`;
-  let response: Response;
-  let text: string;
+function read(address: Address, path: string): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const { host, port } = address;
+    const request = get({ host, port, path, signal: AbortSignal.timeout(patienceMs) }, (response) => {
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (part: string) => {
+        text += part;
+      });
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
+      response.on("error", reject);
+    });
+    request.on("error", reject);
+  });
+}
+
+function explain(thrown: unknown): string {
+  const { name, code, message } = thrown as NodeJS.ErrnoException;
+  if (name === "AbortError" || name === "TimeoutError") return `nothing within ${patienceMs / 1000} s`;
+  // Where a name has several addresses, the error of them all carries no message.
+  return message || code || errorMessage(thrown);
+}
+
+/**
+ * Asks a collector for the text at a path.
+ * @throws FleetmarkError COLLECTOR_UNREACHABLE when nothing answers, COLLECTOR_FAILED when the answer is an error
+ */
+export async function askForText(address: Address, path: string): Promise<string> {
+  const where = formatAddress(address);
+  let answer: { status: number; text: string };
   try {
-    response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
-    text = await response.text();
+    answer = await read(address, path);
   } catch (cause) {
-    const reason = cause instanceof Error && cause.cause !== undefined ? errorMessage(cause.cause) : errorMessage(cause);
-    throw new FleetmarkError("COLLECTOR_UNREACHABLE", `no collector answers at ${formatAddress(address)}: ${reason}`, { cause });
+    throw new FleetmarkError("COLLECTOR_UNREACHABLE", `no collector answers at ${where}: ${explain(cause)}`, { cause });
   }
-  if (!response.ok) throw new FleetmarkError("COLLECTOR_FAILED", `${url} answered ${response.status}: ${text.slice(0, 300)}`);
+  if (answer.status !== 200)
+    throw new FleetmarkError(
+      "COLLECTOR_FAILED",
+      `http://${where}${path} answered ${answer.status}: ${answer.text.slice(0, 300)}`,
+    );
+  return answer.text;
+}
+
+/** What a question holds: undefined parts are left out. */
+export type Query = Readonly<Record<string, string | number | readonly string[] | undefined>>;
+
+/** Writes a path under /api/v1 with what it is asked. */
+function formatPath(what: string, query: Query): string {
+  const parts = Object.entries(query).flatMap(([key, value]) =>
+    value === undefined ? [] : [value].flat().map((each): [string, string] => [key, String(each)]),
+  );
+  return `/api/v1/${what}${parts.length === 0 ? "" : `?${new URLSearchParams(parts)}`}`;
+}
+
+/**
+ * Asks a collector's HTTP API; the answer is checked by the shape that the API promises.
+ * @throws FleetmarkError COLLECTOR_UNREACHABLE, COLLECTOR_FAILED also when the answer has another shape
+ */
+export async function askCollector<S extends z.ZodType>(
+  address: Address,
+  what: string,
+  shape: S,
+  query: Query = {},
+): Promise<z.infer<S>> {
+  const path = formatPath(what, query);
+  const text = await askForText(address, path);
   try {
-    return answers[what].parse(JSON.parse(text)) as z.infer<(typeof answers)[N]>;
+    return shape.parse(JSON.parse(text));
   } catch (cause) {
+    const url = `http://${formatAddress(address)}${path}`;
     const reason = errorMessage(cause).slice(0, 300);
     throw new FleetmarkError("COLLECTOR_FAILED", `${url} did not answer as a Fleetmark collector does: ${reason}`, { cause });
   }

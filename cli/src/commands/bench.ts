@@ -4,9 +4,7 @@ import type { Report } from "@fleetmark/agent";
 import {
   buildResultFile,
   findOrigin,
-  formatComparison,
   formatOrigin,
-  formatResultsTable,
   formatSummary,
   makeResultFolder,
   nameBenchmark,
@@ -27,7 +25,13 @@ import { addLabel, type BenchOptions, readBudget } from "../bench/options.js";
 import { concludeReport, openReport, planReport, type Reporting } from "../bench/reporting.js";
 import { leaveOutUnavailable, selectBenchmarks } from "../bench/selection.js";
 import { reportFailure } from "../output/failure.js";
-import { chooseColours, createProgressLine } from "../output/terminal.js";
+import { printText } from "../output/formats.js";
+import { createProgressLine, showRunProgress } from "../output/progress-line.js";
+import { type Colors, chooseColours, readWidth } from "../output/terminal.js";
+import { wrapText } from "../output/width.js";
+import { awaitInterruption } from "../processes/interruption.js";
+import { buildComparisonTable } from "../tables/comparison.js";
+import { buildResultsTable } from "../tables/results.js";
 
 const examples = `
 Examples:
@@ -64,10 +68,7 @@ function addReportOptions(command: Command): Command {
     .option("--send-only", "send what earlier reports left in the output directory, and measure nothing");
 }
 
-export function addBenchCommand(program: Command): void {
-  const command = program
-    .command("bench")
-    .description("run a suite on this machine, without a collector; compare with a baseline");
+export function defineBench(command: Command): void {
   addSelectionOptions(command)
     .option("--label <text>", "said of what is measured: a text or key=value, as often as wanted", addLabel, {})
     .option("--output-dir <dir>", "where the result file and the baseline are kept", "./fleetmark-results")
@@ -96,11 +97,13 @@ async function bench(command: Command, options: BenchOptions): Promise<number> {
   const baseline = await readWantedBaseline(options);
   await prepareFolders(options);
   const sent = reporting === undefined ? undefined : await openReport(reporting);
-  const outcome = await measure(suite, options, reporting, sent);
+  const interruption = awaitInterruption();
+  const outcome = await measure(suite, options, { reporting, sent, signal: interruption.signal });
+  interruption.release();
   const report = baseline === undefined ? undefined : compareWithBaseline(outcome.results, baseline);
   await conclude(outcome, report, options);
   const isReported = reporting === undefined || sent === undefined || (await concludeReport(sent, reporting));
-  return chooseExitCode(outcome, report, options, isReported);
+  return interruption.caught() ?? chooseExitCode(outcome, report, options, isReported);
 }
 
 /** @throws FleetmarkError DATA_UNWRITABLE */
@@ -110,43 +113,40 @@ async function prepareFolders(options: BenchOptions): Promise<void> {
   for (const folder of new Set([options.outputDir, ...files.map(dirname)])) await makeResultFolder(folder);
 }
 
+interface Measuring {
+  readonly reporting: Reporting | undefined;
+  readonly sent: Report | undefined;
+  /** The first signal ends the run early and keeps what was measured. */
+  readonly signal: AbortSignal;
+}
+
 /** Runs the suite and, where it is asked for, reports each result as soon as it is there. */
-async function measure(
-  suite: Suite,
-  options: BenchOptions,
-  reporting: Reporting | undefined,
-  sent: Report | undefined,
-): Promise<SuiteOutcome> {
+async function measure(suite: Suite, options: BenchOptions, { reporting, sent, signal }: Measuring): Promise<SuiteOutcome> {
   const origin = await findOrigin({ labels: options.label });
   const budget = options.budget === undefined ? {} : { budgetS: options.budget };
   const place = reporting === undefined ? {} : { host: reporting.config.host, hardwareClass: reporting.hardwareClass };
-  const outcome = await runWithProgress({ suite, origin, onResult: (result) => sent?.addResult(result), ...place, ...budget });
+  const outcome = await runWithProgress({
+    suite,
+    origin,
+    signal,
+    onResult: (result) => sent?.addResult(result),
+    ...place,
+    ...budget,
+  });
   await sent?.addRun(outcome.run);
   return outcome;
 }
 
-/** Runs the suite; Ctrl-C ends it early and keeps what was measured. */
 async function runWithProgress(options: SuiteOptions): Promise<SuiteOutcome> {
-  const abort = new AbortController();
-  const interrupt = (): void => abort.abort();
-  process.once("SIGINT", interrupt);
-  process.once("SIGTERM", interrupt);
   const progress = createProgressLine();
   try {
     return await runSuite({
       ...options,
-      signal: abort.signal,
       onFinding: (finding) => process.stderr.write(`${finding}\n`),
-      onProgress: ({ completed, total, benchmark, elapsed_s, remaining_s }) => {
-        if (benchmark === "") return;
-        const time = `elapsed ${formatDuration(elapsed_s)}, remaining ${formatDuration(remaining_s)}`;
-        progress.show(benchmark, `benchmark ${completed + 1} of ${total}  ${benchmark}  ${time}`);
-      },
+      onProgress: (now) => showRunProgress(progress, now),
     });
   } finally {
     progress.clear();
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
   }
 }
 
@@ -157,7 +157,7 @@ async function conclude(outcome: SuiteOutcome, report: ComparisonReport | undefi
   await writeResultFile(path, file);
   if (options.json)
     process.stdout.write(`${JSON.stringify(report === undefined ? file : { ...file, comparison: report }, null, 2)}\n`);
-  else process.stdout.write(formatOutcome(outcome, report));
+  else printOutcome(outcome, report);
   process.stderr.write(`results in ${path}\n`);
   const accepted = options.accept === undefined ? undefined : describeAcceptance(options.accept, report);
   if (options.saveBaseline || accepted !== undefined) await saveBaseline(locateBaseline(options), file, accepted);
@@ -173,15 +173,28 @@ async function writeSummary(path: string, text: string): Promise<void> {
   }
 }
 
-function formatOutcome({ run, results }: SuiteOutcome, report: ComparisonReport | undefined): string {
+function printOutcome({ run, results }: SuiteOutcome, report: ComparisonReport | undefined): void {
   const colour = chooseColours(process.stdout);
   const ended = run.state === "interrupted" ? ", interrupted" : "";
   const summary = `suite ${run.suite} on ${run.host} (${run.hw_class}): ${run.completed} of ${run.total} benchmarks in ${formatDuration(run.duration)}${ended}`;
   const origin = formatOrigin(run);
   const measured = origin === "" ? "" : `measured: ${origin}\n`;
   const failures = run.failures.map(({ name, error }) => `${colour.red("failed")} ${name}: ${error}\n`).join("");
-  const comparison = report === undefined ? "" : `\n${formatComparison(report, colour)}\n`;
-  return `${colour.bold(summary)}\n${measured}${failures}\n${formatResultsTable(results, colour)}\n${comparison}`;
+  process.stdout.write(`${wrapText(`${colour.bold(summary)}\n${measured}${failures}`, readWidth(process.stdout))}\n`);
+  printText(buildResultsTable(results), "; the result file has all");
+  if (report !== undefined) printComparison(report, colour);
+}
+
+function printComparison({ comparisons, added, missing, otherHardware }: ComparisonReport, colour: Colors): void {
+  process.stdout.write("\nagainst the baseline\n");
+  if (otherHardware !== null) {
+    const { before, after } = otherHardware;
+    const doubt = `The baseline is of other hardware (${before}, now ${after}): only memory is judged.`;
+    process.stdout.write(`${colour.yellow(wrapText(doubt, readWidth(process.stdout)))}\n`);
+  }
+  printText(buildComparisonTable(comparisons), "; --json has all");
+  for (const name of added) process.stdout.write(`not in the baseline: ${name}\n`);
+  for (const name of missing) process.stdout.write(`only in the baseline: ${name}\n`);
 }
 
 /** 1 on a regression that nobody accepted, 3 where something asked for could not be done, else 0. */

@@ -18,8 +18,7 @@ function addProcessOption(command: Command): Command {
   );
 }
 
-export function addConfigCommand(program: Command): void {
-  const config = program.command("config").description("check a configuration file, or print the schema of one");
+export function defineConfig(config: Command): void {
   addProcessOption(
     config.command("check").description("check a configuration file and what it names, and print it with its defaults"),
   )

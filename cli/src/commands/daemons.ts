@@ -4,19 +4,15 @@ import { addConfigFlags, readConfig } from "../config/config-flags.js";
 import { configSchemas } from "../config/config-schemas.js";
 import { runDaemon } from "../processes/daemon.js";
 
-export function addCollectorCommand(program: Command): void {
-  const command = program
-    .command("collector")
-    .description("run the collector: take, store, judge and serve what the agents measure")
-    .option("-c, --config <file>", "YAML configuration")
-    .addHelpText(
-      "after",
-      `
+export function defineCollector(command: Command): void {
+  command.option("-c, --config <file>", "YAML configuration").addHelpText(
+    "after",
+    `
 Examples:
   fleetmark collector
   fleetmark collector --config collector.yaml --data-dir /var/lib/fleetmark
   FLEETMARK_HTTP_LISTEN=127.0.0.1:8080 fleetmark collector`,
-    );
+  );
   addConfigFlags(command, configSchemas.collector);
   command.action(() =>
     runDaemon(async () => {
@@ -33,18 +29,14 @@ Examples:
   );
 }
 
-export function addAgentCommand(program: Command): void {
-  const command = program
-    .command("agent")
-    .description("run the agent: measure this host and stream to a collector")
-    .option("-c, --config <file>", "YAML configuration")
-    .addHelpText(
-      "after",
-      `
+export function defineAgent(command: Command): void {
+  command.option("-c, --config <file>", "YAML configuration").addHelpText(
+    "after",
+    `
 Examples:
   fleetmark agent --collector-address 127.0.0.1:7420
   fleetmark agent --config agent.yaml --run-on-start quick`,
-    );
+  );
   addConfigFlags(command, configSchemas.agent);
   command.action(() =>
     runDaemon(async () => {

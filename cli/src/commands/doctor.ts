@@ -19,10 +19,8 @@ Examples:
   fleetmark doctor --config agent.yaml
   fleetmark doctor --json | jq '.runtimes[] | select(.available)'`;
 
-export function addDoctorCommand(program: Command): void {
-  program
-    .command("doctor")
-    .description("show what this host has and can run, and why not the rest")
+export function defineDoctor(command: Command): void {
+  command
     .option("-c, --config <file>", "look at what the daemon of this configuration needs, too; exit code 3 on a problem")
     .addOption(
       new Option("--for <process>", "whose configuration, where its keys don't tell").choices(Object.keys(configSchemas)),

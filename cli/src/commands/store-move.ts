@@ -3,7 +3,9 @@ import { exportStore, type ImportReport, importFile, type Precision, parseMoment
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { addConfigFlags, readConfig } from "../config/config-flags.js";
 import { configSchemas } from "../config/config-schemas.js";
-import { createProgressLine } from "../output/terminal.js";
+import { tell } from "../output/message.js";
+import { createProgressLine } from "../output/progress-line.js";
+import { awaitInterruption } from "../processes/interruption.js";
 
 interface MoveOptions {
   readonly from: number;
@@ -58,18 +60,28 @@ Examples:
   command.action(async (file: string, options: MoveOptions) => {
     const config = readConfig(command, configSchemas.collector);
     const progress = createProgressLine();
+    const interruption = awaitInterruption();
     const filter = { measurements: options.measurement, fromUs: options.from, toUs: options.to };
     try {
-      const report = await exportStore(config, file, filter, ({ samples }) =>
-        progress.show("export", `${formatCount(samples)} values`),
-      );
+      const report = await exportStore(config, file, filter, ({ samples }) => {
+        // What is thrown here ends the export, which takes its unfinished file away.
+        interruption.signal.throwIfAborted();
+        progress.show("export", `${formatCount(samples)} values`);
+      });
       progress.clear();
       const skipped =
         report.skipped === 0 ? "" : `; ${formatCount(report.skipped)} values are booleans of another writer and were left out`;
       const text = `${formatCount(report.samples)} values in ${report.seconds.toFixed(1)} s: ${file}, ${formatCount(report.bytes)} bytes${skipped}\n`;
       process.stdout.write(options.json === true ? `${JSON.stringify(report, null, 2)}\n` : text);
+    } catch (thrown) {
+      const code = interruption.caught();
+      if (code === undefined) throw thrown;
+      progress.clear();
+      tell(`interrupted; ${file} was not written`);
+      process.exitCode = code;
     } finally {
       progress.clear();
+      interruption.release();
     }
   });
 }

@@ -7,8 +7,7 @@ import { configSchemas } from "../config/config-schemas.js";
 import { chooseColours } from "../output/terminal.js";
 import { addExportCommand, addImportCommand } from "./store-move.js";
 
-export function addStoreCommand(program: Command): void {
-  const store = program.command("store").description("set up, check and move the store that a collector is configured for");
+export function defineStore(store: Command): void {
   addCheckCommand(store);
   addSetupCommand(store);
   addExportCommand(store);

@@ -1,14 +1,20 @@
-import { type ExitCode, FleetmarkError } from "@fleetmark/shared/errors";
-import pc from "picocolors";
+import { FleetmarkError } from "@fleetmark/shared/errors";
+import { tell } from "./message.js";
+import { chooseColours } from "./terminal.js";
+import { escapeControls } from "./width.js";
+
+/** What others wrote may hold anything; the lines of a message are its own. */
+function escapeLines(text: string): string {
+  return text.split("\n").map(escapeControls).join("\n");
+}
 
 /** Tells a person on stderr what went wrong and what to do, and returns the exit code. */
-export function reportFailure(error: Error): ExitCode {
-  const colour = pc.createColors(process.stderr.isTTY === true && process.env.NO_COLOR === undefined);
-  if (error instanceof FleetmarkError) {
-    process.stderr.write(`${colour.red("error")} ${colour.bold(error.code)}: ${error.message}\n${error.remedy}\n`);
-    return error.exitCode;
-  }
-  process.stderr.write(`${colour.red("error")} ${colour.bold("INTERNAL")}: ${error.stack ?? error.message}\n`);
-  process.stderr.write(`${new FleetmarkError("INTERNAL", error.message).remedy}\n`);
-  return 3;
+export function reportFailure(error: Error): number {
+  const colour = chooseColours(process.stderr);
+  const [code, message, remedy, exitCode] =
+    error instanceof FleetmarkError
+      ? [error.code, error.message, error.remedy, error.exitCode]
+      : ["INTERNAL", error.stack ?? error.message, new FleetmarkError("INTERNAL", "").remedy, 3];
+  tell(`${colour.red("error")} ${colour.bold(code)}: ${escapeLines(message)}\n${remedy}`);
+  return exitCode;
 }

@@ -2,36 +2,41 @@ import pc from "picocolors";
 
 export type Colors = ReturnType<typeof pc.createColors>;
 
-/** Colours for a stream: real ones on a terminal, none when piped or where NO_COLOR is set. */
-export function chooseColours(stream: NodeJS.WriteStream): Colors {
-  return pc.createColors(stream.isTTY === true && process.env.NO_COLOR === undefined);
+/** What is told of where output goes: a stream of the process, or a test's. */
+export type Output = Pick<NodeJS.WriteStream, "isTTY" | "columns">;
+
+function isSet(value: string | undefined): boolean {
+  return value !== undefined && value !== "";
 }
 
-/** Progress on stderr: one line drawn over and over on a terminal; when piped, one line for each step. */
-export interface ProgressLine {
-  /** @param step what the line is about; piped, a new line is written only when it changes */
-  show(step: string, text: string): void;
-  /** Takes the line away, so that other output starts on a clean line. */
-  clear(): void;
+/** Whether a stream is a terminal on which lines can be drawn over: dumb terminals and the logs of CI are none. */
+export function isScreen(stream: Output, environment: NodeJS.ProcessEnv = process.env): boolean {
+  return stream.isTTY === true && environment.TERM !== "dumb" && !isSet(environment.CI);
 }
 
-export function createProgressLine(stream: NodeJS.WriteStream = process.stderr): ProgressLine {
-  let shownStep = "";
-  let drawn = false;
-  return {
-    show: (step, text) => {
-      if (stream.isTTY) {
-        const width = stream.columns ?? 80;
-        stream.write(`\r\u001b[K${text.length < width ? text : `${text.slice(0, width - 2)}…`}`);
-        drawn = true;
-      } else if (step !== shownStep) {
-        stream.write(`${text}\n`);
-      }
-      shownStep = step;
-    },
-    clear: () => {
-      if (drawn) stream.write("\r\u001b[K");
-      drawn = false;
-    },
-  };
+/**
+ * Whether a stream takes colours: a terminal does, unless NO_COLOR is set (no-color.org) or it is dumb. FORCE_COLOR
+ * outweighs all of that, as it does for Node itself.
+ */
+export function takesColours(stream: Output, environment: NodeJS.ProcessEnv = process.env): boolean {
+  const forced = environment.FORCE_COLOR;
+  if (forced !== undefined) return forced !== "0" && forced !== "false";
+  return stream.isTTY === true && environment.TERM !== "dumb" && !isSet(environment.NO_COLOR);
+}
+
+export function chooseColours(stream: Output): Colors {
+  return pc.createColors(takesColours(stream));
+}
+
+const assumedWidth = 80;
+
+/**
+ * Returns how many cells a line of a stream may take: those of the terminal, or of COLUMNS where it is narrower. A
+ * file or a pipe has no end, unless COLUMNS gives it one. A terminal that says 0, as serial lines do, is taken for 80.
+ */
+export function readWidth(stream: Output, environment: NodeJS.ProcessEnv = process.env): number {
+  const asked = /^[1-9]\d*$/.test(environment.COLUMNS ?? "") ? Number(environment.COLUMNS) : Number.POSITIVE_INFINITY;
+  if (stream.isTTY !== true) return asked;
+  const columns = stream.columns > 0 ? stream.columns : Math.min(asked, assumedWidth);
+  return Math.min(asked, columns);
 }

@@ -1,5 +1,6 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { reportFailure } from "../output/failure.js";
+import { takeSignals } from "./interruption.js";
 
 /** What a daemon under supervision tells its supervisor, over the IPC channel it was started with. */
 export type DaemonMessage =
@@ -22,15 +23,15 @@ function tell(message: DaemonMessage): Promise<void> {
 }
 
 /**
- * Runs a daemon until it is told to stop: by SIGTERM; by Ctrl-C where a person started it; by its supervisor's message
- * or death where a supervisor did (the terminal sends Ctrl-C to both, and the supervisor decides who stops first).
+ * Runs a daemon until it is told to stop: by SIGTERM; by Ctrl-C or the terminal's end where a person started it; by its
+ * supervisor's message or death where a supervisor did (the terminal sends its signals to both, and the supervisor
+ * decides who stops first). That is what daemons are for, so it is exit code 0.
  */
 export async function runDaemon(start: () => Promise<Daemon>): Promise<void> {
   const supervised = process.send !== undefined;
   const stop = new Promise<void>((resolve) => {
-    process.once("SIGTERM", () => resolve());
-    process.on("SIGINT", () => {
-      if (!supervised) resolve();
+    takeSignals((signal) => {
+      if (!supervised || signal === "SIGTERM") resolve();
     });
     process.once("message", () => resolve());
     process.once("disconnect", () => resolve());

@@ -1,102 +1,124 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { setTimeout as delay } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-import { type ErrorCode, errorCatalogue, FleetmarkError } from "@fleetmark/shared/errors";
-import type { DaemonMessage } from "./daemon.js";
-
-const program = fileURLToPath(new URL("../../bin/fleetmark.js", import.meta.url));
-const stopPatienceMs = 5_000;
-const restartPauseMs = 500;
+import { FleetmarkError } from "@fleetmark/shared/errors";
+import { once, type Running } from "@fleetmark/shared/lifecycle";
+import { createPause, type Pause, waitAtMost } from "@fleetmark/shared/waiting";
+import { type Child, type StartChild, startChild } from "./child.js";
 
 /**
- * A young generation of 1 MB: a daemon at rest makes little garbage, and the default of 16 MB would only be memory
- * taken from the host.
+ * A daemon kept running:
+ *
+ *   start ──► serves ──► ends unasked ──► wait, twice as long each time, to 30 s ──► start …
+ *                 │                               │
+ *                 └─ for a minute: forgiven       └─ the eighth time in a row: given up
+ *
+ * One whose configuration is refused is given up at once: nothing will be different the next time.
  */
-const nodeFlags = ["--max-semi-space-size=1"];
+
+/** Seconds. */
+const restartWaits = { first: 0.5, longest: 30, forgivenAfter: 60 } as const;
+const mostFailures = 8;
+const stopPatienceS = 5;
+
+/** Returns the seconds before a daemon is started again that has failed so many times in a row. */
+export function chooseRestartWait(failures: number): number {
+  return Math.min(restartWaits.longest, restartWaits.first * 2 ** (failures - 1));
+}
 
 /** A daemon that runs as a child process, and is started again when it dies. */
-export interface Supervised<Facts> {
+export interface Supervised<Facts> extends Omit<Running, "stop"> {
   /** What the daemon said when it first served. */
   readonly facts: Facts;
   readonly pid: () => number | undefined;
+  /** How often it was started again. */
+  readonly restarts: () => number;
   /** Rejects when the daemon can't be kept running. */
   readonly lost: Promise<never>;
   /** Stops the daemon and returns what it said last. */
   stop(): Promise<object>;
 }
 
-interface Child<Facts> {
-  readonly process: ChildProcess;
-  readonly ready: Promise<Facts>;
-  readonly ended: Promise<{ description: string; facts: object }>;
+export interface SuperviseOptions<Facts> {
+  readonly name: string;
+  /** Gives the arguments: of the first start without facts, of later ones with what the first had said. */
+  chooseArgs(facts?: Facts): readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
+  /** Told how the daemon ended each time, and in how many seconds it is started again. */
+  onRestart(description: string, waitS: number): void;
+  /** Ends a start that is under way. */
+  readonly signal: AbortSignal;
+  readonly start?: StartChild;
 }
 
-function startChild<Facts>(args: readonly string[], environment: NodeJS.ProcessEnv): Child<Facts> {
-  const child = spawn(process.execPath, [...nodeFlags, program, ...args], {
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
-    env: environment,
-  });
-  let last: object = {};
-  let resolveReady: (facts: Facts) => void;
-  let rejectReady: (error: FleetmarkError) => void;
-  const ready = new Promise<Facts>((resolve, reject) => {
-    [resolveReady, rejectReady] = [resolve, reject];
-  });
-  ready.catch(() => undefined);
-  child.on("message", (message: DaemonMessage) => {
-    if (message.event === "ready") resolveReady(message.facts as Facts);
-    else if (message.event === "stopped") last = message.facts;
-    else
-      rejectReady(new FleetmarkError(message.code in errorCatalogue ? (message.code as ErrorCode) : "INTERNAL", message.message));
-  });
-  const ended = new Promise<{ description: string; facts: object }>((resolve) => {
-    child.once("error", (error) => resolve({ description: error.message, facts: last }));
-    child.once("exit", (code, signal) => resolve({ description: signal ?? `exit code ${code}`, facts: last }));
-  });
-  ended.then(({ description }) =>
-    rejectReady(new FleetmarkError("INTERNAL", `fleetmark ${args[0]} ended while starting: ${description}`)),
+interface Supervision<Facts> {
+  readonly options: SuperviseOptions<Facts>;
+  readonly start: StartChild;
+  readonly pause: Pause;
+  child: Child<Facts>;
+  restarts: number;
+  isStopping: boolean;
+}
+
+/** Waits until a child has ended; returns how, and whether it had served for long. */
+async function awaitEnd<Facts>({ child }: Supervision<Facts>): Promise<{ description: string; lasted: boolean }> {
+  const startedMs = performance.now();
+  const refusal = await child.ready.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
   );
-  return { process: child, ready, ended };
+  const { description } = await child.ended;
+  if (refusal instanceof FleetmarkError && refusal.exitCode === 2) throw refusal;
+  const reason = refusal instanceof FleetmarkError && refusal.code !== "INTERNAL" ? refusal.message : description;
+  return { description: reason, lasted: performance.now() - startedMs >= restartWaits.forgivenAfter * 1000 };
+}
+
+async function keepRunning<Facts>(supervision: Supervision<Facts>, facts: Facts): Promise<never> {
+  const { options, start, pause } = supervision;
+  let failures = 0;
+  for (;;) {
+    const { description, lasted } = await awaitEnd(supervision);
+    if (supervision.isStopping) return new Promise<never>(() => undefined);
+    failures = lasted ? 1 : failures + 1;
+    if (failures >= mostFailures)
+      throw new FleetmarkError("DAEMON_LOST", `the ${options.name} ended ${failures} times in a row (${description})`);
+    const waitS = chooseRestartWait(failures);
+    options.onRestart(description, waitS);
+    await pause.wait(waitS);
+    if (supervision.isStopping) return new Promise<never>(() => undefined);
+    supervision.restarts++;
+    supervision.child = start<Facts>(options.chooseArgs(facts), options.environment);
+  }
+}
+
+async function stopChild<Facts>(supervision: Supervision<Facts>): Promise<object> {
+  supervision.isStopping = true;
+  supervision.pause.end();
+  const { child } = supervision;
+  child.askToStop();
+  await waitAtMost(child.ended, stopPatienceS);
+  child.kill();
+  return (await child.ended).facts;
 }
 
 /**
- * Starts `fleetmark ARGS…` as a supervised child and waits until it serves.
- * @param chooseArgs gives the arguments: of the first start without facts, of later ones with what the first had said
- * @param onRestart told how the daemon ended each time before it is started again
+ * Starts `fleetmark ARGS…` as a supervised child and waits until it serves. It does not outlive this process, however
+ * that ends.
  * @throws FleetmarkError what the daemon gave as its reason for not starting
  */
-export async function supervise<Facts>(
-  chooseArgs: (facts?: Facts) => readonly string[],
-  environment: NodeJS.ProcessEnv,
-  onRestart: (description: string) => void,
-): Promise<Supervised<Facts>> {
-  let child = startChild<Facts>(chooseArgs(), environment);
-  let stopping = false;
+export async function supervise<Facts>(options: SuperviseOptions<Facts>): Promise<Supervised<Facts>> {
+  const start = options.start ?? startChild;
+  const child = start<Facts>(options.chooseArgs(), options.environment);
+  const supervision: Supervision<Facts> = { options, start, pause: createPause(), child, restarts: 0, isStopping: false };
+  process.on("exit", () => supervision.child.kill());
+  const giveUp = (): void => child.kill();
+  options.signal.addEventListener("abort", giveUp);
   const facts = await child.ready;
-  const keepRunning = async (): Promise<never> => {
-    for (;;) {
-      const { description } = await child.ended;
-      if (stopping) return new Promise<never>(() => undefined);
-      onRestart(description);
-      await delay(restartPauseMs);
-      if (stopping) return new Promise<never>(() => undefined);
-      child = startChild<Facts>(chooseArgs(facts), environment);
-      await child.ready;
-    }
-  };
-  const lost = keepRunning();
+  options.signal.removeEventListener("abort", giveUp);
+  const lost = keepRunning(supervision, facts);
   lost.catch(() => undefined);
   return {
     facts,
-    pid: () => child.process.pid,
+    pid: () => supervision.child.pid,
+    restarts: () => supervision.restarts,
     lost,
-    stop: async () => {
-      stopping = true;
-      if (child.process.connected) child.process.send({ stop: true });
-      const patience = setTimeout(() => child.process.kill("SIGKILL"), stopPatienceMs);
-      const { facts: last } = await child.ended;
-      clearTimeout(patience);
-      return last;
-    },
+    stop: once(() => stopChild(supervision)),
   };
 }

@@ -6,10 +6,8 @@ import {
   seriesAnswer,
   seriesNamesAnswer,
 } from "@fleetmark/shared/api/answers";
-import { readKpis } from "@fleetmark/shared/model/kpis";
-import type { Result } from "@fleetmark/shared/model/result";
+import { foldHostKpis } from "@fleetmark/shared/model/host-kpis";
 import { runRecord } from "@fleetmark/shared/records/run";
-import type { z } from "zod";
 import type { Fleet } from "../fleet/fleet.js";
 import { readClockUs } from "../platform/clock.js";
 import { readHosts } from "../store/hosts.js";
@@ -20,18 +18,6 @@ import { describeHosts } from "./host-answers.js";
 import { kpisQuery, noQuery, resultsQuery, runsQuery, seriesNamesQuery, seriesQuery } from "./queries.js";
 import { addRecordRoutes } from "./record-routes.js";
 import { addRoute, type Router } from "./route.js";
-
-/**
- * Folds results into the KPIs of each host. Results come newest first, so the first one tells the host's hardware
- * class.
- */
-function foldKpis(results: readonly Result[], run: string | undefined): z.infer<typeof kpisAnswer> {
-  const byHost = new Map<string, Result[]>();
-  for (const result of results) byHost.set(result.host, [...(byHost.get(result.host) ?? []), result]);
-  return [...byHost]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([host, own]) => ({ host, hw_class: own[0].hw_class, run: run ?? null, kpis: readKpis(own) }));
-}
 
 function addFleetRoutes(router: Router, store: StoreReader, fleet: Fleet): void {
   addRoute(router, {
@@ -63,7 +49,7 @@ function addFleetRoutes(router: Router, store: StoreReader, fleet: Fleet): void 
     summary: "The key performance indicators of each host, of a run or of the latest result of each benchmark",
     query: kpisQuery,
     answers: { 200: kpisAnswer },
-    answer: async ({ query }) => foldKpis(await findResults(store, query), query.run),
+    answer: async ({ query }) => foldHostKpis(await findResults(store, query), query.run),
   });
 }
 

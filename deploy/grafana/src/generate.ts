@@ -8,7 +8,7 @@ import { buildTree } from "./tree.js";
 const deploy = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Folders that hold generated files alone. */
-const owned = ["grafana/provisioning", "grafana/contact-points", "compose/grafana"];
+const owned = ["grafana/provisioning", "grafana/contact-points", "grafana/policies", "compose/grafana"];
 
 function readTree(): Map<string, string> {
   const tree = new Map<string, string>();

@@ -1,15 +1,15 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { kpis } from "@fleetmark/shared/model/kpis";
-import type { Dashboard, Panel } from "@grafana/grafana-foundation-sdk/dashboard";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
+import { panelsOf } from "../test/dashboard-parts.js";
 import { receiverNames } from "./alerts/notifications.js";
 import { ruleGroups } from "./alerts/rule-groups.js";
 import { dashboards } from "./dashboards/registry.js";
+import { runbookDashboard } from "./dashboards/runbooks.js";
 import { datasource, expressionDatasource } from "./queries/datasource.js";
-import type { InfluxQuery } from "./queries/target.js";
 import { buildTree } from "./tree.js";
 
 /**
@@ -20,21 +20,6 @@ import { buildTree } from "./tree.js";
 
 const tree = buildTree();
 const rules = ruleGroups.flatMap((group) => group.rules);
-
-function panelsOf(dashboard: Dashboard): Panel[] {
-  return (dashboard.panels ?? []).filter((panel): panel is Panel => panel.type !== "row");
-}
-
-/** Every text below a value. */
-function* listTexts(value: unknown): Generator<string> {
-  if (typeof value === "string") yield value;
-  else if (typeof value === "object" && value !== null) for (const each of Object.values(value)) yield* listTexts(each);
-}
-
-/** Every query that InfluxDB is asked for values. */
-function listSelects(value: unknown): string[] {
-  return [...listTexts(value)].filter((text) => text.startsWith("SELECT"));
-}
 
 const duration = z.string().regex(/^\d+[smhd]$/);
 const uid = z.string().regex(/^[A-Za-z0-9_-]{1,40}$/);
@@ -91,12 +76,17 @@ const contactPointFile = z.strictObject({
       ),
     }),
   ),
+  templates: z.array(z.strictObject({ orgId: z.literal(1), name: z.string().min(1), template: z.string().min(1) })),
 });
 const route = {
   receiver: z.string().min(1),
   group_by: z.array(z.string()),
   repeat_interval: duration,
 };
+const repeated = z.strictObject({
+  ...route,
+  object_matchers: z.array(z.tuple([z.string(), z.enum(["=", "!=", "=~", "!~"]), z.string()])),
+});
 const policyFile = z.strictObject({
   apiVersion: z.literal(1),
   policies: z.array(
@@ -105,12 +95,7 @@ const policyFile = z.strictObject({
       ...route,
       group_wait: duration,
       group_interval: duration,
-      routes: z.array(
-        z.strictObject({
-          ...route,
-          object_matchers: z.array(z.tuple([z.string(), z.enum(["=", "!=", "=~", "!~"]), z.string()])),
-        }),
-      ),
+      routes: z.array(repeated).optional(),
     }),
   ),
 });
@@ -120,9 +105,55 @@ describe("provisioning files", () => {
 
   it("have the shapes that Grafana reads", () => {
     ruleFile.parse(read("grafana/provisioning/alerting/rules.yaml"));
-    policyFile.parse(read("grafana/provisioning/alerting/policies.yaml"));
-    for (const name of receiverNames) contactPointFile.parse(read(`grafana/contact-points/${name}.yaml`));
+    for (const name of receiverNames) {
+      contactPointFile.parse(read(`grafana/contact-points/${name}.yaml`));
+      policyFile.parse(read(`grafana/policies/${name}.yaml`));
+    }
     expect(read("grafana/provisioning/alerting/contact-points.yaml")).toEqual(read("grafana/contact-points/email.yaml"));
+    expect(read("grafana/provisioning/alerting/policies.yaml")).toEqual(read("grafana/policies/email.yaml"));
+  });
+
+  /** An address as Grafana reads it, with its variable set or not. */
+  const addressOf = (name: string, value: string): string => {
+    const { settings } = read(`grafana/contact-points/${name}.yaml`).contactPoints[0].receivers[0];
+    return String(settings.addresses ?? settings.url).replace(/\$\{FLEETMARK_ALERT_\w+\}/, value);
+  };
+
+  it("lead to nobody but those that the variables name, and are no empty address without them, which ends Grafana", () => {
+    for (const name of receiverNames) expect(addressOf(name, ""), name).toMatch(/^[;#/]$/);
+    const recipients = addressOf("email", "a@x.example;b@x.example")
+      .split(/[,;\n]/)
+      .filter(Boolean);
+    expect(recipients).toEqual(["a@x.example", "b@x.example"]);
+    for (const name of ["webhook", "slack"]) {
+      const { origin, pathname, hash } = new URL(addressOf(name, "https://hook.example/x"));
+      expect([`${origin}${pathname}`, hash]).toEqual(["https://hook.example/x", ""]);
+    }
+    expect(`${addressOf("alertmanager", "http://am.example:9093").replace(/\/$/, "")}/api/v2/alerts`).toBe(
+      "http://am.example:9093/api/v2/alerts",
+    );
+  });
+
+  it("send each address a mail of its own: a relay that refuses one must not take it from the others", () => {
+    expect(read("grafana/contact-points/email.yaml").contactPoints[0].receivers[0].settings.singleEmail).toBe(false);
+  });
+
+  it("repeat to an Alertmanager within its resolve_timeout of five minutes, whatever the severity", () => {
+    const [policy] = read("grafana/policies/alertmanager.yaml").policies;
+    expect([policy.group_interval, policy.repeat_interval, policy.routes]).toEqual(["1m", "1m", undefined]);
+  });
+
+  it("take the default datasource from nobody", () => {
+    for (const path of ["grafana/provisioning/datasources/fleetmark.yaml", "compose/grafana/datasource.yaml"])
+      expect(read(path).datasources.map((each: { isDefault: boolean }) => each.isDefault)).toEqual([false]);
+  });
+
+  it("find the dashboards where the container or the packages' units say that the folder is", () => {
+    const { path } = read("grafana/provisioning/dashboards/fleetmark.yaml").providers[0].options;
+    const expand = (variables: Record<string, string>) =>
+      path.replace(/\$\{(\w+)\}/g, (_: string, name: string) => variables[name] ?? "");
+    for (const name of ["GF_PATHS_PROVISIONING", "PROVISIONING_CFG_DIR"])
+      expect(expand({ [name]: "/etc/grafana/provisioning" })).toBe("/etc/grafana/provisioning/dashboards/fleetmark");
   });
 
   it("lie where Grafana looks: it refuses to start on anything else in its folder for alerting", () => {
@@ -131,10 +162,11 @@ describe("provisioning files", () => {
   });
 
   it("send alerts to the contact point that every choice of file defines", () => {
-    const { receiver, routes } = read("grafana/provisioning/alerting/policies.yaml").policies[0];
     for (const name of receiverNames) {
+      const { receiver, routes = [] } = read(`grafana/policies/${name}.yaml`).policies[0];
       const [{ name: contactPoint }] = read(`grafana/contact-points/${name}.yaml`).contactPoints;
-      expect([receiver, ...routes.map((each: { receiver: string }) => each.receiver)]).toEqual([contactPoint, contactPoint]);
+      for (const each of [receiver, ...routes.map((route: { receiver: string }) => route.receiver)])
+        expect(each).toBe(contactPoint);
     }
   });
 
@@ -144,99 +176,6 @@ describe("provisioning files", () => {
       expect(secureJsonData.httpHeaderValue1).toMatch(/^(\$\{FLEETMARK_\w+\}|Token \$__file\{\/run\/fleetmark\/\w+\})$/);
       expect(url).toMatch(/^\$\{FLEETMARK_\w+\}$/);
     }
-  });
-});
-
-describe("dashboards", () => {
-  const uids = dashboards.map((dashboard) => dashboard.uid);
-
-  it("have uids and panel numbers of their own", () => {
-    expect(new Set(uids).size).toBe(dashboards.length);
-    for (const dashboard of dashboards) {
-      const ids = (dashboard.panels ?? []).map(({ id }) => id);
-      expect(new Set(ids).size).toBe(ids.length);
-      const titles = panelsOf(dashboard).map(({ title, gridPos }) => `${title} ${gridPos?.y}`);
-      expect(new Set(titles).size).toBe(titles.length);
-    }
-  });
-
-  it("ask the one datasource alone", () => {
-    for (const dashboard of dashboards) {
-      for (const panel of panelsOf(dashboard)) if (panel.type !== "alertlist") expect(panel.datasource).toEqual(datasource);
-      for (const { datasource: asked } of dashboard.templating.list ?? []) expect(asked).toEqual(datasource);
-      for (const { datasource: asked } of dashboard.annotations.list ?? []) expect(asked).toEqual(datasource);
-    }
-  });
-
-  it("link only to each other", () => {
-    const links = dashboards.flatMap((dashboard) =>
-      [...listTexts(dashboard)].flatMap((text) => /^\/d\/([\w-]+)/.exec(text)?.[1] ?? []),
-    );
-    expect(links.length).toBeGreaterThan(0);
-    for (const link of links) expect(uids).toContain(link);
-  });
-
-  it("lay panels side by side and below each other, never over each other", () => {
-    for (const dashboard of dashboards) {
-      const taken = new Map<string, string>();
-      for (const { title, gridPos } of dashboard.panels ?? []) {
-        const { x, y, w, h } = gridPos!;
-        expect(x + w, `${title} of ${dashboard.title}`).toBeLessThanOrEqual(24);
-        for (let i = x; i < x + w; i++) {
-          for (let j = y; j < y + h; j++) {
-            expect(taken.get(`${i} ${j}`), `${title} of ${dashboard.title}`).toBeUndefined();
-            taken.set(`${i} ${j}`, title ?? "");
-          }
-        }
-      }
-    }
-  });
-
-  it("say of every panel what it shows and in which unit", () => {
-    for (const dashboard of dashboards) {
-      for (const panel of panelsOf(dashboard)) {
-        expect(panel.description?.length ?? 0, `${panel.title} of ${dashboard.title}`).toBeGreaterThan(30);
-        if (panel.type !== "alertlist") expect(panel.fieldConfig?.defaults.unit, panel.title).toBeTruthy();
-      }
-    }
-  });
-
-  it("use only variables that they have", () => {
-    for (const dashboard of dashboards) {
-      const names = (dashboard.templating.list ?? []).map(({ name }) => name);
-      for (const query of listSelects(dashboard)) {
-        for (const [, name] of query.matchAll(/\(\$([a-z]\w*)\)/g)) expect(names, query).toContain(name);
-      }
-    }
-  });
-
-  it("group tables by one tag at most: Grafana's converter may mix up several", () => {
-    for (const dashboard of dashboards) {
-      for (const { title, targets } of panelsOf(dashboard)) {
-        for (const { query, resultFormat } of (targets ?? []) as unknown as InfluxQuery[]) {
-          let outermost = query;
-          while (/\([^()]*\)/.test(outermost)) outermost = outermost.replace(/\([^()]*\)/g, "");
-          const groups = /GROUP BY (.*)$/.exec(outermost)?.[1] ?? "";
-          if (resultFormat === "table") expect(groups.split(",").length, `${title}: ${query}`).toBe(1);
-        }
-      }
-    }
-  });
-
-  it("select many and all in each variable, and know no host by name", () => {
-    for (const dashboard of dashboards) {
-      for (const variable of dashboard.templating.list ?? [])
-        expect(variable).toMatchObject({ multi: true, includeAll: true, allValue: ".*" });
-      for (const query of listSelects(dashboard)) expect(query).not.toMatch(/"host" (=|!=) '/);
-    }
-  });
-});
-
-describe("queries", () => {
-  it("of panels, annotations and rules keep to a time range in every statement", () => {
-    const selects = [...dashboards, ...rules].flatMap(listSelects);
-    expect(selects.length).toBeGreaterThan(100);
-    for (const query of selects) expect(query.match(/\$timeFilter/g)?.length, query).toBe(query.match(/SELECT/g)?.length);
   });
 });
 
@@ -261,22 +200,52 @@ describe("alert rules", () => {
         name,
       ).toContain(panelId);
       expect(annotations).toMatchObject({ __dashboardUid__: dashboardUid, __panelId__: String(panelId) });
-      const page = /^\$\{FLEETMARK_RUNBOOK_URL\}\/([a-z-]+\.md)$/.exec(annotations.runbook_url)?.[1];
-      expect(existsSync(fileURLToPath(new URL(`../../../docs/runbooks/${page}`, import.meta.url))), annotations.runbook_url).toBe(
-        true,
-      );
+      const runbook = /\/d\/fleetmark-runbooks\?viewPanel=(\d+)$/.exec(annotations.runbook_url)?.[1];
+      const page = panelsOf(runbookDashboard).find(({ id }) => id === Number(runbook))?.title;
+      expect(
+        existsSync(fileURLToPath(new URL(`../../../docs/runbooks/${page}.md`, import.meta.url))),
+        annotations.runbook_url,
+      ).toBe(true);
+      expect(annotations.panel_url).toContain(`/d/${dashboardUid}?viewPanel=${panelId}`);
     }
   });
 
-  it("make one alert of a silent host and of a silent database: only one rule speaks up without data", () => {
-    const loud = rules.filter(({ noDataState, execErrState }) => noDataState !== "OK" || execErrState !== "KeepLast");
-    expect(loud.map((rule) => rule.uid)).toEqual(["fm-agent-down"]);
+  it("hand on the host of the alert in a variable that the dashboard has", () => {
+    for (const { uid: name, dashboardUid, annotations, data } of rules) {
+      const variables = dashboards.find((each) => each.uid === dashboardUid)?.templating.list?.map((each) => each.name);
+      const selected = /&var-(\w+)=\{\{ urlquery \.Labels\.host \}\}$/.exec(annotations.panel_url)?.[1];
+      const isByHost = String((data[0].model as { query: string }).query).endsWith('"host"');
+      if (isByHost) expect(variables, name).toContain(selected);
+    }
+  });
+
+  it("have no place that an environment variable would fill: provisioning takes their texts as they are written", () => {
+    for (const { annotations } of rules) for (const text of Object.values(annotations)) expect(text).not.toMatch(/\$\{/);
+  });
+
+  it("fire on what is past the alert threshold as a warning too, so that worse does not read as resolved", () => {
+    const conditionOf = (uid: string) => JSON.stringify(rules.find((rule) => rule.uid === uid)?.data.at(-1)?.model);
+    for (const name of ["fm-environment-step-time-warning", "fm-disk-full-warning", "fm-spool-filling-warning"])
+      expect(conditionOf(name)).not.toMatch(/&&|within_range/);
+  });
+
+  it("wait longer than a new Grafana takes to learn whom to send to", () => {
+    for (const rule of rules) expect(["2m", "5m", "10m", "15m"]).toContain(rule.for);
+  });
+
+  it("make one alert of a silent fleet and of a silent database: only one rule speaks up without data", () => {
+    const loud = rules.filter(({ noDataState, execErrState }) => noDataState === "Alerting" || execErrState === "Alerting");
+    expect(loud.map((rule) => rule.uid)).toEqual(["fm-fleet-silent"]);
+    for (const { noDataState, execErrState, uid: name } of rules.filter((rule) => !loud.includes(rule))) {
+      expect(["OK", "KeepLast"], name).toContain(noDataState);
+      expect(execErrState, name).toBe("KeepLast");
+    }
   });
 
   it("write their texts without what provisioning takes for environment variables", () => {
     for (const { annotations, labels } of rules) {
       for (const text of [...Object.values(annotations), ...Object.values(labels)]) {
-        expect(text.replace(/^\$\{FLEETMARK_RUNBOOK_URL\}/, "")).not.toContain("$");
+        expect(text).not.toContain("$");
       }
     }
   });

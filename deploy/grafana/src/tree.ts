@@ -26,8 +26,9 @@ function buildProvidersFile(): object {
         disableDeletion: true,
         allowUiUpdates: false,
         updateIntervalSeconds: 30,
-        // biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana's own placeholder
-        options: { path: "${GF_PATHS_PROVISIONING}/dashboards/fleetmark" },
+        // One of the two is set: Debian's and Red Hat's units name their folder in the second, and leave the first out.
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana's own placeholders
+        options: { path: "${GF_PATHS_PROVISIONING}${PROVISIONING_CFG_DIR}/dashboards/fleetmark" },
       },
     ],
   };
@@ -45,8 +46,13 @@ export function buildTree(): Map<string, string> {
     tree.set(`${provisioning}/dashboards/fleetmark/${dashboard.uid}.json`, `${JSON.stringify(dashboard, null, 2)}\n`);
   }
   tree.set(`${provisioning}/alerting/rules.yaml`, toYaml(buildRulesFile()));
-  tree.set(`${provisioning}/alerting/policies.yaml`, toYaml(buildPoliciesFile()));
+  tree.set(`${provisioning}/alerting/policies.yaml`, toYaml(buildPoliciesFile("email")));
   tree.set(`${provisioning}/alerting/contact-points.yaml`, toYaml(buildContactPointsFile("email")));
-  for (const name of receiverNames) tree.set(`grafana/contact-points/${name}.yaml`, toYaml(buildContactPointsFile(name)));
+  for (const name of receiverNames) {
+    tree.set(`grafana/contact-points/${name}.yaml`, toYaml(buildContactPointsFile(name)));
+    tree.set(`grafana/policies/${name}.yaml`, toYaml(buildPoliciesFile(name)));
+  }
+  // Nothing to install; Grafana writes an error at each start where the folder is missing.
+  tree.set(`${provisioning}/plugins/fleetmark.yaml`, toYaml({ apiVersion: 1, apps: [] }));
   return tree;
 }

@@ -1,5 +1,5 @@
 import type { Result } from "../model/result.js";
-import type { Baseline, BaselineEntry } from "../model/result-file.js";
+import { type Baseline, type BaselineEntry, toBaseline } from "../model/result-file.js";
 import { type MedianInterval, scaleBy } from "../stats/bootstrap.js";
 import { compareIntervals, type MedianChange } from "../stats/compare.js";
 import { normalQuantile } from "../stats/distributions.js";
@@ -9,7 +9,8 @@ import { judgeChange, type Verdict } from "./verdict.js";
 /** How one figure of a benchmark moved against a baseline. */
 export interface Comparison {
   readonly name: string;
-  readonly metric: "throughput" | "overhead" | "memory";
+  /** `time` where nothing is processed that could be counted. */
+  readonly metric: "throughput" | "overhead" | "memory" | "time";
   readonly before: number;
   readonly after: number;
   /** after / before − 1 in percent; for an overhead the difference in percentage points. */
@@ -120,6 +121,33 @@ function compareMemory(result: Result, entry: BaselineEntry): Comparison | undef
     verdict,
     severity,
   };
+}
+
+function compareTimes(result: Result, former: Result): Comparison {
+  const times = compareIntervals(readInterval(former), readInterval(result), "relative");
+  const [change, low, high] = [100 * times.change, 100 * times.low, 100 * times.high];
+  const verdict = isSteady(result) ? judgeChange(change, low, high, 1) : "not-steady";
+  const { before, after } = times;
+  return {
+    name: result.name,
+    metric: "time",
+    before,
+    after,
+    change,
+    low,
+    high,
+    verdict,
+    severity: gradeSeverity(verdict, change),
+  };
+}
+
+/** Compares a result with a former one of the same benchmark by the figure that the benchmark is about. */
+export function compareFigure(result: Result, former: Result): Comparison {
+  const [entry] = toBaseline([former]).entries;
+  const found = entry === undefined ? [] : [compareThroughput(result, entry), compareOverhead(result, entry)];
+  const memory = entry === undefined || result.quantity !== "memory" ? undefined : compareMemory(result, entry);
+  const comparison = found.find((each) => each !== undefined) ?? memory ?? compareTimes(result, former);
+  return result.hw_class === former.hw_class ? comparison : doubt(comparison);
 }
 
 /**

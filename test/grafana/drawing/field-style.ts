@@ -16,6 +16,10 @@ export interface FieldStyle {
   readonly fillBelowTo: string | undefined;
   readonly cell: string | undefined;
   readonly link: boolean;
+  /** Of a column, in pixels. */
+  readonly width: number | undefined;
+  /** What is shown in place of a value. */
+  readonly words: Readonly<Record<string, string>>;
 }
 
 /** Grafana's names of colours, in its dark theme. */
@@ -51,16 +55,30 @@ export function colorByThresholds(value: number | string | null, steps: readonly
   return resolveColor(reached[reached.length - 1]?.color ?? "text");
 }
 
+/** Whether an override is for a name: by the name itself, or by an expression between slashes. */
+function matches({ id, options }: { readonly id: string; readonly options?: unknown }, name: string): boolean {
+  if (id === "byRegexp") return new RegExp(String(options).slice(1, -1)).test(name);
+  return id === "byName" && options === name;
+}
+
+/** The texts of value mappings. */
+function readWords(
+  mappings: readonly { readonly options: Readonly<Record<string, { text?: string }>> }[],
+): Record<string, string> {
+  const entries = mappings.flatMap(({ options }) => Object.entries(options));
+  return Object.fromEntries(entries.flatMap(([value, { text }]) => (text === undefined ? [] : [[value, text]])));
+}
+
 export function styleField(panel: Panel, name: string): FieldStyle {
   const { defaults, overrides } = panel.fieldConfig ?? { defaults: {}, overrides: [] };
   const properties = new Map<string, unknown>();
   for (const override of overrides) {
-    if (override.matcher.id !== "byName" || override.matcher.options !== name) continue;
+    if (!matches(override.matcher, name)) continue;
     for (const { id, value } of override.properties) properties.set(id, value);
   }
   const custom = (defaults.custom ?? {}) as Record<string, unknown>;
   const read = <T>(id: string, fallback: T): T => (properties.has(id) ? (properties.get(id) as T) : fallback);
-  const color = read<{ fixedColor?: string } | undefined>("color", undefined)?.fixedColor;
+  const color = read<{ fixedColor?: string } | undefined>("color", defaults.color)?.fixedColor;
   const showPoints = read("custom.showPoints", custom.showPoints as string | undefined);
   return {
     unit: read("unit", defaults.unit ?? "short"),
@@ -74,5 +92,7 @@ export function styleField(panel: Panel, name: string): FieldStyle {
     fillBelowTo: read<string | undefined>("custom.fillBelowTo", undefined),
     cell: read<{ type?: string }>("custom.cellOptions", {}).type,
     link: properties.has("links"),
+    width: read<number | undefined>("custom.width", undefined),
+    words: readWords(read("mappings", [])),
   };
 }

@@ -1,76 +1,97 @@
-/** Writes values as Grafana does for the units that the dashboards use. */
+/**
+ * Writes values as Grafana does for the units that the dashboards use: after packages/grafana-data/src/valueFormats of
+ * its source (toFixed, scaledUnits, toSeconds, simpleCountUnit). A unit that is not here throws, so that no page shows
+ * what Grafana would not.
+ */
 
-interface Scale {
-  readonly factor: number;
-  readonly suffix: string;
+/** A number as Grafana's toFixed writes it: with as many decimals as asked for, else as its size asks for. */
+function formatNumber(value: number, decimals = countDecimals(value)): string {
+  const factor = 10 ** Math.max(0, decimals);
+  return (Math.round(value * factor) / factor).toFixed(Math.max(0, decimals));
 }
 
-const durations: readonly Scale[] = [
-  { factor: 86_400, suffix: " days" },
-  { factor: 3600, suffix: " hours" },
-  { factor: 60, suffix: " mins" },
-  { factor: 1, suffix: " s" },
-  { factor: 1e-3, suffix: " ms" },
-  { factor: 1e-6, suffix: " µs" },
-  { factor: 1e-9, suffix: " ns" },
+/** Grafana's getDecimalsForValue: about two digits that count, three from 2.25 of a power of ten on. */
+function countDecimals(value: number): number {
+  if (value % 1 === 0) return 0;
+  const decimals = 1 - Math.floor(Math.log10(Math.abs(value)));
+  const scaled = value * 10 ** decimals;
+  return Math.max(0, scaled > 2.25 ? decimals + 1 : decimals);
+}
+
+/** Grafana's scaledUnits: the prefix that leaves at least 1, of those from the unit's own place in the list. */
+function scale(value: number, base: number, suffixes: readonly string[], decimals: number | undefined, own = 0): string {
+  const power = value === 0 ? 0 : Math.floor(Math.log10(Math.abs(value)) / Math.log10(base) + 1e-12);
+  const bounded = Math.min(Math.max(power, -own), suffixes.length - own - 1);
+  return `${formatNumber(value / base ** bounded, decimals)}${suffixes[bounded + own]}`;
+}
+
+/** Grafana's toSeconds: up to each size, so many of the unit in a second. */
+const times: readonly { readonly below: number; readonly inSecond: number; readonly suffix: string }[] = [
+  { below: 1e-6, inSecond: 1e9, suffix: " ns" },
+  { below: 1e-3, inSecond: 1e6, suffix: " µs" },
+  { below: 1, inSecond: 1e3, suffix: " ms" },
+  { below: 60, inSecond: 1, suffix: " s" },
+  { below: 3600, inSecond: 1 / 60, suffix: " mins" },
+  { below: 86_400, inSecond: 1 / 3600, suffix: " hours" },
+  { below: 604_800, inSecond: 1 / 86_400, suffix: " days" },
+  { below: 31_536_000, inSecond: 1 / 604_800, suffix: " weeks" },
+  { below: Number.POSITIVE_INFINITY, inSecond: 1 / 31_556_900, suffix: " years" },
 ];
 
-function scales(base: number, suffixes: readonly string[]): Scale[] {
-  return suffixes.map((suffix, power) => ({ factor: base ** power, suffix })).reverse();
+/** Seconds are scaled down as well as up; milliseconds are not, and have no place here. */
+function formatSeconds(value: number, decimals: number | undefined): string {
+  if (value === 0) return "0 s";
+  const { inSecond, suffix } = times.find(({ below }) => Math.abs(value) < below) ?? times[times.length - 1];
+  return `${formatNumber(value * inSecond, decimals)}${suffix}`;
 }
 
-const plain = scales(1000, ["", " K", " Mil", " Bil"]);
-const perSecond = scales(1000, [" ops/s", "K ops/s", "M ops/s"]);
-const binaryBytes = scales(1024, [" B", " KiB", " MiB", " GiB", " TiB"]);
-const byteRates = scales(1000, [" B/s", " kB/s", " MB/s", " GB/s"]);
-const megabytes = scales(1000, [" B", " kB", " MB", " GB"]);
+const counts = ["", " K", " Mil", " Bil", " Tri"];
+const operations = ["", "K", "M", "B", "T"].map((prefix) => `${prefix} ops/s`);
+const binaryBytes = ["", "Ki", "Mi", "Gi", "Ti"].map((prefix) => ` ${prefix}B`);
+const bytes = ["", "k", "M", "G", "T"].map((prefix) => ` ${prefix}B`);
+const byteRates = ["", "k", "M", "G", "T"].map((prefix) => ` ${prefix}B/s`);
+const packetRates = ["m", "", "k", "M", "G"].map((prefix) => ` ${prefix}p/s`);
 
-function scale(value: number, list: readonly Scale[], decimals: number | undefined): string {
-  const size = Math.abs(value);
-  const fitting = list.find(({ factor }) => size >= factor) ?? list[list.length - 1];
-  const chosen = value === 0 ? (list.find(({ factor }) => factor === 1) ?? list[list.length - 1]) : fitting;
-  return `${formatNumber(value / chosen.factor, decimals)}${chosen.suffix}`;
-}
+/** The place of megabytes among the bytes. */
+const mega = 2;
 
-function formatNumber(value: number, decimals: number | undefined): string {
-  if (decimals !== undefined) return value.toFixed(decimals);
-  const size = Math.abs(value);
-  return Number(size < 1 ? value.toPrecision(2) : value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2)).toString();
-}
-
+/** Moment.js's fromNow, which Grafana shows ages with. */
 function formatAge(timeMs: number, nowMs: number): string {
   const seconds = Math.round((nowMs - timeMs) / 1000);
-  if (seconds < 60) return "a few seconds ago";
-  return seconds < 5400 ? `${Math.round(seconds / 60)} minutes ago` : `${Math.round(seconds / 3600)} hours ago`;
+  if (seconds < 45) return "a few seconds ago";
+  if (seconds < 90) return "a minute ago";
+  if (seconds < 45 * 60) return `${Math.round(seconds / 60)} minutes ago`;
+  return seconds < 90 * 60 ? "an hour ago" : `${Math.round(seconds / 3600)} hours ago`;
 }
 
 export function formatValue(value: number | string | null, unit: string, decimals: number | undefined, nowMs: number): string {
   if (value === null) return "";
   if (typeof value === "string") return value;
-  if (unit.startsWith("suffix:")) return `${formatNumber(value, decimals)}${unit.slice("suffix:".length)}`;
+  if (unit.startsWith("suffix:")) return `${formatNumber(value, decimals)} ${unit.slice("suffix:".length)}`;
   switch (unit) {
     case "percent":
       return `${formatNumber(value, decimals)}%`;
     case "s":
-      return scale(value, durations, decimals);
-    case "ms":
-      return scale(value / 1000, durations, decimals);
+      return formatSeconds(value, decimals);
     case "none":
-      return formatNumber(value, decimals ?? 0);
+    case "string":
+      return formatNumber(value, decimals);
     case "pps":
-      return `${formatNumber(value, decimals)} p/s`;
+      return scale(value, 1000, packetRates, decimals, 1);
     case "bytes":
-      return scale(value, binaryBytes, decimals);
+      return scale(value, 1024, binaryBytes, decimals);
     case "decmbytes":
-      return scale(value * 1e6, megabytes, decimals);
+      return scale(value, 1000, bytes, decimals, mega);
     case "Bps":
-      return scale(value, byteRates, decimals);
+      return scale(value, 1000, byteRates, decimals);
     case "ops":
-      return scale(value, perSecond, decimals);
+      return scale(value, 1000, operations, decimals);
+    case "short":
+      return scale(value, 1000, counts, decimals);
     case "dateTimeFromNow":
       return formatAge(value, nowMs);
     default:
-      return scale(value, plain, decimals);
+      throw new Error(`the unit ${unit} is not known here`);
   }
 }
 

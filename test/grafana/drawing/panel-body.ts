@@ -52,11 +52,16 @@ function writeTable(panel: Panel, { tables, range }: PanelData): string {
   const sign = desc ? -1 : 1;
   const sorted = key < 0 ? rows : [...rows].sort((a, b) => sign * (Number(a[key] ?? -Infinity) - Number(b[key] ?? -Infinity)));
   const isNumeric = columns.map((_, i) => rows.some((row) => typeof row[i] === "number"));
-  const head = styles.map((style, i) => `<th${isNumeric[i] ? ' class="n"' : ""}>${escapeHtml(style.displayName)}</th>`).join("");
+  const head = styles
+    .map(({ displayName, width }, i) => {
+      const extent = width === undefined ? "" : ` style="width:${width - 16}px;max-width:${width - 16}px"`;
+      return `<th${isNumeric[i] ? ' class="n"' : ""}${extent}>${escapeHtml(displayName)}</th>`;
+    })
+    .join("");
   const body = sorted.map((row) => {
     const cells = row.map((value, i) => {
-      const { unit, decimals, steps, cell, link } = styles[i];
-      const text = escapeHtml(formatValue(value, unit, decimals, range.toMs));
+      const { unit, decimals, steps, cell, link, words } = styles[i];
+      const text = escapeHtml(words[String(value)] ?? formatValue(value, unit, decimals, range.toMs));
       const color = colorByThresholds(value, steps);
       const style =
         value === null
@@ -90,7 +95,7 @@ function writeBars(panel: Panel, { series, range }: PanelData): string {
 function drawHistogram(panel: Panel, { series, range }: PanelData, size: Size): string {
   const values = series.map(lastOf).filter(isNumber);
   if (values.length === 0) return "";
-  const { unit, decimals, steps } = styleField(panel, "");
+  const { unit, decimals, color } = styleField(panel, "");
   const count = panel.options?.bucketCount ?? 20;
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const step = (high - low) / count || 1;
@@ -100,7 +105,7 @@ function drawHistogram(panel: Panel, { series, range }: PanelData, size: Size): 
   const [width, height] = [size.width - 40, size.height - 34];
   const bars = buckets.map((n, i) => {
     const h = (n / most) * height;
-    return `<rect x="${30 + (i * width) / count}" y="${8 + height - h}" width="${width / count - 1}" height="${h}" fill="${colorByThresholds(low + step * (i + 0.5), steps)}" opacity="0.7"/>`;
+    return `<rect x="${30 + (i * width) / count}" y="${8 + height - h}" width="${width / count - 1}" height="${h}" fill="${color}" opacity="0.7"/>`;
   });
   const labels = [0, 0.5, 1].map(
     (part) =>
@@ -119,12 +124,15 @@ function colorOfState(panel: Panel, value: number | string): string {
 function drawRows(panel: Panel, data: PanelData, size: Size, joined: boolean): string {
   const { range } = data;
   const series = data.series.slice(0, panel.options?.perPage);
-  const labels = Math.min(320, 12 + Math.max(0, ...series.map(({ name }) => name.length)) * 6.2);
+  const nameOf = ({ name, labels }: Series): string =>
+    styleField(panel, name).displayName.replace(/\$\{__field\.labels\.(\w+)\}/g, (_, label: string) => labels[label] ?? "");
+  const labels = Math.min(320, 12 + Math.max(0, ...series.map((each) => nameOf(each).length)) * 6.2);
   const rowHeight = Math.min(26, (size.height - 6) / Math.max(1, series.length));
   const x = (time: number): number => labels + ((time - range.fromMs) / (range.toMs - range.fromMs)) * (size.width - labels - 8);
   const times = [...new Set(series.flatMap(({ timesMs }) => timesMs))].sort((a, b) => a - b);
   const stepMs = Math.min(...times.slice(1).map((time, i) => time - times[i]), range.toMs - range.fromMs);
-  const rows = series.map(({ name, timesMs, values }, row) => {
+  const rows = series.map((each, row) => {
+    const { timesMs, values } = each;
     const cells = values.flatMap((value, i) => {
       if (value === null) return [];
       const end = joined ? (timesMs[i + 1] ?? range.toMs) : timesMs[i] + stepMs * 0.95;
@@ -133,7 +141,7 @@ function drawRows(panel: Panel, data: PanelData, size: Size, joined: boolean): s
         `<rect x="${left.toFixed(1)}" y="${(row * rowHeight + 1).toFixed(1)}" width="${Math.max(0.5, x(Math.min(end, range.toMs)) - left).toFixed(1)}" height="${(rowHeight * 0.85).toFixed(1)}" fill="${colorOfState(panel, value)}" opacity="0.8"/>`,
       ];
     });
-    return `<text x="${labels - 6}" y="${row * rowHeight + rowHeight * 0.7}" text-anchor="end" style="font-size:${Math.min(11, rowHeight)}px">${escapeHtml(name)}</text>${cells.join("")}`;
+    return `<text x="${labels - 6}" y="${row * rowHeight + rowHeight * 0.7}" text-anchor="end" style="font-size:${Math.min(11, rowHeight)}px">${escapeHtml(nameOf(each))}</text>${cells.join("")}`;
   });
   return `<svg width="${size.width}" height="${size.height}">${rows.join("")}</svg>`;
 }
@@ -159,6 +167,7 @@ function drawTimeseries(panel: Panel, data: PanelData, size: Size): string {
 export function renderBody(panel: Panel, data: PanelData, size: Size): string {
   if (
     panel.type !== "alertlist" &&
+    panel.type !== "text" &&
     panel.type !== "stat" &&
     data.series.length === 0 &&
     data.tables.every(({ rows }) => rows.length === 0)
@@ -180,6 +189,8 @@ export function renderBody(panel: Panel, data: PanelData, size: Size): string {
       return drawRows(panel, data, size, true);
     case "alertlist":
       return writeAlerts(data);
+    case "text":
+      return `<pre class="scroll">${escapeHtml(panel.options?.content ?? "")}</pre>`;
     case "timeseries":
       return drawTimeseries(panel, data, size);
     default:

@@ -108,25 +108,25 @@ describe("evaluateRule", () => {
     return evaluation.kind === "judged" ? evaluation.verdicts : evaluation.kind;
   };
 
-  it("warns from the target to the alert threshold, and is critical past it, whichever way is better", () => {
+  it("warns from the target on, and is critical past the alert threshold too, whichever way is better", () => {
     const levels = (kpi: string, value: number) =>
       ["warning", "critical"].filter((level) => JSON.stringify(judge(`fm-${kpi}-${level}`, [value])).includes('"bad":true'));
     expect([0.9, 1, 5, 5.1].map((value) => levels("environment-step-time", value))).toEqual([
       [],
       ["warning"],
       ["warning"],
-      ["critical"],
+      ["warning", "critical"],
     ]);
     expect([1001, 1000, 100, 99].map((value) => levels("training-throughput", value))).toEqual([
       [],
       ["warning"],
       ["warning"],
-      ["critical"],
+      ["warning", "critical"],
     ]);
   });
 
   it("takes the last number, and no nulls", () => {
-    expect(judge("fm-agent-down", [12, 0, null])).toMatchObject([{ value: 0, bad: true }]);
+    expect(judge("fm-agent-down", [1, 0, null])).toMatchObject([{ value: 0, bad: true }]);
     expect(judge("fm-samples-dropped", [40])).toMatchObject([{ value: 40, bad: true }]);
     expect(judge("fm-clock-offset", [-1500])).toMatchObject([{ bad: true }]);
     expect(judge("fm-clock-offset", [999])).toMatchObject([{ bad: false }]);

@@ -31,11 +31,12 @@ export function expandVariables(query: string, selection: Selection, allPatterns
   });
 }
 
-/** Fills in the time range and the width of buckets. */
+/** Fills in the time range and the width of buckets; `now()` is the end of the range, at which Grafana asks. */
 export function expandTimes(query: string, { fromMs, toMs }: TimeRange, intervalMs: number): string {
   return query
     .replaceAll("$timeFilter", `time >= ${fromMs}ms and time <= ${toMs}ms`)
-    .replaceAll("$__interval", `${intervalMs}ms`);
+    .replaceAll("$__interval", `${intervalMs}ms`)
+    .replaceAll("now()", `${toMs}ms`);
 }
 
 const second = 1000;

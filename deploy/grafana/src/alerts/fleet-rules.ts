@@ -1,32 +1,30 @@
 import { fleetDashboard } from "../dashboards/fleet.js";
 import { hostDashboard } from "../dashboards/host.js";
 import { pipelineDashboard } from "../dashboards/pipeline.js";
-import { as, count, last, median, min, selectGrowth } from "../queries/influxql.js";
+import { as, last, median, min, selectGrowth } from "../queries/influxql.js";
 import { buildRule, label, type ProvisionedRule, type RuleFacts, value } from "./rule.js";
+import { forgottenAfter, selectReporting, selectShareOfAtLeast, selectShareReporting } from "./silence.js";
 
 /**
- * Only the rule for agents speaks up when there are no data or the datasource does not answer; the others keep still
+ * Only the rule for the fleet speaks up when there are no data or the datasource does not answer; the others keep still
  * then, so that one cause is one alert.
  */
 const quiet = { noDataState: "OK", execErrState: "KeepLast" } as const;
 
 /**
- * Counts samples in buckets of two minutes and averages two neighbours, so that a bucket that has just begun is not
- * taken for silence. A host is silent after two to four minutes, and forgotten after a day: it may have been retired.
+ * Without data the rule keeps the alerts that it has: a disk is no emptier and a host no healthier because nobody
+ * reports it. Not for counters by reason, which an agent that began anew no longer has: their alerts would never end.
  */
-function countSamples(measurement: "agent" | "collector"): Pick<RuleFacts, "query" | "lookback" | "condition"> {
-  return {
-    query: {
-      fields: [as(`moving_average(${count("rss_bytes")}, 2)`, "samples")],
-      from: measurement,
-      groupBy: ["host"],
-      every: "2m",
-      fill: 0,
-    },
-    lookback: 86_400,
-    condition: { kind: "threshold", type: "lt", params: [0.5] },
-  };
-}
+const keeping = { noDataState: "KeepLast", execErrState: "KeepLast" } as const;
+
+/**
+ * The least time that a condition holds before anybody hears of it. A Grafana that starts for the first time sends to
+ * its own default contact for a minute, until it has read ours; what needs no longer would go there.
+ */
+const shortest = "2m";
+
+/** Below this share of agents that report, the fleet is silent rather than some of its hosts. */
+const leastShare = 0.5;
 
 /** Fires when a counter has grown within the lookback. */
 function hasGrown(
@@ -42,22 +40,38 @@ function hasGrown(
   };
 }
 
+const fleetSilent = buildRule({
+  uid: "fm-fleet-silent",
+  title: "Fleet silent",
+  severity: "critical",
+  summary: "Most of the fleet is silent, or Grafana can't ask the database",
+  description:
+    "Less than half of the agents that were heard of within a day have written anything within the last ninety seconds, or Grafana got no answer from the database. One cause is likely: look first at the collectors, then at the database and Grafana's way to it, then at the network. Agents keep what they measure meanwhile.",
+  runbook: "fleet-silent",
+  panel: { dashboard: fleetDashboard, title: "Last heard of" },
+  query: selectShareReporting("agent"),
+  lookback: forgottenAfter,
+  condition: { kind: "threshold", type: "lt", params: [leastShare] },
+  pending: shortest,
+  noDataState: "Alerting",
+  execErrState: "Alerting",
+});
+
 const agentDown = buildRule({
   uid: "fm-agent-down",
   title: "Agent down",
   severity: "critical",
   summary: `No word from ${label("host")}`,
-  description: `The agent of ${label("host")} has sent nothing for at least two minutes. Its other alerts end meanwhile. Look first whether the host itself is up.`,
+  description: `The agent of ${label("host")} has sent nothing for at least three minutes, while most others do. Its other alerts end meanwhile. Look first whether the host itself is up.`,
   runbook: "agent-down",
-  panel: { dashboard: fleetDashboard, title: "Last heard of" },
-  ...countSamples("agent"),
-  // While nobody at all reports, the collectors or the store are away: one alert without a host says so, not one for
-  // each host. NoData and Error make that one; Alerting would make every host of the rule alert.
-  whileThereIs: { query: { fields: [as(count("rss_bytes"), "samples")], from: "agent" }, lookback: 240 },
+  panel: { dashboard: fleetDashboard, title: "Last heard of", follows: "host" },
+  query: selectReporting("agent"),
+  lookback: forgottenAfter,
+  whileThereIs: { query: selectShareOfAtLeast("agent", leastShare), lookback: forgottenAfter },
   condition: { kind: "math", expression: "$B < 0.5 && $E > 0" },
-  pending: "1m",
-  noDataState: "NoData",
-  execErrState: "Error",
+  // Longer than agents take to come back one after the other when the whole fleet had been cut off.
+  pending: shortest,
+  ...keeping,
 });
 
 const collectorDown = buildRule({
@@ -65,12 +79,16 @@ const collectorDown = buildRule({
   title: "Collector down",
   severity: "critical",
   summary: `No word from the collector ${label("host")}`,
-  description: `The collector ${label("host")} has written nothing of itself for at least two minutes. Agents keep what they measure until it is back. If all collectors are silent, look at the store first.`,
+  description: `The collector ${label("host")} has written nothing of itself for at least three minutes, while another does. Agents keep what they measure until they reach one.`,
   runbook: "collector-down",
-  panel: { dashboard: pipelineDashboard, title: "Samples committed" },
-  ...countSamples("collector"),
-  pending: "1m",
-  ...quiet,
+  panel: { dashboard: pipelineDashboard, title: "Samples committed", follows: "collector" },
+  query: selectReporting("collector"),
+  lookback: forgottenAfter,
+  // While no collector writes, the fleet is silent too, and its alert says so.
+  whileThereIs: { query: selectShareOfAtLeast("collector", 0.01), lookback: forgottenAfter },
+  condition: { kind: "math", expression: "$B < 0.5 && $E > 0" },
+  pending: shortest,
+  ...keeping,
 });
 
 const clockOffset = buildRule({
@@ -80,12 +98,12 @@ const clockOffset = buildRule({
   summary: `The clock of ${label("host")} is off`,
   description: `The clock of ${label("host")} is ${value} ms from its collector's. Samples are stamped by it, and those too far off are refused. Look first whether time synchronisation runs there.`,
   runbook: "clock-offset",
-  panel: { dashboard: pipelineDashboard, title: "Clock offset" },
+  panel: { dashboard: pipelineDashboard, title: "Clock offset", follows: "host" },
   query: { fields: [as(median("clock_offset_ms"), "offset")], from: "agent", groupBy: ["host"] },
   lookback: 600,
   condition: { kind: "threshold", type: "outside_range", params: [-1000, 1000] },
   pending: "5m",
-  ...quiet,
+  ...keeping,
 });
 
 const samplesDropped = buildRule({
@@ -95,9 +113,9 @@ const samplesDropped = buildRule({
   summary: `${label("host")} drops samples (${label("reason")})`,
   description: `The agent of ${label("host")} dropped ${value} samples within half an hour, for the reason ${label("reason")}: they are lost. Look first at how full its spool is.`,
   runbook: "samples-dropped",
-  panel: { dashboard: pipelineDashboard, title: "Dropped and refused samples" },
+  panel: { dashboard: pipelineDashboard, title: "Dropped and refused samples", follows: "host" },
   ...hasGrown("agent", "samples_dropped", ["host", "reason"], 1800),
-  pending: "0s",
+  pending: shortest,
   ...quiet,
 });
 
@@ -108,9 +126,9 @@ const samplesRefused = buildRule({
   summary: `Samples of ${label("host")} are refused (${label("reason")})`,
   description: `The collector refused ${value} samples of ${label("host")} within half an hour, for the reason ${label("reason")}. Look first at the clock of the host.`,
   runbook: "samples-refused",
-  panel: { dashboard: pipelineDashboard, title: "Dropped and refused samples" },
+  panel: { dashboard: pipelineDashboard, title: "Dropped and refused samples", follows: "host" },
   ...hasGrown("agent", "samples_refused", ["host", "reason"], 1800),
-  pending: "0s",
+  pending: shortest,
   ...quiet,
 });
 
@@ -122,19 +140,17 @@ function spoolFilling(severity: "warning" | "critical", percent: number, pending
     summary: `The spool of ${label("host")} is filling`,
     description: `The spool of ${label("host")} is at ${value} % of its bound, over ${percent} %. At the bound the oldest telemetry is dropped. Look first whether the collector and its store work.`,
     runbook: "spool-filling",
-    panel: { dashboard: pipelineDashboard, title: "Spool in use" },
+    panel: { dashboard: pipelineDashboard, title: "Spool in use", follows: "host" },
     query: {
       fields: [as(`${last("spool_bytes")} / ${last("spool_limit_bytes")} * 100`, "spool")],
       from: "agent",
       groupBy: ["host"],
     },
     lookback: 600,
-    condition:
-      severity === "critical"
-        ? { kind: "threshold", type: "gt", params: [percent] }
-        : { kind: "math", expression: `$B > ${percent} && $B <= 80` },
+    // A warning goes on while there is a critical alert: one that ended would read as if it had got better.
+    condition: { kind: "threshold", type: "gt", params: [percent] },
     pending,
-    ...quiet,
+    ...keeping,
   });
 }
 
@@ -145,9 +161,9 @@ const quarantineGrowing = buildRule({
   summary: `The quarantine of the collector ${label("host")} grows`,
   description: `The collector ${label("host")} put ${value} bytes into quarantine within an hour: batches or lines that can never be stored. Look first at its log for why.`,
   runbook: "quarantine-growing",
-  panel: { dashboard: pipelineDashboard, title: "Quarantine" },
+  panel: { dashboard: pipelineDashboard, title: "Quarantine", follows: "collector" },
   ...hasGrown("collector", "quarantine_bytes", ["host"], 3600),
-  pending: "0s",
+  pending: shortest,
   ...quiet,
 });
 
@@ -158,9 +174,9 @@ const spoolUnreadable = buildRule({
   summary: `The spool of ${label("host")} had unreadable entries`,
   description: `The agent of ${label("host")} set aside ${value} entries of its spool within an hour that it could not read (${label("reason")}). Look first at the disk of the host.`,
   runbook: "spool-unreadable",
-  panel: { dashboard: pipelineDashboard, title: "Spool entries unreadable" },
+  panel: { dashboard: pipelineDashboard, title: "Spool entries unreadable", follows: "host" },
   ...hasGrown("agent", "batches_quarantined", ["host", "reason"], 3600),
-  pending: "0s",
+  pending: shortest,
   ...quiet,
 });
 
@@ -171,7 +187,7 @@ const storeFailing = buildRule({
   summary: `The store refuses the collector ${label("host")}`,
   description: `The store refused ${value} writes of the collector ${label("host")} within ten minutes. Nothing is lost while spools have room. Look first at the collector's log and /readyz.`,
   runbook: "store-failing",
-  panel: { dashboard: pipelineDashboard, title: "Store failures" },
+  panel: { dashboard: pipelineDashboard, title: "Store failures", follows: "collector" },
   ...hasGrown("collector", "store_failures", ["host"], 600),
   pending: "5m",
   ...quiet,
@@ -185,19 +201,18 @@ function diskFull(severity: "warning" | "critical", percent: number): Provisione
     summary: `${label("path")} of ${label("host")} is filling`,
     description: `The file system ${label("path")} of ${label("host")} is ${value} % full, over ${percent} %. A full disk stops the spool and disturbs every measurement. Look first at what grows there.`,
     runbook: "disk-full",
-    panel: { dashboard: hostDashboard, title: "Disk space in use" },
+    panel: { dashboard: hostDashboard, title: "Disk space in use", follows: "host" },
     query: { fields: [as(min("used_percent"), "used")], from: "disk", groupBy: ["host", "path"] },
     lookback: 600,
-    condition:
-      severity === "critical"
-        ? { kind: "threshold", type: "gt", params: [percent] }
-        : { kind: "math", expression: `$B > ${percent} && $B <= 95` },
+    // A warning goes on while there is a critical alert: one that ended would read as if it had got better.
+    condition: { kind: "threshold", type: "gt", params: [percent] },
     pending: "5m",
-    ...quiet,
+    ...keeping,
   });
 }
 
 export const fleetRules: readonly ProvisionedRule[] = [
+  fleetSilent,
   agentDown,
   collectorDown,
   storeFailing,

@@ -17,10 +17,12 @@ function isCritical(kpi: Kpi): Condition {
   return { kind: "threshold", type: kpi.better === "lower" ? "gt" : "lt", params: [kpi.alert] };
 }
 
-/** Past the target, short of the alert threshold: one of the two fires, never both. */
+/**
+ * Past the target, or on it. A warning goes on past the alert threshold too, beside the critical alert: if it ended
+ * there, what got worse would read as resolved.
+ */
 function isWarning(kpi: Kpi): Condition {
-  const [low, high] = [kpi.target, kpi.alert].sort((a, b) => a - b);
-  return { kind: "math", expression: `$B >= ${low} && $B <= ${high}` };
+  return { kind: "math", expression: `$B ${kpi.better === "lower" ? ">=" : "<="} ${kpi.target}` };
 }
 
 function buildKpiRule(kpi: Kpi, severity: "warning" | "critical"): ProvisionedRule {
@@ -35,14 +37,14 @@ function buildKpiRule(kpi: Kpi, severity: "warning" | "critical"): ProvisionedRu
     summary: `${kpi.title} past ${past} on ${label("host")}`,
     description: `${kpi.title} on ${label("host")} (${label("benchmark")}) is ${value} ${kpi.unit}, ${side} ${limit} ${kpi.unit}. ${kpi.description}. Look first whether other hosts of the same hardware class changed too.`,
     runbook: kpiSlug(kpi),
-    panel: { dashboard: kpiDashboard, title: trendTitle(kpi) },
+    panel: { dashboard: kpiDashboard, title: trendTitle(kpi), follows: "host" },
     query: selectCurrent(kpi, "value", ["host", "benchmark"], [equals("kpi", kpi.id)]),
     lookback: resultSpeaksFor * 3600,
     condition: severity === "critical" ? isCritical(kpi) : isWarning(kpi),
     pending: severity === "critical" ? "5m" : "15m",
     // A host without results has nothing to judge; one that is silent is told by the rule for agents, once.
     noDataState: "OK",
-    // A datasource that does not answer is told by the rule for agents, once.
+    // A datasource that does not answer is told by the rule for the fleet, once.
     execErrState: "KeepLast",
   });
 }

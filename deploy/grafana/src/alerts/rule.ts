@@ -1,6 +1,7 @@
 import type { Rule } from "@grafana/grafana-foundation-sdk/alerting";
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import type { TypeMath, TypeReduce, TypeThreshold } from "@grafana/grafana-foundation-sdk/expr";
+import { runbookDashboard } from "../dashboards/runbooks.js";
 import { team } from "../panels/dashboard-ids.js";
 import { findPanelId } from "../panels/layout.js";
 import { datasource, expressionDatasource } from "../queries/datasource.js";
@@ -15,6 +16,14 @@ export type Condition =
    */
   | { readonly kind: "math"; readonly expression: string };
 
+/** The panel that an alert leads to. */
+export interface PanelReference {
+  readonly dashboard: Dashboard;
+  readonly title: string;
+  /** The variable of the dashboard that the alert's label `host` is for; without one the link selects nobody. */
+  readonly follows?: "host" | "collector";
+}
+
 export interface RuleFacts {
   /** Up to 40 letters, digits, - and _: Grafana's own limit. */
   readonly uid: string;
@@ -27,7 +36,7 @@ export interface RuleFacts {
   readonly description: string;
   /** A page of docs/runbooks/, without `.md`. */
   readonly runbook: string;
-  readonly panel: { readonly dashboard: Dashboard; readonly title: string };
+  readonly panel: PanelReference;
   readonly query: Select;
   /** Seconds back from now that the query reads. */
   readonly lookback: number;
@@ -74,6 +83,28 @@ export const value = '{{ printf "%.4g" .Values.B.Value }}';
 /** A label of the alert, for its texts. */
 export function label(name: string): string {
   return `{{ .Labels.${name} }}`;
+}
+
+/**
+ * Grafana's own address, where the alert is evaluated: provisioning takes annotations as they are written, so an
+ * environment variable in one would reach people unread. Some versions end the address with a slash, some do not.
+ */
+const grafanaUrl = '{{ reReplaceAll "/*\\\\z" "" externalURL }}';
+
+/** A link to a panel, with the host of the alert selected. The time is added by what sends it. */
+function linkToPanel({ dashboard, title, follows }: PanelReference): string {
+  const selection = follows === undefined ? "" : `&var-${follows}={{ urlquery .Labels.host }}`;
+  return `${grafanaUrl}/d/${dashboard.uid}?viewPanel=${findPanelId(dashboard, title)}${selection}`;
+}
+
+/**
+ * A link to a page of docs/runbooks/: where FLEETMARK_RUNBOOK_URL says when the files are generated, else to the
+ * dashboard that shows them all.
+ */
+function linkToRunbook(page: string): string {
+  const elsewhere = process.env.FLEETMARK_RUNBOOK_URL;
+  if (elsewhere) return `${elsewhere.replace(/\/+$/, "")}/${page}.md`;
+  return linkToPanel({ dashboard: runbookDashboard, title: page });
 }
 
 function query(refId: string, lookback: number, datasourceUid: string, model: object): ProvisionedQuery {
@@ -134,7 +165,8 @@ export function buildRule(facts: RuleFacts): ProvisionedRule {
     annotations: {
       summary: facts.summary,
       description: facts.description,
-      runbook_url: `\${FLEETMARK_RUNBOOK_URL}/${facts.runbook}.md`,
+      panel_url: linkToPanel(panel),
+      runbook_url: linkToRunbook(facts.runbook),
       __dashboardUid__: dashboardUid,
       __panelId__: String(panelId),
     },

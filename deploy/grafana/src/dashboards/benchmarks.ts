@@ -4,17 +4,18 @@ import { buildDashboard } from "../panels/layout.js";
 import { barGauge, linkColumn, stateTimeline, table, timeseries, withoutColumns } from "../panels/panels.js";
 import { colors, steps } from "../panels/thresholds.js";
 import { units } from "../panels/units.js";
-import { as, equals, last, max, mean, median, min, quoteName, type Select, selected } from "../queries/influxql.js";
+import { as, last, max, mean, median, min, quoteName, type Select } from "../queries/influxql.js";
 import { querySeries, queryTable } from "../queries/target.js";
-
-const benchmarkVariables = ["host", "hw_class", "category", "benchmark", "params", "runtime", "device"] as const;
-
-const where = benchmarkVariables.map((name) => selected(name));
-const ofTime = [...where, equals("quantity", "time")];
-
-/** Tags that tell a benchmark's series on one host from each other. */
-const seriesTags = ["benchmark", "params", "runtime", "device"] as const;
-const seriesName = "$tag_runtime/$tag_device $tag_benchmark{$tag_params}";
+import { benchmarkVariables, ofTime, seriesName, seriesTags, whereBenchmark } from "./benchmark-series.js";
+import {
+  medianChange,
+  memory,
+  memoryChange,
+  overhead,
+  overheadChange,
+  throughput,
+  throughputChange,
+} from "./benchmark-trends.js";
 
 /** The dashboard opens on the benchmark of the training KPI, so that its panels compare like with like at once. */
 const opening = kpis.find(({ id }) => id === "training_throughput_steps_per_sec")!;
@@ -88,74 +89,6 @@ const medianPerHost = timeseries({
   logarithmic: true,
 });
 
-const throughput = timeseries({
-  title: "Throughput",
-  description:
-    "What a benchmark processes per second at its median (steps, transitions, passes, elements), per series, the median over the selected hosts.",
-  queries: [
-    querySeries(
-      "A",
-      {
-        fields: [as(median("throughput"), "throughput")],
-        from: "benchmark",
-        where: [...where, '"throughput" > 0'],
-        groupBy: seriesTags,
-        every: "$__interval",
-        fill: "none",
-      },
-      seriesName,
-    ),
-  ],
-  unit: units.perSecond,
-  sparse: true,
-});
-
-const memory = timeseries({
-  title: "Peak memory",
-  description: "Peak resident memory of the benchmark's isolated process, per series, the highest among the selected hosts.",
-  queries: [
-    querySeries(
-      "A",
-      {
-        fields: [as(max("memory_peak_mb"), "peak")],
-        from: "benchmark",
-        where,
-        groupBy: seriesTags,
-        every: "$__interval",
-        fill: "none",
-      },
-      seriesName,
-    ),
-  ],
-  unit: units.megabytes,
-  decimals: 0,
-  min: 0,
-  sparse: true,
-});
-
-const overhead = timeseries({
-  title: "Overhead",
-  description:
-    "Median of the benchmarks that measure a relative cost, such as that of checking safety, per series; the median over the selected hosts, whichever benchmark is selected.",
-  queries: [
-    querySeries(
-      "A",
-      {
-        fields: [as(median("median"), "overhead")],
-        from: "benchmark",
-        where: [selected("host"), selected("hw_class"), equals("quantity", "overhead")],
-        groupBy: seriesTags,
-        every: "$__interval",
-        fill: "none",
-      },
-      seriesName,
-    ),
-  ],
-  unit: units.percent,
-  decimals: 1,
-  sparse: true,
-});
-
 /** Bars of the latest medians, one for each value of the tag. */
 function compareBy(tag: "host" | "runtime" | "device", title: string, description: string) {
   return barGauge({
@@ -189,7 +122,7 @@ const verdicts = stateTimeline(
         {
           fields: [as(last("steady_state"), "verdict")],
           from: "benchmark",
-          where,
+          where: whereBenchmark,
           groupBy: ["host", ...seriesTags],
           every: "$__interval",
           fill: "none",
@@ -260,8 +193,9 @@ export const benchmarkDashboard = buildDashboard({
         {
           height: 9,
           panels: [
-            [12, band()],
-            [12, medianPerHost],
+            [8, band()],
+            [8, medianPerHost],
+            [8, medianChange],
           ],
         },
       ],
@@ -275,6 +209,14 @@ export const benchmarkDashboard = buildDashboard({
             [8, throughput],
             [8, memory],
             [8, overhead],
+          ],
+        },
+        {
+          height: 8,
+          panels: [
+            [8, throughputChange],
+            [8, memoryChange],
+            [8, overheadChange],
           ],
         },
       ],

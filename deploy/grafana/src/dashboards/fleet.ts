@@ -7,6 +7,7 @@ import {
   joinBy,
   linkColumn,
   lossInterval,
+  shapeColumn,
   stat,
   statusHistory,
   table,
@@ -15,7 +16,7 @@ import {
 } from "../panels/panels.js";
 import { colors, kpiSteps, noneSteps, severitySteps, steps } from "../panels/thresholds.js";
 import { kpiUnit, units } from "../panels/units.js";
-import { as, count, last, max, perSecond, selected, selectGrowth, sum } from "../queries/influxql.js";
+import { as, count, last, max, mean, perSecond, quoteName, selected, selectGrowth, sum } from "../queries/influxql.js";
 import { countSeverities, kpiConditions, kpiVariables, selectCurrent, selectSeverities } from "../queries/kpi-queries.js";
 import { letterOf, querySeries, queryTable } from "../queries/target.js";
 
@@ -87,30 +88,25 @@ const failedBenchmarks = stat({
   lastOnly: "24h",
 });
 
-const committed = stat(
-  {
-    title: "Samples stored",
-    description: "Samples that the collectors have committed per second.",
-    queries: [
-      querySeries("A", {
-        fields: [as(sum("rate"), "samples")],
-        from: {
-          fields: [as(perSecond(max("samples_committed")), "rate")],
-          from: "collector",
-          groupBy: ["host"],
-          every: "$__interval",
-          fill: "none",
-        },
-        every: "$__interval",
-        fill: "none",
-      }),
-    ],
-    unit: units.perSecond,
-    decimals: 0,
-    steps: steps(colors.plain),
-  },
-  true,
-);
+const committed = stat({
+  title: "Samples stored",
+  // From sample to sample: of buckets, the last has only begun and would show less than there is.
+  description: "Samples that the collectors have committed per second, over the last five minutes.",
+  queries: [
+    querySeries("A", {
+      fields: [as(sum("rate"), "samples")],
+      from: {
+        fields: [as(mean("step"), "rate")],
+        from: { fields: [as(perSecond(quoteName("samples_committed")), "step")], from: "collector", groupBy: ["host"] },
+        groupBy: ["host"],
+      },
+    }),
+  ],
+  unit: units.perSecond,
+  decimals: 0,
+  steps: steps(colors.plain),
+  lastOnly: "5m",
+});
 
 const latency = stat(
   {
@@ -126,6 +122,11 @@ const latency = stat(
   true,
 );
 
+/** Pixels that a heading takes in a table's bold text, with its margins and the sign of the order. */
+function headingWidth(heading: string): number {
+  return heading.length * 7 + 28;
+}
+
 function worstKpis() {
   const builder = table({
     title: "KPIs per host",
@@ -137,17 +138,24 @@ function worstKpis() {
         from: selectSeverities(kpiWhere),
         groupBy: ["host"],
       }),
-      ...kpis.map((kpi, i) => queryTable(letterOf(i), selectCurrent(kpi, kpi.title, ["host"], kpiConditions(kpi)))),
+      ...kpis.map((kpi, i) =>
+        queryTable(letterOf(i), selectCurrent(kpi, kpi.title, ["host"], kpiConditions(kpi), kpiUnit(kpi).divisor)),
+      ),
     ],
     unit: units.count,
     sortBy: "severity",
     descending: true,
     transformations: [withoutColumns("^Time$"), joinBy("host")],
   });
+  shapeColumn(builder, "severity", { width: 90 });
+  // The longest title, and no heading longer than it: all columns fit on a screen 1600 pixels wide.
+  const titles = Object.fromEntries(kpis.map(({ id, title }) => [id, title]));
+  shapeColumn(builder, "worst", { width: 200, heading: "worst KPI", words: titles });
   colorColumn(builder, "severity", { unit: units.count, decimals: 2, steps: severitySteps });
   for (const kpi of kpis) {
     const { unit, decimals } = kpiUnit(kpi);
     colorColumn(builder, kpi.title, { unit, decimals, steps: kpiSteps(kpi) });
+    shapeColumn(builder, kpi.title, { width: headingWidth(kpi.title) });
   }
   return linkColumn(builder, "host", dashboardUids.host, "Open the host");
 }
@@ -165,7 +173,8 @@ function heatMap() {
           from: selectSeverities(kpiWhere, "$__interval"),
           groupBy: ["host"],
           every: "$__interval",
-          fill: "none",
+          // Empty steps too: of a single time Grafana draws nothing.
+          fill: "null",
         },
         "$tag_host",
       ),
@@ -250,7 +259,7 @@ export const fleetDashboard = buildDashboard({
         {
           height: 10,
           panels: [
-            [8, alertList("Firing alerts", "Fleetmark's alerts that fire now, the most severe first.")],
+            [8, alertList("Firing alerts", "Fleetmark's alerts that fire now with their hosts, the newest first.")],
             [6, lastSeen()],
             [10, lost],
           ],

@@ -1,84 +1,17 @@
+import { kpis } from "@fleetmark/shared/model/kpis";
 import { dashboardUids } from "../panels/dashboard-ids.js";
 import { buildDashboard } from "../panels/layout.js";
-import { stat, statusHistory, timeseries } from "../panels/panels.js";
-import { colors, fillSteps, severitySteps, steps } from "../panels/thresholds.js";
+import { statusHistory, timeseries } from "../panels/panels.js";
+import { fillSteps, severitySteps } from "../panels/thresholds.js";
 import { units } from "../panels/units.js";
-import { as, equals, last, max, mean, perSecond, type Select, selected } from "../queries/influxql.js";
+import { as, equals, max, mean, perSecond, type Select, selected } from "../queries/influxql.js";
 import { selectSeverities } from "../queries/kpi-queries.js";
 import { querySeries } from "../queries/target.js";
+import { hostStats } from "./host-stats.js";
 
 const where = [selected("host")];
 const whereAllCores = [selected("host"), equals("cpu", "cpu-total")];
 const overTime = { every: "$__interval", fill: "null" } as const;
-
-/** The highest latest value among the selected hosts. */
-function highest(
-  title: string,
-  description: string,
-  select: Select,
-  unit: string,
-  decimals: number,
-  limits = steps(colors.plain),
-) {
-  const from = { ...select, groupBy: ["host"] };
-  return stat({
-    title,
-    description: `${description} The highest among the selected hosts.`,
-    queries: [querySeries("A", { fields: [as(max("value"), "value")], from })],
-    unit,
-    decimals,
-    steps: limits,
-    lastOnly: "5m",
-  });
-}
-
-const stats = [
-  highest(
-    "CPU in use",
-    "Share of all cores that is not idle.",
-    { fields: [as('100 - last("usage_idle")', "value")], from: "cpu", where: whereAllCores },
-    units.percent,
-    1,
-    fillSteps,
-  ),
-  highest(
-    "Memory in use",
-    "Memory without buffers and caches.",
-    { fields: [as(last("used_percent"), "value")], from: "mem", where },
-    units.percent,
-    1,
-    fillSteps,
-  ),
-  highest(
-    "Fullest disk",
-    "Share of the space in use on the fullest file system.",
-    { fields: [as(max("used_percent"), "value")], from: "disk", where },
-    units.percent,
-    1,
-    fillSteps,
-  ),
-  highest(
-    "Load, one minute",
-    "Tasks that run or wait to.",
-    { fields: [as(last("load1"), "value")], from: "system", where },
-    units.count,
-    2,
-  ),
-  highest(
-    "Uptime",
-    "Time since the host started.",
-    { fields: [as(last("uptime"), "value")], from: "system", where },
-    units.seconds,
-    1,
-  ),
-  highest(
-    "Agent's memory",
-    "Resident memory of the agent's own process.",
-    { fields: [as(last("rss_bytes"), "value")], from: "agent", where },
-    units.bytes,
-    0,
-  ),
-];
 
 const cpuPerHost = timeseries({
   title: "CPU in use",
@@ -270,41 +203,49 @@ const netErrors = timeseries({
   min: 0,
 });
 
-const kpiHistory = statusHistory({
-  title: "KPIs",
-  description:
-    "Severity of each KPI on the selected hosts: green on the good side of its target, yellow past the target, red past the alert threshold.",
-  queries: [
-    querySeries(
-      "A",
-      {
-        fields: [as(max("severity"), "severity")],
-        from: selectSeverities(where, "$__interval"),
-        groupBy: ["host", "kpi"],
-        every: "$__interval",
-        fill: "none",
-      },
-      "$tag_host $tag_kpi",
-    ),
-  ],
-  unit: units.count,
-  decimals: 2,
-  steps: severitySteps,
-})
-  .interval("1h")
-  .maxDataPoints(56);
+function kpiHistory() {
+  const builder = statusHistory({
+    title: "KPIs",
+    description:
+      "Severity of each KPI on the selected hosts: green on the good side of its target, yellow past the target, red past the alert threshold.",
+    queries: [
+      querySeries(
+        "A",
+        {
+          fields: [as(max("severity"), "severity")],
+          from: selectSeverities(where, "$__interval"),
+          groupBy: ["host", "kpi"],
+          every: "$__interval",
+          // Empty steps too: of a single time Grafana draws nothing.
+          fill: "null",
+        },
+        "$tag_host $tag_kpi",
+      ),
+    ],
+    unit: units.count,
+    decimals: 2,
+    steps: severitySteps,
+  })
+    .interval("1h")
+    .maxDataPoints(56);
+  // By title: the ids that the series are named by would be cut off.
+  for (const { id, title } of kpis)
+    builder.overrideByRegexp(`/ ${id}$/`, [{ id: "displayName", value: `\${__field.labels.host} ${title}` }]);
+  return builder;
+}
 
 export const hostDashboard = buildDashboard({
   uid: dashboardUids.host,
   title: "Fleetmark: host",
   description: "What hosts do, with benchmark runs shaded: whether a slow result has its reason beside it",
   variables: ["host"],
+  opensWith: { host: "first" },
   from: "now-6h",
   refresh: "30s",
   shadesRuns: true,
   sections: [
-    { title: "Now", shelves: [{ height: 4, panels: stats.map((panel) => [4, panel] as const) }] },
-    { title: "KPIs", shelves: [{ height: 7, panels: [[24, kpiHistory]] }] },
+    { title: "Now", shelves: [{ height: 4, panels: hostStats.map((panel) => [4, panel] as const) }] },
+    { title: "KPIs", shelves: [{ height: 7, panels: [[24, kpiHistory()]] }] },
     {
       title: "CPU",
       shelves: [

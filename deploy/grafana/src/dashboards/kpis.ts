@@ -3,8 +3,9 @@ import { dashboardUids } from "../panels/dashboard-ids.js";
 import { buildDashboard, type Section } from "../panels/layout.js";
 import { drawAsLimit, histogram, linkColumn, table, timeseries, withoutColumns } from "../panels/panels.js";
 import { colors, kpiSteps } from "../panels/thresholds.js";
-import { kpiUnit } from "../panels/units.js";
-import { as, last, max, min } from "../queries/influxql.js";
+import { kpiUnit, units } from "../panels/units.js";
+import { absoluteAxis, relativeAxis, selectAbsoluteChange, selectRelativeChange } from "../queries/change.js";
+import { as, divideBy, last, max, min, type Select } from "../queries/influxql.js";
 import { kpiConditions, kpiVariables, selectCurrent, speaker } from "../queries/kpi-queries.js";
 import { querySeries, queryTable } from "../queries/target.js";
 
@@ -21,19 +22,27 @@ function sayGoal(kpi: Kpi): string {
 function trend(kpi: Kpi) {
   const speaking = speaker(kpi) === "max" ? max : min;
   const where = kpiConditions(kpi);
+  const { unit, decimals, divisor, logarithmic } = kpiUnit(kpi);
   const builder = timeseries({
     title: trendTitle(kpi),
     description: `${kpi.description}, of each host. ${sayGoal(kpi)} In steps of an hour or more; the dashed lines are the target and the alert threshold.`,
     queries: [
       querySeries(
         "A",
-        { fields: [as(speaking("value"), "value")], from: "kpi", where, groupBy: ["host"], every: "$__interval", fill: "none" },
+        {
+          fields: [as(divideBy(speaking("value"), divisor), "value")],
+          from: "kpi",
+          where,
+          groupBy: ["host"],
+          every: "$__interval",
+          fill: "none",
+        },
         "$tag_host",
       ),
       querySeries(
         "B",
         {
-          fields: [as(last("target"), "target"), as(last("alert"), "alert")],
+          fields: [as(divideBy(last("target"), divisor), "target"), as(divideBy(last("alert"), divisor), "alert")],
           from: "kpi",
           where,
           every: "$__interval",
@@ -42,7 +51,9 @@ function trend(kpi: Kpi) {
         "$col",
       ),
     ],
-    ...kpiUnit(kpi),
+    unit,
+    decimals,
+    logarithmic,
     steps: kpiSteps(kpi),
     sparse: true,
     // A run's results end one after the other: a narrow bucket might hold those of a slow runtime alone, and take it
@@ -52,12 +63,35 @@ function trend(kpi: Kpi) {
   return drawAsLimit(builder, "alert", colors.bad);
 }
 
+/** How far each host has moved since the begin of the time shown, however far from the target it is. */
+function change(kpi: Kpi) {
+  const isShare = kpi.unit === "%";
+  const speaking = speaker(kpi) === "max" ? max : min;
+  const series: Select = {
+    fields: [as(speaking("value"), "v")],
+    from: "kpi",
+    where: kpiConditions(kpi),
+    groupBy: ["host"],
+    every: "$__interval",
+    fill: "none",
+  };
+  return timeseries({
+    title: `${kpi.title}: change`,
+    description: `${isShare ? "Percentage points" : "Percent"} by which each host differs from its own first value in the time shown. Shows a step that the trend's axis hides; what is beyond this one's stands in the legend.`,
+    queries: [querySeries("A", isShare ? selectAbsoluteChange(series) : selectRelativeChange(series), "$tag_host")],
+    unit: units.percent,
+    decimals: 1,
+    ...(isShare ? absoluteAxis : relativeAxis),
+    sparse: true,
+  }).interval("1h");
+}
+
 function currentPerHost(kpi: Kpi) {
-  const { unit, decimals } = kpiUnit(kpi);
+  const { unit, decimals, divisor } = kpiUnit(kpi);
   const builder = table({
     title: `${kpi.title}: now, per host`,
     description: `Latest value of each host, the worst first. ${sayGoal(kpi)} A click on a host opens its dashboard.`,
-    queries: [queryTable("A", selectCurrent(kpi, "value", ["host"], kpiConditions(kpi)))],
+    queries: [queryTable("A", selectCurrent(kpi, "value", ["host"], kpiConditions(kpi), divisor))],
     unit,
     decimals,
     steps: kpiSteps(kpi),
@@ -70,13 +104,14 @@ function currentPerHost(kpi: Kpi) {
 }
 
 function distribution(kpi: Kpi) {
+  const { unit, decimals, divisor } = kpiUnit(kpi);
   return histogram(
     {
       title: `${kpi.title}: distribution`,
       description: `How many hosts have which latest value. Hosts of one hardware class should lie together: one that stands apart deserves a look. ${sayGoal(kpi)}`,
-      queries: [querySeries("A", selectCurrent(kpi, "value", ["host"], kpiConditions(kpi)), "$tag_host")],
-      ...kpiUnit(kpi),
-      steps: kpiSteps(kpi),
+      queries: [querySeries("A", selectCurrent(kpi, "value", ["host"], kpiConditions(kpi), divisor), "$tag_host")],
+      unit,
+      decimals,
     },
     20,
   );
@@ -89,9 +124,10 @@ function section(kpi: Kpi): Section {
       {
         height: 9,
         panels: [
-          [6, currentPerHost(kpi)],
-          [12, trend(kpi)],
-          [6, distribution(kpi)],
+          [5, currentPerHost(kpi)],
+          [7, trend(kpi)],
+          [7, change(kpi)],
+          [5, distribution(kpi)],
         ],
       },
     ],
@@ -101,7 +137,8 @@ function section(kpi: Kpi): Section {
 export const kpiDashboard = buildDashboard({
   uid: dashboardUids.kpis,
   title: "Fleetmark: KPIs",
-  description: "The six KPIs of each host: now, over time against target and alert threshold, and across the fleet",
+  description:
+    "The six KPIs of each host: now, over time against target and alert threshold, against its own beginning, and across the fleet",
   variables: kpiVariables,
   from: "now-7d",
   refresh: "5m",

@@ -5,7 +5,19 @@ import { buildDashboard, type Shelf } from "../panels/layout.js";
 import { lossInterval, stat, type TimeseriesFacts, timeseries } from "../panels/panels.js";
 import { colors, steps } from "../panels/thresholds.js";
 import { units } from "../panels/units.js";
-import { as, increase, last, max, mean, min, perSecond, selected, selectGrowth } from "../queries/influxql.js";
+import {
+  as,
+  divideBy,
+  increase,
+  last,
+  max,
+  mean,
+  min,
+  perSecond,
+  quoteName,
+  selected,
+  selectGrowth,
+} from "../queries/influxql.js";
 import { letterOf, querySeries } from "../queries/target.js";
 
 interface Source {
@@ -16,7 +28,10 @@ interface Source {
 const agents: Source = { from: "agent", where: [selected("host")] };
 const collectors: Source = { from: "collector", where: [selected("host", "collector")] };
 
-type Looks = Pick<TimeseriesFacts, "unit" | "decimals" | "min" | "max" | "steps">;
+interface Looks extends Pick<TimeseriesFacts, "unit" | "decimals" | "min" | "max" | "steps"> {
+  /** What the stored values are divided by to give the unit. */
+  readonly divisor?: number;
+}
 
 /** Draws expressions over a measurement, a line for each host and expression. */
 function drawLines(
@@ -24,19 +39,36 @@ function drawLines(
   groupBy: readonly string[],
   title: string,
   description: string,
-  looks: Looks,
+  { divisor = 1, ...looks }: Looks,
   fields: Readonly<Record<string, string>>,
 ) {
   const named = Object.entries(fields);
   const select = {
     ...source,
-    fields: named.map(([name, field]) => as(field, name)),
+    fields: named.map(([name, field]) => as(divideBy(field, divisor), name)),
     groupBy,
     every: "$__interval",
     fill: "null",
   } as const;
   const alias = [...groupBy.map((tag) => `$tag_${tag}`), ...(named.length === 1 ? [] : ["$col"])].join(" ");
   return timeseries({ title, description, min: 0, ...looks, queries: [querySeries("A", select, alias)] });
+}
+
+/**
+ * Draws how fast a counter grows, from sample to sample: of two buckets' values, the last bucket has only begun, and
+ * every line would end in a fall.
+ */
+function drawRate(source: Source, title: string, description: string, decimals: number, counter: string) {
+  const steps = { ...source, fields: [as(perSecond(quoteName(counter)), "step")], groupBy: ["host"] };
+  const select = {
+    fields: [as(mean("step"), "rate")],
+    from: steps,
+    groupBy: ["host"],
+    every: "$__interval",
+    fill: "null",
+  } as const;
+  const queries = [querySeries("A", select, "$tag_host")];
+  return timeseries({ title, description, queries, unit: units.perSecond, decimals, min: 0 });
 }
 
 const ofAgents = drawLines.bind(undefined, agents, ["host"]);
@@ -53,9 +85,9 @@ function drawLosses(source: Source, title: string, description: string, fields: 
 }
 
 /** Shows what the selected collectors said last: their sum, or the worst of them. */
-function showNow(title: string, description: string, field: string, over: "sum" | "max", looks: Looks) {
+function showNow(title: string, description: string, field: string, over: "sum" | "max", { divisor = 1, ...looks }: Looks) {
   const select = {
-    fields: [as(`${over}("value")`, "value")],
+    fields: [as(divideBy(`${over}("value")`, divisor), "value")],
     from: { ...collectors, fields: [as(last(field), "value")], groupBy: ["host"] },
   };
   return stat({ title, description, queries: [querySeries("A", select)], steps: steps(colors.plain), ...looks, lastOnly: "2m" });
@@ -66,9 +98,9 @@ function place(height: number, width: number, panels: readonly Builder<Panel>[])
 }
 
 const count = { unit: units.count };
-const rate = { unit: units.perSecond };
 const bytes = { unit: units.bytes, decimals: 1 };
-const milliseconds = { unit: units.milliseconds, decimals: 1 };
+/** Stored in milliseconds, and divided in the query. */
+const milliseconds = { unit: units.seconds, decimals: 1, divisor: 1000 };
 const seconds = { unit: units.seconds, decimals: 1 };
 const percent = { unit: units.percent, decimals: 1 };
 
@@ -85,7 +117,7 @@ const now = [
     "max",
     {
       ...milliseconds,
-      steps: steps(colors.good, [500, colors.missed], [5000, colors.bad]),
+      steps: steps(colors.good, [0.5, colors.missed], [5, colors.bad]),
     },
   ),
   showNow(
@@ -121,13 +153,12 @@ const now = [
 ];
 
 const collectorPanels = [
-  ofCollectors(
+  drawRate(
+    collectors,
     "Samples committed",
     "Samples per second that the store has committed, per collector.",
-    { ...rate, decimals: 0 },
-    {
-      samples: perSecond(max("samples_committed")),
-    },
+    0,
+    "samples_committed",
   ),
   ofCollectors("Commit time", "Time that the store takes to commit a group of batches.", milliseconds, {
     p50: max("commit_p50_ms"),
@@ -185,13 +216,12 @@ const collectorPanels = [
       redelivered: increase(max("nats_redelivered")),
     },
   ),
-  ofCollectors(
+  drawRate(
+    collectors,
     "Repeated batches",
     "Batches per second that came again after they were stored, and changed nothing: acknowledgements that were lost.",
-    { ...rate, decimals: 2 },
-    {
-      repeated: perSecond(max("batches_repeated")),
-    },
+    2,
+    "batches_repeated",
   ),
   ofCollectors("Agents per collector", "Agents that are attached, per collector.", count, { agents: max("agents_attached") }),
   ofCollectors(
@@ -229,19 +259,13 @@ const agentPanels = [
       refused: "samples_refused",
     },
   ),
-  ofAgents(
-    "Samples recorded",
-    "Samples per second that each agent records.",
-    { ...rate, decimals: 1 },
-    { samples: perSecond(max("samples_recorded")) },
-  ),
-  ofAgents(
+  drawRate(agents, "Samples recorded", "Samples per second that each agent records.", 1, "samples_recorded"),
+  drawRate(
+    agents,
     "Samples sent again",
     "Samples per second that agents sent again for want of an acknowledgement.",
-    { ...rate, decimals: 2 },
-    {
-      resent: perSecond(max("samples_resent")),
-    },
+    2,
+    "samples_resent",
   ),
   ofAgents(
     "Reconnects and violations",
@@ -255,7 +279,7 @@ const agentPanels = [
   ofAgents(
     "Clock offset",
     "The agent's clock minus the collector's, corrected by half the round trip, per host. Samples are stamped by the agent's clock.",
-    { ...milliseconds, min: undefined, steps: steps(colors.bad, [-1000, colors.good], [1000, colors.bad]) },
+    { ...milliseconds, min: undefined, steps: steps(colors.bad, [-1, colors.good], [1, colors.bad]) },
     {
       offset: mean("clock_offset_ms"),
     },

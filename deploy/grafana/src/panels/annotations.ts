@@ -32,7 +32,10 @@ function buildAnnotation(name: string, color: string, select: Select, columns: C
 /** Shades each suite run on the selected hosts, from its begin to its end. */
 export function runAnnotation(): AnnotationQueryBuilder {
   const select = { fields: ['"run"', '"ended_ms"', '"suite"', '"host"'], from: "run_window", where: [selected("host")] };
-  return buildAnnotation("Runs", "blue", select, { textColumn: "host", tagsColumn: "suite", timeEndColumn: "ended_ms" });
+  // The end by its full name: Grafana compares that with the names of the answered frames, while it looks for the
+  // others within them.
+  const columns = { textColumn: "host", tagsColumn: "suite", timeEndColumn: "run_window.ended_ms" };
+  return buildAnnotation("Runs", "blue", select, columns);
 }
 
 /** Marks the first run after a host's environment changed: kernel, driver, governor, runtime versions. */

@@ -5,6 +5,7 @@ export const dashboardUids = {
   benchmarks: "fleetmark-benchmarks",
   host: "fleetmark-host",
   pipeline: "fleetmark-pipeline",
+  runbooks: "fleetmark-runbooks",
 } as const;
 
 /** Folder of the dashboards and of the alert rules. */

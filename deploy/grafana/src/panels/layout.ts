@@ -7,8 +7,8 @@ import {
   type RowPanel,
 } from "@grafana/grafana-foundation-sdk/dashboard";
 import { environmentAnnotation, runAnnotation } from "./annotations.js";
-import { dashboardTag } from "./dashboard-ids.js";
-import { buildSharedVariable, type VariableName } from "./variables.js";
+import { dashboardTag, dashboardUids } from "./dashboard-ids.js";
+import { buildSharedVariable, type Opening, type VariableName } from "./variables.js";
 
 /** Panels side by side, of one height. */
 export interface Shelf {
@@ -29,12 +29,14 @@ export interface DashboardFacts {
   readonly description: string;
   readonly variables: readonly VariableName[];
   /** What is selected when the dashboard opens, where that is not All. */
-  readonly opensWith?: Partial<Record<VariableName, readonly string[]>>;
+  readonly opensWith?: Partial<Record<VariableName, Opening>>;
   /** Of the time that is shown at first, such as `now-24h`. */
   readonly from: string;
   readonly refresh: string;
   /** Whether runs are shaded from the start. Those of a whole fleet would shade all of the time. */
   readonly shadesRuns: boolean;
+  /** Whether runs and changes of environments can be marked in its charts; so unless it says otherwise. */
+  readonly annotates?: boolean;
   readonly sections: readonly Section[];
 }
 
@@ -50,8 +52,8 @@ function moveLegend(panel: Panel): Panel {
   return { ...panel, options: { ...panel.options, legend: { ...legend, placement: "bottom" } } };
 }
 
-/** The schema that Grafana 11.6 writes; later ones read it and raise it themselves. */
-const schemaVersion = 41;
+/** The schema that Grafana 11.0 writes; later ones read it and raise it themselves. */
+const schemaVersion = 39;
 
 /** Lays sections below each other and shelves below each other. Panels are numbered in that order. */
 function placeSections(sections: readonly Section[]): (Panel | RowPanel)[] {
@@ -80,19 +82,39 @@ function placeSections(sections: readonly Section[]): (Panel | RowPanel)[] {
   return placed;
 }
 
-/** Leads to the other dashboards, with the selection and the time that are shown. */
-function dashboardsLink(): DashboardLink {
-  return {
-    title: "Fleetmark",
-    type: "dashboards" as DashboardLink["type"],
-    icon: "external link",
-    tooltip: "The other dashboards, for the same hosts and time",
-    tags: [dashboardTag],
-    asDropdown: false,
-    targetBlank: false,
-    includeVars: true,
-    keepTime: true,
-  };
+/** The dashboards that a bar of links leads to, and which variables mean the same there. */
+const linked: readonly { readonly uid: string; readonly title: string; readonly takes: readonly VariableName[] }[] = [
+  { uid: dashboardUids.fleet, title: "Fleet", takes: ["host", "hw_class"] },
+  { uid: dashboardUids.kpis, title: "KPIs", takes: ["host", "hw_class"] },
+  { uid: dashboardUids.benchmarks, title: "Benchmark trends", takes: ["host", "hw_class"] },
+  // It opens on one host, and knows no All that could be handed on.
+  { uid: dashboardUids.host, title: "Host", takes: [] },
+  { uid: dashboardUids.pipeline, title: "Pipeline", takes: ["host"] },
+  { uid: dashboardUids.runbooks, title: "Runbooks", takes: [] },
+];
+
+/**
+ * Leads to the other dashboards, with the time that is shown and the hosts that are selected. A benchmark or a runtime
+ * selected here would leave most panels there empty.
+ */
+function listLinks({ uid, variables }: DashboardFacts): DashboardLink[] {
+  return linked
+    .filter((each) => each.uid !== uid)
+    .map((each) => {
+      const carried = each.takes.filter((name) => variables.includes(name)).map((name) => `\${${name}:queryparam}`);
+      return {
+        title: each.title,
+        type: "link" as DashboardLink["type"],
+        icon: "dashboard",
+        tooltip: "For the same hosts and time",
+        url: `/d/${each.uid}${carried.length === 0 ? "" : `?${carried.join("&")}`}`,
+        tags: [],
+        asDropdown: false,
+        targetBlank: false,
+        includeVars: false,
+        keepTime: true,
+      };
+    });
 }
 
 export function buildDashboard(facts: DashboardFacts): Dashboard {
@@ -105,8 +127,8 @@ export function buildDashboard(facts: DashboardFacts): Dashboard {
     .readonly()
     .tooltip(1)
     .variables(facts.variables.map((name) => buildSharedVariable(name, facts.opensWith?.[name])))
-    .annotations([runAnnotation().enable(facts.shadesRuns), environmentAnnotation()])
-    .link({ build: dashboardsLink });
+    .annotations(facts.annotates === false ? [] : [runAnnotation().enable(facts.shadesRuns), environmentAnnotation()])
+    .links(listLinks(facts).map((link) => ({ build: () => link })));
   return { ...builder.build(), schemaVersion, panels: placeSections(facts.sections) };
 }
 

@@ -36,7 +36,7 @@ import { PanelBuilder as TimeseriesBuilder } from "@grafana/grafana-foundation-s
 import { datasource } from "../queries/datasource.js";
 import { asBuilder, type InfluxQuery } from "../queries/target.js";
 import { team } from "./dashboard-ids.js";
-import { thresholds } from "./thresholds.js";
+import { colors, thresholds } from "./thresholds.js";
 
 /** What every panel says of itself. */
 export interface PanelFacts {
@@ -47,7 +47,10 @@ export interface PanelFacts {
   readonly unit: string;
   readonly decimals?: number;
   readonly steps?: Threshold[];
-  /** A range of its own that ends now, such as `2m`, in place of the dashboard's. */
+  /**
+   * A range of its own that ends now, such as `2m`, in place of the dashboard's. The description says which; Grafana's
+   * own badge for it would leave a small panel no room for its title.
+   */
   readonly lastOnly?: string;
 }
 
@@ -61,6 +64,7 @@ interface ValuePanelBuilder {
   decimals(decimals: number): this;
   thresholds(config: ReturnType<typeof thresholds>): this;
   timeFrom(range: string): this;
+  hideTimeOverride(hides: boolean): this;
 }
 
 function describe<B extends ValuePanelBuilder>(builder: B, facts: PanelFacts): B {
@@ -72,7 +76,7 @@ function describe<B extends ValuePanelBuilder>(builder: B, facts: PanelFacts): B
     .unit(facts.unit);
   if (facts.decimals !== undefined) builder.decimals(facts.decimals);
   if (facts.steps !== undefined) builder.thresholds(thresholds(facts.steps));
-  if (facts.lastOnly !== undefined) builder.timeFrom(facts.lastOnly);
+  if (facts.lastOnly !== undefined) builder.timeFrom(facts.lastOnly).hideTimeOverride(true);
   return builder;
 }
 
@@ -115,7 +119,7 @@ export function timeseries(facts: TimeseriesFacts): TimeseriesBuilder {
     .pointSize(4)
     .maxDataPoints(chartPoints)
     .spanNulls(facts.sparse ? true : bridgedGap)
-    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.PaletteClassicByName))
+    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.PaletteClassic))
     .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending))
     .legend(
       new VizLegendOptionsBuilder()
@@ -161,12 +165,15 @@ export function barGauge(facts: PanelFacts): BarGaugeBuilder {
 }
 
 export function histogram(facts: PanelFacts, buckets: number): HistogramBuilder {
-  return describe(new HistogramBuilder(), facts)
-    .bucketCount(buckets)
-    .combine(true)
-    .fillOpacity(70)
-    .colorScheme(byThresholds())
-    .legend(new VizLegendOptionsBuilder().showLegend(false));
+  return (
+    describe(new HistogramBuilder(), facts)
+      .bucketCount(buckets)
+      .combine(true)
+      .fillOpacity(70)
+      // Not by thresholds: those would judge the number of hosts in a bar, not their values.
+      .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Fixed).fixedColor(colors.plain))
+      .legend(new VizLegendOptionsBuilder().showLegend(false))
+  );
 }
 
 export interface TableFacts extends PanelFacts {
@@ -204,6 +211,21 @@ export function colorColumn(
     { id: "decimals", value: facts.decimals },
     { id: "thresholds", value: { mode: "absolute", steps: facts.steps } },
     { id: "custom.cellOptions", value: { type: "color-background", mode: "basic" } },
+  ]);
+}
+
+/** Gives a column its width, in pixels, and a heading or words of its own for its values. */
+export function shapeColumn(
+  builder: TableBuilder,
+  name: string,
+  facts: { width: number; heading?: string; words?: Readonly<Record<string, string>> },
+): TableBuilder {
+  const { width, heading, words } = facts;
+  const options = Object.fromEntries(Object.entries(words ?? {}).map(([value, text], index) => [value, { text, index }]));
+  return builder.overrideByName(name, [
+    { id: "custom.width", value: width },
+    ...(heading === undefined ? [] : [{ id: "displayName", value: heading }]),
+    ...(words === undefined ? [] : [{ id: "mappings", value: [{ type: "value", options }] }]),
   ]);
 }
 
@@ -248,10 +270,11 @@ export function alertList(title: string, description: string): PanelBuilder {
     .description(description)
     .options({
       viewMode: "list",
-      groupMode: "default",
-      groupBy: [],
+      // By labels, so that each line names its host; the newest first.
+      groupMode: "custom",
+      groupBy: ["severity", "alertname", "host"],
       maxItems: 30,
-      sortOrder: 3,
+      sortOrder: 5,
       dashboardAlerts: false,
       alertName: "",
       alertInstanceLabelFilter: `{team="${team}"}`,

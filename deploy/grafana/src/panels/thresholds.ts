@@ -1,5 +1,6 @@
 import type { Kpi } from "@fleetmark/shared/model/kpis";
 import { type Threshold, ThresholdsConfigBuilder, ThresholdsMode } from "@grafana/grafana-foundation-sdk/dashboard";
+import { kpiUnit } from "./units.js";
 
 /** Colours by what they say, from Grafana's own palette, so that they follow its light and dark themes. */
 export const colors = { good: "green", missed: "yellow", bad: "red", plain: "blue", muted: "text" } as const;
@@ -13,11 +14,13 @@ export function thresholds(list: Threshold[]): ThresholdsConfigBuilder {
   return new ThresholdsConfigBuilder().mode(ThresholdsMode.Absolute).steps(list);
 }
 
-/** A KPI's own steps: its target and alert threshold, whichever way is better. */
+/** A KPI's own steps in the unit that is shown: its target and alert threshold, whichever way is better. */
 export function kpiSteps(kpi: Kpi): Threshold[] {
+  const { divisor } = kpiUnit(kpi);
+  const [target, alert] = [kpi.target / divisor, kpi.alert / divisor];
   return kpi.better === "lower"
-    ? steps(colors.good, [kpi.target, colors.missed], [kpi.alert, colors.bad])
-    : steps(colors.bad, [kpi.alert, colors.missed], [kpi.target, colors.good]);
+    ? steps(colors.good, [target, colors.missed], [alert, colors.bad])
+    : steps(colors.bad, [alert, colors.missed], [target, colors.good]);
 }
 
 /** Steps of the severity that the collector gives each KPI value: 1 at the target, 2 at the alert threshold. */

@@ -1,13 +1,15 @@
 import type { Kpi } from "@fleetmark/shared/model/kpis";
 
-/** Grafana's unit ids. Those with SI prefixes scale themselves: 0.002 ms is shown as 2 µs. */
+/**
+ * Grafana's unit ids. Times are in seconds throughout: of its units of time, that one alone is scaled down as well as
+ * up (0.000002 s is shown as 2 µs, 0.002 ms as 0.00 ms). What is stored in milliseconds is divided in the query.
+ */
 export const units = {
   count: "short",
   /** Small whole numbers, written out. */
   whole: "none",
   percent: "percent",
   seconds: "s",
-  milliseconds: "ms",
   bytes: "bytes",
   megabytes: "decmbytes",
   bytesPerSecond: "Bps",
@@ -19,18 +21,21 @@ export const units = {
 interface KpiUnit {
   readonly unit: string;
   readonly decimals: number;
+  /** What the KPI's own unit is divided by to give this one. */
+  readonly divisor: number;
   /** A logarithmic axis where values lie orders of magnitude from their thresholds and are never 0 or less. */
   readonly logarithmic: boolean;
 }
 
 const kpiUnits: Readonly<Record<Kpi["unit"], KpiUnit>> = {
-  ms: { unit: units.milliseconds, decimals: 2, logarithmic: true },
-  s: { unit: units.seconds, decimals: 2, logarithmic: true },
-  "%": { unit: units.percent, decimals: 1, logarithmic: false },
-  MB: { unit: units.megabytes, decimals: 1, logarithmic: false },
-  "steps/s": { unit: "suffix: steps/s", decimals: 0, logarithmic: true },
+  ms: { unit: units.seconds, decimals: 2, divisor: 1000, logarithmic: true },
+  s: { unit: units.seconds, decimals: 2, divisor: 1, logarithmic: true },
+  "%": { unit: units.percent, decimals: 1, divisor: 1, logarithmic: false },
+  MB: { unit: units.megabytes, decimals: 1, divisor: 1, logarithmic: false },
+  "steps/s": { unit: "suffix:steps/s", decimals: 0, divisor: 1, logarithmic: true },
 };
 
+/** The unit in which dashboards show a KPI. */
 export function kpiUnit(kpi: Kpi): KpiUnit {
   return kpiUnits[kpi.unit];
 }

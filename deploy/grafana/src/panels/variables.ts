@@ -16,18 +16,20 @@ export const allPattern = ".*";
 
 function buildVariable({ name, label, measurement, tag, description }: VariableFacts): QueryVariableBuilder {
   const query = renderTagValues(measurement, tag);
-  return new QueryVariableBuilder(name)
-    .label(label)
-    .description(description)
-    .datasource(datasource)
-    .query({ refId: "variable", query, rawQuery: true })
-    .definition(query)
-    .multi(true)
-    .includeAll(true)
-    .allValue(allPattern)
-    .current({ selected: true, text: ["All"], value: ["$__all"] })
-    .refresh(VariableRefresh.OnDashboardLoad)
-    .sort(VariableSort.NaturalAsc);
+  return (
+    new QueryVariableBuilder(name)
+      .label(label)
+      .description(description)
+      .datasource(datasource)
+      // As text: Grafana 11.0 reads no other form, and later ones read this one.
+      .query(query)
+      .definition(query)
+      .multi(true)
+      .includeAll(true)
+      .allValue(allPattern)
+      .refresh(VariableRefresh.OnDashboardLoad)
+      .sort(VariableSort.NaturalAsc)
+  );
 }
 
 /** The variables that dashboards share, by name; each is a tag of what they query. */
@@ -94,8 +96,13 @@ const variables = {
 
 export type VariableName = keyof typeof variables;
 
-/** Builds a variable; where a selection is given, it is what the dashboard opens with in place of All. */
-export function buildSharedVariable(name: VariableName, selection?: readonly string[]): QueryVariableBuilder {
+/** What a dashboard opens with in a variable in place of All: values, or the first that there is. */
+export type Opening = readonly string[] | "first";
+
+export function buildSharedVariable(name: VariableName, selection?: Opening): QueryVariableBuilder {
   const variable = variables[name]();
-  return selection === undefined ? variable : variable.current({ selected: true, text: [...selection], value: [...selection] });
+  // Grafana opens on All wherever it offers All, so it does not here. Several can be selected all the same.
+  if (selection === "first") return variable.includeAll(false);
+  if (selection === undefined) return variable.current({ selected: true, text: ["All"], value: ["$__all"] });
+  return variable.current({ selected: true, text: [...selection], value: [...selection] });
 }

@@ -24,7 +24,8 @@ export function buildDatasourceFile(authorization: string): object {
         access: "proxy",
         // biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana's own placeholder
         url: "${FLEETMARK_INFLUX_URL}",
-        isDefault: true,
+        // Panels and rules name it by its uid. A default would end a Grafana that is provisioned with another one.
+        isDefault: false,
         editable: false,
         jsonData: {
           version: "InfluxQL",

@@ -45,6 +45,11 @@ export function as(expression: string, name: string): string {
   return `${expression} AS ${quoteName(name)}`;
 }
 
+/** Divides an expression, such as one in milliseconds for a chart in seconds. */
+export function divideBy(expression: string, divisor: number): string {
+  return divisor === 1 ? expression : `${expression} / ${divisor}`;
+}
+
 /** Per second, of a counter's aggregate in each bucket; a counter that began anew counts as none. */
 export function perSecond(aggregate: string): string {
   return `non_negative_derivative(${aggregate}, 1s)`;

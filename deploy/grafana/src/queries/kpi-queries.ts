@@ -1,5 +1,5 @@
 import { type Kpi, kpis } from "@fleetmark/shared/model/kpis";
-import { as, equals, isOneOf, last, type Select, selected } from "./influxql.js";
+import { as, divideBy, equals, isOneOf, last, type Select, selected } from "./influxql.js";
 
 /** Tags that tell a KPI's series on one host from each other. */
 const seriesTags = ["benchmark", "params", "runtime", "device"] as const;
@@ -19,10 +19,13 @@ export function speaker(kpi: Kpi): "min" | "max" {
   return (kpi.better === "lower") === (kpi.speaks === "worst") ? "max" : "min";
 }
 
-/** The latest value of each series of a KPI, then of those the one that speaks for each group. */
-export function selectCurrent(kpi: Kpi, name: string, groupBy: readonly string[], where: readonly string[]): Select {
+/**
+ * The latest value of each series of a KPI, then of those the one that speaks for each group, in the KPI's own unit
+ * unless that is divided.
+ */
+export function selectCurrent(kpi: Kpi, name: string, groupBy: readonly string[], where: readonly string[], divisor = 1): Select {
   const latest: Select = { fields: [as(last("value"), "v")], from: "kpi", where, groupBy: ["host", ...seriesTags] };
-  return { fields: [as(`${speaker(kpi)}("v")`, name)], from: latest, groupBy };
+  return { fields: [as(divideBy(`${speaker(kpi)}("v")`, divisor), name)], from: latest, groupBy };
 }
 
 /** The KPIs for which the worst result of a host speaks, and those for which the best does. */

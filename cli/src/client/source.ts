@@ -1,0 +1,37 @@
+import type { hostsAnswer } from "@fleetmark/shared/api/answers";
+import type { Result, Run } from "@fleetmark/shared/model/result";
+import type { z } from "zod";
+
+export type Host = z.infer<typeof hostsAnswer>[number];
+
+/** Which results are meant; parts that are undefined may be any. */
+export interface ResultFilter {
+  readonly host?: string | undefined;
+  readonly suite?: string | undefined;
+  readonly category?: string | undefined;
+  /** The name of a workload. */
+  readonly benchmark?: string | undefined;
+}
+
+export interface Page {
+  /** Those of an earlier time. */
+  readonly beforeUs?: number | undefined;
+  /** At most 1000. */
+  readonly limit: number;
+}
+
+/** Where what was measured is read from: a running collector, or what one has stored. */
+export interface Source {
+  /** What it is, in words: `the collector at 127.0.0.1:7421`. */
+  readonly description: string;
+  /** Only a running collector knows which hosts are attached. */
+  readonly isRunning: boolean;
+  readHosts(): Promise<readonly Host[]>;
+  /** The newest runs, the newest first. */
+  readRuns(filter: Pick<ResultFilter, "host" | "suite">, page: Page): Promise<readonly Run[]>;
+  /** The results of a run; without one the latest result of each benchmark on each host. */
+  readResults(filter: ResultFilter & { readonly run?: string | undefined }): Promise<readonly Result[]>;
+  /** The newest results, the newest first. */
+  readNewest(filter: ResultFilter, page: Page): Promise<readonly Result[]>;
+  close(): Promise<void>;
+}

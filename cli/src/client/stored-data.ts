@@ -1,0 +1,33 @@
+import type { CollectorConfig } from "@fleetmark/collector/config";
+import { findResults, openConfiguredReader, readHosts } from "@fleetmark/collector/reader";
+import { resultRecord } from "@fleetmark/shared/records/result";
+import { runRecord } from "@fleetmark/shared/records/run";
+import type { Source } from "./source.js";
+
+/** What nobody knows of a host but a collector that runs. */
+const unknown = {
+  attached: false,
+  attached_since_us: null,
+  progress: null,
+  batches_received: 0,
+  batches_rejected: 0,
+  samples_refused: 0,
+};
+
+/**
+ * Opens what a collector has stored, to be read alone.
+ * @throws FleetmarkError DATA_MISSING, DATA_LOCKED, DATA_NEWER, DATA_CORRUPT, CONFIG_UNREADABLE, STORE_FAILED
+ */
+export async function openStoredData({ store: config, data_dir }: Pick<CollectorConfig, "store" | "data_dir">): Promise<Source> {
+  const store = await openConfiguredReader(config, data_dir);
+  const description = config.kind === "duckdb" ? `the data in ${data_dir}` : `the ${config.kind} store at ${config.url}`;
+  return {
+    description,
+    isRunning: false,
+    readHosts: async () => (await readHosts(store)).map((host) => ({ ...host, ...unknown })),
+    readRuns: (tags, page) => store.readNewest(runRecord, { tags: { ...tags }, ...page }),
+    readResults: (filter) => findResults(store, { ...filter }),
+    readNewest: (tags, page) => store.readNewest(resultRecord, { tags: { ...tags }, ...page }),
+    close: () => store.close(),
+  };
+}

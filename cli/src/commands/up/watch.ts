@@ -1,0 +1,79 @@
+import { type AgedKpi, ageKpis, defaultStaleAfterS } from "@fleetmark/shared/judgement/freshness";
+import { foldHostKpis } from "@fleetmark/shared/model/host-kpis";
+import { formatCount } from "@fleetmark/shared/model/numbers";
+import type { Address } from "@fleetmark/shared/model/units";
+import { askForText } from "../../client/collector-api.js";
+import type { Host, Source } from "../../client/source.js";
+import { tell } from "../../output/message.js";
+import { escapeControls } from "../../output/width.js";
+import { describeStatus } from "../../tables/kpis.js";
+import { formatMoment } from "../../tables/times.js";
+
+const everyMs = 60_000;
+
+/** What is told of one minute. */
+export interface Minute {
+  readonly nowUs: number;
+  readonly hosts: readonly Pick<Host, "host" | "attached">[];
+  readonly kpis: readonly AgedKpi[];
+  /** Values that the store has taken in it; undefined where that is not known. */
+  readonly values: number | undefined;
+}
+
+function describeHosts(hosts: Minute["hosts"]): string {
+  const away = hosts.filter(({ attached }) => !attached).map(({ host }) => escapeControls(host));
+  if (hosts.length === 0) return "no host was heard of";
+  if (hosts.length === 1) return away.length === 0 ? "host attached" : "host away";
+  return `${hosts.length} hosts${away.length === 0 ? ", all attached" : `, away: ${away.join(", ")}`}`;
+}
+
+function describeKpis(kpis: readonly AgedKpi[]): string {
+  const counts = new Map<string, number>();
+  for (const reading of kpis) counts.set(describeStatus(reading), (counts.get(describeStatus(reading)) ?? 0) + 1);
+  if (counts.size === 0) return "none measured";
+  return [...counts].map(([words, count]) => `${count} ${words}`).join(", ");
+}
+
+/** Says what was seen in a minute, in one line. */
+export function describeMinute({ nowUs, hosts, kpis, values }: Minute): string {
+  const taken = values === undefined ? "" : `, ${formatCount(values)} values stored`;
+  return `${formatMoment(nowUs).slice(-5)}  ${describeHosts(hosts)}${taken}; KPIs: ${describeKpis(kpis)}`;
+}
+
+/** Reads how many samples the collector has stored since it began; undefined where it does not say. */
+async function readStored(http: Address): Promise<number | undefined> {
+  const found = /^fleetmark_samples_committed_total (\S+)$/m.exec(await askForText(http, "/metrics"));
+  return found === null ? undefined : Number(found[1]);
+}
+
+async function readMinute(source: Source, stored: number | undefined, before: number | undefined): Promise<Minute> {
+  const [hosts, results] = await Promise.all([source.readHosts(), source.readResults({})]);
+  const nowUs = Date.now() * 1000;
+  const kpis = foldHostKpis(results, undefined).flatMap((each) => ageKpis(each.kpis, nowUs, defaultStaleAfterS));
+  // A collector that was started again counts anew.
+  const values = stored === undefined || before === undefined || stored < before ? undefined : stored - before;
+  return { nowUs, hosts, kpis, values };
+}
+
+/** Tells each minute what was seen, until it is stopped. */
+export function startWatch(source: Source, http: Address): { stop(): void } {
+  let before: number | undefined;
+  const look = async (): Promise<void> => {
+    try {
+      const stored = await readStored(http);
+      const minute = await readMinute(source, stored, before);
+      before = stored;
+      tell(describeMinute(minute));
+    } catch {
+      tell(`${formatMoment(Date.now() * 1000).slice(-5)}  the collector does not answer`);
+    }
+  };
+  const first = readStored(http).then(
+    (stored) => {
+      before = stored;
+    },
+    () => undefined,
+  );
+  const timer = setInterval(() => void first.then(look), everyMs);
+  return { stop: () => clearInterval(timer) };
+}
