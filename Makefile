@@ -117,6 +117,10 @@ bench-found-slowdowns: build ## Measure how often a slowdown of 5 % is found (PA
 bench-engine: build ## Measure what the measuring engine itself costs
 	@node test/dist/engine/engine-cost.js
 
+.PHONY: influx-check
+influx-check: build servers ## Run all that a store must do on an InfluxDB of your own (URL=http://… TOKEN=… ORG=… HOSTS=20 HOURS=3); ends with one JSON line
+	@$(if $(URL),INFLUX_URL=$(URL)) $(if $(TOKEN),INFLUX_TOKEN=$(TOKEN)) $(if $(ORG),INFLUX_ORG=$(ORG)) node test/run.mjs test/store/influx-check.ts
+
 .PHONY: bench-store
 bench-store: build servers ## Measure writing and asking, on InfluxDB and on DuckDB (ARGS="--json --hosts 50 --days 7"; ten minutes)
 	@node test/run.mjs test/store/bench.ts $(ARGS)

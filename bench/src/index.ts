@@ -4,9 +4,10 @@
 
 export { Benchmarker, type BenchmarkerOptions, type ResultSink } from "./benchmarker.js";
 export { examineHost, type HostReport } from "./doctor.js";
-export { type HostFacts, type HostFactsOptions, readHostFacts, recallHardwareClass } from "./host/facts.js";
+export { type HostFacts, type HostFactsOptions, readHostFacts } from "./host/facts.js";
 export { readFingerprint } from "./host/fingerprint.js";
 export { nameHardwareClass } from "./host/hardware-class.js";
+export { recallHardwareClass } from "./host/recalled-class.js";
 export { nameBenchmark } from "./measure/benchmark-result.js";
 export type { FunctionOptions } from "./measure/function-run.js";
 export { matchGlob } from "./measure/glob.js";

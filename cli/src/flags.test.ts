@@ -36,7 +36,15 @@ const groups: readonly Readonly<Record<string, string>>[] = [
   { "nats.servers": "nats://a.example:4222", "nats.insecure": "true", "nats.token_file": "/token" },
   { "nats.nkey_file": "/nkey" },
   { "nats.creds_file": "/creds" },
+  { suites: "/suites.yaml,/more.yaml" },
   { "telemetry.interval": "3s", "telemetry.probes": "cpu,mem" },
+  Object.fromEntries(
+    ["cpu", "mem", "disk", "diskio", "net", "system", "pressure"].map((probe, i) => [
+      `telemetry.intervals.${probe}`,
+      `${i + 2}m`,
+    ]),
+  ),
+  { "http.allowed_hosts": "a.example,b.example", "http.probes.listen": "0.0.0.0:9421" },
   { "spool.max_bytes": "1MiB", "spool.max_age": "2d", "spool.resend_rate": "8KiB", "spool.flush_interval": "2s" },
   {
     "limits.max_batch_bytes": "1MiB",

@@ -11,9 +11,8 @@ import { openInfluxStore } from "#collector/store/influx/influx.js";
 import type { Store } from "#collector/store/store.js";
 import { createMetrics } from "#collector/telemetry/metrics.js";
 import { addDerived, buildBatch, makeResult, makeRun } from "../../collector/test/support.js";
-import { describeWith } from "../testbed/needs.js";
+import { describeInflux, type InfluxBed, openInfluxBed } from "../testbed/influx-bed.js";
 import { makeFolder } from "../testbed/program.js";
-import { askInflux, type Server, startInflux } from "../testbed/servers.js";
 
 const startUs = 1_700_000_000_000_000;
 
@@ -87,18 +86,17 @@ const paths = [
   "series/names?measurement=none",
 ];
 
-describeWith("influxd")("the HTTP API", () => {
+describeInflux("the HTTP API", () => {
   const folder = makeFolder();
   const opened: { store: Store; http: HttpServer }[] = [];
-  let server: Server;
+  let bed: InfluxBed;
 
   beforeAll(async () => {
-    server = await startInflux();
-    await askInflux(server.url, "CREATE DATABASE fleetmark");
+    bed = await openInfluxBed();
     const refuse = async (line: string, reason: string): Promise<void> => {
       throw new Error(`refused ${line}: ${reason}`);
     };
-    const target = { url: server.url, database: "fleetmark", org: "", token: "", timeoutMs: 10_000 };
+    const target = await bed.makeDatabase();
     for (const store of [await openStore(folder.path), openInfluxStore(target, refuse)]) {
       for (const host of ["h1", "h2"]) await store.write([addDerived(buildBatch(1, makePoints(host), host))], startUs + 7);
       const parts = {
@@ -116,7 +114,7 @@ describeWith("influxd")("the HTTP API", () => {
       await http.stop();
       await store.close();
     }
-    await server?.remove();
+    await bed?.remove();
     folder.remove();
   });
 

@@ -14,9 +14,8 @@ import { readHosts } from "#collector/store/hosts.js";
 import { openInfluxStore } from "#collector/store/influx/influx.js";
 import type { Store } from "#collector/store/store.js";
 import { buildBatch, makeResult, makeRun } from "../../collector/test/support.js";
-import { describeWith } from "../testbed/needs.js";
+import { describeInflux, openInfluxBed } from "../testbed/influx-bed.js";
 import { makeFolder } from "../testbed/program.js";
-import { askInflux, type Server, startInflux } from "../testbed/servers.js";
 
 /** What every store must do alike. */
 
@@ -33,17 +32,15 @@ async function makeDuckBed(): Promise<Bed> {
 }
 
 async function makeInfluxBed(): Promise<Bed> {
-  const server: Server = await startInflux();
-  let count = 0;
+  const bed = await openInfluxBed();
   const open = async (): Promise<Store> => {
-    const database = `fleetmark_${++count}`;
-    await askInflux(server.url, `CREATE DATABASE ${database}`);
-    const target = { url: server.url, database, org: "", token: "", timeoutMs: 10_000 };
-    return openInfluxStore(target, async (line, reason) => {
+    const store = openInfluxStore(await bed.makeDatabase(), async (line, reason) => {
       throw new Error(`the server refused ${line}: ${reason}`);
     });
+    await store.prepare();
+    return store;
   };
-  return { open, remove: server.remove };
+  return { open, remove: bed.remove };
 }
 
 const startUs = 1_700_000_000_000_000;
@@ -86,12 +83,12 @@ const recordExamples: readonly RecordExample[] = [
 ];
 
 const beds = [
-  { name: "DuckDB", make: makeDuckBed, servers: [] },
-  { name: "InfluxDB 1.x", make: makeInfluxBed, servers: ["influxd"] },
+  { name: "DuckDB", make: makeDuckBed, group: describe },
+  { name: "InfluxDB", make: makeInfluxBed, group: describeInflux },
 ];
 
-describe.each(beds)("$name", ({ make, servers }) => {
-  describeWith(...servers)("as a store", () => {
+describe.each(beds)("$name", ({ make, group }) => {
+  group("as a store", () => {
     let bed: Bed;
     let store: Store;
 

@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
 import { createServer as createTcpServer } from "node:net";
 import type { Batch } from "@fleetmark/shared/model/batch";
@@ -6,11 +7,13 @@ import { resultRecord } from "@fleetmark/shared/records/result";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { collectorConfigSchema } from "#collector/config.js";
 import { checkStore } from "#collector/store/engines/check.js";
+import { openConfiguredStore } from "#collector/store/engines/registry.js";
 import { readHosts } from "#collector/store/hosts.js";
 import { openInfluxStore } from "#collector/store/influx/influx.js";
 import type { Store } from "#collector/store/store.js";
 import { buildBatch } from "../../collector/test/support.js";
 import { describeWith } from "../testbed/needs.js";
+import { makeFolder } from "../testbed/program.js";
 import { askInflux, type Server, startInflux, startVictoriaMetrics } from "../testbed/servers.js";
 
 const startUs = 1_700_000_000_000_000;
@@ -332,6 +335,44 @@ describe("the answers of the write API, by its published table", () => {
     ]);
   });
 
+  it("what InfluxDB 3 says of the one line that it can't read is the reason", async () => {
+    const { url } = await answer((_, response) => {
+      const fault = { error_message: "No fields were provided", line_number: 1, original_line: "cpu,host=h1 usage_us" };
+      response.writeHead(400).end(JSON.stringify({ error: "parsing failed for write_lp endpoint", data: fault }));
+    });
+    const { store, refused } = open(url, { org: "o" });
+    await store.write([buildBatch(1, [cpu(1)])], startUs);
+    expect(refused[0].reason).toBe("parsing failed for write_lp endpoint: No fields were provided");
+  });
+
+  it("an organisation that is unknown, or hidden from the token, is named", async () => {
+    const { url } = await answer((_, response) => {
+      response.writeHead(404).end('{"code":"not found","message":"organization name \\"o\\" not found"}');
+    });
+    const message = /404 \(organization name "o" not found\); it has no organisation "o".*--store-org/;
+    await expect(open(url, { org: "o" }).store.write([batch()], startUs)).rejects.toMatchObject(failure(message));
+  });
+
+  it("a token that was rotated is read again", async () => {
+    const { url, asked } = await answer((_, response) => {
+      const isNew = asked.at(-1)?.token === "Token new";
+      response.writeHead(isNew ? 204 : 401).end(isNew ? "" : '{"code":"unauthorized","message":"unauthorized access"}');
+    });
+    const folder = makeFolder();
+    onTestFinished(folder.remove);
+    const token_file = `${folder.path}/token`;
+    writeFileSync(token_file, "old\n");
+    const config = collectorConfigSchema.parse({ store: { kind: "influxdb", url, org: "o", token_file } }).store;
+    const store = await openConfiguredStore(config, folder.path, async () => {});
+    onTestFinished(() => store.close());
+    await expect(store.write([batch()], startUs)).rejects.toMatchObject(failure(/401/));
+    writeFileSync(token_file, "new\n");
+    expect(await store.write([batch()], startUs)).toHaveLength(1);
+    // Half written, or taken away: the former one is tried still.
+    writeFileSync(token_file, "");
+    expect(await store.write([buildBatch(2, [cpu(3)])], startUs)).toHaveLength(1);
+  });
+
   it("a place that was set up and is gone holds everything back, and says what to do", async () => {
     const { url } = await answer((_, response) => response.writeHead(500).end('{"error":"retention policy not found: records"}'));
     await expect(open(url).store.write([batch()], startUs)).rejects.toMatchObject(failure(/run `fleetmark store setup` again/));
@@ -342,21 +383,53 @@ describe("the answers of the write API, by its published table", () => {
     const { url, asked } = await answer((request, response) => {
       const { pathname, searchParams } = new URL(request.url ?? "", "http://x");
       const body = asked.at(-1)?.body ?? "";
-      if (pathname === "/ping") return void response.writeHead(204, { "x-influxdb-version": "2.7.6" }).end();
+      if (pathname === "/ping") return void response.writeHead(204, { "x-influxdb-version": "v2.7.12" }).end();
       if (pathname === "/api/v2/write") {
         timeUs = Number(/value=(\d+)/.exec(body)?.[1]);
         const isForbidden = searchParams.get("bucket") === "fleetmark_records";
         return void response
           .writeHead(isForbidden ? 403 : 204)
-          .end(isForbidden ? '{"code":"forbidden","message":"insufficient permissions"}' : "");
+          .end(isForbidden ? '{"code":"forbidden","message":"insufficient permissions for write"}' : "");
       }
       const q = new URLSearchParams(body).get("q") ?? "";
+      // What a token may not read, InfluxDB 2.7 calls not found.
+      const hidden = /"(records|hourly)"\./.exec(q)?.[1];
+      if (hidden !== undefined)
+        return void response.end(JSON.stringify({ results: [{ error: `retention policy not found: ${hidden}` }] }));
       const values = q.startsWith("SHOW FIELD KEYS") ? [["value", "float"]] : [[timeUs, timeUs]];
       response.end(JSON.stringify({ results: [{ series: [{ name: "fleetmark_check", columns: ["time", "last"], values }] }] }));
     });
     const store = collectorConfigSchema.parse({ store: { kind: "influxdb", url, org: "o" } }).store;
     const checks = await checkStore({ store, data_dir: "." });
     expect(checks.at(-1)).toMatchObject({ ok: false, detail: expect.stringMatching(/403.*"fleetmark_records": give the token/) });
+  });
+
+  /** A server of a version that takes every line, and answers questions as told. */
+  function answerVersion(version: string, results: (q: string) => object) {
+    return answer((request, response) => {
+      const path = new URL(request.url ?? "", "http://x").pathname;
+      if (path === "/ping") return void response.writeHead(204, { "x-influxdb-version": version }).end();
+      if (path !== "/query") return void response.writeHead(204).end();
+      response.end(JSON.stringify({ results: [{ statement_id: 0, ...results(path) }] }));
+    });
+  }
+
+  it("2.x without an organisation is not written to: it would file everything in January 1970", async () => {
+    const { url, asked } = await answerVersion("v2.7.12", () => ({}));
+    await expect(open(url).store.prepare()).rejects.toMatchObject(failure(/InfluxDB 2\.x.*store\.org/));
+    expect(asked.map(({ url: path }) => path)).toEqual(["/ping"]);
+    const old = await answerVersion("1.8.10", () => ({}));
+    await expect(open(old.url, { org: "o" }).store.prepare()).rejects.toMatchObject(
+      failure(/InfluxDB 1\.x.*leave store\.org out/),
+    );
+  });
+
+  it("a server that does not give a point back at its time is not ready", async () => {
+    const { url } = await answerVersion("v2.7.12", () => ({}));
+    await expect(open(url, { org: "o" }).store.prepare()).rejects.toMatchObject(failure(/does not come back by InfluxQL/));
+    const blind = await answerVersion("v2.7.12", () => ({ error: "database not found: fleetmark" }));
+    const message = /bucket "fleetmark" is there, and InfluxQL does not find it.*permission to read/;
+    await expect(open(blind.url, { org: "o" }).store.prepare()).rejects.toMatchObject(failure(message));
   });
 
   it("3.x takes its token without an organisation", async () => {

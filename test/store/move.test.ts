@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { canonicalTags, type Point } from "@fleetmark/shared/model/series";
+import { deriveKpi, kpiRecord } from "@fleetmark/shared/records/kpi";
 import { resultRecord } from "@fleetmark/shared/records/result";
 import { runRecord } from "@fleetmark/shared/records/run";
 import fc from "fast-check";
@@ -10,13 +11,14 @@ import { exportStore } from "#collector/move/export.js";
 import { type ImportReport, importFile } from "#collector/move/import.js";
 import { openConfiguredStore } from "#collector/store/engines/registry.js";
 import { readHosts } from "#collector/store/hosts.js";
+import { connectInflux, type InfluxServer } from "#collector/store/influx/server/connection.js";
+import type { InfluxTarget } from "#collector/store/influx/server/target.js";
 import { planInfluxSetup } from "#collector/store/influx/setup/setup.js";
 import { hourUs } from "#collector/store/retention.js";
 import type { ChunkFilter, Store } from "#collector/store/store.js";
 import { buildBatch, makeResult, makeRun } from "../../collector/test/support.js";
-import { describeWith } from "../testbed/needs.js";
+import { describeInflux, type InfluxBed, openInfluxBed } from "../testbed/influx-bed.js";
 import { makeFolder } from "../testbed/program.js";
-import { askInflux, type Server, startInflux } from "../testbed/servers.js";
 
 const folder = makeFolder();
 afterAll(folder.remove);
@@ -202,37 +204,44 @@ describe("moving a data file into another", () => {
   });
 });
 
-describeWith("influxd")("moving a trial to InfluxDB and back", () => {
-  let server: Server;
+describeInflux("moving a trial to InfluxDB and back", () => {
+  let bed: InfluxBed;
   beforeAll(async () => {
-    server = await startInflux();
+    bed = await openInfluxBed();
   });
-  afterAll(() => server?.remove());
+  afterAll(() => bed?.remove());
 
-  async function makeDatabase(isSetUp: boolean): Promise<CollectorConfig> {
-    const database = `db${++count}`;
-    const config = collectorConfigSchema.parse({ store: { kind: "influxdb", url: server.url, database } });
-    if (!isSetUp) await askInflux(server.url, `CREATE DATABASE ${database}`);
-    else {
-      const plan = await planInfluxSetup({
-        target: { url: server.url, database, org: "", token: "", timeoutMs: 10_000 },
-        retention: config.store.retention,
-        nowUs,
-      });
+  async function makeDatabase(isSetUp: boolean): Promise<{ config: CollectorConfig; target: InfluxTarget }> {
+    const target = isSetUp ? bed.nameDatabase() : await bed.makeDatabase();
+    const { url, database, org, token } = target;
+    const tokenFile = `${folder.path}/token-${++count}`;
+    writeFileSync(tokenFile, token);
+    const config = collectorConfigSchema.parse({
+      store: { kind: "influxdb", url, database, org, token_file: tokenFile, timeout: "60s" },
+    });
+    if (isSetUp) {
+      const plan = await planInfluxSetup({ target, retention: config.store.retention, nowUs });
       for (const step of plan.steps) await step.run();
     }
-    return config;
+    return { config, target };
+  }
+
+  async function use<T>(target: InfluxTarget, act: (server: InfluxServer) => Promise<T>): Promise<T> {
+    const server = connectInflux(target);
+    return act(server).finally(() => server.close());
   }
 
   it("loses nothing: hours, records, texts and hosts", async () => {
     const [from, back] = [makeDataFile(), makeDataFile()];
-    const influx = await makeDatabase(true);
+    const { config: influx, target } = await makeDatabase(true);
     const series = Array.from({ length: 300 }, (_, i) => ({
       measurement: "cpu",
       tags: { cpu: "c" },
       timeUs: nowUs - (i < 150 ? 60 : 10) * 24 * hourUs + i * 600e6,
       fields: { usage_user: i / 7 },
     }));
+    const oldKpi = deriveKpi(makeResult({ time_us: nowUs - 300 * 24 * hourUs, run: "old" }));
+    if (oldKpi === undefined) throw new Error("the result gives no KPI");
     const oldResult = makeResult({ time_us: nowUs - 300 * 24 * hourUs, run: "old" });
     const agent = {
       measurement: "agent",
@@ -243,6 +252,9 @@ describeWith("influxd")("moving a trial to InfluxDB and back", () => {
     await write(from, [
       ...awkward(),
       ...series,
+      // Only hours and records are left of these.
+      { measurement: "disk", tags: { path: "/" }, timeUs: nowUs - 60 * 24 * hourUs, fields: { used: 1 } },
+      kpiRecord.toPoint(oldKpi),
       agent,
       resultRecord.toPoint(oldResult),
       resultRecord.toPoint(makeResult()),
@@ -255,13 +267,10 @@ describeWith("influxd")("moving a trial to InfluxDB and back", () => {
     expect(await move(influx, back, "parquet")).toMatchObject({ rejected: 0 });
     expect(await dump(back)).toEqual(before);
     // What came by import and is older than the nightly roll-up looks back is rolled up too.
-    const rolled = (await askInflux(
-      server.url,
-      `SELECT count(mean_usage_user) FROM ${influx.store.database}.hourly.cpu WHERE time >= now() - 20d`,
-    )) as {
-      results: { series: { values: [number, number][] }[] }[];
-    };
-    expect(rolled.results[0].series[0].values[0][1]).toBeGreaterThan(20);
+    const [rolled] = await use(target, (server) =>
+      server.query('SELECT count(mean_usage_user) FROM "hourly"."cpu" WHERE time >= now() - 20d'),
+    );
+    expect(rolled.values[0][1]).toBeGreaterThan(20);
   });
 
   it("loses nothing of any points", async () => {
@@ -280,7 +289,7 @@ describeWith("influxd")("moving a trial to InfluxDB and back", () => {
         fc.constantFrom("lp", "parquet"),
         async (points, extension) => {
           const [from, back] = [makeDataFile(), makeDataFile()];
-          const influx = await makeDatabase(false);
+          const { config: influx } = await makeDatabase(false);
           const own = points.map(({ cpu, timeUs, number, text }, i) => ({
             measurement: "m",
             tags: { cpu, n: String(i) },
@@ -299,8 +308,8 @@ describeWith("influxd")("moving a trial to InfluxDB and back", () => {
   });
 
   it("tells the line that the server refuses, and why", async () => {
-    const influx = await makeDatabase(true);
-    await fetch(`${server.url}/write?db=${influx.store.database}`, { method: "POST", body: 'cpu,host=b usage_user="text"' });
+    const { config: influx, target } = await makeDatabase(true);
+    await use(target, (server) => server.write([`cpu,host=b usage_user="text" ${nowUs}`]));
     const file = `${folder.path}/conflict.lp`;
     const recent = Math.floor(nowUs / 1e6);
     const lines = [
@@ -318,7 +327,7 @@ describeWith("influxd")("moving a trial to InfluxDB and back", () => {
   });
 
   it("says that hours have no place before setup", async () => {
-    const influx = await makeDatabase(false);
+    const { config: influx } = await makeDatabase(false);
     const file = `${folder.path}/hours.lp`;
     writeFileSync(file, "# PRECISION: us\n# CONTEXT-RETENTION-POLICY: hourly\ncpu,host=a mean_x=1 5\n");
     await expect(load(influx, file)).rejects.toMatchObject({ message: expect.stringMatching(/fleetmark store setup/) });

@@ -1,4 +1,3 @@
-import { createServer } from "node:http";
 import { resultRecord } from "@fleetmark/shared/records/result";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { readHosts } from "#collector/store/hosts.js";
@@ -9,6 +8,7 @@ import type { Store } from "#collector/store/store.js";
 import { buildBatch, makeResult } from "../../collector/test/support.js";
 import { describeWith } from "../testbed/needs.js";
 import { askInflux, dropExpiredShards, type Server, startInflux } from "../testbed/servers.js";
+import { startApiStandIn } from "./api-stand-in.js";
 
 const daysS = 86_400;
 const retention = { raw: 30 * daysS, hourly: 400 * daysS, records: Number.POSITIVE_INFINITY };
@@ -142,101 +142,147 @@ describeWith("influxd")("setup of an InfluxDB 1.x that asks who one is", () => {
   });
 });
 
-/** A server of InfluxDB's API v2 that remembers what it was told, after the published API. */
-async function startApiV2(version: string): Promise<{ url: string; asked: string[]; tokens: Set<string | undefined> }> {
-  const asked: string[] = [];
-  const tokens = new Set<string | undefined>();
-  const state: Record<string, Record<string, unknown>[]> = { buckets: [], dbrps: [], tasks: [], databases: [] };
-  const server = createServer((request, response) => {
-    let body = "";
-    request.setEncoding("utf8").on("data", (text: string) => {
-      body += text;
-    });
-    request.on("end", () => {
-      const url = new URL(request.url ?? "", "http://x");
-      const kind = url.pathname.split("/")[3] ?? "";
-      const answer = (status: number, json: unknown): void => {
-        response
-          .writeHead(status, { "content-type": "application/json", "x-influxdb-version": version })
-          .end(JSON.stringify(json));
-      };
-      if (url.pathname === "/ping") return void response.writeHead(204, { "x-influxdb-version": version }).end();
-      tokens.add(request.headers.authorization);
-      if (request.method !== "GET") asked.push(`${request.method} ${url.pathname} ${body}`);
-      if (kind === "orgs") return answer(200, { orgs: url.searchParams.get("org") === "plant" ? [{ id: "0rg" }] : [] });
-      if (kind === "query") return void response.writeHead(200, { "content-type": "text/csv" }).end("\r\n");
-      if (kind === "configure") {
-        if (request.method === "GET") return answer(200, state.databases);
-        state.databases.push({ "iox::database": (JSON.parse(body) as { db: string }).db });
-        return answer(200, {});
-      }
-      const items = state[kind] ?? [];
-      if (request.method === "POST") {
-        const item = { id: `${kind}${items.length}`, ...(JSON.parse(body) as object) };
-        items.push(item);
-        return answer(201, item);
-      }
-      if (request.method === "PATCH") {
-        Object.assign(items.find(({ id }) => id === url.pathname.split("/")[4]) as object, JSON.parse(body));
-        return answer(200, {});
-      }
-      const name = url.searchParams.get("name");
-      if (kind === "buckets") return answer(200, { buckets: items.filter((bucket) => bucket.name === name) });
-      if (kind === "dbrps") return answer(200, { content: items });
-      return answer(200, { tasks: items.filter(({ flux }) => String(flux).includes(`name: "${name}"`)) });
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { url: `http://127.0.0.1:${(server.address() as { port: number }).port}`, asked, tokens };
-}
+describe("setup by API, answered as InfluxDB 2.7.12 answers", () => {
+  const target = { org: "plant", token: "secret" };
+  const rules = (everySeconds: number, shardDays: number) => [
+    { type: "expire", everySeconds, shardGroupDurationSeconds: shardDays * daysS },
+  ];
 
-describe("setup by API, after what is published of it", () => {
-  it("2.x: buckets, mappings and a task; twice is once, and a changed wish changes the buckets alone", async () => {
-    const { url, asked, tokens } = await startApiV2("v2.7.6");
-    const target = { org: "plant", token: "secret" };
+  it("2.x: buckets and mappings; twice is once, and a changed wish changes the buckets alone", async () => {
+    const { url, asked, tokens } = await startApiStandIn("v2.7.12");
     await run(await makePlan(url, target));
+    const orgID = "0123456789abcdef";
     expect(asked.filter((line) => line.startsWith("POST /api/v2/buckets")).map((line) => JSON.parse(line.slice(21)))).toEqual([
-      { orgID: "0rg", name: "fleetmark", retentionRules: [{ type: "expire", everySeconds: 2_592_000 }] },
-      { orgID: "0rg", name: "fleetmark_records", retentionRules: [] },
-      { orgID: "0rg", name: "fleetmark_hourly", retentionRules: [{ type: "expire", everySeconds: 34_560_000 }] },
+      { orgID, name: "fleetmark", retentionRules: rules(2_592_000, 1) },
+      { orgID, name: "fleetmark_records", retentionRules: rules(0, 7) },
+      { orgID, name: "fleetmark_hourly", retentionRules: rules(34_560_000, 7) },
     ]);
     expect(asked.filter((line) => line.startsWith("POST /api/v2/dbrps")).map((line) => JSON.parse(line.slice(19)))).toEqual(
       ["autogen", "records", "hourly"].map((policy, i) => ({
-        orgID: "0rg",
-        bucketID: `buckets${i}`,
+        orgID,
+        bucketID: `b00000000000000${i}`,
         database: "fleetmark",
         retention_policy: policy,
         default: i === 0,
       })),
     );
-    const task = JSON.parse(asked.find((line) => line.startsWith("POST /api/v2/tasks"))?.slice(19) ?? "{}") as { flux: string };
-    expect(task.flux).toContain('option task = {name: "fleetmark_fleetmark_hourly", every: 1d');
-    expect(task.flux).toContain('to(bucket: "fleetmark_hourly", org: "plant")');
+    expect(asked).toHaveLength(6);
     expect([...tokens]).toEqual(["Token secret"]);
     expect((await makePlan(url, target)).steps).toEqual([]);
     const changed = await makePlan(url, target, { ...retention, raw: 7 * daysS });
     expect(changed.steps.map(({ request, deletes }) => [request, deletes])).toEqual([
-      ['PATCH /api/v2/buckets/buckets0 {"retentionRules":[{"type":"expire","everySeconds":604800}]}', true],
+      [`PATCH /api/v2/buckets/b000000000000000 ${JSON.stringify({ retentionRules: rules(604_800, 1) })}`, true],
     ]);
   });
 
-  it("2.x: says that the organisation is missing or unknown", async () => {
-    const { url } = await startApiV2("2.7.6");
-    await expect(makePlan(url, { org: "" })).rejects.toMatchObject({ code: "CONFIG_INVALID" });
-    await expect(makePlan(url, { org: "elsewhere" })).rejects.toThrow(/no organisation "elsewhere"/);
+  it("2.x: follows a wish from an end to for ever and back, below the shard groups' length too", async () => {
+    const { url, state } = await startApiStandIn("v2.7.12");
+    await run(
+      await makePlan(url, target, { raw: Number.POSITIVE_INFINITY, hourly: Number.POSITIVE_INFINITY, records: 900 * daysS }),
+    );
+    await run(await makePlan(url, target, { raw: 5 * daysS, hourly: 400 * daysS, records: Number.POSITIVE_INFINITY }));
+    expect(state.buckets.map(({ name, retentionRules }) => [name, retentionRules])).toEqual([
+      ["fleetmark", rules(5 * daysS, 1)],
+      ["fleetmark_records", rules(0, 7)],
+      ["fleetmark_hourly", rules(400 * daysS, 7)],
+    ]);
   });
 
-  it("3.x: makes the database, and says what that server does not do", async () => {
-    const { url, asked, tokens } = await startApiV2("3.4.1");
-    const plan = await makePlan(url, { token: "apiv3_x" }, { ...retention, records: 1000 * daysS });
+  it("2.x: a records bucket that was made anew is filled again, and the task of earlier versions goes", async () => {
+    const { url, asked, state } = await startApiStandIn("v2.7.12");
+    await run(await makePlan(url, target));
+    state.tasks.push({ id: "t1", name: "fleetmark_fleetmark_hourly", status: "inactive" });
+    state.buckets.splice(1, 1);
+    state.dbrps.splice(1, 1);
+    state.lines.delete("fleetmark_records");
+    const plan = await makePlan(url, target);
+    expect(plan.steps.map(({ what }) => what)).toEqual([
+      "create the bucket fleetmark_records",
+      "map fleetmark/records to the bucket fleetmark_records, for InfluxQL",
+      "copy the records that are there already",
+      "remove the task fleetmark_fleetmark_hourly: the collector rolls up",
+    ]);
+    await run(plan);
+    expect(asked.filter((line) => line.startsWith("POST /api/v2/query"))).toHaveLength(1);
+    expect(state.tasks).toEqual([]);
+    expect((await makePlan(url, target)).steps).toEqual([]);
+  });
+
+  it("2.x: takes over the buckets that `influxd upgrade` has made of a database of 1.x", async () => {
+    const { url, state } = await startApiStandIn("v2.7.12");
+    const upgraded = ["autogen", "records", "hourly"].map((policy, i) => ({ policy, id: `u${i}` }));
+    for (const { policy, id } of upgraded) {
+      state.buckets.push({ id, name: `fleetmark/${policy}`, retentionRules: rules(0, 7) });
+      state.dbrps.push({ id: `m${id}`, bucketID: id, database: "fleetmark", retention_policy: policy, default: id === "u0" });
+    }
+    await run(await makePlan(url, target));
+    expect(state.buckets.map(({ id, name }) => [id, name])).toEqual([
+      ["u0", "fleetmark"],
+      ["u1", "fleetmark_records"],
+      ["u2", "fleetmark_hourly"],
+    ]);
+    expect(state.dbrps.map(({ bucketID }) => bucketID)).toEqual(["u0", "u1", "u2"]);
+    expect((await makePlan(url, target)).steps).toEqual([]);
+  });
+
+  it("2.x: a mapping that names another bucket, or is not the default, is set right", async () => {
+    const { url, state } = await startApiStandIn("v2.7.12");
+    await run(await makePlan(url, target));
+    state.dbrps[0].default = false;
+    state.dbrps[1].bucketID = "elsewhere";
+    const plan = await makePlan(url, target);
+    expect(plan.steps.map(({ what }) => what)).toEqual([
+      "map fleetmark/autogen to the bucket fleetmark, for InfluxQL",
+      "map fleetmark/records to the bucket fleetmark_records instead of the bucket with the id elsewhere, for InfluxQL",
+      "copy the records that are there already",
+    ]);
+    await run(plan);
+    expect((await makePlan(url, target)).steps).toEqual([]);
+  });
+
+  it("2.x: a step that the server accepts and does not do is a failure", async () => {
+    const { url, state } = await startApiStandIn("v2.7.12");
+    const plan = await makePlan(url, target);
+    await plan.steps[0].run();
+    const change = (await makePlan(url, target, { ...retention, raw: 7 * daysS })).steps.at(-1);
+    const [bucket] = state.buckets;
+    Object.defineProperty(bucket, "retentionRules", { get: () => rules(2_592_000, 1), set: () => undefined, enumerable: true });
+    await expect(change?.run()).rejects.toThrow(/reads back as if it had not/);
+  });
+
+  it("2.x: says that the organisation is missing or unknown", async () => {
+    const { url } = await startApiStandIn("2.7.12");
+    await expect(makePlan(url, { org: "" })).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+    await expect(makePlan(url, { org: "elsewhere" })).rejects.toThrow(/no organisation "elsewhere".*--store-org/);
+  });
+});
+
+describe("setup by API, answered as InfluxDB 3.6 answers", () => {
+  const target = { token: "apiv3_x" };
+
+  it("makes the database, and says what that server does not do", async () => {
+    const { url, asked, tokens } = await startApiStandIn("3.6.0");
+    const wish = { ...retention, records: 1000 * daysS };
+    const plan = await makePlan(url, target, wish);
     expect(plan.notes.join(" ")).toMatch(/does not roll up.*1000 d/);
     await run(plan);
     expect(asked).toEqual(['POST /api/v3/configure/database {"db":"fleetmark","retention_period":"24000h"}']);
     expect([...tokens]).toEqual(["Bearer apiv3_x"]);
-    expect((await makePlan(url, { token: "apiv3_x" })).steps).toEqual([]);
+    expect((await makePlan(url, target, wish)).steps).toEqual([]);
+  });
+
+  it("changes how long a database keeps that was there before, and to for ever too", async () => {
+    const { url, asked, state } = await startApiStandIn("3.6.0");
+    state.databases.push({ db: "fleetmark" });
+    const wish = { ...retention, records: 1000 * daysS };
+    const plan = await makePlan(url, target, wish);
+    expect(plan.steps.map(({ deletes }) => deletes)).toEqual([true]);
+    await run(plan);
+    await run(await makePlan(url, target));
+    expect(asked).toEqual([
+      'PUT /api/v3/configure/database {"db":"fleetmark","retention_period":"24000h"}',
+      'PUT /api/v3/configure/database {"db":"fleetmark"}',
+    ]);
+    expect((await makePlan(url, target)).steps).toEqual([]);
   });
 });

@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createTools, createView, hung, listBusFiles, printed } from "../../test/host-view.js";
-import { readHostFacts, recallHardwareClass } from "./facts.js";
+import { readHostFacts } from "./facts.js";
 import { nameHardwareClass } from "./hardware-class.js";
 import { findStateFolder } from "./known-gpus.js";
+import { recallHardwareClass } from "./recalled-class.js";
 
 function makeFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "fleetmark-state-"));

@@ -3,8 +3,7 @@ import type { ToolState } from "@fleetmark/shared/tools/tool-runner";
 import { listUsableCores } from "../machine/cores.js";
 import { readCpuModel } from "./cpu-model.js";
 import { createToolRunner, type RunTool } from "./gpu-tools.js";
-import { areRemembered, readGpus } from "./gpus.js";
-import { nameHardwareClass } from "./hardware-class.js";
+import { readGpus } from "./gpus.js";
 import { createHostView, type HostView } from "./host-view.js";
 import { findStateFolder, readKnownGpus, writeKnownGpus } from "./known-gpus.js";
 
@@ -58,19 +57,4 @@ export async function readHostFacts(options: HostFactsOptions = {}): Promise<Hos
     gpuToolReason: toolReasons,
     findings,
   };
-}
-
-/** A tool that is not asked: what is known without it counts. */
-const askNobody: RunTool = async () => ({ state: "timed_out", reason: "not asked yet", seconds: 0 });
-
-/**
- * Names the hardware class without asking any tool: by kernel files, and by what tools told last of GPUs that are still
- * on the bus. Undefined where only a tool can tell.
- */
-export async function recallHardwareClass(options: Omit<HostFactsOptions, "runTool"> = {}): Promise<string | undefined> {
-  const { stateFolder = findStateFolder(), view = createHostView() } = options;
-  const known = await readKnownGpus(stateFolder);
-  if (!areRemembered(view, known)) return undefined;
-  const { gpus } = await readGpus(view, askNobody, known);
-  return nameHardwareClass({ cpuModel: readCpuModel(view), cores: countCores(view), memoryBytes: totalmem(), gpus });
 }

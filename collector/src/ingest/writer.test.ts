@@ -66,6 +66,29 @@ describe("the writer", () => {
     await store.close();
   });
 
+  it("acknowledges nothing before the store has shown that it keeps what is written, and says why", async () => {
+    const store = await openStore(makeDirectory());
+    let isReady = false;
+    const unready: Store = {
+      ...store,
+      prepare: async () => {
+        if (!isReady) throw new FleetmarkError("STORE_FAILED", "store.org is missing");
+      },
+    };
+    const writer = createWriter(unready, createMetrics(), logger);
+    expect(writer.failure()).toBeDefined();
+    let acknowledged = 0;
+    writer.enqueue(buildBatch(1, [cpu(1)]), 100, () => acknowledged++);
+    await delay(20);
+    expect(writer.failure()).toBe("store.org is missing");
+    expect([acknowledged, await countRows(store)]).toEqual([0, 0]);
+    isReady = true;
+    await expect.poll(() => acknowledged, { timeout: 5000 }).toBe(1);
+    expect(writer.failure()).toBeUndefined();
+    await writer.stop(1000);
+    await store.close();
+  });
+
   it("gathers what waits into one transaction, in order, and asks for a pause while it is full", async () => {
     const store = await openStore(makeDirectory());
     const groups: number[][] = [];

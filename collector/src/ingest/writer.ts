@@ -12,6 +12,7 @@ import { addToQueue, createWriteQueue, hasGroup, type Queued, removeGroup, selec
  * Gathers what arrives while the store commits, and for a tenth of a second, into the next transaction: group commit.
  * A transaction costs as much as thousands of samples; the first after a pause waits for nothing.
  *
+ *   prepare the store ─► then
  *   enqueue ─► queue ─► gather ─► group ─► store.write ─┬─ committed ─► acknowledge each ─► tell ─► remove
  *                ▲                  ▲                   └─ failed ────► pause, longer each time ─┐
  *                │                  └────────────────────────────────────────────────────────────┘
@@ -54,6 +55,8 @@ interface WriterState {
   readonly retrying: Pause;
   /** When the last transaction began. */
   beganAt: number;
+  /** Whether the store has shown that it keeps what is written. */
+  isPrepared: boolean;
   /** Since when the store owes an answer. */
   writingSince: number | undefined;
   failure: string | undefined;
@@ -87,8 +90,9 @@ function showQueue({ metrics, queue }: WriterState): void {
   metrics.queueBytes.set(queue.bytes);
 }
 
-function findFailure({ failure, writingSince }: WriterState): string | undefined {
+function findFailure({ failure, writingSince, isPrepared }: WriterState): string | undefined {
   const waited = writingSince === undefined ? 0 : performance.now() - writingSince;
+  if (!isPrepared) return failure ?? "the store has not shown yet that it keeps what is written";
   return failure ?? (waited < patienceMs ? undefined : `the store has not answered a write for ${Math.round(waited / 1e3)} s`);
 }
 
@@ -150,22 +154,35 @@ async function waitForStore(writer: WriterState, thrown: unknown, retryMs: numbe
   if (!writer.isOver) await retrying.wait((waitMs / 1e3) * (1 + Math.random() / 2));
 }
 
-async function run(writer: WriterState): Promise<void> {
-  const { queue, logger } = writer;
+function showRecovery(writer: WriterState): void {
+  if (writer.failure !== undefined) writer.logger.info({ event: "store_recovered" }, "the store takes writes again");
+  writer.failure = undefined;
+}
+
+/** @param firstAttempt at preparing the store, where that is needed */
+async function run(writer: WriterState, firstAttempt?: Promise<void>): Promise<void> {
+  const { queue, store } = writer;
   let retryMs = firstRetryMs;
-  while (queue.queued.length > 0 && !writer.isOver) {
-    const gathering = gather(writer);
+  let preparing = firstAttempt;
+  while ((queue.queued.length > 0 || !(writer.isPrepared || writer.isEnding)) && !writer.isOver) {
+    const gathering = writer.isPrepared ? gather(writer) : undefined;
     if (gathering !== undefined) await gathering;
-    writer.beganAt = performance.now();
-    const group = selectGroup(queue);
     try {
+      if (!writer.isPrepared) {
+        await (preparing ?? store.prepare());
+        writer.isPrepared = true;
+        showRecovery(writer);
+        continue;
+      }
+      writer.beganAt = performance.now();
+      const group = selectGroup(queue);
       await commitGroup(writer, group);
-      if (writer.failure !== undefined) logger.info({ event: "store_recovered" }, "the store takes writes again");
-      writer.failure = undefined;
+      showRecovery(writer);
       retryMs = firstRetryMs;
       removeGroup(queue, group);
       showQueue(writer);
     } catch (thrown) {
+      preparing = undefined;
       await waitForStore(writer, thrown, retryMs);
       retryMs = Math.min(lastRetryMs, retryMs * 2);
     }
@@ -180,6 +197,7 @@ async function stopWriter(writer: WriterState, withinMs: number): Promise<void> 
   }, withinMs);
   writer.isEnding = true;
   writer.gathering.end();
+  if (writer.queue.queued.length === 0) writer.retrying.end();
   await writer.running;
   clearTimeout(deadline);
 }
@@ -194,12 +212,16 @@ export function createWriter(store: Store, metrics: Metrics, logger: Logger, onC
     gathering: createPause(),
     retrying: createPause(),
     beganAt: Number.NEGATIVE_INFINITY,
+    isPrepared: false,
     writingSince: undefined,
     failure: undefined,
     running: undefined,
     isEnding: false,
     isOver: false,
   };
+  const preparing = store.prepare();
+  writer.isPrepared = preparing === undefined;
+  if (preparing !== undefined) writer.running = run(writer, preparing);
   return {
     enqueue: (batch, encodedBytes, committed, records = []) => {
       addToQueue(writer.queue, { batch, records, onCommitted: committed }, encodedBytes);

@@ -137,6 +137,7 @@ export async function importFile(
     state.bytes += more;
   };
   try {
+    await store.prepare();
     const items = isLines ? readLineFile(path, options.precision, countBytes) : readParquetFile(path);
     await importItems(state, store, explainFile(path, items), options.filter);
   } finally {

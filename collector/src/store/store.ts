@@ -102,6 +102,12 @@ export interface StoreReader {
 
 export interface Store extends StoreReader {
   /**
+   * Makes sure that what is written can be read back, before anything that was written is acknowledged; nothing to
+   * wait for where opening it has shown that.
+   * @throws FleetmarkError STORE_FAILED saying what to do
+   */
+  prepare(): Promise<void> | undefined;
+  /**
    * Commits the batches in one transaction: all of them are durable when it resolves, none when it throws.
    * A batch whose id is stored already, or comes twice in the group, changes nothing.
    * @returns the batches that were new

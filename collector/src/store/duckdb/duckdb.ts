@@ -180,6 +180,7 @@ export async function openStore(dataDir: string, retention: Retention = keepAll)
   return {
     ...createReader(access, () => closeStore(store)),
     write: (batches, receivedUs) => writeBatches(store, batches, receivedUs),
+    prepare: () => undefined,
     overwrite: (chunk: Chunk) => change(store, ({ connection, state }) => overwriteChunk(connection, state, chunk)),
     rollUp: async () => {
       await retain(store, access, readClockUs());

@@ -92,6 +92,7 @@ export async function checkStore({ store: config, data_dir }: StoreLocation): Pr
 }
 
 async function writePoint(store: Store, timeUs: number, refused: readonly string[]): Promise<true> {
+  await store.prepare();
   const builder = new BatchBuilder();
   builder.add({ measurement, tags: { host }, timeUs, fields: { value: timeUs } });
   await store.write([builder.build({ host, epochUs: timeUs, sequence: 1 })], timeUs);

@@ -1,7 +1,8 @@
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { readClockUs } from "../../platform/clock.js";
 import { openInfluxStore } from "../influx/influx.js";
+import { provePlaces } from "../influx/proof.js";
 import { readServerVersion } from "../influx/server/api.js";
 import { connectInflux } from "../influx/server/connection.js";
 import { checkDatabase, checkFieldTypes } from "../influx/server/questions.js";
@@ -22,32 +23,42 @@ export interface InfluxConfig {
   readonly retention: Retention;
 }
 
-async function readToken(path: string | undefined, name: string): Promise<string> {
+function readToken(path: string | undefined, name: string): string {
   if (path === undefined) return "";
   try {
-    return (await readFile(path, "utf8")).trim();
+    return readFileSync(path, "utf8").trim();
   } catch (cause) {
     throw new FleetmarkError("CONFIG_UNREADABLE", `${name}: ${errorMessage(cause)}`, { cause });
   }
 }
 
-/** @throws FleetmarkError CONFIG_UNREADABLE */
-async function readTarget(config: InfluxConfig, adminTokenFile?: string): Promise<InfluxTarget> {
-  const { url, database, org, timeout } = config;
-  const token =
-    adminTokenFile === undefined
-      ? await readToken(config.token_file, "store.token_file")
-      : await readToken(adminTokenFile, "--admin-token-file");
-  return { url, database, org, token, timeoutMs: timeout * 1e3 };
+/** Returns a way to read a token that may be rotated; one that is half written or gone is the former one still. */
+function createTokenReader(path: string | undefined, first: string): () => string {
+  let token = first;
+  return () => {
+    try {
+      token = readToken(path, "store.token_file") || token;
+    } catch {
+      // The server says whether the former one is good still.
+    }
+    return token;
+  };
 }
 
-async function isSetUp(config: InfluxConfig, { measurement, host, timeUs }: TestPoint): Promise<boolean> {
-  const server = connectInflux(await readTarget(config));
+/** @throws FleetmarkError CONFIG_UNREADABLE */
+async function readTarget(config: InfluxConfig, adminTokenFile?: string): Promise<InfluxTarget> {
+  const { url, database, org, timeout, token_file } = config;
+  const where = { url, database, org, timeoutMs: timeout * 1e3 };
+  if (adminTokenFile !== undefined) return { ...where, token: readToken(adminTokenFile, "--admin-token-file") };
+  const token = readToken(token_file, "store.token_file");
+  return { ...where, token, renewToken: createTokenReader(token_file, token) };
+}
+
+async function isSetUp(config: InfluxConfig, { timeUs }: TestPoint): Promise<boolean> {
+  const target = await readTarget(config);
+  const server = connectInflux(target);
   try {
-    if (!((await server.hasPolicy("records")) && (await server.hasPolicy("hourly")))) return false;
-    const written = await server.write([`${measurement},host=${host} value=${timeUs} ${timeUs}`], "records");
-    if (written.kind !== "committed") throw new FleetmarkError("STORE_REFUSED", `a point for the records was ${written.kind}`);
-    return true;
+    return await provePlaces(server, target, timeUs);
   } finally {
     await server.close();
   }

@@ -1,11 +1,9 @@
-import { BatchBuilder } from "@fleetmark/shared/model/batch";
-import { canonicalTags } from "@fleetmark/shared/model/series";
 import { isRecord, mixedKinds } from "@fleetmark/shared/records/registry";
-import { deliveryMeasurement, hourlyFields } from "../retention.js";
+import { deliveryMeasurement } from "../retention.js";
 import type { Chunk, ChunkFilter } from "../store.js";
+import { listMeasurements, toChunk } from "./answers.js";
 import type { InfluxServer } from "./server/connection.js";
 import { type PolicyName, quoteSource } from "./server/policies.js";
-import type { AnsweredSeries } from "./server/queries.js";
 
 /** Reading a server from end to end, chunk by chunk, to move it elsewhere. */
 
@@ -39,35 +37,11 @@ function listSources(
   return sources.filter((source) => source.fromUs < source.toUs);
 }
 
-/**
- * Turns rows into a chunk. Texts of hours, which InfluxQL gives a last value too, are left out as the roll-up of a
- * data file does.
- */
-function toChunk(answers: readonly AnsweredSeries[], kind: Chunk["kind"]): Chunk {
-  const builder = new BatchBuilder();
-  let skipped = 0;
-  for (const { name, tags, columns, values } of answers) {
-    const known = JSON.parse(canonicalTags(tags ?? {}));
-    const isNumeric = columns.map((column) => columns.includes(hourlyFields.mean + column.slice(column.indexOf("_") + 1)));
-    for (const row of values) {
-      const fields: Record<string, number | string> = {};
-      for (let i = 1; i < columns.length; i++) {
-        const value = row[i];
-        if (value === null || (kind === "hours" && !isNumeric[i])) continue;
-        if (typeof value === "boolean") skipped++;
-        else fields[columns[i]] = value;
-      }
-      builder.add({ measurement: name, tags: known, timeUs: Number(row[0]), fields });
-    }
-  }
-  return { kind, samples: builder.build({ host: "", epochUs: 0, sequence: 1 }), skipped };
-}
-
 /** Reads everything that is stored, hours first. */
 export async function* readChunks(server: InfluxServer, filter: ChunkFilter, horizonUs: number): AsyncGenerator<Chunk> {
-  const names = (await server.query("SHOW MEASUREMENTS")).flatMap(({ values }) => values.map(([name]) => String(name)));
   const has = new Set<PolicyName>();
   for (const policy of ["hourly", "records"] as const) if (await server.hasPolicy(policy)) has.add(policy);
+  const names = await listMeasurements(server);
   const wanted = names.filter((name) => filter.measurements.length === 0 || filter.measurements.includes(name));
   const sources = wanted.flatMap((name) => listSources(name, filter, has, horizonUs).map((source) => ({ name, ...source })));
   for (const kind of ["hours", "samples"] as const) {

@@ -4,6 +4,7 @@ import { checkPoints, joinHistories, readFinalHours, readHistoryAcross } from ".
 import { hourlyFields, hourUs } from "../retention.js";
 import type { HistoryQuery, SeriesHistory } from "../store.js";
 import { findRecordsPolicy, readTags, where } from "./answers.js";
+import { readMark } from "./hour-roll-up.js";
 import type { InfluxServer } from "./server/connection.js";
 import { type PolicyName, quoteName, quoteSource } from "./server/policies.js";
 import type { AnsweredSeries } from "./server/queries.js";
@@ -97,7 +98,9 @@ async function findRolledUpTo(server: InfluxServer, { measurement, field, tags }
   const last = `last(${quoteName(hourlyFields.count + field)})`;
   const [found] = await server.query(`SELECT ${last} FROM ${quoteSource(measurement, "hourly")}${where(tags)}`);
   const timeUs = found?.values[0]?.[0];
-  return timeUs === undefined ? 0 : Number(timeUs) + hourUs;
+  const rolledUpTo = timeUs === undefined ? 0 : Number(timeUs) + hourUs;
+  // Where hours are rolled up from here, one that came late may be there while those before it are not.
+  return (await server.identify()) === "2" ? Math.min(rolledUpTo, (await readMark(server)) ?? 0) : rolledUpTo;
 }
 
 /**

@@ -14,10 +14,14 @@ import {
   createLateRollUp,
   isPending,
   type LateRollUp,
+  resumeLate,
+  rollUpEnded,
   rollUpLate,
   rollUpRange,
+  startHours,
 } from "./late-roll-up.js";
 import { formatLines } from "./line-protocol.js";
+import { proveServer } from "./proof.js";
 import { findByText, readLatest, readNewest, readReceived } from "./records.js";
 import { listSeries } from "./series.js";
 import { connectInflux, type InfluxServer } from "./server/connection.js";
@@ -29,12 +33,12 @@ import { buildDeliveries, writeBatches, writeLines } from "./writes.js";
  *
  *   write ─► leave out what was sent before ─► lines ─┬─► policy "records"   what is kept whole, once it is set up
  *                                                     └─► default policy     all of it
- *                                                            └─(every night, by the server)─► policy "hourly"
+ *                                                            └─(each hour from here, or by night)─► policy "hourly"
  *   history ◄─ "hourly" where samples are gone or hours are final, else the default policy
  *   records ◄─ "records" once it is there, else the default policy
  *
- * A point is its measurement, tags and time, so that a batch sent twice changes nothing, and nothing needs to be
- * known of the server before the first write or question.
+ * A point is its measurement, tags and time, so that a batch sent twice changes nothing. Nothing is asked of the
+ * server before it is prepared, or asked something.
  */
 interface InfluxStore {
   readonly target: InfluxTarget;
@@ -46,12 +50,6 @@ interface InfluxStore {
   readonly stored: StoredBatches;
   readonly late: LateRollUp;
 }
-
-/**
- * Samples that come later than this are rolled up by us, for the nightly roll-up may pass them over: it looks back
- * three days.
- */
-const lateAfterS = 2.5 * 86_400;
 
 /** The nightly roll-up looks back three days, and has done so a night later. */
 const finalAfterS = 4.5 * 86_400;
@@ -71,8 +69,8 @@ async function writeNew(store: InfluxStore, batches: readonly Batch[], receivedU
   const fresh = selectNew(stored, batches);
   if (fresh.length === 0) return [];
   await writeBatches(server, [...fresh, buildDeliveries(fresh, receivedUs)], refuseLine);
+  await addLate(late, fresh, now());
   for (const { id } of fresh) rememberBatch(stored, id);
-  addLate(late, fresh, now() - lateAfterS * 1e6);
   return fresh;
 }
 
@@ -85,7 +83,7 @@ async function readBuckets({ server, late, retention, now }: InfluxStore, query:
 async function overwriteChunk({ server, target, refuseLine }: InfluxStore, { kind, samples }: Chunk): Promise<void> {
   if (kind === "samples") return writeBatches(server, [samples], refuseLine);
   if (!(await server.hasPolicy("hourly"))) throw new FleetmarkError("STORE_FAILED", noHours);
-  await writeLines(server, formatLines([samples], countsAs(target)), refuseLine, "hourly");
+  await writeLines(server, formatLines([samples], { isInteger: countsAs(target) }), refuseLine, "hourly");
 }
 
 /**
@@ -110,8 +108,16 @@ export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine, op
     read: (filter) => readChunks(server, filter, findHorizonUs(retention.raw, now())),
     overwrite: (chunk) => overwriteChunk(store, chunk),
     rollUp: (range) => rollUpRange(late, range),
+    prepare: async () => {
+      await proveServer(server, target, now());
+      // The roll-up asks and writes by a connection of its own, which is to know too which InfluxDB it is.
+      if ((await late.server.identify()) !== "2") return;
+      await resumeLate(late);
+      startHours(late, now);
+    },
     // `store setup` has told the server to do all but this.
     retain: async () => {
+      await rollUpEnded(late, now());
       await rollUpLate(late);
       return undefined;
     },

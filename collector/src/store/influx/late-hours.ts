@@ -10,8 +10,11 @@ export interface LateRange {
 
 /** Remembers the hours that got samples so late that the nightly roll-up passes them over. */
 export interface LateHours {
-  /** @param lateUs samples before are late */
-  add(batches: readonly Samples[], lateUs: number): void;
+  /**
+   * @param lateUs samples before are late
+   * @returns the hours that were not remembered before
+   */
+  add(batches: readonly Samples[], lateUs: number): LateRange[];
   isEmpty(): boolean;
   /** Hands the hours out and forgets them. */
   drain(): LateRange[];
@@ -21,19 +24,24 @@ export interface LateHours {
 
 export function createLateHours(): LateHours {
   const byHost = new Map<string, Set<number>>();
-  const addHour = (host: string, hour: number): void => {
+  const addHour = (host: string, hour: number): LateRange[] => {
     const hours = byHost.get(host) ?? new Set();
+    if (hours.has(hour)) return [];
     hours.add(hour);
     byHost.set(host, hours);
+    return [{ host, fromUs: hour * hourUs, toUs: (hour + 1) * hourUs }];
   };
   return {
     add: (batches, lateUs) => {
+      const added: LateRange[] = [];
       for (const { series, numbers } of batches) {
         numbers.timeUs.forEach((timeUs, i) => {
           const own = series[numbers.series[i]];
-          if (timeUs < lateUs && !isKeptWhole(own, "numbers")) addHour(own.tags.host ?? "", Math.floor(timeUs / hourUs));
+          if (timeUs >= lateUs || isKeptWhole(own, "numbers")) return;
+          for (const range of addHour(own.tags.host ?? "", Math.floor(timeUs / hourUs))) added.push(range);
         });
       }
+      return added;
     },
     isEmpty: () => byHost.size === 0,
     drain: () => {

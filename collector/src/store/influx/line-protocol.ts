@@ -7,14 +7,25 @@ import type { Samples } from "../store.js";
  * field's type conflict.
  */
 
-/** Writes a tag's value: commas, equals signs and spaces are escaped, a backslash stands for itself. */
-function formatTagValue(value: string): string {
-  return value.replace(/[,= ]/g, "\\$&");
+/** What of the line protocol servers read differently. */
+export interface LineDialect {
+  /** The fields that are integers: none of what is measured. */
+  readonly isInteger?: (field: string) => boolean;
+  /**
+   * Whether a backslash in a tag's value is written twice, as InfluxDB 3 needs it before a comma, an equals sign, a
+   * space or another backslash; for its ancestors a backslash stands for itself, and two are two.
+   */
+  readonly doublesBackslash?: boolean;
 }
 
-export function formatHead({ measurement, tags }: Series): string {
+/** Writes a tag's value: commas, equals signs and spaces are escaped. */
+function formatTagValue(value: string, doublesBackslash: boolean): string {
+  return value.replace(doublesBackslash ? /[,= \\]/g : /[,= ]/g, "\\$&");
+}
+
+export function formatHead({ measurement, tags }: Series, doublesBackslash = false): string {
   const keys = Object.keys(tags).filter((key) => tags[key] !== "");
-  return [measurement, ...keys.sort().map((key) => `${key}=${formatTagValue(tags[key])}`)].join(",");
+  return [measurement, ...keys.sort().map((key) => `${key}=${formatTagValue(tags[key], doublesBackslash)}`)].join(",");
 }
 
 /** Returns what of a line comes before its fields: measurement and tags. */
@@ -23,19 +34,24 @@ export function cutHead(line: string): string {
 }
 
 /** The heads of dictionaries that came before: a host sends the same ones again and again, and they never change. */
-const headsOfDictionaries = new WeakMap<readonly Series[], readonly string[]>();
+const headsOfDictionaries = {
+  plain: new WeakMap<readonly Series[], readonly string[]>(),
+  doubled: new WeakMap<readonly Series[], readonly string[]>(),
+};
 
 /** Returns the head of each series. Neighbours mostly share their measurement and tags, and then the head. */
-function formatHeads(series: readonly Series[]): readonly string[] {
-  const known = headsOfDictionaries.get(series);
+function formatHeads(series: readonly Series[], doublesBackslash: boolean): readonly string[] {
+  const ofDialect = headsOfDictionaries[doublesBackslash ? "doubled" : "plain"];
+  const known = ofDialect.get(series);
   if (known !== undefined) return known;
   let head = "";
   const heads = series.map((each, i) => {
     const before = series[i - 1];
-    if (i === 0 || each.tags !== before.tags || each.measurement !== before.measurement) head = formatHead(each);
+    if (i === 0 || each.tags !== before.tags || each.measurement !== before.measurement)
+      head = formatHead(each, doublesBackslash);
     return head;
   });
-  headsOfDictionaries.set(series, heads);
+  ofDialect.set(series, heads);
   return heads;
 }
 
@@ -47,55 +63,87 @@ function formatTextField(value: string): string {
   return `"${value.replace(/["\\]/g, "\\$&")}"`;
 }
 
+/** The lines of one measurement and tag set, by their times. */
+interface OpenLines {
+  readonly head: string;
+  readonly atTime: Map<number, number>;
+}
+
+/** A field of a series, and where it goes. */
+interface FieldSlot {
+  readonly lines: OpenLines;
+  /** `usage_user=` */
+  readonly field: string;
+  readonly suffix: string;
+  /** The line that it was written to last. */
+  writtenAt: number;
+}
+
+/** Lines as they grow. Samples of one point mostly follow each other, so that the last line is at hand. */
+interface GrowingLines {
+  readonly lines: string[];
+  readonly times: number[];
+  last: OpenLines | undefined;
+  lastAt: number;
+}
+
+/** Whether a line may hold a field: a text that looks like it counts too. */
+function mayHold(line: string, field: string): boolean {
+  return line.includes(` ${field}`) || line.includes(`,${field}`);
+}
+
+/**
+ * Adds a field to the line of its moment. One that the line has already, as when a clock was set back, begins another
+ * line for the moment: the later one wins there, and InfluxDB 3 refuses a whole line that names a field twice.
+ */
+function addField(growing: GrowingLines, slot: FieldSlot, timeUs: number, text: string): void {
+  const { lines, times } = growing;
+  const own = slot.lines;
+  let isNew = false;
+  if (own !== growing.last || times[growing.lastAt] !== timeUs) {
+    const at = own.atTime.get(timeUs);
+    isNew = at === undefined || mayHold(lines[at], slot.field);
+    growing.last = own;
+    if (at !== undefined) growing.lastAt = at;
+  } else {
+    isNew = slot.writtenAt === growing.lastAt;
+  }
+  if (isNew) {
+    growing.lastAt = lines.push(`${own.head} ${slot.field}${text}`) - 1;
+    times.push(timeUs);
+    own.atTime.set(timeUs, growing.lastAt);
+  } else {
+    lines[growing.lastAt] += `,${slot.field}${text}`;
+  }
+  slot.writtenAt = growing.lastAt;
+}
+
 /**
  * Returns one line for each moment of each measurement and tag set of the batches, in the order of their first samples.
- * @param isInteger tells the fields that are integers: none of what is measured
  */
-export function formatLines(batches: readonly Samples[], isInteger: (field: string) => boolean = () => false): string[] {
+export function formatLines(batches: readonly Samples[], dialect: LineDialect = {}): string[] {
+  const { isInteger = () => false, doublesBackslash = false } = dialect;
   const heads = new Map<string, OpenLines>();
-  const lines: string[] = [];
-  const times: number[] = [];
+  const growing: GrowingLines = { lines: [], times: [], last: undefined, lastAt: -1 };
   for (const { series, numbers, texts } of batches) {
-    const ownHeads = formatHeads(series);
+    const ownHeads = formatHeads(series, doublesBackslash);
     let found: OpenLines = { head: "", atTime: new Map() };
-    const known = series.map((each, i) => {
+    const slots = series.map((each, i): FieldSlot => {
       const head = ownHeads[i];
       if (head !== found.head) {
         found = heads.get(head) ?? { head, atTime: new Map() };
         heads.set(head, found);
       }
-      return { lines: found, field: `${each.field}=`, suffix: isInteger(each.field) ? "i" : "" };
+      return { lines: found, field: `${each.field}=`, suffix: isInteger(each.field) ? "i" : "", writtenAt: -1 };
     });
-    // Samples of one point mostly follow each other.
-    let [last, lastAt]: [OpenLines | undefined, number] = [undefined, -1];
-    const add = (own: OpenLines, timeUs: number, field: string): void => {
-      if (own !== last || times[lastAt] !== timeUs) {
-        const at = own.atTime.get(timeUs);
-        last = own;
-        if (at === undefined) {
-          lastAt = lines.push(`${own.head} ${field}`) - 1;
-          times.push(timeUs);
-          own.atTime.set(timeUs, lastAt);
-          return;
-        }
-        lastAt = at;
-      }
-      lines[lastAt] += `,${field}`;
-    };
+    growing.last = undefined;
     numbers.series.forEach((index, i) => {
-      const { lines: own, field, suffix } = known[index];
-      add(own, numbers.timeUs[i], field + formatNumberField(numbers.values[i]) + suffix);
+      const slot = slots[index];
+      addField(growing, slot, numbers.timeUs[i], formatNumberField(numbers.values[i]) + slot.suffix);
     });
     texts.series.forEach((index, i) => {
-      const { lines: own, field } = known[index];
-      add(own, texts.timeUs[i], field + formatTextField(texts.values[i]));
+      addField(growing, slots[index], texts.timeUs[i], formatTextField(texts.values[i]));
     });
   }
-  return lines.map((line, i) => `${line} ${times[i]}`);
-}
-
-/** The lines of one measurement and tag set, by their times. */
-interface OpenLines {
-  readonly head: string;
-  readonly atTime: Map<number, number>;
+  return growing.lines.map((line, i) => `${line} ${growing.times[i]}`);
 }

@@ -8,6 +8,14 @@ export const wholeMeasurements = [...recordMeasurements, deliveryMeasurement].jo
 /** The nightly roll-up looks back so far for samples that came late. */
 export const rollupLookback = "3d";
 
+/** What an hour of a field is rolled up to. */
+const hourlySelection = "mean(*), min(*), max(*), last(*), count(*), median(*), percentile(*, 95)";
+
+/** Asks for the hours of a measurement. */
+export function selectHours(source: string, conditions: readonly string[]): string {
+  return `SELECT ${hourlySelection} FROM ${source} WHERE ${[`"suite" = ''`, ...conditions].join(" AND ")} GROUP BY time(1h), *`;
+}
+
 /**
  * Rolls up by hour. Records carry a suite, telemetry does not: InfluxQL has no pattern for «all measurements but
  * these».
@@ -15,7 +23,7 @@ export const rollupLookback = "3d";
 export function rollupSelect(database: string, defaultPolicy: string, conditions: readonly string[]): string {
   const [from, into] = [defaultPolicy, policies.hourly].map((policy) => `${quoteName(database)}.${quoteName(policy)}`);
   const where = [`"suite" = ''`, ...conditions].join(" AND ");
-  return `SELECT mean(*), min(*), max(*), last(*), count(*), median(*), percentile(*, 95) INTO ${into}.:MEASUREMENT FROM ${from}./.*/ WHERE ${where} GROUP BY time(1h), *`;
+  return `SELECT ${hourlySelection} INTO ${into}.:MEASUREMENT FROM ${from}./.*/ WHERE ${where} GROUP BY time(1h), *`;
 }
 
 /** Copies what is kept whole, from a time on, to where it is kept longer. */

@@ -2,7 +2,7 @@ import { type Series, seriesKey } from "@fleetmark/shared/model/series";
 import { isRecord } from "@fleetmark/shared/records/registry";
 import { sortSeries } from "../ordering.js";
 import { deliveryMeasurement, hourlyFields } from "../retention.js";
-import { findRecordsPolicy, readTags } from "./answers.js";
+import { findRecordsPolicy, listMeasurements, readTags } from "./answers.js";
 import type { InfluxServer } from "./server/connection.js";
 import { type PolicyName, quoteSource } from "./server/policies.js";
 
@@ -27,10 +27,7 @@ async function listSeriesOf(server: InfluxServer, measurement: string, policy: P
 
 /** Lists series, also those that only hours are left of. */
 export async function listSeries(server: InfluxServer, measurement?: string): Promise<Series[]> {
-  const names =
-    measurement === undefined
-      ? (await server.query("SHOW MEASUREMENTS")).flatMap(({ values }) => values.map(([name]) => String(name)))
-      : [measurement];
+  const names = measurement === undefined ? await listMeasurements(server) : [measurement];
   const [ofRecords, hasHours] = [await findRecordsPolicy(server), await server.hasPolicy("hourly")];
   const found = new Map<string, Series>();
   for (const name of names.filter((each) => each !== deliveryMeasurement)) {

@@ -1,3 +1,4 @@
+import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { Batch } from "@fleetmark/shared/model/batch";
 import { isRecord } from "@fleetmark/shared/records/registry";
 import { deliveryMeasurement, hourUs, isKeptWhole } from "../retention.js";
@@ -32,12 +33,23 @@ export async function writeBatches(server: InfluxServer, batches: readonly Sampl
     ({ series, texts }) => series.some(({ measurement }) => isRecord(measurement)) || texts.series.length > 0,
   );
   const keepsWhole = server.knowsPolicy("records") || (isWorth && (await server.hasPolicy("records")));
-  const kept = keepsWhole ? formatLines(batches.map((batch) => selectSamples(batch, isKeptWhole))) : [];
+  const dialect = { doublesBackslash: server.generation() === "3" };
+  const kept = keepsWhole
+    ? formatLines(
+        batches.map((batch) => selectSamples(batch, isKeptWhole)),
+        dialect,
+      )
+    : [];
   await writeLines(server, kept, refuseLine, "records");
   const heads = new Set(kept.map(cutHead));
-  await writeLines(server, formatLines(batches), async (line, reason) => {
+  await writeLines(server, formatLines(batches, dialect), async (line, reason) => {
     if (!(heads.has(cutHead(line)) && /retention policy/i.test(reason))) await refuseLine(line, reason);
   });
+}
+
+/** For lines of our own, which no server has a reason to refuse. */
+export async function throwRefused(line: string, reason: string): Promise<void> {
+  throw new FleetmarkError("STORE_FAILED", `the store refused a line of its own roll-up: ${reason} (${line.slice(0, 200)})`);
 }
 
 export async function writeLines(

@@ -1,3 +1,4 @@
+import { FleetmarkError } from "@fleetmark/shared/errors";
 import { HttpError } from "@influxdata/influxdb-client";
 import { describeFailure, explainFailure } from "./failures.js";
 import { buildUrl, describeApiCaller, describeCaller, type InfluxTarget } from "./target.js";
@@ -10,7 +11,7 @@ import { buildUrl, describeApiCaller, describeCaller, type InfluxTarget } from "
  */
 export async function askApi(
   target: InfluxTarget,
-  method: "GET" | "POST" | "PATCH",
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE",
   path: string,
   { parameters = {}, body }: { parameters?: Readonly<Record<string, string>>; body?: unknown },
 ): Promise<string> {
@@ -42,13 +43,18 @@ export async function readServerVersion(target: InfluxTarget): Promise<string | 
   }
 }
 
+/** Whether a failure is the server's word that there is no such thing. */
+export function isNotFound(thrown: unknown): boolean {
+  return thrown instanceof FleetmarkError && thrown.cause instanceof HttpError && thrown.cause.statusCode === 404;
+}
+
 /**
  * Runs a Flux query for what it does (2.x). One that fails on its way answers 200 all the same, with a table of errors.
  * @throws FleetmarkError STORE_FAILED
  */
-export async function runFlux(target: InfluxTarget, query: string): Promise<void> {
+export async function runFlux(target: InfluxTarget, orgID: string, query: string): Promise<void> {
   const answer = await askApi(target, "POST", "/api/v2/query", {
-    parameters: { org: target.org },
+    parameters: { orgID },
     body: { query, type: "flux" },
   });
   const lines = answer.split(/\r?\n/);

@@ -43,10 +43,19 @@ interface Answer {
  *   in the answer
  */
 export async function ask(target: InfluxTarget, influxql: string): Promise<Answer> {
+  const [answer] = await askEach(target, [influxql]);
+  return answer ?? { series: [] };
+}
+
+/**
+ * Asks statements, each of which is answered in its place as far as the server came.
+ * @throws FleetmarkError STORE_FAILED when no answer comes
+ */
+export async function askEach(target: InfluxTarget, statements: readonly string[]): Promise<Answer[]> {
   try {
     const response = await fetch(buildUrl(target, "/query", { db: target.database, epoch: "u" }), {
       method: "POST",
-      body: new URLSearchParams({ q: influxql }),
+      body: new URLSearchParams({ q: statements.join("; ") }),
       headers: describeCaller(target),
       signal: AbortSignal.timeout(target.timeoutMs),
     });
@@ -54,8 +63,7 @@ export async function ask(target: InfluxTarget, influxql: string): Promise<Answe
     if (!response.ok) throw new HttpError(response.status, response.statusText, body);
     const answer = answerSchema.safeParse(JSON.parse(body));
     if (!answer.success) throw describeFailure(target, `answered a query with something else: ${readMessage(body)}`);
-    const [result] = answer.data.results;
-    return { series: result?.series ?? [], error: result?.error };
+    return answer.data.results.map(({ series, error }) => ({ series, error }));
   } catch (thrown) {
     if (thrown instanceof SyntaxError)
       throw describeFailure(target, `answered a query with something that is not JSON: ${thrown.message}`);

@@ -13,6 +13,8 @@ export interface InfluxTarget {
   readonly org: string;
   /** 2.x, 3.x and Cloud: the API token; 1.x: `user:password`, or empty where none is asked for. */
   readonly token: string;
+  /** Reads the token anew for each request, where it may have been rotated since. */
+  readonly renewToken?: () => string;
   readonly timeoutMs: number;
   /**
    * Whether blocks are compressed; by default on the way to another machine alone, for nearby the time to compress is
@@ -29,19 +31,25 @@ export function nameBucket(database: string, policy?: PolicyName): string {
   return policy === undefined ? database : `${database}_${policies[policy]}`;
 }
 
+function readToken({ token, renewToken }: InfluxTarget): string {
+  return renewToken?.() ?? token;
+}
+
 /**
  * 1.x knows users and passwords (by a header that all of its versions read), its successors tokens, which hold no
  * colon.
  */
-export function describeCaller({ org, token }: InfluxTarget): Record<string, string> {
+export function describeCaller(target: InfluxTarget): Record<string, string> {
+  const token = readToken(target);
   if (token === "") return {};
   return {
-    authorization: org === "" && token.includes(":") ? `Basic ${Buffer.from(token).toString("base64")}` : `Token ${token}`,
+    authorization: target.org === "" && token.includes(":") ? `Basic ${Buffer.from(token).toString("base64")}` : `Token ${token}`,
   };
 }
 
 /** The API of 3.x takes its tokens as bearers. */
-export function describeApiCaller({ token }: InfluxTarget, path: string): Record<string, string> {
+export function describeApiCaller(target: InfluxTarget, path: string): Record<string, string> {
+  const token = readToken(target);
   if (token === "") return {};
   return { authorization: `${path.startsWith("/api/v3/") ? "Bearer" : "Token"} ${token}` };
 }

@@ -3,6 +3,7 @@ import { HttpError } from "@influxdata/influxdb-client";
 import { describeRetention, type SetupPlan } from "../../setup-plan.js";
 import { rollupTimeoutMs } from "../roll-up.js";
 import { readServerVersion } from "../server/api.js";
+import { checkOrganisation, findGeneration } from "../server/generation.js";
 import { planSetupV1 } from "./v1.js";
 import { planSetupV2 } from "./v2.js";
 import { planSetupV3 } from "./v3.js";
@@ -16,9 +17,10 @@ export async function planInfluxSetup(wish: SetupWish): Promise<SetupPlan> {
   const version = await readServerVersion(wish.target);
   const target = { ...wish.target, timeoutMs: rollupTimeoutMs };
   const plan = await explainRights(() => {
-    if (version?.startsWith("3") === true) return planSetupV3({ ...wish, target });
-    if (version?.startsWith("2") === true || (version === undefined && target.org !== ""))
-      return planSetupV2({ ...wish, target });
+    const generation = findGeneration(version, target);
+    if (generation === "3") return planSetupV3({ ...wish, target });
+    if (generation === "2") return planSetupV2({ ...wish, target });
+    checkOrganisation(generation, target);
     return planSetupV1({ ...wish, target });
   });
   return {
