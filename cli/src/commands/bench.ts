@@ -70,7 +70,11 @@ function addReportOptions(command: Command): Command {
 
 export function defineBench(command: Command): void {
   addSelectionOptions(command)
-    .option("--label <text>", "said of what is measured: a text or key=value, as often as wanted", addLabel, {})
+    .addOption(
+      new Option("--label <text>", "said of what is measured: a text or key=value, as often as wanted")
+        .argParser(addLabel)
+        .default({}, "none"),
+    )
     .option("--output-dir <dir>", "where the result file and the baseline are kept", "./fleetmark-results")
     .option("--summary <file>", "write what came of it in Markdown, for a job's summary or a comment");
   addReportOptions(addBaselineOptions(command))
