@@ -142,6 +142,12 @@ schema: build ## Write docs/result-file.schema.json from the code
 	@node cli/bin/fleetmark.js bench --schema > docs/result-file.schema.json
 	@npx --no-install biome format --write docs/result-file.schema.json
 
+.PHONY: pack
+pack: ## Write the npm packages as tarballs into tarballs/; `npm install tarballs/*.tgz` installs them elsewhere
+	@rm -rf */dist tarballs *.tsbuildinfo */*.tsbuildinfo && mkdir tarballs
+	@$(MAKE) --no-print-directory build
+	@npm pack --silent --pack-destination tarballs $(foreach each,shared bench agent collector cli,--workspace $(each))
+
 .PHONY: clean
 clean: ## Remove what was built
 	@rm -rf */dist deploy/*/dist

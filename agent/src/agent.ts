@@ -16,7 +16,7 @@ import { type ClockOffsetMeter, createClockOffsetMeter } from "./links/clock-off
 import type { LinkOptions } from "./links/link-options.js";
 import { loadLink } from "./links/load-link.js";
 import { probes } from "./probes/registry.js";
-import { type Bench, loadBench } from "./runs/bench.js";
+import { addOwnSuites, type Bench, loadBench } from "./runs/bench.js";
 import { createQuietGate, type QuietGate } from "./runs/quiet-gate.js";
 import { type RunOutcome, type SuiteRun, startSuiteRun } from "./runs/suite-run.js";
 import { createSelfTelemetry } from "./self-telemetry.js";
@@ -196,7 +196,8 @@ async function stopAgent(
 /**
  * Starts the agent: it samples the host, runs the suite on start if one is named, and delivers both to the collector,
  * for as long as it takes the collector to be there.
- * @throws FleetmarkError BENCHMARK_UNKNOWN, SPOOL_LOCKED, SPOOL_UNWRITABLE, TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED
+ * @throws FleetmarkError SUITE_FILE_INVALID, BENCHMARK_UNKNOWN, SPOOL_LOCKED, SPOOL_UNWRITABLE, TLS_UNREADABLE,
+ * TLS_INVALID, TLS_EXPIRED
  */
 export async function startAgent(
   config: AgentConfig,
@@ -206,7 +207,7 @@ export async function startAgent(
 ): Promise<Agent> {
   const { host } = config;
   const logger = givenLogger ?? createLogger(config.log.level);
-  const bench = givenBench ?? (await loadBench());
+  const bench = await addOwnSuites(givenBench ?? (await loadBench()), config.suites);
   checkSuite(config.run.on_start, bench);
   const agent = await buildState(config, logger, bench, readClocks);
   const inquiries = startInquiries(agent);

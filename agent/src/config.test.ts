@@ -28,6 +28,7 @@ test("needs no file", () => {
     nats: { servers: [], tls: {}, user: "", insecure: false },
     telemetry: { interval: 10, intervals: {}, probes: probeNames },
     run: { on_start: "none" },
+    suites: [],
     spool: {
       dir: "./fleetmark-data/spool",
       max_bytes: 256 * 2 ** 20,

@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { addressSchema, byteSizeSchema, durationSchema, findNearest } from "@fleetmark/shared/config/config";
+import { addressSchema, byteSizeSchema, durationSchema, findNearest, loadConfig } from "@fleetmark/shared/config/config";
 import { tlsFilesSchema } from "@fleetmark/shared/config/tls";
 import { isLoopback } from "@fleetmark/shared/model/units";
 import { checkNatsConfig, natsFields } from "@fleetmark/shared/nats/config";
@@ -67,6 +67,11 @@ export const agentConfigSchema = z
         on_start: z.string().default("none").describe("suite that runs once when the agent starts, or none"),
       })
       .prefault({}),
+    suites: z
+      .array(z.string().min(1, "must name a file"))
+      .default([])
+      .describe("files of suites of your own (docs/own-benchmarks.md); relative paths are relative to this file")
+      .meta({ relativeTo: "file" }),
     spool: z
       .strictObject({
         dir: z
@@ -105,5 +110,13 @@ export const agentConfigSchema = z
     path: ["nats", "servers"],
     message: "is needed with link: nats, such as [tls://nats.example:4222]",
   });
+
+/**
+ * Reads an agent's configuration, as the agent itself does: from a file, if one is named, and the environment.
+ * @throws FleetmarkError CONFIG_UNREADABLE, CONFIG_INVALID
+ */
+export function readAgentConfig(file?: string): AgentConfig {
+  return loadConfig(agentConfigSchema, { environment: process.env, flags: {}, ...(file === undefined ? {} : { file }) });
+}
 
 export type AgentConfig = z.infer<typeof agentConfigSchema>;

@@ -1,12 +1,13 @@
 import { hostname } from "node:os";
 import { type ComparisonReport, compareWithBaseline } from "@fleetmark/shared/judgement/comparison";
-import type { Result, Run } from "@fleetmark/shared/model/result";
+import type { Origin, Result, Run } from "@fleetmark/shared/model/result";
 import { readHostFacts } from "./host/facts.js";
 import { readFingerprint } from "./host/fingerprint.js";
 import { nameHardwareClass } from "./host/hardware-class.js";
 import { buildResult } from "./measure/benchmark-result.js";
 import { type FunctionOptions, measureFunction } from "./measure/function-run.js";
 import { createRunId, runSuite, type SuiteOptions, type SuiteOutcome } from "./measure/suite-run.js";
+import { findOrigin, layOutOrigin } from "./origin/origin.js";
 import { plainColours } from "./report/colours.js";
 import { formatComparison } from "./report/comparison-table.js";
 import { buildResultFile, readBaseline, writeResultFile } from "./report/result-files.js";
@@ -18,6 +19,14 @@ export interface BenchmarkerOptions {
   readonly seed?: number;
   /** Relative half width of the 95 % interval of the median from which a result is conclusive; default 0.02. */
   readonly goal?: number;
+  /** Said of what is measured, beside commit and branch: `{ variant: "b" }`. */
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** Takes what was measured to where it is kept: `createReportSink` of the agent's package makes one. */
+export interface ResultSink<Outcome> {
+  /** Resolves when all of it is kept for good, or waits here until it can be sent. */
+  deliver(run: Run, results: readonly Result[]): Promise<Outcome>;
 }
 
 /**
@@ -33,6 +42,7 @@ export class Benchmarker {
   readonly #run = createRunId();
   readonly #startedUs = Date.now() * 1e3;
   readonly #options: BenchmarkerOptions;
+  #origin: Promise<Origin> | undefined;
   #hardwareClass: Promise<string> | undefined;
 
   constructor(options: BenchmarkerOptions = {}) {
@@ -53,7 +63,9 @@ export class Benchmarker {
       hwClass: await this.#findHardwareClass(),
       timeUs: Date.now() * 1e3,
     };
-    const result = { ...buildResult(measurement, place), name: options.name };
+    const built = buildResult(measurement, place);
+    const metadata = { ...built.metadata, ...layOutOrigin(await this.#findOrigin()) };
+    const result = { ...built, name: options.name, metadata };
     this.results.push(result);
     return result;
   }
@@ -63,7 +75,8 @@ export class Benchmarker {
    * @throws FleetmarkError BENCHMARK_UNKNOWN
    */
   async runAll(options: Partial<SuiteOptions> = {}): Promise<SuiteOutcome> {
-    const outcome = await runSuite({ suite: "full", run: this.#run, ...this.#options, ...options });
+    const origin = await this.#findOrigin();
+    const outcome = await runSuite({ suite: "full", run: this.#run, origin, ...this.#options, ...options });
     this.results.push(...outcome.results);
     this.#failures.push(...outcome.run.failures);
     return outcome;
@@ -75,6 +88,11 @@ export class Benchmarker {
    */
   async saveResults(path: string): Promise<void> {
     await writeResultFile(path, buildResultFile({ run: await this.#describeRun(), results: this.results }));
+  }
+
+  /** Sends all results, and the run that they make together, to the fleet's collector. Once, when all is measured. */
+  async report<Outcome>(sink: ResultSink<Outcome>): Promise<Outcome> {
+    return sink.deliver(await this.#describeRun(), this.results);
   }
 
   /** Prints all results, by category. */
@@ -94,6 +112,11 @@ export class Benchmarker {
 
   get #host(): string {
     return this.#options.host ?? hostname();
+  }
+
+  #findOrigin(): Promise<Origin> {
+    this.#origin ??= findOrigin({ labels: this.#options.labels ?? {} });
+    return this.#origin;
   }
 
   /** Asks the tools once: one that hangs costs seconds. */
@@ -117,6 +140,7 @@ export class Benchmarker {
       completed: this.results.length,
       failures: this.#failures,
       fingerprint: readFingerprint(),
+      ...(await this.#findOrigin()),
     };
   }
 }

@@ -2,7 +2,7 @@
  * The package's front door. Importing it loads no tensor library: those are loaded by the processes that measure them.
  */
 
-export { Benchmarker, type BenchmarkerOptions } from "./benchmarker.js";
+export { Benchmarker, type BenchmarkerOptions, type ResultSink } from "./benchmarker.js";
 export { examineHost, type HostReport } from "./doctor.js";
 export { type HostFacts, type HostFactsOptions, readHostFacts } from "./host/facts.js";
 export { readFingerprint } from "./host/fingerprint.js";
@@ -10,11 +10,17 @@ export { nameHardwareClass } from "./host/hardware-class.js";
 export { recallHardwareClass } from "./host/recalled-class.js";
 export { nameBenchmark } from "./measure/benchmark-result.js";
 export type { FunctionOptions } from "./measure/function-run.js";
+export { matchGlob } from "./measure/glob.js";
 export { runSuite, type SuiteOptions, type SuiteOutcome } from "./measure/suite-run.js";
 export { findSuite, listBenchmarks, type Suite } from "./measure/suites.js";
+export { readPerson } from "./origin/ci.js";
+export { findOrigin } from "./origin/origin.js";
 export { type Colours, plainColours } from "./report/colours.js";
 export { formatComparison } from "./report/comparison-table.js";
+export { formatOrigin, formatOrigins } from "./report/origin-line.js";
 export { buildResultFile, makeResultFolder, readBaseline, writeResultFile } from "./report/result-files.js";
 export { formatResultsTable } from "./report/results-table.js";
+export { formatSummary, type SummaryFacts } from "./report/summary.js";
 export { probeRuntimes, type RuntimeReport } from "./runtimes/registry.js";
+export { readSuiteFile, readSuiteFiles } from "./suite-file/suite-file.js";
 export type { Benchmark, Command } from "./workloads/workload.js";

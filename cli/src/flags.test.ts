@@ -36,6 +36,7 @@ const groups: readonly Readonly<Record<string, string>>[] = [
   { "nats.servers": "nats://a.example:4222", "nats.insecure": "true", "nats.token_file": "/token" },
   { "nats.nkey_file": "/nkey" },
   { "nats.creds_file": "/creds" },
+  { suites: "/suites.yaml,/more.yaml" },
   { "telemetry.interval": "3s", "telemetry.probes": "cpu,mem" },
   Object.fromEntries(
     ["cpu", "mem", "disk", "diskio", "net", "system", "pressure"].map((probe, i) => [

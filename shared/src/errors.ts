@@ -17,25 +17,36 @@ const catalogue = {
   CONFIG_UNREADABLE: { exit: 2, remedy: "Check that the file exists, is readable, and is valid YAML." },
   CONFIG_INVALID: {
     exit: 2,
-    remedy: "Correct the key named above; `fleetmark config schema` prints every key with its type and default.",
+    remedy: "Correct the key named above; `fleetmark config schema --for agent` or collector prints every key with its type.",
   },
   ENVIRONMENT_INVALID: { exit: 2, remedy: "Correct or unset the variable named above." },
   TLS_UNREADABLE: { exit: 2, remedy: "Check that the file exists and that this process may read it." },
   TLS_INVALID: { exit: 2, remedy: "Correct the file named above; docs/security.md shows how to make certificates and keys." },
-  TLS_EXPIRED: { exit: 2, remedy: "Renew the certificate, or correct this machine's clock." },
   TLS_NEEDED: { exit: 2, remedy: "docs/security.md shows how to make certificates and configure both sides." },
-  DATA_UNWRITABLE: { exit: 3, remedy: "Choose a writable directory with --data, or correct its permissions." },
-  DATA_LOCKED: { exit: 3, remedy: "Stop the other process, or choose another directory with --data." },
-  DATA_NEWER: { exit: 3, remedy: "Upgrade Fleetmark, or choose another directory with --data; the file was left as it is." },
+  TLS_EXPIRED: { exit: 2, remedy: "Renew the certificate, or correct this machine's clock." },
+  DATA_UNWRITABLE: {
+    exit: 3,
+    remedy:
+      "Correct its permissions, or choose another directory: `fleetmark up --data DIR`, `fleetmark collector --data-dir DIR`, `fleetmark bench --output-dir DIR`.",
+  },
+  DATA_LOCKED: {
+    exit: 3,
+    remedy:
+      "Stop the other process, or choose another directory: `fleetmark up --data DIR`, `fleetmark collector --data-dir DIR`.",
+  },
+  DATA_NEWER: {
+    exit: 3,
+    remedy: "Upgrade Fleetmark, or choose another directory (data_dir, spool.dir); what is there was left as it is.",
+  },
   DATA_CORRUPT: {
     exit: 3,
     remedy: "Restore the file from a backup, or move it away so that a new one is made; it was left as it is.",
   },
+  DATA_MISSING: { exit: 3, remedy: "Run `fleetmark up` first, or name the right directory: `fleetmark results --data DIR`." },
   DATA_VANISHED: {
     exit: 3,
     remedy: "Put back what was there with no collector running; until then the collector goes on with what it finds or makes.",
   },
-  DATA_MISSING: { exit: 3, remedy: "Run `fleetmark up` first, or name the right directory with --data." },
   STORE_FAILED: {
     exit: 3,
     remedy: "Look at the store's own message above; batches stay with the agents until a write succeeds.",
@@ -106,7 +117,7 @@ const catalogue = {
   NATS_NO_JETSTREAM: { exit: 3, remedy: "Enable JetStream on the NATS server, and for the account of this user." },
   NATS_STREAM_MISSING: {
     exit: 3,
-    remedy: "Start a collector with nats.servers set: it makes the stream; or make it as docs/nats.md shows.",
+    remedy: "Start a collector with nats.servers set: it makes the stream, as docs/nats.md tells.",
   },
   NATS_STREAM_MISMATCH: { exit: 3, remedy: "Change the stream or the consumer as said above, or the collector's nats.stream." },
   NATS_STREAM_FULL: {
@@ -135,7 +146,11 @@ const catalogue = {
     remedy: "The collector was away for longer than spool.max_age; restore it, or check the host's clock.",
   },
   SPOOL_DISK_FULL: { exit: 3, remedy: "Free space where spool.dir is; until then new batches wait in memory, which is bounded." },
-  BENCHMARK_UNKNOWN: { exit: 2, remedy: "`fleetmark bench --list` shows the benchmarks and suites that exist." },
+  SUITE_FILE_INVALID: { exit: 2, remedy: "Correct the file at the key named above; docs/own-benchmarks.md shows a suite file." },
+  BENCHMARK_UNKNOWN: {
+    exit: 2,
+    remedy: "`fleetmark bench --list` shows the benchmarks; the suites are quick, full, and those of suite files.",
+  },
   BENCHMARK_FAILED: { exit: 3, remedy: "Look at the message of the benchmark's process above." },
   ACTION_INVALID: { exit: 3, remedy: "Check the policy: an action is one finite number per dimension of the action space." },
   RUNTIME_UNAVAILABLE: { exit: 3, remedy: "`fleetmark doctor` says what each runtime lacks on this host." },

@@ -75,6 +75,45 @@ describe("fleetmark bench", () => {
     own.remove();
   });
 
+  it("exits with 3 where nothing could be compared, and reads past a byte order mark", async () => {
+    const other = writeSpedUp({ ...file, results: file.results.map((result) => ({ ...result, name: "other" })) }, 1);
+    const unlike = await runProgram([...one, "--compare-baseline", "--baseline", other]);
+    expect([unlike.code, unlike.stderr]).toEqual([3, expect.stringMatching(/NOTHING_COMPARED/)]);
+    const marked = join(folder.path, "marked.json");
+    writeFileSync(marked, `\uFEFF${JSON.stringify(file)}`);
+    const ended = await runProgram([...one, "--compare-baseline", "--baseline", marked]);
+    expect(ended.stderr).not.toMatch(/RESULT_FILE_INVALID/);
+    expect([0, 1]).toContain(ended.code);
+  });
+
+  it("accepts a slower level with who and why, and writes a summary of it", async () => {
+    const path = writeSpedUp(file, 100);
+    const summary = join(folder.path, "summary.md");
+    const environment = { GITHUB_SHA: "1a2b3c4d5e6f7a8b", GITHUB_REF_NAME: "main", GITHUB_HEAD_REF: "", GITHUB_ACTOR: "ada" };
+    const args = [
+      ...one,
+      "--compare-baseline",
+      "--baseline",
+      path,
+      "--accept",
+      "a safer solver",
+      "--summary",
+      summary,
+      "--label",
+      "pr=12",
+    ];
+    const ended = await runProgram(args, { environment });
+    expect(ended, ended.stderr).toMatchObject({ code: 0 });
+    expect(ended.stdout).toMatch(/^measured: 1a2b3c4d5e6f \(main\); pr=12$/m);
+    const kept = resultFileSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+    expect(kept.accepted).toMatchObject({ by: "ada", reason: "a safer solver" });
+    expect(kept.run).toMatchObject({ commit: environment.GITHUB_SHA, branch: "main", labels: { pr: "12" } });
+    const text = readFileSync(summary, "utf8");
+    expect(text).toMatch(/^### Benchmarks: suite full\n\n1 of 1 benchmarks in .*, of 1a2b3c4d5e6f \(main\); pr=12\n/);
+    expect(text).toMatch(/Accepted as the new baseline by ada: a safer solver/);
+    if (kept.accepted?.regressions.length) expect(text).toMatch(/\| \*\*regressed\*\*, high \|/);
+  });
+
   it("lists benchmarks by category, runtime and name", async () => {
     const list = async (...args: string[]): Promise<string[]> =>
       (await runProgram(["bench", "--list", ...args])).stdout.trimEnd().split("\n");
@@ -98,6 +137,8 @@ describe("fleetmark bench", () => {
     [["--runtime", "tfjs-node-gpu"], 3, /RUNTIME_UNAVAILABLE.*tfjs-node-gpu: not installed/s],
     [["--categories", "jux"], 2, /jax, environment/],
     [["--budget", "soon"], 2, /90s, 5m/],
+    [["--label", "two\nlines"], 2, /A label is a text or key=value/],
+    [["--suite-file", "/nonexistent.yaml", "--list"], 2, /SUITE_FILE_INVALID.*nonexistent/s],
     [["--compare-baseline", "--baseline", "/nonexistent.json"], 2, /RESULT_FILE_INVALID.*nonexistent/s],
     [["--quick", "--output-dir", "/dev/null/results"], 3, /DATA_UNWRITABLE/],
   ])("bench %j exits with %d", async (args, code, message) => {

@@ -27,10 +27,7 @@ describe("fleetmark store check", () => {
   it("says that a server is not there", async () => {
     const ended = await runProgram(["store", "check", "--json", "--store-kind", "influxdb", "--store-url", "http://127.0.0.1:9"]);
     expect(ended.code).toBe(3);
-    expect(JSON.parse(ended.stdout)).toMatchObject([
-      { step: "open", ok: true },
-      { step: "write", ok: false },
-    ]);
+    expect(JSON.parse(ended.stdout)).toMatchObject([{ step: "open", ok: false }]);
     expect(ended.stdout).toContain("STORE_FAILED");
   });
 
@@ -45,7 +42,7 @@ describe("fleetmark store check", () => {
       const args = ["store", "check", "--store-kind", "influxdb", "--store-url", server.url];
       const without = await runProgram(args);
       expect(without.code).toBe(3);
-      expect(without.stdout).toMatch(/failed +write .*no database "fleetmark": .*create it/);
+      expect(without.stdout).toMatch(/ok +open +InfluxDB 1\.\d.*\n.*failed +database .*no database "fleetmark": .*create it/);
       const setup = await runProgram(["store", "setup", "--yes", ...args.slice(2)]);
       expect(setup, setup.stderr).toMatchObject({ code: 0 });
       expect(setup.stdout).toMatch(/1\. create the database fleetmark\n {3}CREATE DATABASE "fleetmark" WITH.*done {2}4\. /s);
@@ -53,6 +50,18 @@ describe("fleetmark store check", () => {
       expect(ended, ended.stdout).toMatchObject({ code: 0 });
       expect(ended.stdout).toMatch(/ok +read +the same point/);
       expect(ended.stdout).toMatch(/ok +keep +telemetry 30 d/);
+    });
+
+    it("names the fields that another writer has given another type", async () => {
+      const body = 'mem,host=a total=5i,used=1.5\ncpu,host=a usage_user="low"\nsystem,host=a uptime_format="1 day"\n';
+      await fetch(`${server.url}/query`, { method: "POST", body: new URLSearchParams({ q: "CREATE DATABASE shared" }) });
+      expect((await fetch(`${server.url}/write?db=shared`, { method: "POST", body })).status).toBe(204);
+      const where = ["--store-kind", "influxdb", "--store-url", server.url, "--store-database", "shared"];
+      const ended = await runProgram(["store", "check", ...where]);
+      expect(ended.code).toBe(3);
+      expect(ended.stdout).toMatch(
+        /failed +types .*another writer has written .*cpu\.usage_user \(string\), mem\.total \(integer\), and/,
+      );
     });
   });
 });

@@ -69,7 +69,11 @@ interface RecordExample {
 /** A new kind of record passes by a line here. */
 const recordExamples: readonly RecordExample[] = [
   { kind: resultRecord, make: ({ timeUs, run }) => makeResult({ time_us: timeUs, run }) },
-  { kind: runRecord, make: ({ timeUs, run }) => makeRun({ time_us: timeUs, run, started_us: startUs }) },
+  {
+    kind: runRecord,
+    make: ({ timeUs, run }) =>
+      makeRun({ time_us: timeUs, run, started_us: startUs, commit: "1a2b", dirty: "no", labels: { pr: "12" } }),
+  },
   { kind: runWindowRecord, make: ({ timeUs, run }) => deriveRunWindow(makeRun({ started_us: timeUs, run })) },
   { kind: kpiRecord, make: ({ timeUs, run }) => deriveKpi(makeResult({ time_us: timeUs, run })) },
   {

@@ -30,6 +30,8 @@ export interface DeliveryOptions {
     readonly maxAge: number;
     /** Bytes of the backlog per second. */
     readonly resendRate: number;
+    /** Microseconds that the epoch is put off by, so that processes which begin together differ; default 0. */
+    readonly epochOffsetUs?: number;
   };
   /** Seconds. */
   readonly flushInterval: number;
@@ -47,6 +49,8 @@ export interface Delivery {
   /** Sends a point at once and apart. The promise tells what became of it by the time this process ends. */
   recordResult(point: Point): Promise<Fate>;
   report(progress: RunProgress): void;
+  /** Resolves when all that was recorded before is on the disk, or the disk can't take it. */
+  flush(): Promise<void>;
   /** Starts the link that carries all this from now on. */
   attach(startLink: (window: SendWindow, counts: DeliveryCounts) => Link): void;
   /**
@@ -97,10 +101,10 @@ function listenToParts(delivery: DeliveryState): void {
 
 async function buildState(options: DeliveryOptions): Promise<DeliveryState> {
   const { host, logger, readClocks = readHostClocks } = options;
-  const { dir, maxBytes, maxAge, resendRate } = options.spool;
+  const { dir, maxBytes, maxAge, resendRate, epochOffsetUs = 0 } = options.spool;
   const readWallMs = (): number => Math.max(0, Math.floor(readClocks().wallUs / 1000));
   const counts = createCounts();
-  const spool = await openSpool({ host, dir, maxBytes, maxAge, logger, losses: counts, wallMs: readWallMs() });
+  const spool = await openSpool({ host, dir, maxBytes, maxAge, logger, losses: counts, wallMs: readWallMs(), epochOffsetUs });
   const queue = createSendQueue({ spool, rate: resendRate, now: () => performance.now() });
   const window = createSendWindow({ spool, queue, counts, logger });
   const clock = createClock({
@@ -188,6 +192,10 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     record: (points) => record(delivery, points),
     recordResult: (point) => recordResult(delivery, point),
     report: (progress) => delivery.link?.report(progress),
+    flush: () => {
+      flush(delivery);
+      return spool.flush();
+    },
     attach: (startLink) => {
       delivery.link = startLink(window, counts);
     },

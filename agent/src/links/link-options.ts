@@ -12,6 +12,8 @@ export interface Introduction {
   readonly hardwareClass: string;
   /** A JSON object. */
   readonly inventoryJson: string;
+  /** Sends beside the host's agent, and takes its place nowhere. */
+  readonly guest?: boolean;
 }
 
 /** What every link is started with. */

@@ -1,4 +1,4 @@
-import type { HostFacts } from "@fleetmark/bench";
+import type { HostFacts, Suite } from "@fleetmark/bench";
 import type { RunProgress } from "@fleetmark/shared/model/progress";
 import type { Result, Run } from "@fleetmark/shared/model/result";
 
@@ -11,7 +11,7 @@ export interface Bench {
   recallHardwareClass(options: { readonly stateFolder: string }): Promise<string | undefined>;
   findSuite(name: string): unknown;
   runSuite(options: {
-    readonly suite: string;
+    readonly suite: string | Suite;
     readonly host: string;
     readonly hardwareClass: string;
     readonly signal: AbortSignal;
@@ -19,6 +19,26 @@ export interface Bench {
     onResult(result: Result): void;
     onQuiet(quiet: boolean): void;
   }): Promise<{ readonly run: Run; readonly results: readonly Result[] }>;
+}
+
+/**
+ * Adds suites of the user's own to what a bench finds and runs by name.
+ * @throws FleetmarkError SUITE_FILE_INVALID
+ */
+export async function addOwnSuites(bench: Bench, files: readonly string[]): Promise<Bench> {
+  if (files.length === 0) return bench;
+  const { readSuiteFiles } = await import("@fleetmark/bench");
+  const own = new Map(readSuiteFiles(files).map((suite) => [suite.name, suite]));
+  return {
+    readHostFacts: (options) => bench.readHostFacts(options),
+    recallHardwareClass: (options) => bench.recallHardwareClass(options),
+    nameHardwareClass: (facts) => bench.nameHardwareClass(facts),
+    findSuite: (name) => own.get(name) ?? bench.findSuite(name),
+    runSuite: (options) => {
+      const named = typeof options.suite === "string" ? own.get(options.suite) : undefined;
+      return bench.runSuite({ ...options, suite: named ?? options.suite });
+    },
+  };
 }
 
 /**

@@ -1,5 +1,6 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { makeFolder } from "@fleetmark/shared/tools/folder";
 import { type Priority, priorities } from "../batch/encoded-batch.js";
 import { comparePositions, type Entry, type EntryFacts, type Position } from "../batch/entry.js";
 import { quarantineParts } from "./quarantine.js";
@@ -126,7 +127,7 @@ async function takeOver(disk: Disk, segment: Segment, onRecord: (record: SpoolRe
 export async function loadDisk(disk: Disk, onRecord: (record: SpoolRecord, priority: Priority) => void): Promise<Found> {
   const { dir } = disk.options;
   const found = { records: 0, samples: 0, damages: 0 };
-  await mkdir(dir, { recursive: true });
+  await makeFolder(dir, 0o700);
   for (const name of (await readdir(dir)).sort()) {
     // A rewriting that a process did not end. Nothing else is ours to remove.
     const rewritten = name.endsWith(rewriteSuffix) ? parseSegmentName(name.slice(0, -rewriteSuffix.length)) : undefined;

@@ -1,5 +1,6 @@
-import { mkdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import { makeFolder } from "@fleetmark/shared/tools/folder";
 import { closeDisk, recountDisk } from "./disk.js";
 import { DiskFailure } from "./disk-failure.js";
 import { isLocked, lockSpool } from "./lock.js";
@@ -15,8 +16,8 @@ import { type SpoolState, writeLedger } from "./spool-state.js";
 export const lookEveryMs = 2000;
 
 /** Makes the folder if it is not there, for its owner alone, and returns what tells it from another of its name. */
-export async function makeFolder(dir: string): Promise<string> {
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+export async function makeSpoolFolder(dir: string): Promise<string> {
+  await makeFolder(dir, 0o700);
   const { dev, ino } = await stat(dir);
   return `${dev} ${ino}`;
 }
@@ -62,7 +63,7 @@ export async function mendFolder(state: SpoolState): Promise<void> {
   logger.error({ event: "spool_folder_vanished", code: "SPOOL_VANISHED", dir }, "the spool's folder was removed or replaced");
   await closeDisk(disk);
   ledger.close();
-  const folder = await makeFolder(dir);
+  const folder = await makeSpoolFolder(dir);
   await lockAnew(state);
   state.folder = folder;
   await recountDisk(disk);

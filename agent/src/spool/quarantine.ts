@@ -1,5 +1,6 @@
-import { lstat, mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { lstat, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolder } from "@fleetmark/shared/tools/folder";
 
 const folderName = "quarantine";
 
@@ -9,7 +10,7 @@ const namePattern = /^\d{13}-[rt]-\d{16}-\d{12}\.batches$/;
 /** Keeps what is no batch, and removes what was kept first where that gets too much. */
 async function keepParts(dir: string, name: string, parts: readonly Buffer[], maxBytes: number): Promise<void> {
   const folder = join(dir, folderName);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder, 0o700);
   const path = join(folder, `${Date.now()}-${name}`);
   await writeFile(path, Buffer.concat(parts).subarray(0, maxBytes), { flag: "wx", mode: 0o600 });
   const kept = (await readdir(folder)).filter((each) => namePattern.test(each)).sort();

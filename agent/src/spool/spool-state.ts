@@ -35,6 +35,8 @@ export interface SpoolOptions {
   readonly losses: Losses;
   /** Milliseconds since the Unix epoch, by the host's clock as it is. */
   readonly wallMs: number;
+  /** Microseconds that the epoch is put off by; default 0. */
+  readonly epochOffsetUs?: number;
 }
 
 /** A batch that is not on the disk yet. */

@@ -7,7 +7,7 @@ import { commitToDisk } from "./commit.js";
 import { closeDisk, createDisk, type Disk, readDisk, sweepDisk } from "./disk.js";
 import { DiskFailure, tryDisk } from "./disk-failure.js";
 import { type DiskWorker, startDiskWorker } from "./disk-worker.js";
-import { isInPlace, lookAtFolder, lookEveryMs, makeFolder } from "./folder.js";
+import { isInPlace, lookAtFolder, lookEveryMs, makeSpoolFolder } from "./folder.js";
 import { openLedger } from "./ledger.js";
 import { lockSpool } from "./lock.js";
 import {
@@ -99,7 +99,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
   const { dir } = options;
   let unlock = async (): Promise<void> => {};
   try {
-    const folder = await makeFolder(dir);
+    const folder = await makeSpoolFolder(dir);
     unlock = await lockSpool(dir);
     return await openLockedSpool(createState(options, folder, unlock));
   } catch (thrown) {

@@ -25,8 +25,8 @@ async function loadBatches(state: SpoolState): Promise<{ found: Found; highestEp
 
 /** Goes on where the process before left off. */
 function inherit(state: SpoolState, ledger: Ledger | undefined, highestEpochUs: number): void {
-  const { host, wallMs, losses } = state.options;
-  state.epochUs = Math.max(wallMs * 1000, (ledger?.epochUs ?? 0) + 1, highestEpochUs + 1);
+  const { host, wallMs, losses, epochOffsetUs = 0 } = state.options;
+  state.epochUs = Math.max(wallMs * 1000 + epochOffsetUs, (ledger?.epochUs ?? 0) + 1, highestEpochUs + 1);
   state.hosts.set(state.epochUs, host);
   state.lastKept = { epochUs: state.epochUs, sequence: 0 };
   if (ledger === undefined) return;

@@ -91,13 +91,13 @@ export async function runCommand(
 export const commandExecutor: Executor = { name: "command", run: (job, options) => runCommand(job, options) };
 
 function startCommand(
-  { program, args }: Command,
+  { program, args, folder }: Command,
   job: Job,
   options: ExecutorOptions,
   { workS, ask }: Pick<CommandRun, "workS" | "ask">,
 ): CommandRun {
   const startedS = readClock();
-  const child = spawn(program, args, { ...leadGroup(), stdio: "pipe" });
+  const child = spawn(program, args, { ...leadGroup(), stdio: "pipe", cwd: folder });
   const pid = child.pid ?? 0;
   const { timeoutS, signal, onQuiet } = options;
   const run: CommandRun = {

@@ -1,6 +1,7 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { homedir, hostname } from "node:os";
 import { join } from "node:path";
+import { makeFolder } from "@fleetmark/shared/tools/folder";
 import { waitAtMost } from "@fleetmark/shared/waiting";
 import { z } from "zod";
 
@@ -54,7 +55,7 @@ export async function readKnownGpus(folder: string): Promise<KnownGpus> {
 export async function writeKnownGpus(folder: string, known: KnownGpus): Promise<void> {
   const path = nameFile(folder);
   const write = async (): Promise<void> => {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await writeFile(`${path}.${process.pid}.tmp`, `${JSON.stringify(known)}\n`);
     await rename(`${path}.${process.pid}.tmp`, path);
   };

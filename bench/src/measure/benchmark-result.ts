@@ -18,7 +18,7 @@ export interface ResultPlace {
 }
 
 /** Returns the parameters as `key=value`, in their order, joined by commas. */
-function formatParams(params: Benchmark["params"]): string {
+export function formatParams(params: Benchmark["params"]): string {
   return Object.entries(params)
     .map(([key, value]) => `${key}=${value}`)
     .join(",");

@@ -1,11 +1,12 @@
 import { hostname } from "node:os";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { RunProgress } from "@fleetmark/shared/model/progress";
-import type { Result, Run } from "@fleetmark/shared/model/result";
+import type { Origin, Result, Run } from "@fleetmark/shared/model/result";
 import { readHostFacts } from "../host/facts.js";
 import { readFingerprint } from "../host/fingerprint.js";
 import { nameHardwareClass } from "../host/hardware-class.js";
 import { readClock } from "../machine/clock.js";
+import { layOutOrigin } from "../origin/origin.js";
 import type { Benchmark } from "../workloads/workload.js";
 import { buildResult, nameBenchmark } from "./benchmark-result.js";
 import { measureBenchmark } from "./benchmark-run.js";
@@ -31,6 +32,10 @@ export interface SuiteOptions {
   readonly host?: string;
   /** Default: found out from the machine. */
   readonly hardwareClass?: string;
+  /**
+   * What is measured, for the run and its results to carry; it changes no judgement. Default: nothing is said of it.
+   */
+  readonly origin?: Origin;
   /** Default: a new id that sorts by time. */
   readonly run?: string;
   readonly seed?: number;
@@ -46,7 +51,8 @@ export interface SuiteOptions {
   readonly onProgress?: (progress: RunProgress) => void;
   /** Told in a sentence what of this host is not as it should be, such as a tool that hangs; before the run. */
   readonly onFinding?: (finding: string) => void;
-  readonly onResult?: (result: Result) => void;
+  /** The next benchmark begins when what it returns has resolved: nothing is written while something is timed. */
+  readonly onResult?: (result: Result) => void | Promise<void>;
   /** True while timed sections run: who shares the machine keeps still. */
   readonly onQuiet?: (quiet: boolean) => void;
 }
@@ -139,9 +145,10 @@ async function runBenchmark(suiteRun: SuiteRun, benchmark: Benchmark): Promise<v
       signal: options.signal,
       onQuiet: options.onQuiet,
     });
-    const result = buildResult(measurement, { suite: suite.name, run, host, hwClass, timeUs: Date.now() * 1e3 });
+    const built = buildResult(measurement, { suite: suite.name, run, host, hwClass, timeUs: Date.now() * 1e3 });
+    const result = { ...built, metadata: { ...built.metadata, ...layOutOrigin(options.origin ?? {}) } };
     results.push(result);
-    options.onResult?.(result);
+    await options.onResult?.(result);
   } catch (thrown) {
     if (options.signal?.aborted) return;
     const code = thrown instanceof FleetmarkError ? thrown.code : "INTERNAL";
@@ -182,7 +189,7 @@ function estimateRemaining(suiteRun: SuiteRun): number {
 }
 
 function describeRun(suiteRun: SuiteRun): Run {
-  const { run, suite, host, hwClass, startedUs, startedS, results, failures } = suiteRun;
+  const { run, suite, host, hwClass, startedUs, startedS, results, failures, options } = suiteRun;
   const total = suite.benchmarks.length;
   return {
     run,
@@ -197,5 +204,6 @@ function describeRun(suiteRun: SuiteRun): Run {
     completed: results.length,
     failures,
     fingerprint: readFingerprint(),
+    ...options.origin,
   };
 }

@@ -22,45 +22,49 @@ const sizes = [100, 1000, 10_000, 100_000];
 const quickSizes = [1000, 100_000];
 
 /** A benchmark on the device that its runtime is made for; whether it is that one is known when it has run. */
-function describe(workload: string, params: Params, { name, devices }: Pick<Runtime, "name" | "devices">): Benchmark {
+export function describeBenchmark(
+  workload: string,
+  params: Params,
+  { name, devices }: Pick<Runtime, "name" | "devices"> = plain,
+): Benchmark {
   const { category, v8Flags } = findWorkload(workload);
   const benchmark = { workload, category, params, runtime: name, device: devices[0] };
   return v8Flags === undefined ? benchmark : { ...benchmark, v8Flags };
 }
 
 const plainBenchmarks: readonly Benchmark[] = [
-  ...environments.map(({ id }) => describe("environment_step", { env: id }, plain)),
-  describe("safety_overhead", { loop: "bare" }, plain),
-  describe("safety_overhead", { loop: "policy" }, plain),
+  ...environments.map(({ id }) => describeBenchmark("environment_step", { env: id })),
+  describeBenchmark("safety_overhead", { loop: "bare" }),
+  describeBenchmark("safety_overhead", { loop: "policy" }),
 ];
 const memoryBenchmarks: readonly Benchmark[] = environments.map(({ id }) =>
-  describe("episode_memory", { env: id, steps: 1000 }, plain),
+  describeBenchmark("episode_memory", { env: id, steps: 1000 }),
 );
 
 const listExecutions = (on: Runtime, chosen = sizes): Benchmark[] =>
-  vectorKernels.flatMap((kernel) => chosen.map((size) => describe("tensor_execution", { kernel, size }, on)));
+  vectorKernels.flatMap((kernel) => chosen.map((size) => describeBenchmark("tensor_execution", { kernel, size }, on)));
 
 const listTensorBenchmarks = (on: Runtime): Benchmark[] => [
-  describe("policy_forward", { batch: 1 }, on),
-  describe("policy_forward", { batch: 256 }, on),
-  describe("td3_bc_update", { batch: 256 }, on),
-  ...(on.compiles ? compileKernels.map((kernel) => describe("jit_compile", { kernel }, on)) : []),
+  describeBenchmark("policy_forward", { batch: 1 }, on),
+  describeBenchmark("policy_forward", { batch: 256 }, on),
+  describeBenchmark("td3_bc_update", { batch: 256 }, on),
+  ...(on.compiles ? compileKernels.map((kernel) => describeBenchmark("jit_compile", { kernel }, on)) : []),
   ...listExecutions(on),
 ];
 
 /** Every other runtime against jax-js, which every host has. */
 const comparisons: readonly Benchmark[] = runtimes
   .filter((on) => on !== jaxJs)
-  .flatMap((on) => [1, 256].map((batch) => describe("runtime_comparison", { against: jaxJs.name, batch }, on)));
+  .flatMap((on) => [1, 256].map((batch) => describeBenchmark("runtime_comparison", { against: jaxJs.name, batch }, on)));
 
 const quick: Suite = {
   name: "quick",
   description: "At least one benchmark per KPI, on the CPU, in under a minute",
   benchmarks: [
     ...plainBenchmarks,
-    ...[jaxJs, tfjsWasm].flatMap((on) => [1, 256].map((batch) => describe("policy_forward", { batch }, on))),
-    describe("td3_bc_update", { batch: 256 }, jaxJs),
-    ...["sum_of_squares", "sin_cos_chain", "td3_bc_update"].map((kernel) => describe("jit_compile", { kernel }, jaxJs)),
+    ...[jaxJs, tfjsWasm].flatMap((on) => [1, 256].map((batch) => describeBenchmark("policy_forward", { batch }, on))),
+    describeBenchmark("td3_bc_update", { batch: 256 }, jaxJs),
+    ...["sum_of_squares", "sin_cos_chain", "td3_bc_update"].map((kernel) => describeBenchmark("jit_compile", { kernel }, jaxJs)),
     ...listExecutions(jaxJs, quickSizes),
     ...memoryBenchmarks,
   ],

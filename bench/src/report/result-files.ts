@@ -1,7 +1,9 @@
-import { access, constants, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { type Baseline, parseBaseline, type ResultFile } from "@fleetmark/shared/model/result-file";
+import { makeFolder } from "@fleetmark/shared/tools/folder";
+import { checkFolder } from "@fleetmark/shared/tools/folder-check";
 import { version } from "@fleetmark/shared/version";
 import type { SuiteOutcome } from "../measure/suite-run.js";
 
@@ -15,12 +17,8 @@ export function buildResultFile({ run, results }: SuiteOutcome): ResultFile {
  * @throws FleetmarkError DATA_UNWRITABLE
  */
 export async function makeResultFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true });
-    await access(path, constants.W_OK);
-  } catch (cause) {
-    throw new FleetmarkError("DATA_UNWRITABLE", `${path}: ${errorMessage(cause)}`, { cause });
-  }
+  const found = await checkFolder(path, "make");
+  if (!found.ok) throw new FleetmarkError("DATA_UNWRITABLE", `${path}: ${found.reason}`);
 }
 
 /**
@@ -30,7 +28,7 @@ export async function makeResultFolder(path: string): Promise<void> {
  */
 export async function writeResultFile(path: string, file: ResultFile): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     await writeFile(`${path}.part`, `${JSON.stringify(file, null, 2)}\n`);
     await rename(`${path}.part`, path);
   } catch (cause) {

@@ -94,6 +94,15 @@ export type Task = RepeatTask | CompareTask | FirstCallTask | EpisodeTask;
 export interface Command {
   readonly program: string;
   readonly args: readonly string[];
+  /** Its working directory; default: that of this process. */
+  readonly folder?: string;
+}
+
+/** An ES module of the user's. */
+export interface UserModule {
+  readonly url: string;
+  /** The export that is measured; default: `setupTask`, which prepares a task. */
+  readonly function?: string;
 }
 
 /** A workload with fixed parameters, on one runtime and device. */
@@ -112,4 +121,5 @@ export interface Benchmark {
   readonly v8Flags?: readonly string[];
   /** What is run instead of a workload of ours; `workload` is then only its name. */
   readonly command?: Command;
+  readonly module?: UserModule;
 }

@@ -1,162 +1,152 @@
-import { join } from "node:path";
+import { writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Report } from "@fleetmark/agent";
 import {
-  type Benchmark,
   buildResultFile,
-  findSuite,
+  findOrigin,
+  formatOrigin,
+  formatSummary,
   makeResultFolder,
   nameBenchmark,
-  probeRuntimes,
-  readBaseline,
   runSuite,
   type Suite,
+  type SuiteOptions,
   type SuiteOutcome,
   writeResultFile,
 } from "@fleetmark/bench";
-import { FleetmarkError } from "@fleetmark/shared/errors";
-import { type ComparisonReport, compareWithBaseline, isFailure, isSteady } from "@fleetmark/shared/judgement/comparison";
+import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
+import { type ComparisonReport, compareWithBaseline, isFailure } from "@fleetmark/shared/judgement/comparison";
 import { categories } from "@fleetmark/shared/model/result";
-import { type ResultFile, resultFileJsonSchema } from "@fleetmark/shared/model/result-file";
-import { formatDuration, parseDuration } from "@fleetmark/shared/model/units";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { resultFileJsonSchema } from "@fleetmark/shared/model/result-file";
+import { formatDuration } from "@fleetmark/shared/model/units";
+import { type Command, Option } from "commander";
+import { defaultBaseline, describeAcceptance, locateBaseline, readWantedBaseline, saveBaseline } from "../bench/baseline.js";
+import { addLabel, type BenchOptions, readBudget } from "../bench/options.js";
+import { concludeReport, openReport, planReport, type Reporting } from "../bench/reporting.js";
+import { leaveOutUnavailable, selectBenchmarks } from "../bench/selection.js";
+import { reportFailure } from "../output/failure.js";
 import { printText } from "../output/formats.js";
 import { createProgressLine, showRunProgress } from "../output/progress-line.js";
 import { type Colors, chooseColours, readWidth } from "../output/terminal.js";
 import { wrapText } from "../output/width.js";
-import { awaitInterruption, type Interruption } from "../processes/interruption.js";
+import { awaitInterruption } from "../processes/interruption.js";
 import { buildComparisonTable } from "../tables/comparison.js";
 import { buildResultsTable } from "../tables/results.js";
-import { matchGlob } from "./glob.js";
 
-interface BenchOptions {
-  readonly suite: string;
-  readonly quick?: boolean;
-  readonly categories?: string[];
-  readonly filter?: string;
-  readonly runtime?: string;
-  readonly outputDir: string;
-  readonly baseline?: string;
-  readonly compareBaseline?: boolean;
-  readonly saveBaseline?: boolean;
-  readonly budget?: number;
-  readonly list?: boolean;
-  readonly schema?: boolean;
-  readonly json?: boolean;
-}
-
-const defaultBaseline = "baseline.json";
-
-function readBudget(text: string): number {
-  const seconds = parseDuration(text);
-  if (seconds === undefined || seconds <= 0) throw new InvalidArgumentError("A budget looks like 90s, 5m or 1h30m.");
-  return seconds;
-}
-
-export function defineBench(command: Command): void {
-  command
-    .option("--suite <name>", "the suite to run", "full")
-    .option("--quick", "the same as --suite quick")
-    .addOption(new Option("--categories <names...>", "of these categories only").choices([...categories]))
-    .option("--filter <glob>", "benchmarks whose full name matches, such as 'policy_forward*jax-js*'")
-    .option("--runtime <name>", "on this runtime only (js: those that need none)")
-    .option("--budget <duration>", "time for the whole suite, such as 5m", readBudget)
-    .option("--output-dir <dir>", "where the result file and the baseline are kept", "./fleetmark-results")
-    .option("--baseline <file>", `the baseline (default: ${defaultBaseline} in the output directory)`)
-    .option("--compare-baseline", "compare with the baseline; exit code 1 on a regression of medium or high severity")
-    .option("--save-baseline", "keep the steady results as the baseline")
-    .option("--list", "list the benchmarks instead of running them")
-    .option("--schema", "print the JSON Schema of a result file")
-    .option("--json", "the result file on stdout")
-    .addHelpText(
-      "after",
-      `
+const examples = `
 Examples:
   fleetmark bench --quick
   fleetmark bench --categories jax environment rl --output-dir benchmark-results
   fleetmark bench --quick --save-baseline
   fleetmark bench --quick --baseline benchmark-results/baseline.json --compare-baseline
-  fleetmark bench --filter 'td3_bc*' --budget 2m --json`,
+  fleetmark bench --suite-file suites.yaml --suite plant --report
+  fleetmark bench --filter 'td3_bc*' --budget 2m --json`;
+
+function addSelectionOptions(command: Command): Command {
+  return command
+    .option("--suite <name>", "the suite to run (default: full, or the only one of --suite-file)")
+    .option("--quick", "the same as --suite quick")
+    .option("--suite-file <file>", "suites and workloads of your own; docs/own-benchmarks.md shows one")
+    .addOption(new Option("--categories <names...>", "of these categories only").choices([...categories]))
+    .option("--filter <glob>", "benchmarks whose full name matches, such as 'policy_forward*jax-js*'")
+    .option("--runtime <name>", "on this runtime only (js: those that need none)")
+    .option("--budget <duration>", "time for the whole suite, such as 5m", readBudget);
+}
+
+function addBaselineOptions(command: Command): Command {
+  return command
+    .option("--baseline <file>", `the baseline (default: ${defaultBaseline} in the output directory)`)
+    .option("--compare-baseline", "compare with the baseline; exit code 1 on a regression of medium or high severity")
+    .option("--save-baseline", "keep the steady results as the baseline")
+    .option("--accept [reason]", "keep them as the baseline even where they regressed, with who and why; exit code 0 then");
+}
+
+function addReportOptions(command: Command): Command {
+  return command
+    .option("--report [address]", "send the results to the fleet's collector, as this host's agent is configured to")
+    .option("-c, --config <file>", "YAML configuration of the agent, for --report")
+    .option("--send-only", "send what earlier reports left in the output directory, and measure nothing");
+}
+
+export function defineBench(command: Command): void {
+  addSelectionOptions(command)
+    .addOption(
+      new Option("--label <text>", "said of what is measured: a text or key=value, as often as wanted")
+        .argParser(addLabel)
+        .default({}, "none"),
     )
+    .option("--output-dir <dir>", "where the result file and the baseline are kept", "./fleetmark-results")
+    .option("--summary <file>", "write what came of it in Markdown, for a job's summary or a comment");
+  addReportOptions(addBaselineOptions(command))
+    .option("--list", "list the benchmarks instead of running them")
+    .option("--schema", "print the JSON Schema of a result file")
+    .option("--json", "the result file on stdout")
+    .addHelpText("after", examples)
     .action(async (options: BenchOptions) => {
       if (options.schema) process.stdout.write(`${JSON.stringify(resultFileJsonSchema(), null, 2)}\n`);
-      else if (options.list)
-        process.stdout.write(
-          selectBenchmarks(options)
-            .benchmarks.map((each) => `${each.category.padEnd(12)} ${nameBenchmark(each)}\n`)
-            .join(""),
-        );
-      else process.exitCode = await bench(options);
+      else if (options.list) process.stdout.write(listBenchmarks(selectBenchmarks(options)));
+      else process.exitCode = await bench(command, options);
     });
 }
 
-/** @throws FleetmarkError BENCHMARK_UNKNOWN when the suite is not known or nothing of it is left */
-function selectBenchmarks(options: BenchOptions): Suite {
-  const name = options.quick ? "quick" : options.suite;
-  const suite = findSuite(name);
-  if (suite === undefined) throw new FleetmarkError("BENCHMARK_UNKNOWN", `no suite ${name}; there are quick and full`);
-  const isWanted = (benchmark: Benchmark): boolean =>
-    (options.categories === undefined || options.categories.includes(benchmark.category)) &&
-    (options.filter === undefined || matchGlob(options.filter, nameBenchmark(benchmark))) &&
-    (options.runtime === undefined || benchmark.runtime === options.runtime);
-  const benchmarks = suite.benchmarks.filter(isWanted);
-  if (benchmarks.length === 0)
-    throw new FleetmarkError("BENCHMARK_UNKNOWN", `no benchmark of the suite ${suite.name} is left by these options`);
-  return { ...suite, benchmarks };
+function listBenchmarks({ benchmarks }: Suite): string {
+  return benchmarks.map((each) => `${each.category.padEnd(12)} ${nameBenchmark(each)}\n`).join("");
 }
 
-/**
- * Leaves out what this host has no runtime for, and says so; a runtime that was asked for by name must be there.
- * @throws FleetmarkError RUNTIME_UNAVAILABLE when nothing is left
- */
-async function leaveOutUnavailable(suite: Suite, asked: string | undefined): Promise<Suite> {
-  const missing = new Set<string>();
-  for (const report of await probeRuntimes()) {
-    const count = suite.benchmarks.filter((each) => each.runtime === report.name).length;
-    if (report.available || count === 0) continue;
-    const what = `${count} benchmarks on ${report.name}: ${report.reason}`;
-    if (asked === report.name) throw new FleetmarkError("RUNTIME_UNAVAILABLE", what);
-    process.stderr.write(`left out: ${what}\n`);
-    missing.add(report.name);
-  }
-  const benchmarks = suite.benchmarks.filter((each) => !missing.has(each.runtime));
-  if (benchmarks.length === 0) throw new FleetmarkError("RUNTIME_UNAVAILABLE", "no benchmark is left that this host can run");
-  return { ...suite, benchmarks };
-}
-
-async function bench(options: BenchOptions): Promise<number> {
+async function bench(command: Command, options: BenchOptions): Promise<number> {
+  const reporting = await planReport(command, options);
+  if (options.sendOnly && reporting !== undefined) return (await concludeReport(await openReport(reporting), reporting)) ? 0 : 3;
   const suite = await leaveOutUnavailable(selectBenchmarks(options), options.runtime);
-  const baselinePath = options.baseline ?? join(options.outputDir, defaultBaseline);
-  // Read before hours are spent on what can't be compared.
-  const baseline = options.compareBaseline ? await readBaseline(baselinePath) : undefined;
-
-  await makeResultFolder(options.outputDir);
+  // Before hours are spent on what can't be compared, or kept.
+  const baseline = await readWantedBaseline(options);
+  await prepareFolders(options);
+  const sent = reporting === undefined ? undefined : await openReport(reporting);
   const interruption = awaitInterruption();
-  const outcome = await runWithProgress(suite, options.budget, interruption);
+  const outcome = await measure(suite, options, { reporting, sent, signal: interruption.signal });
   interruption.release();
-  const file = buildResultFile(outcome);
-  const path = join(options.outputDir, `results-${outcome.run.run}.json`);
-  await writeResultFile(path, file);
   const report = baseline === undefined ? undefined : compareWithBaseline(outcome.results, baseline);
-
-  if (options.json)
-    process.stdout.write(`${JSON.stringify(report === undefined ? file : { ...file, comparison: report }, null, 2)}\n`);
-  else printOutcome(outcome, report);
-  process.stderr.write(`results in ${path}\n`);
-  if (options.saveBaseline) await saveBaseline(baselinePath, file);
-  const interrupted = interruption.caught();
-  if (interrupted !== undefined) return interrupted;
-  if (report !== undefined && isFailure(report)) return 1;
-  return outcome.run.failures.length > 0 || outcome.results.length === 0 ? 3 : 0;
+  await conclude(outcome, report, options);
+  const isReported = reporting === undefined || sent === undefined || (await concludeReport(sent, reporting));
+  return interruption.caught() ?? chooseExitCode(outcome, report, options, isReported);
 }
 
-/** Runs the suite; the first signal ends it early and keeps what was measured. */
-async function runWithProgress(suite: Suite, budgetS: number | undefined, interruption: Interruption): Promise<SuiteOutcome> {
+/** @throws FleetmarkError DATA_UNWRITABLE */
+async function prepareFolders(options: BenchOptions): Promise<void> {
+  const isSaved = options.saveBaseline === true || options.accept !== undefined;
+  const files = [isSaved ? locateBaseline(options) : undefined, options.summary].filter((file) => file !== undefined);
+  for (const folder of new Set([options.outputDir, ...files.map(dirname)])) await makeResultFolder(folder);
+}
+
+interface Measuring {
+  readonly reporting: Reporting | undefined;
+  readonly sent: Report | undefined;
+  /** The first signal ends the run early and keeps what was measured. */
+  readonly signal: AbortSignal;
+}
+
+/** Runs the suite and, where it is asked for, reports each result as soon as it is there. */
+async function measure(suite: Suite, options: BenchOptions, { reporting, sent, signal }: Measuring): Promise<SuiteOutcome> {
+  const origin = await findOrigin({ labels: options.label });
+  const budget = options.budget === undefined ? {} : { budgetS: options.budget };
+  const place = reporting === undefined ? {} : { host: reporting.config.host, hardwareClass: reporting.hardwareClass };
+  const outcome = await runWithProgress({
+    suite,
+    origin,
+    signal,
+    onResult: (result) => sent?.addResult(result),
+    ...place,
+    ...budget,
+  });
+  await sent?.addRun(outcome.run);
+  return outcome;
+}
+
+async function runWithProgress(options: SuiteOptions): Promise<SuiteOutcome> {
   const progress = createProgressLine();
   try {
     return await runSuite({
-      suite,
-      signal: interruption.signal,
+      ...options,
       onFinding: (finding) => process.stderr.write(`${finding}\n`),
-      ...(budgetS === undefined ? {} : { budgetS }),
       onProgress: (now) => showRunProgress(progress, now),
     });
   } finally {
@@ -164,12 +154,37 @@ async function runWithProgress(suite: Suite, budgetS: number | undefined, interr
   }
 }
 
+/** Keeps and shows what came of it. */
+async function conclude(outcome: SuiteOutcome, report: ComparisonReport | undefined, options: BenchOptions): Promise<void> {
+  const file = buildResultFile(outcome);
+  const path = join(options.outputDir, `results-${outcome.run.run}.json`);
+  await writeResultFile(path, file);
+  if (options.json)
+    process.stdout.write(`${JSON.stringify(report === undefined ? file : { ...file, comparison: report }, null, 2)}\n`);
+  else printOutcome(outcome, report);
+  process.stderr.write(`results in ${path}\n`);
+  const accepted = options.accept === undefined ? undefined : describeAcceptance(options.accept, report);
+  if (options.saveBaseline || accepted !== undefined) await saveBaseline(locateBaseline(options), file, accepted);
+  if (options.summary !== undefined) await writeSummary(options.summary, formatSummary({ ...outcome, report, accepted }));
+}
+
+/** @throws FleetmarkError DATA_UNWRITABLE */
+async function writeSummary(path: string, text: string): Promise<void> {
+  try {
+    await writeFile(path, text);
+  } catch (cause) {
+    throw new FleetmarkError("DATA_UNWRITABLE", `${path}: ${errorMessage(cause)}`, { cause });
+  }
+}
+
 function printOutcome({ run, results }: SuiteOutcome, report: ComparisonReport | undefined): void {
   const colour = chooseColours(process.stdout);
   const ended = run.state === "interrupted" ? ", interrupted" : "";
   const summary = `suite ${run.suite} on ${run.host} (${run.hw_class}): ${run.completed} of ${run.total} benchmarks in ${formatDuration(run.duration)}${ended}`;
+  const origin = formatOrigin(run);
+  const measured = origin === "" ? "" : `measured: ${origin}\n`;
   const failures = run.failures.map(({ name, error }) => `${colour.red("failed")} ${name}: ${error}\n`).join("");
-  process.stdout.write(`${wrapText(`${colour.bold(summary)}\n${failures}`, readWidth(process.stdout))}\n`);
+  process.stdout.write(`${wrapText(`${colour.bold(summary)}\n${measured}${failures}`, readWidth(process.stdout))}\n`);
   printText(buildResultsTable(results), "; the result file has all");
   if (report !== undefined) printComparison(report, colour);
 }
@@ -186,12 +201,17 @@ function printComparison({ comparisons, added, missing, otherHardware }: Compari
   for (const name of missing) process.stdout.write(`only in the baseline: ${name}\n`);
 }
 
-/** A result whose times did not settle never enters a baseline. */
-async function saveBaseline(path: string, file: ResultFile): Promise<void> {
-  const steady = file.results.filter(isSteady);
-  await writeResultFile(path, { ...file, results: steady });
-  const left = file.results.length - steady.length;
-  process.stderr.write(
-    `baseline of ${steady.length} results in ${path}${left === 0 ? "" : `; ${left} that were not steady are left out`}\n`,
-  );
+/** 1 on a regression that nobody accepted, 3 where something asked for could not be done, else 0. */
+function chooseExitCode(
+  { run, results }: SuiteOutcome,
+  report: ComparisonReport | undefined,
+  { accept }: BenchOptions,
+  isReported: boolean,
+): number {
+  if (report !== undefined && isFailure(report) && accept === undefined) return 1;
+  if (run.failures.length > 0 || results.length === 0) return 3;
+  if (report?.comparisons.length === 0 && accept === undefined) {
+    return reportFailure(new FleetmarkError("NOTHING_COMPARED", "the baseline has none of the benchmarks that were measured"));
+  }
+  return isReported ? 0 : 3;
 }

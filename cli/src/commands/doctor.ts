@@ -1,18 +1,54 @@
 import { examineHost, type HostReport } from "@fleetmark/bench";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
+import { type DaemonKind, loadDaemonConfig, recognizeDaemonConfig } from "../checks/daemon-config.js";
+import { findDaemonProblems } from "../checks/daemon-findings.js";
+import { type Finding, formatFindings, hasProblem } from "../checks/finding.js";
+import { configSchemas } from "../config/config-schemas.js";
 import type { Colors } from "../output/terminal.js";
 import { chooseColours } from "../output/terminal.js";
 
+interface DoctorOptions {
+  readonly config?: string;
+  readonly for?: DaemonKind;
+  readonly json?: boolean;
+}
+
+const examples = `
+Examples:
+  fleetmark doctor
+  fleetmark doctor --config agent.yaml
+  fleetmark doctor --json | jq '.runtimes[] | select(.available)'`;
+
 export function defineDoctor(command: Command): void {
   command
+    .option("-c, --config <file>", "look at what the daemon of this configuration needs, too; exit code 3 on a problem")
+    .addOption(
+      new Option("--for <process>", "whose configuration, where its keys don't tell").choices(Object.keys(configSchemas)),
+    )
     .option("--json", "one JSON document on stdout")
-    .addHelpText("after", "\nExamples:\n  fleetmark doctor\n  fleetmark doctor --json | jq '.runtimes[] | select(.available)'")
-    .action(async (options: { json?: boolean }) => {
-      const report = await examineHost();
-      process.stdout.write(
-        options.json ? `${JSON.stringify(report, null, 2)}\n` : formatReport(report, chooseColours(process.stdout)),
-      );
+    .addHelpText("after", examples)
+    .action(async (options: DoctorOptions) => {
+      process.exitCode = await examine(options);
     });
+}
+
+async function examine(options: DoctorOptions): Promise<number> {
+  // A configuration that can't be read is told before the host is looked at, which takes a while.
+  const checks = options.config === undefined ? undefined : await checkDaemon(options.config, options.for);
+  const report = await examineHost();
+  if (options.json) process.stdout.write(`${JSON.stringify(checks === undefined ? report : { ...report, checks }, null, 2)}\n`);
+  else {
+    const colour = chooseColours(process.stdout);
+    const daemon = checks === undefined ? "" : `\n${colour.bold(options.config ?? "")}\n${formatFindings(checks, colour)}`;
+    process.stdout.write(`${formatReport(report, colour)}${daemon}`);
+  }
+  return checks !== undefined && hasProblem(checks) ? 3 : 0;
+}
+
+/** @throws FleetmarkError CONFIG_UNREADABLE, CONFIG_INVALID, USAGE */
+function checkDaemon(file: string, kind: DaemonKind | undefined): Promise<Finding[]> {
+  const daemon = kind === undefined ? recognizeDaemonConfig(file, process.env) : loadDaemonConfig(kind, file, process.env);
+  return findDaemonProblems(daemon);
 }
 
 function formatGib(bytes: number): string {

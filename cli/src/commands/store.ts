@@ -17,7 +17,7 @@ export function defineStore(store: Command): void {
 function addCheckCommand(store: Command): void {
   const check = store
     .command("check")
-    .description("write one point and read it back; exit code 3 if the collector could not work with this store")
+    .description("look at the store, write one point and read it back; exit code 3 if a collector could not work with it")
     .option("-c, --config <file>", "YAML configuration of the collector")
     .option("--json", "the checks as JSON")
     .addHelpText(
@@ -33,7 +33,7 @@ Examples:
     const colour = chooseColours(process.stdout);
     const lines = checks.map(({ step, ok, detail, seconds }) => {
       const verdict = ok ? colour.green("ok    ") : colour.red("failed");
-      return `${verdict}  ${step.padEnd(5)}  ${detail}  (${Math.round(seconds * 1e3)} ms)\n`;
+      return `${verdict}  ${step.padEnd(8)}  ${detail}  (${Math.round(seconds * 1e3)} ms)\n`;
     });
     process.stdout.write(options.json ? `${JSON.stringify(checks, null, 2)}\n` : lines.join(""));
     process.exitCode = checks.every(({ ok }) => ok) ? 0 : 3;

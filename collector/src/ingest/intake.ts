@@ -143,7 +143,13 @@ export function createIntake(options: IntakeOptions): Intake {
       const hello = checkHello(message);
       if (hello.host !== host) throw new FleetmarkError("BATCH_FOREIGN", `${host} introduces itself as host ${hello.host}`);
       const nowUs = readClockUs();
-      fleet.touch(host, nowUs).hello = hello;
+      const state = fleet.touch(host, nowUs);
+      // Beside an agent, what that one said stands; without one, a guest is all that is known.
+      if (message.guest) {
+        state.hello ??= hello;
+        return hello;
+      }
+      state.hello = hello;
       writer.enqueue(buildAgentBatch(hello, nowUs, intake.nextOwnId()), hello.inventoryJson.length);
       return hello;
     },

@@ -1,8 +1,9 @@
 import { constants } from "node:fs";
-import { lstat, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { lstat, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type ErrorCode, errorMessage, FleetmarkError, isErrorCode } from "@fleetmark/shared/errors";
 import type { BatchId } from "@fleetmark/shared/model/batch";
+import { makeFolder } from "@fleetmark/shared/tools/folder";
 
 /** Rejected batches on disk, as they came, for a person to look into. */
 export interface Quarantine {
@@ -76,7 +77,7 @@ interface Folder {
 
 /** Makes the folder if it is not there, and looks what it holds; what hosts measured is their operators' alone. */
 async function lookIn(path: string): Promise<Pick<Folder, "identity" | "kept" | "bytes">> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  await makeFolder(path, 0o700);
   const { dev, ino } = await stat(path);
   const kept = await listKept(path);
   return { identity: `${dev} ${ino}`, kept, bytes: kept.reduce((sum, each) => sum + each.bytes, 0) };

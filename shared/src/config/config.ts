@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { errorMessage, FleetmarkError } from "../errors.js";
@@ -21,6 +22,8 @@ export interface ConfigKey {
   readonly default: string | undefined;
   /** The JSON type that a value given as text is read as. */
   readonly type: "string" | "number" | "boolean" | "array";
+  /** Whether it names files whose relative paths count from the configuration's own file, where it stands in one. */
+  readonly isBesideFile: boolean;
 }
 
 /** Where the values of a configuration come from; later ones win: file, environment, flags. */
@@ -42,6 +45,8 @@ interface JsonSchemaNode {
   properties?: Record<string, JsonSchemaNode>;
   description?: string;
   default?: unknown;
+  /** By `.meta({ relativeTo: "file" })` of a schema. */
+  relativeTo?: string;
 }
 
 /** Returns the JSON Schema of a configuration file. */
@@ -71,6 +76,7 @@ export function listConfigKeys(schema: z.ZodObject): ConfigKey[] {
         description: child.description ?? "",
         default: child.default === undefined ? undefined : JSON.stringify(child.default),
         type: readType(child.type),
+        isBesideFile: child.relativeTo === "file",
       });
     }
   };
@@ -112,6 +118,17 @@ function setPath(tree: Tree, path: string, value: unknown): void {
   node[last] = value;
 }
 
+/** Makes the paths of keys that say so count from the folder of the configuration's file. */
+function placeBesideFile(tree: Tree, keys: readonly ConfigKey[], file: string): void {
+  const place = (value: unknown): unknown => (typeof value === "string" && value !== "" ? resolve(dirname(file), value) : value);
+  for (const { path, isBesideFile } of keys) {
+    if (!isBesideFile) continue;
+    const names = path.split(".");
+    const value = names.reduce<unknown>((node, name) => (isTree(node) ? node[name] : undefined), tree);
+    if (value !== undefined) setPath(tree, path, Array.isArray(value) ? value.map(place) : place(value));
+  }
+}
+
 function explainIssue(
   issue: z.core.$ZodIssue,
   keys: readonly ConfigKey[],
@@ -146,6 +163,7 @@ function findOrigin(path: readonly PropertyKey[], origins: ReadonlyMap<string, s
 export function loadConfig<S extends z.ZodObject>(schema: S, sources: ConfigSources): z.infer<S> {
   const keys = listConfigKeys(schema);
   const tree = sources.file === undefined ? {} : readFile(sources.file);
+  if (sources.file !== undefined) placeBesideFile(tree, keys, sources.file);
   const origins = new Map<string, string>();
   for (const key of keys) {
     const fromEnvironment = sources.environment[key.variable];

@@ -26,6 +26,10 @@ describe("parseBaseline", () => {
     });
   });
 
+  it("reads past a byte order mark", () => {
+    expect(parseBaseline(`\uFEFF${JSON.stringify({ results: [plain] })}`, "old.json").entries).toHaveLength(1);
+  });
+
   it.each([
     ["", /old.json is not JSON/],
     ["[]", /old.json/],

@@ -2,12 +2,23 @@ import { z } from "zod";
 import { errorMessage, FleetmarkError } from "../errors.js";
 import { type Result, type Run, resultSchema, runSchema } from "./result.js";
 
+/** Who made a slower level the baseline, and why. */
+const acceptanceSchema = z.object({
+  by: z.string(),
+  reason: z.string(),
+  time_us: z.int().nonnegative().describe("microseconds since the Unix epoch"),
+  regressions: z.array(z.string()).describe("the figures that had regressed: benchmark and metric"),
+});
+
+export type Acceptance = z.infer<typeof acceptanceSchema>;
+
 /** What `fleetmark bench` writes and compares with: a run and its results. */
 export const resultFileSchema = z.object({
   format: z.literal("fleetmark-results/1"),
   fleetmark_version: z.string(),
   run: runSchema,
   results: z.array(resultSchema),
+  accepted: acceptanceSchema.optional().describe("in a baseline that was kept though it is slower than the one before"),
 });
 
 export type ResultFile = z.infer<typeof resultFileSchema>;
@@ -72,7 +83,8 @@ function explain(error: z.ZodError): string {
 export function parseBaseline(text: string, name: string): Baseline {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(text);
+    // Editors and shells of Windows begin files with a byte order mark.
+    parsed = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (cause) {
     throw new FleetmarkError("RESULT_FILE_INVALID", `${name} is not JSON: ${errorMessage(cause)}`, { cause });
   }

@@ -71,6 +71,19 @@ export type Result = z.infer<typeof resultSchema>;
 export type Metadata = Result["metadata"];
 export type StatisticsOfResult = Pick<Result, keyof typeof statisticsShape>;
 
+/** What was measured, as far as it is known: a run of a daemon measures no commit. Files of before hold none of it. */
+export const originShape = {
+  commit: z.string().max(200).optional().describe("the commit that was measured"),
+  branch: z.string().max(500).optional(),
+  dirty: z.enum(["yes", "no"]).optional().describe("whether tracked files differed from the commit"),
+  labels: z.record(z.string(), z.string()).optional().describe("what whoever ran it said of it"),
+};
+
+const originSchema = z.object(originShape);
+
+/** What was measured: a state of some code, and what was said of it. */
+export type Origin = z.infer<typeof originSchema>;
+
 /** One execution of a suite on a host, as it ended. */
 export const runSchema = z.object({
   run: z.string(),
@@ -87,6 +100,7 @@ export const runSchema = z.object({
   fingerprint: z
     .record(z.string(), z.string())
     .describe("what may change speed on this host: kernel, driver, governor, versions"),
+  ...originShape,
 });
 
 export type Run = z.infer<typeof runSchema>;

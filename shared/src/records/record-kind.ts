@@ -55,7 +55,7 @@ function layOut(measurement: string, record: { readonly time_us: number }, tagNa
   const tags: Record<string, string> = {};
   const fields: Record<string, number | string> = {};
   for (const [key, value] of Object.entries(record)) {
-    if (key === "time_us") continue;
+    if (key === "time_us" || value === undefined) continue;
     if (tagNames.includes(key)) tags[key] = String(value);
     else fields[key] = typeof value === "number" || typeof value === "string" ? value : JSON.stringify(value);
   }
@@ -83,7 +83,7 @@ export function defineRecord<R extends { readonly time_us: number }>(options: Re
   const { measurement, tags, schema } = rest;
   const collect = (point: Point): Plain => {
     const record: Plain = { ...Object.fromEntries(tags.map((name) => [name, point.tags[name] ?? ""])), ...point.fields };
-    for (const key of jsonFields) record[key] = JSON.parse(String(record[key]));
+    for (const key of jsonFields) if (record[key] !== undefined) record[key] = JSON.parse(String(record[key]));
     return record;
   };
   return {

@@ -59,6 +59,26 @@ describe.each(examples)("a record of $kind.measurement", ({ kind, record }) => {
   });
 });
 
+describe("a run", () => {
+  const origin = { commit: "1a2b", branch: "main", dirty: "no", labels: { pr: "12" } } as const;
+
+  it("carries what was measured, as texts", () => {
+    const point = runRecord.toPoint(makeRun(origin));
+    expect(point.fields).toMatchObject({ commit: "1a2b", branch: "main", dirty: "no", labels: '{"pr":"12"}' });
+    expect(runRecord.fromPoint(point)).toEqual(makeRun(origin));
+  });
+
+  it("of before, which says nothing of it, still reads back", () => {
+    const point = runRecord.toPoint(makeRun({ commit: undefined, labels: undefined }));
+    expect(point.fields).not.toHaveProperty("commit");
+    expect(runRecord.fromPoint(point)).toEqual(makeRun());
+  });
+
+  it("does not change its environment by what was measured", () => {
+    expect(deriveRunWindow(makeRun(origin)).environment).toBe(deriveRunWindow(makeRun()).environment);
+  });
+});
+
 describe("the registry", () => {
   it("knows what is kept as records, in the order in which servers are set up with it", () => {
     expect(recordMeasurements).toEqual(["benchmark", "run", "run_window", "kpi", "verdict", "alert"]);

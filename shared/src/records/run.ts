@@ -8,7 +8,7 @@ export const runRecord = defineRecord({
   identity: ["host", "suite"],
   textField: "state",
   runField: "run",
-  jsonFields: ["failures", "fingerprint"],
+  jsonFields: ["failures", "fingerprint", "labels"],
   origin: "batch",
   schema: runSchema,
 });

@@ -6,6 +6,7 @@ import type { Benchmark, Task } from "../../workloads/workload.js";
 import type { Job, ProcessRun } from "../executor.js";
 import type { FromChild, ToChild } from "../node-child.js";
 import { measureProcess } from "./process-measurement.js";
+import { setUpUserTask } from "./user-task.js";
 
 type SetupTask = (benchmark: Benchmark, seed: number) => Promise<Task>;
 
@@ -25,7 +26,7 @@ async function loadSetup(url: string): Promise<SetupTask> {
 
 async function runJob(job: Job): Promise<ProcessRun> {
   const started = readClock();
-  const setupTask = await loadSetup(job.taskModule);
+  const setupTask = job.benchmark.module === undefined ? await loadSetup(job.taskModule) : setUpUserTask;
   const task = await setupTask(job.benchmark, job.seed);
   const setupS = readClock() - started;
   // The threads of collector and compiler, and those that a tensor runtime began in its setup, stay where they are.

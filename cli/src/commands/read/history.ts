@@ -1,3 +1,4 @@
+import { matchGlob } from "@fleetmark/bench";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { compareFigure } from "@fleetmark/shared/judgement/comparison";
 import { findKpi } from "@fleetmark/shared/model/kpis";
@@ -8,7 +9,6 @@ import { identifySeries, readLastOfEach } from "../../client/last-results.js";
 import type { Source } from "../../client/source.js";
 import { addFormatFlags, type FormatOptions, printTable } from "../../output/formats.js";
 import { buildHistoryTable, type HistoryRow } from "../../tables/history.js";
-import { matchGlob } from "../glob.js";
 import { addReadingHelp, addSourceFlags, readCount, withSource } from "./source-flags.js";
 
 interface HistoryOptions extends FormatOptions {

@@ -1,3 +1,4 @@
+import { formatOrigins } from "@fleetmark/bench";
 import { categories, type Result } from "@fleetmark/shared/model/result";
 import { type Command, Option } from "commander";
 import { readLastOfEach } from "../../client/last-results.js";
@@ -32,7 +33,10 @@ export function defineResults(command: Command): void {
   command.action(async (options: ResultsOptions) => {
     const results = await withSource(command, (source) => readResults(source, options));
     if (results.length === 0 && options.format === "table") tellNothingFound("results", options);
-    else printTable(buildResultsTable(results, Date.now() * 1000), results, options.format);
+    else {
+      printTable(buildResultsTable(results, Date.now() * 1000), results, options.format);
+      if (options.format === "table") process.stdout.write(formatOrigins(results));
+    }
   });
 }
 

@@ -50,7 +50,7 @@ function handleHello(session: Session, message: Hello, receivedUs: number): void
     displace: () => displaceSession(session, hello.host),
   };
   session.attachment = attachment;
-  attachHost(context.presence, attachment, readClockUs());
+  if (!message.guest) attachHost(context.presence, attachment, readClockUs());
   welcomeHost(context.presence, hello.host, receivedUs, (value) => sendFrame(session, { case: "welcome", value }));
 }
 

@@ -60,7 +60,8 @@ export function receiveHello(
   const host = readSubjectHost(subject);
   const { value: message } = readFrame("hello", bytes);
   const nowUs = readClockUs();
-  if (isKnownHello(presence, "nats", host, message)) presence.fleet.touch(host, nowUs);
+  if (message.guest) intake.takeHello(message, { link: "nats", host });
+  else if (isKnownHello(presence, "nats", host, message)) presence.fleet.touch(host, nowUs);
   else attachAgent(options, intake.takeHello(message, { link: "nats", host }), nowUs);
   welcomeHost(presence, host, receivedUs, (value) => answer(encodeFrame({ case: "welcome", value })));
 }

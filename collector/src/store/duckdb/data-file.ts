@@ -1,7 +1,8 @@
-import { chmodSync, existsSync, mkdirSync, realpathSync, renameSync, rmSync, type Stats, statSync } from "node:fs";
+import { chmodSync, existsSync, realpathSync, renameSync, rmSync, type Stats, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
+import { makeFolderSync } from "@fleetmark/shared/tools/folder";
 import { memoryLimit } from "./block-cache.js";
 import { checkSchema, createSchema, schemaVersion, upgradeSchema } from "./schema.js";
 
@@ -68,7 +69,7 @@ export function explainOpenFailure(path: string, thrown: unknown): FleetmarkErro
 
 function prepareDirectory(dataDir: string): void {
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    makeFolderSync(dataDir, 0o700);
   } catch (cause) {
     throw new FleetmarkError("DATA_UNWRITABLE", `cannot make the directory ${dataDir}: ${errorMessage(cause)}`, { cause });
   }

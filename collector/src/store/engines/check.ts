@@ -7,7 +7,7 @@ import { findEngine, openConfiguredStore, type StoreLocation } from "./registry.
 
 /** One thing that a collector needs of its store. */
 export interface StoreCheck {
-  readonly step: "open" | "write" | "read" | "keep";
+  readonly step: "open" | "database" | "types" | "write" | "read" | "keep";
   readonly ok: boolean;
   /** What was done, or what is wrong and what to do. */
   readonly detail: string;
@@ -40,8 +40,9 @@ async function attempt<T>(
 }
 
 /**
- * Writes a point of measurement `fleetmark_check`, reads it back, and looks how long it is kept. Ends at the first
- * step that fails.
+ * Asks the server who it is, whether it knows the credentials and has the database, and whether another writer has
+ * given fields of ours another type; writes a point of measurement `fleetmark_check`, reads it back, and looks how long
+ * it is kept. Ends at the first step that fails.
  */
 export async function checkStore({ store: config, data_dir }: StoreLocation): Promise<StoreCheck[]> {
   const checks: StoreCheck[] = [];
@@ -50,15 +51,21 @@ export async function checkStore({ store: config, data_dir }: StoreLocation): Pr
   const refuseLine = async (_: string, reason: string): Promise<void> => {
     refused.push(reason);
   };
-  const opened = engine.describe(config, data_dir);
-  const store = await attempt(
+  const opened = await attempt(
     checks,
     "open",
-    () => opened,
-    () => openConfiguredStore(config, data_dir, refuseLine),
+    ({ identity }) => identity,
+    async () => ({
+      identity: await engine.identify(config, data_dir),
+      store: await openConfiguredStore(config, data_dir, refuseLine),
+    }),
   );
-  if (store === undefined) return checks;
+  if (opened === undefined) return checks;
+  const { store } = opened;
   try {
+    for (const { step, ask } of engine.listQuestions(config)) {
+      if ((await attempt(checks, step, (found) => found, ask)) === undefined) return checks;
+    }
     const timeUs = readClockUs();
     const written = await attempt(
       checks,

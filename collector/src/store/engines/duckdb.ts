@@ -12,7 +12,8 @@ export interface DuckdbConfig {
 }
 
 export const duckdbEngine: StoreEngine<DuckdbConfig> = {
-  describe: (_, dataDir) => `the data file in ${dataDir}`,
+  identify: async (_, dataDir) => `the data file in ${dataDir}`,
+  listQuestions: () => [],
   open: ({ retention }, dataDir) => openStore(dataDir, retention),
   openForReading: (_, dataDir) => openStoreReadOnly(dataDir),
   isSetUp: async () => true,

@@ -5,8 +5,13 @@ import type { RefuseLine, Store, StoreReader } from "../store.js";
  * A kind of store. A new one is a folder that implements it, one file beside this one, and one line in the registry.
  */
 export interface StoreEngine<C> {
-  /** Says which store a configuration means. */
-  describe(config: C, dataDir: string): string;
+  /**
+   * Says which store a configuration means, and of a server which version answers there.
+   * @throws FleetmarkError CONFIG_UNREADABLE, STORE_FAILED where none answers
+   */
+  identify(config: C, dataDir: string): Promise<string>;
+  /** What is asked of it before anything is written; nothing of a file. */
+  listQuestions(config: C): readonly StoreQuestion[];
   /** @throws FleetmarkError CONFIG_UNREADABLE, and what the store's own opening throws */
   open(config: C, dataDir: string, refuseLine: RefuseLine): Promise<Store>;
   /**
@@ -25,6 +30,16 @@ export interface StoreEngine<C> {
    * @throws FleetmarkError CONFIG_UNREADABLE, STORE_FAILED saying what to do
    */
   planSetup(config: C, dataDir: string, adminTokenFile: string | undefined): Promise<SetupPlan>;
+}
+
+/** One thing that a store is asked when it is checked. */
+export interface StoreQuestion {
+  readonly step: "database" | "types";
+  /**
+   * Says what was found.
+   * @throws FleetmarkError saying what is wrong and what to do
+   */
+  ask(): Promise<string>;
 }
 
 /** A point that checks a store: its measurement, its host, and its time, which is its value too. */

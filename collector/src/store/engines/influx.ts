@@ -3,7 +3,9 @@ import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { readClockUs } from "../../platform/clock.js";
 import { openInfluxStore } from "../influx/influx.js";
 import { provePlaces } from "../influx/proof.js";
+import { readServerVersion } from "../influx/server/api.js";
 import { connectInflux } from "../influx/server/connection.js";
+import { checkDatabase, checkFieldTypes } from "../influx/server/questions.js";
 import type { InfluxTarget } from "../influx/server/target.js";
 import { planInfluxSetup } from "../influx/setup/setup.js";
 import type { Retention } from "../retention.js";
@@ -63,7 +65,15 @@ async function isSetUp(config: InfluxConfig, { timeUs }: TestPoint): Promise<boo
 }
 
 export const influxEngine: StoreEngine<InfluxConfig> = {
-  describe: ({ url, org, database }) => `InfluxDB at ${url}, ${org === "" ? "database" : "bucket"} ${database}`,
+  identify: async (config) => {
+    const { url, org, database } = config;
+    const version = await readServerVersion(await readTarget(config));
+    return `InfluxDB ${version ?? "of unknown version"} at ${url}, ${org === "" ? "database" : "bucket"} ${database}`;
+  },
+  listQuestions: (config) => [
+    { step: "database", ask: async () => checkDatabase(await readTarget(config)) },
+    { step: "types", ask: async () => checkFieldTypes(await readTarget(config)) },
+  ],
   open: async (config, _, refuseLine) => openInfluxStore(await readTarget(config), refuseLine, { retention: config.retention }),
   openForReading: async (config) => openInfluxStore(await readTarget(config), async () => {}, { retention: config.retention }),
   isSetUp,

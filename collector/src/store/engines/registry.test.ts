@@ -1,3 +1,4 @@
+import { createServer } from "node:http";
 import { describe, expect, it } from "vitest";
 import { collectorConfigSchema } from "../../config.js";
 import { findEngine, planStoreSetup } from "./registry.js";
@@ -24,14 +25,21 @@ describe("the store's configuration", () => {
 });
 
 describe("the engine of a configuration", () => {
-  it("says which store is meant", () => {
-    const describeStore = (store: object) => {
+  it("says which store is meant, and of a server what answers there", async () => {
+    const identify = (store: object) => {
       const config = read(store);
-      return findEngine(config).describe(config, "/data");
+      return findEngine(config).identify(config, "/data");
     };
-    expect(describeStore({})).toBe("the data file in /data");
-    expect(describeStore({ kind: "influxdb", url })).toBe(`InfluxDB at ${url}, database fleetmark`);
-    expect(describeStore({ kind: "influxdb", url, org: "o" })).toBe(`InfluxDB at ${url}, bucket fleetmark`);
+    expect(await identify({})).toBe("the data file in /data");
+    const server = createServer((_, response) => response.writeHead(204, { "X-Influxdb-Version": "v1.8.10" }).end());
+    const port = await new Promise<number>((resolve) => {
+      server.listen(0, "127.0.0.1", () => resolve((server.address() as { port: number }).port));
+    });
+    const there = `http://127.0.0.1:${port}`;
+    expect(await identify({ kind: "influxdb", url: there })).toBe(`InfluxDB 1.8.10 at ${there}, database fleetmark`);
+    expect(await identify({ kind: "influxdb", url: there, org: "o" })).toBe(`InfluxDB 1.8.10 at ${there}, bucket fleetmark`);
+    await new Promise((resolve) => server.close(resolve));
+    await expect(identify({ kind: "influxdb", url: there })).rejects.toMatchObject({ code: "STORE_FAILED" });
   });
 
   it("plans nothing for a data file", async () => {

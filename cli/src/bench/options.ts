@@ -1,0 +1,48 @@
+import type { Category } from "@fleetmark/shared/model/result";
+import { parseDuration } from "@fleetmark/shared/model/units";
+import { InvalidArgumentError } from "commander";
+
+/** What `fleetmark bench` is asked for. */
+export interface BenchOptions {
+  /** Default: `full`, or the only suite of the suite file. */
+  readonly suite?: string;
+  readonly quick?: boolean;
+  readonly suiteFile?: string;
+  readonly categories?: Category[];
+  readonly filter?: string;
+  readonly runtime?: string;
+  readonly outputDir: string;
+  readonly baseline?: string;
+  readonly compareBaseline?: boolean;
+  readonly saveBaseline?: boolean;
+  /** True where no reason is given. */
+  readonly accept?: string | true;
+  readonly summary?: string;
+  readonly label: Readonly<Record<string, string>>;
+  readonly budget?: number;
+  /** True where the configuration says where the collector is. */
+  readonly report?: string | true;
+  readonly sendOnly?: boolean;
+  readonly config?: string;
+  readonly list?: boolean;
+  readonly schema?: boolean;
+  readonly json?: boolean;
+}
+
+export function readBudget(text: string): number {
+  const seconds = parseDuration(text);
+  if (seconds === undefined || seconds <= 0) throw new InvalidArgumentError("A budget looks like 90s, 5m or 1h30m.");
+  return seconds;
+}
+
+const longestLabel = 500;
+
+/** Adds a label to those before it: `key=value`, or a text, which becomes the label named `label`. */
+export function addLabel(text: string, before: Readonly<Record<string, string>>): Record<string, string> {
+  const [, key = "label", value = text] = /^([A-Za-z_][A-Za-z0-9_.-]{0,63})=(.*)$/s.exec(text) ?? [];
+  if (value === "" || value.length > longestLabel || /\p{Cc}/u.test(value)) {
+    throw new InvalidArgumentError(`A label is a text or key=value, of up to ${longestLabel} characters in one line.`);
+  }
+  const former = key === "label" ? before.label : undefined;
+  return { ...before, [key]: former === undefined ? value : `${former}, ${value}` };
+}
