@@ -2,12 +2,12 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import type { Command } from "../workloads/workload.js";
-import { commandExecutor, runCommand } from "./command.js";
-import type { ExecutorOptions, Job } from "./executor.js";
+import { commandExecutor, runCommand } from "#bench/executors/command.js";
+import type { ExecutorOptions, Job } from "#bench/executors/executor.js";
+import type { Command } from "#bench/workloads/workload.js";
 
-const nodeProgram = fileURLToPath(new URL("../../test/command-program.mjs", import.meta.url));
-const pythonProgram = fileURLToPath(new URL("../../test/command-program.py", import.meta.url));
+const nodeProgram = fileURLToPath(new URL("../../bench/test/command-program.mjs", import.meta.url));
+const pythonProgram = fileURLToPath(new URL("../../bench/test/command-program.py", import.meta.url));
 const hasPython = spawnSync("python3", ["--version"]).status === 0;
 
 const inNode = (behaviour: string): Command => ({ program: process.execPath, args: [nodeProgram, behaviour] });

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { leadGroup } from "@fleetmark/shared/tools/process-group";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { supervise } from "./supervision.js";
+import { supervise } from "#bench/executors/supervision.js";
 
 const isPosix = process.platform !== "win32";
 
