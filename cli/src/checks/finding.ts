@@ -36,6 +36,9 @@ export function hasProblem(findings: readonly Finding[]): boolean {
   return findings.some(({ status }) => status === "problem");
 }
 
+/** Stands before what of a finding does not fit on its line, after the two cells that each line begins with. */
+export const findingIndent = " ".repeat(9);
+
 /** Lays findings out, one line each and what to do below it. */
 export function formatFindings(findings: readonly Finding[], colour: Colors): string {
   const width = Math.max(0, ...findings.map(({ key }) => key.length));

@@ -3,8 +3,9 @@ import { errorCatalogue } from "@fleetmark/shared/errors";
 import { type Command, Option } from "commander";
 import { findConfigProblems } from "../checks/config-findings.js";
 import { type DaemonKind, loadDaemonConfig } from "../checks/daemon-config.js";
-import { type Finding, formatFindings, hasProblem } from "../checks/finding.js";
+import { type Finding, findingIndent, formatFindings, hasProblem } from "../checks/finding.js";
 import { configSchemas } from "../config/config-schemas.js";
+import { printWrapped } from "../output/message.js";
 import { chooseColours } from "../output/terminal.js";
 
 interface CheckOptions {
@@ -48,7 +49,7 @@ async function checkConfig(file: string, options: CheckOptions): Promise<number>
   const checks = await findConfigProblems(daemon);
   const shown = options.json ? { config: daemon.config, checks } : daemon.config;
   process.stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
-  if (!options.json) process.stderr.write(formatFindings(checks, chooseColours(process.stderr)));
+  if (!options.json) printWrapped(process.stderr, formatFindings(checks, chooseColours(process.stderr)), findingIndent);
   return hasProblem(checks) ? chooseExitCode(checks) : 0;
 }
 

@@ -2,8 +2,9 @@ import { examineHost, type HostReport } from "@fleetmark/bench";
 import { type Command, Option } from "commander";
 import { type DaemonKind, loadDaemonConfig, recognizeDaemonConfig } from "../checks/daemon-config.js";
 import { findDaemonProblems } from "../checks/daemon-findings.js";
-import { type Finding, formatFindings, hasProblem } from "../checks/finding.js";
+import { type Finding, findingIndent, formatFindings, hasProblem } from "../checks/finding.js";
 import { configSchemas } from "../config/config-schemas.js";
+import { printWrapped } from "../output/message.js";
 import type { Colors } from "../output/terminal.js";
 import { chooseColours } from "../output/terminal.js";
 
@@ -39,8 +40,9 @@ async function examine(options: DoctorOptions): Promise<number> {
   if (options.json) process.stdout.write(`${JSON.stringify(checks === undefined ? report : { ...report, checks }, null, 2)}\n`);
   else {
     const colour = chooseColours(process.stdout);
-    const daemon = checks === undefined ? "" : `\n${colour.bold(options.config ?? "")}\n${formatFindings(checks, colour)}`;
-    process.stdout.write(`${formatReport(report, colour)}${daemon}`);
+    printWrapped(process.stdout, formatReport(report, colour), " ".repeat(nameWidth));
+    if (checks !== undefined)
+      printWrapped(process.stdout, `\n${colour.bold(options.config ?? "")}\n${formatFindings(checks, colour)}`, findingIndent);
   }
   return checks !== undefined && hasProblem(checks) ? 3 : 0;
 }
@@ -50,6 +52,9 @@ function checkDaemon(file: string, kind: DaemonKind | undefined): Promise<Findin
   const daemon = kind === undefined ? recognizeDaemonConfig(file, process.env) : loadDaemonConfig(kind, file, process.env);
   return findDaemonProblems(daemon);
 }
+
+/** Cells of the names before the facts. */
+const nameWidth = 18;
 
 function formatGib(bytes: number): string {
   return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
@@ -88,6 +93,7 @@ function formatReport(report: HostReport, colour: Colors): string {
       ? `${colour.green("available")} on ${runtime.device}, version ${runtime.version}${runtime.note === undefined ? "" : ` (${runtime.note})`}`
       : `${colour.yellow("unavailable")}: ${runtime.reason}`,
   ]);
-  const format = (rows: [string, string][]): string => rows.map(([name, text]) => `  ${name.padEnd(18)}${text}\n`).join("");
+  const format = (rows: [string, string][]): string =>
+    rows.map(([name, text]) => `  ${name.padEnd(nameWidth)}${text}\n`).join("");
   return `${colour.bold("host")}\n${format(facts)}\n${colour.bold("tensor runtimes")}\n${format(runtimes)}`;
 }

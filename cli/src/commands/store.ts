@@ -4,6 +4,7 @@ import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { Command } from "commander";
 import { addConfigFlags, readConfig } from "../config/config-flags.js";
 import { configSchemas } from "../config/config-schemas.js";
+import { printWrapped } from "../output/message.js";
 import { chooseColours } from "../output/terminal.js";
 import { addExportCommand, addImportCommand } from "./store-move.js";
 
@@ -35,7 +36,8 @@ Examples:
       const verdict = ok ? colour.green("ok    ") : colour.red("failed");
       return `${verdict}  ${step.padEnd(8)}  ${detail}  (${Math.round(seconds * 1e3)} ms)\n`;
     });
-    process.stdout.write(options.json ? `${JSON.stringify(checks, null, 2)}\n` : lines.join(""));
+    if (options.json) process.stdout.write(`${JSON.stringify(checks, null, 2)}\n`);
+    else printWrapped(process.stdout, lines.join(""), " ".repeat(18));
     process.exitCode = checks.every(({ ok }) => ok) ? 0 : 3;
   });
 }
@@ -72,7 +74,7 @@ Examples:
       throw new FleetmarkError("USAGE", "nobody is there to ask: add --yes to do it, or --dry-run to see it");
     }
     const plan = await planStoreSetup(readConfig(setup, configSchemas.collector), options.adminTokenFile);
-    if (options.json !== true) process.stdout.write(describePlan(plan));
+    if (options.json !== true) printWrapped(process.stdout, describePlan(plan), "   ");
     const isWanted = plan.steps.length > 0 && options.dryRun !== true && (options.yes === true || (await askPerson()));
     if (isWanted) await runPlan(plan, options.json !== true);
     if (options.json === true) {

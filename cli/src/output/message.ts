@@ -10,3 +10,8 @@ export function tell(text: string): void {
 export function printJson(document: unknown): void {
   process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
 }
+
+/** Prints lines, broken between words where the terminal is narrower; what follows of a line is indented. */
+export function printWrapped(stream: NodeJS.WriteStream, text: string, indent: string): void {
+  stream.write(wrapText(text, readWidth(stream), indent));
+}
