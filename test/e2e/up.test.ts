@@ -5,8 +5,15 @@ import { setTimeout as delay } from "node:timers/promises";
 import { openStoreReadOnly } from "@fleetmark/collector";
 import { type HostKpi, kpis } from "@fleetmark/shared/model/kpis";
 import { type Result, type Run, resultSchema } from "@fleetmark/shared/model/result";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Ended, listDescendants, makeFolder, runProgram, startProgram } from "../testbed/program.js";
+
+/** Tools that the agent killed as it ended are gone once the kernel has seen to them. */
+async function expectGone(family: readonly number[]): Promise<void> {
+  await vi.waitFor(() => {
+    for (const pid of family) expect(() => process.kill(pid, 0), `process ${pid} was left behind`).toThrow();
+  }, 5000);
+}
 
 const freePorts = ["--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"];
 
@@ -127,7 +134,7 @@ describe("fleetmark up, interrupted", () => {
     const ended = await up.ended;
     expect(ended.code).toBe(130);
     expect(ended.stderr).toContain(`Kept in ${folder.path}`);
-    for (const pid of family) expect(() => process.kill(pid, 0), `process ${pid} was left behind`).toThrow();
+    await expectGone(family);
     const read = await runProgram(["results", "--data", folder.path, "--json"]);
     expect(JSON.parse(read.stdout).length).toBeGreaterThanOrEqual(2);
     folder.remove();
@@ -144,7 +151,7 @@ describe("fleetmark up, interrupted", () => {
     const family = await listDescendants(up.process.pid as number);
     up.process.kill(signal);
     expect(await up.ended).toMatchObject({ code });
-    for (const pid of family) expect(() => process.kill(pid, 0), `process ${pid} was left behind`).toThrow();
+    await expectGone(family);
     folder.remove();
   });
 
@@ -159,8 +166,7 @@ describe("fleetmark up, interrupted", () => {
     const startedMs = performance.now();
     expect(await up.ended).toMatchObject({ code: 130 });
     expect(performance.now() - startedMs).toBeLessThan(1000);
-    await delay(2000);
-    for (const pid of family) expect(() => process.kill(pid, 0), `process ${pid} was left behind`).toThrow();
+    await expectGone(family);
     folder.remove();
   });
 

@@ -398,8 +398,10 @@ describe("the answers of the write API, by its published table", () => {
       const hidden = /"(records|hourly)"\./.exec(q)?.[1];
       if (hidden !== undefined)
         return void response.end(JSON.stringify({ results: [{ error: `retention policy not found: ${hidden}` }] }));
-      const values = q.startsWith("SHOW FIELD KEYS") ? [["value", "float"]] : [[timeUs, timeUs]];
-      response.end(JSON.stringify({ results: [{ series: [{ name: "fleetmark_check", columns: ["time", "last"], values }] }] }));
+      const answered = q.startsWith("SHOW FIELD KEYS")
+        ? { columns: ["fieldKey", "fieldType"], values: [["value", "float"]] }
+        : { columns: ["time", "last"], values: [[timeUs, timeUs]] };
+      response.end(JSON.stringify({ results: [{ series: [{ name: "fleetmark_check", ...answered }] }] }));
     });
     const store = collectorConfigSchema.parse({ store: { kind: "influxdb", url, org: "o" } }).store;
     const checks = await checkStore({ store, data_dir: "." });
