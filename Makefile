@@ -91,7 +91,7 @@ test: lint types proto-check grafana-fresh servers ## Run every check and test
 
 .PHONY: unit
 unit: build ## Run the unit tests alone (a minute)
-	@npx --no-install vitest run --project unit --maxWorkers=100%
+	@npx --no-install vitest run --project unit
 
 .PHONY: structure
 structure: $(INSTALLED) ## Print the figures of the structure, package by package

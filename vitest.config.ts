@@ -14,6 +14,8 @@ export default defineConfig({
         test: {
           // One package each, in one process or nearly: `make unit`.
           name: "unit",
+          maxWorkers: "100%",
+          sequence: { groupOrder: 0 },
           include: ["{shared,bench,agent,collector,cli,deploy}/**/*.test.ts", architecture],
           exclude: built,
           testTimeout: 30_000,
@@ -23,8 +25,10 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          // Several processes and real servers.
+          // Several processes and real servers, which have the machine to themselves.
           name: "system",
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
           include: ["test/**/*.test.ts"],
           exclude: [...built, architecture],
           testTimeout: 30_000,
