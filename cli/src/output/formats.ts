@@ -39,5 +39,5 @@ export function printTable<R>(table: Table<R>, document: unknown, format: Format
 export function printText<R>(table: Table<R>, elsewhere: string): void {
   const { text, left } = layOutTable(table, readWidth(process.stdout), chooseColours(process.stdout));
   process.stdout.write(`${text}\n`);
-  if (left.length > 0) tell(`no place for ${left.join(", ")} at this width${elsewhere}`);
+  if (left.length > 0) tell(`left out at this width: ${left.join(", ")}${elsewhere}`);
 }
