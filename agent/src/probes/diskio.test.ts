@@ -1,5 +1,6 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { describe, expect, it, test } from "vitest";
+import { findExample } from "../../../shared/test/examples.js";
 import { chooseDisks, parseDiskstats } from "./diskio.js";
 
 const none: ReadonlySet<string> = new Set();
@@ -38,7 +39,10 @@ describe("whole disks", () => {
   });
 });
 
-const cases = "/work/shared/data/cases/diskstats_xen";
-test.skipIf(!existsSync(cases))(`both disks of a Xen guest are reported (needs ${cases})`, () => {
-  expect(chooseDisks(parseDiskstats(readFileSync(cases, "latin1")), none, none).map(([name]) => name)).toEqual(["xvda1", "xvdb"]);
+const cases = findExample("diskstats_xen");
+test.skipIf(cases === undefined)("both disks of a Xen guest are reported (skipped where the example is not)", () => {
+  expect(chooseDisks(parseDiskstats(readFileSync(cases ?? "", "latin1")), none, none).map(([name]) => name)).toEqual([
+    "xvda1",
+    "xvdb",
+  ]);
 });

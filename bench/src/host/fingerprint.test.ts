@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { findExample } from "../../../shared/test/examples.js";
 import { createView } from "../../test/host-view.js";
 import { readFingerprint } from "./fingerprint.js";
 import { parseNvidiaVersion } from "./nvidia-driver.js";
@@ -40,9 +41,9 @@ describe("the version of NVIDIA's module", () => {
     );
   });
 
-  const example = "/work/shared/data/cases/nvidia_version_open";
-  it.skipIf(!existsSync(example))("of an example is 570.86.15 (skipped where the example is not)", () => {
-    expect(parseNvidiaVersion(readFileSync(example, "utf8"))).toBe("570.86.15");
+  const example = findExample("nvidia_version_open");
+  it.skipIf(example === undefined)("of an example is 570.86.15 (skipped where the example is not)", () => {
+    expect(parseNvidiaVersion(readFileSync(example ?? "", "utf8"))).toBe("570.86.15");
   });
 });
 
