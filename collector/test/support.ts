@@ -21,6 +21,7 @@ import { sentKinds } from "@fleetmark/shared/records/registry";
 import { decodeCollectorFrame, encodeAgentFrame, fleetService, protocolVersion } from "@fleetmark/shared/wire/frames";
 import { Client, type ClientDuplexStream, credentials, type StatusObject } from "@grpc/grpc-js";
 import { onTestFinished } from "vitest";
+import { makeResult as makeWholeResult, makeRun as makeWholeRun } from "../../shared/test/records.js";
 import { readBatchPoints } from "../src/ingest/batch-points.js";
 import { deriveRecords } from "../src/ingest/derive.js";
 
@@ -49,69 +50,19 @@ export function addDerived(batch: Batch): Batch {
 }
 
 export function makeResult(changes: Partial<Result> = {}): Result {
-  const identity = { benchmark: "policy_forward", params: "batch=1", runtime: "jax-js", device: "cpu", ...changes };
-  return {
-    name: formatBenchmarkName(identity.benchmark, identity.params, identity.runtime, identity.device),
-    category: "rl",
-    duration: 3,
-    memory_peak_mb: 90,
-    memory_current_mb: 80,
-    cpu_percent: 99,
-    iterations: 1000,
-    throughput: 20_000,
+  const { benchmark = "policy_forward", params = "batch=1", runtime = "jax-js", device = "cpu" } = changes;
+  return makeWholeResult({
+    name: formatBenchmarkName(benchmark, params, runtime, device),
     metadata: { note: "a 'quoted' \"text\"", depth: 2, warm: true, none: null },
-    suite: "quick",
     run: "run-1",
-    host: "h1",
-    hw_class: "c1",
     time_us: Date.now() * 1000,
-    quantity: "time",
-    unit: "s",
-    throughput_unit: "passes/s",
-    process_runs: 3,
-    iterations_per_sample: 10,
-    steady_state: "flat",
-    conclusive: "yes",
-    disturbance: "",
-    n: 100,
-    median: 5e-5,
-    median_low: 4.9e-5,
-    median_high: 5.1e-5,
-    mean: 5e-5,
-    trimmed_mean: 5e-5,
-    p90: 6e-5,
-    p95: 6e-5,
-    p99: 7e-5,
-    p999: 8e-5,
-    min: 4e-5,
-    max: 9e-5,
-    stddev: 1e-6,
-    mad: 1e-6,
-    cv: 0.02,
-    outliers_low: 0,
-    outliers_high: 1,
-    ...identity,
     ...changes,
-  };
+  });
 }
 
 export function makeRun(changes: Partial<Run> = {}): Run {
   const timeUs = Date.now() * 1000;
-  return {
-    run: "run-1",
-    suite: "quick",
-    host: "h1",
-    hw_class: "c1",
-    state: "finished",
-    started_us: timeUs - 5e6,
-    time_us: timeUs,
-    duration: 5,
-    total: 3,
-    completed: 2,
-    failures: [{ name: "x", error: "it did not start" }],
-    fingerprint: { kernel: "6.1" },
-    ...changes,
-  };
+  return makeWholeRun({ run: "run-1", started_us: timeUs - 5e6, time_us: timeUs, ...changes });
 }
 
 /** An agent as the wire knows it. */

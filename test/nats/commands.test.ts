@@ -2,12 +2,11 @@ import { create } from "@bufbuild/protobuf";
 import { AgentFrameSchema, type CommandResult } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import { natsSubject } from "@fleetmark/shared/nats/subjects";
 import { decodeCollectorFrame, encodeAgentFrame } from "@fleetmark/shared/wire/frames";
-import type { NatsConnection } from "@nats-io/transport-node";
-import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { makeHello } from "../../collector/test/support.js";
 import { readMetric } from "../testbed/answers.js";
 import { openTestCollector } from "../testbed/fleet.js";
-import { connectNats, type NatsServer, startNats } from "../testbed/nats.js";
+import { shareNats } from "../testbed/nats.js";
 import { describeWith } from "../testbed/needs.js";
 
 const patience = { timeout: 20_000, interval: 20 };
@@ -15,47 +14,38 @@ const request = { name: "start_run", arguments: { suite: "quick" }, timeout: 20 
 const refusedMetric = "fleetmark_command_results_refused_total";
 
 describeWith("nats-server")("commands over NATS", () => {
-  let server: NatsServer;
-  let nc: NatsConnection;
+  const nats = shareNats();
   const cleanups: (() => unknown)[] = [];
 
-  beforeAll(async () => {
-    server = await startNats();
-    nc = await connectNats(server);
-  });
-  afterAll(async () => {
-    await nc?.close();
-    await server?.remove();
-  });
   afterEach(async () => {
     for (const clean of cleanups.splice(0).reverse()) await clean();
   });
 
   const openCollector = async () => {
-    const collector = await openTestCollector({ nats: { servers: [server.url] } });
+    const collector = await openTestCollector({ nats: { servers: [nats.server.url] } });
     cleanups.push(collector.stop);
     await vi.waitFor(() => expect(collector.events).toContainEqual(expect.objectContaining({ event: "nats_taking" })), patience);
     return collector;
   };
   const greet = (host: string) => {
     const frame = { case: "hello" as const, value: makeHello({ host }) };
-    return nc.request(natsSubject("hello", host), encodeAgentFrame(create(AgentFrameSchema, { frame })), { timeout: 5000 });
+    return nats.nc.request(natsSubject("hello", host), encodeAgentFrame(create(AgentFrameSchema, { frame })), { timeout: 5000 });
   };
   const sendResult = (host: string, result: Partial<Omit<CommandResult, "$typeName">>): void => {
     const frame = { case: "commandResult" as const, value: { done: true, ...result } };
-    nc.publish(natsSubject("command_result", host), encodeAgentFrame(create(AgentFrameSchema, { frame })));
+    nats.nc.publish(natsSubject("command_result", host), encodeAgentFrame(create(AgentFrameSchema, { frame })));
   };
   /** Collects the ids of the commands for a host. */
   const hearCommands = async (host: string): Promise<string[]> => {
     const ids: string[] = [];
-    const subscription = nc.subscribe(natsSubject("command", host), {
+    const subscription = nats.nc.subscribe(natsSubject("command", host), {
       callback: (_error, { data }) => {
         const { frame } = decodeCollectorFrame(data);
         if (frame.case === "command") ids.push(frame.value.id);
       },
     });
     cleanups.push(() => subscription.unsubscribe());
-    await nc.flush();
+    await nats.nc.flush();
     return ids;
   };
 

@@ -4,37 +4,27 @@ import { natsConsumer, natsStream, natsSubject, natsSubjects, readSubjectHost } 
 import { encodeBatch } from "@fleetmark/shared/wire/batch-encoder";
 import { decodeAgentFrame, decodeCollectorFrame, encodeCollectorFrame } from "@fleetmark/shared/wire/frames";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
-import type { NatsConnection } from "@nats-io/transport-node";
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { buildBatch } from "../../collector/test/support.js";
 import { countSamples, readMetric } from "../testbed/answers.js";
 import { openTestAgent, openTestCollector, type TestAgentOptions } from "../testbed/fleet.js";
-import { connectNats, type NatsServer, startNats } from "../testbed/nats.js";
+import { shareNats } from "../testbed/nats.js";
 import { describeWith } from "../testbed/needs.js";
 
 const patience = { timeout: 20_000, interval: 20 };
 
 describeWith("nats-server")("delivery over NATS", () => {
-  let server: NatsServer;
-  let nc: NatsConnection;
+  const nats = shareNats();
   const cleanups: (() => unknown)[] = [];
 
-  beforeAll(async () => {
-    server = await startNats();
-    nc = await connectNats(server);
-  });
-  afterAll(async () => {
-    await nc?.close();
-    await server?.remove();
-  });
   afterEach(async () => {
     for (const clean of cleanups.splice(0).reverse()) await clean();
-    const manager = await jetstreamManager(nc);
+    const manager = await jetstreamManager(nats.nc);
     await manager.streams.delete(natsStream).catch(() => {});
   });
 
   const openCollector = async (config: object = {}, stream: object = {}) => {
-    const collector = await openTestCollector({ nats: { servers: [server.url], stream }, ...config });
+    const collector = await openTestCollector({ nats: { servers: [nats.server.url], stream }, ...config });
     cleanups.push(collector.stop);
     return collector;
   };
@@ -45,14 +35,14 @@ describeWith("nats-server")("delivery over NATS", () => {
     return collector;
   };
   const openAgent = async (host: string, options: Partial<TestAgentOptions> = {}) => {
-    const agent = await openTestAgent({ host, nats: { servers: [server.url] }, ...options });
+    const agent = await openTestAgent({ host, nats: { servers: [nats.server.url] }, ...options });
     cleanups.push(agent.close);
     return agent;
   };
   /** Collects the acknowledgements for a host. */
   const hearAcks = (host: string): Ack[] => {
     const acks: Ack[] = [];
-    nc.subscribe(natsSubject("ack", host), {
+    nats.nc.subscribe(natsSubject("ack", host), {
       callback: (_error, { data }) => {
         const { frame } = decodeCollectorFrame(data);
         if (frame.case === "ack") acks.push(frame.value);
@@ -71,14 +61,14 @@ describeWith("nats-server")("delivery over NATS", () => {
   });
 
   it("tells the agent when its acknowledgement was lost, though the stream remembers the batch", async () => {
-    const manager = await jetstreamManager(nc);
+    const manager = await jetstreamManager(nats.nc);
     const collector = await openCollector();
     const agent = await openAgent("h1");
     expect(await agent.produce(1)).toEqual(["committed"]);
     await collector.stop();
     // A collector that commits and dies before a word of it.
     const produced = agent.produce(3);
-    const consumer = await jetstream(nc).consumers.get(natsStream, natsConsumer);
+    const consumer = await jetstream(nats.nc).consumers.get(natsStream, natsConsumer);
     for (let taken = 0; taken < 3; ) {
       for await (const message of await consumer.fetch({ max_messages: 3, expires: 1000 })) {
         taken++;
@@ -101,7 +91,7 @@ describeWith("nats-server")("delivery over NATS", () => {
   it("leaves what waits in the stream there, while no collector takes it", async () => {
     const collector = await openReadyCollector();
     await collector.stop();
-    const manager = await jetstreamManager(nc);
+    const manager = await jetstreamManager(nats.nc);
     const agent = await openAgent("h1", { timing: { silence: 50, look: 20 } });
     const produced = agent.produce(5);
     await vi.waitFor(async () => expect((await manager.streams.info(natsStream)).state.messages).toBe(5), patience);
@@ -119,7 +109,7 @@ describeWith("nats-server")("delivery over NATS", () => {
     const acks = hearAcks("h1");
     const timeUs = Date.now() * 1000;
     const bytes = encodeBatch(buildBatch(1, [{ measurement: "oracle", tags: {}, timeUs, fields: { number: 7 } }]));
-    for (const msgID of ["a", "a#2"]) await jetstream(nc).publish(natsSubject("batch", "h1"), bytes, { msgID });
+    for (const msgID of ["a", "a#2"]) await jetstream(nats.nc).publish(natsSubject("batch", "h1"), bytes, { msgID });
     await vi.waitFor(() => expect(acks.flatMap(({ committed }) => committed)).toHaveLength(2), patience);
     expect(await countSamples(collector.http)).toBe(1);
     expect(await readMetric(collector.http, "fleetmark_batches_repeated_total")).toBe(1);
@@ -131,7 +121,7 @@ describeWith("nats-server")("delivery over NATS", () => {
     const first = await openReadyCollector({ store });
     const agent = await openAgent("h1");
     const fates = agent.produce(5);
-    const manager = await jetstreamManager(nc);
+    const manager = await jetstreamManager(nats.nc);
     const inHand = async () => (await manager.consumers.info(natsStream, natsConsumer)).num_ack_pending;
     await vi.waitFor(async () => expect(await inHand()).toBe(5), patience);
     await first.stop();
@@ -143,7 +133,7 @@ describeWith("nats-server")("delivery over NATS", () => {
   it("puts poison into quarantine, says so, and goes on", async () => {
     const collector = await openReadyCollector({ limits: { max_batch_bytes: 2048 } });
     const acks = hearAcks("h1");
-    const js = jetstream(nc);
+    const js = jetstream(nats.nc);
     const subject = natsSubject("batch", "h1");
     const timeUs = Date.now() * 1000;
     const point = { measurement: "oracle", tags: {}, timeUs, fields: { number: 1 } };
@@ -164,7 +154,7 @@ describeWith("nats-server")("delivery over NATS", () => {
     ]);
     expect(await countSamples(collector.http)).toBe(1);
     expect(await readMetric(collector.http, 'fleetmark_batches_rejected_total{code="BATCH_FOREIGN"}')).toBe(2);
-    const manager = await jetstreamManager(nc);
+    const manager = await jetstreamManager(nats.nc);
     await vi.waitFor(async () => expect((await manager.streams.info(natsStream)).state.messages).toBe(0), patience);
     const { num_ack_pending, num_pending } = await manager.consumers.info(natsStream, natsConsumer);
     expect([num_ack_pending, num_pending]).toEqual([0, 0]);
@@ -173,7 +163,7 @@ describeWith("nats-server")("delivery over NATS", () => {
   it("carries commands to the host that is meant, and what became of them back", async () => {
     const command = (id: string) => create(CollectorFrameSchema, { frame: { case: "command", value: { id, name: "anything" } } });
     const results: AgentFrame["frame"][] = [];
-    nc.subscribe(natsSubjects("command_result"), {
+    nats.nc.subscribe(natsSubjects("command_result"), {
       callback: (_error, { data, subject }) => {
         expect(readSubjectHost(subject)).toBe("h1");
         results.push(decodeAgentFrame(data).frame);
@@ -189,20 +179,20 @@ describeWith("nats-server")("delivery over NATS", () => {
     await vi.waitFor(() => expect(agent.events.some(({ event }) => event === "nats_connected")).toBe(true), patience);
     // A plain message finds nobody while the subscription is on its way.
     const answered = async (id: string): Promise<void> => {
-      nc.publish(natsSubject("command", "h2"), encodeCollectorFrame(command("of another")));
-      nc.publish(natsSubject("command", "h1"), encodeCollectorFrame(command(id)));
+      nats.nc.publish(natsSubject("command", "h2"), encodeCollectorFrame(command("of another")));
+      nats.nc.publish(natsSubject("command", "h1"), encodeCollectorFrame(command(id)));
       await vi.waitFor(() => expect(results.length).toBeGreaterThan(0), { timeout: 500, interval: 20 });
     };
     await vi.waitFor(() => answered("c1"), patience);
     expect(results[0]).toMatchObject({ case: "commandResult", value: { id: "c1", done: false, code: "COMMAND_UNKNOWN" } });
     expect([new Set(names), agent.delivery.counts.violations]).toEqual([new Set(["anything"]), 0]);
-    nc.publish(natsSubject("command", "h1"), "nonsense");
+    nats.nc.publish(natsSubject("command", "h1"), "nonsense");
     await vi.waitFor(() => expect(agent.delivery.counts.violations).toBe(1), patience);
   });
 
   it("says on both sides what a Hello that is wrong is refused for", async () => {
     const collector = await openReadyCollector();
-    const answer = await nc.request(natsSubject("hello", "h1"), "nonsense", { timeout: 5000 });
+    const answer = await nats.nc.request(natsSubject("hello", "h1"), "nonsense", { timeout: 5000 });
     expect(answer.headers?.get("Fleetmark-Code")).toBe("PROTOCOL_VIOLATION");
     expect(await readMetric(collector.http, 'fleetmark_streams_refused_total{code="PROTOCOL_VIOLATION"}')).toBe(1);
     expect(create(HelloSchema).host).toBe("");
@@ -242,7 +232,7 @@ describeWith("nats-server")("delivery over NATS", () => {
     expect(await agent.produce(1)).toEqual(["committed"]);
     await collector.stop();
     const fates = agent.produce(4);
-    const manager = await jetstreamManager(nc);
+    const manager = await jetstreamManager(nats.nc);
     await vi.waitFor(async () => expect((await manager.streams.info(natsStream)).state.messages).toBe(4), patience);
     await vi.waitFor(() => expect(agent.events).toContainEqual(expect.objectContaining({ event: "position" })), patience);
     await manager.streams.delete(natsStream);
@@ -252,7 +242,7 @@ describeWith("nats-server")("delivery over NATS", () => {
 
   describe("a stream that is not as configured", () => {
     it("stops the ingest where the contract would break, says how to mend it, and goes on once it is", async () => {
-      const manager = await jetstreamManager(nc);
+      const manager = await jetstreamManager(nats.nc);
       await manager.streams.add({ name: natsStream, subjects: ["fleetmark.v1.batch.*"], retention: "limits", discard: "old" });
       const collector = await openCollector();
       await vi.waitFor(() => expect(collector.codes()).toContain("NATS_STREAM_MISMATCH"), patience);
@@ -290,7 +280,7 @@ describeWith("nats-server")("delivery over NATS", () => {
       const said = second.events.find(({ code }) => code === "NATS_STREAM_MISMATCH")?.msg;
       expect(said).toContain("`nats stream edit FLEETMARK --max-bytes 1073741824 --max-age 86400s` changes it");
       expect(said).toContain("to keep it, configure nats.stream.max_bytes: 4294967296, nats.stream.max_age: 604800s");
-      const manager = await jetstreamManager(nc);
+      const manager = await jetstreamManager(nats.nc);
       expect((await manager.streams.info(natsStream)).config.max_bytes).toBe(4 * 2 ** 30);
     });
   });

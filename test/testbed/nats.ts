@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { afterAll, beforeAll } from "vitest";
 import { findFreePort, type Server, startServer } from "./servers.js";
 
 /** A real nats-server with JetStream in a folder of its own. */
@@ -48,4 +49,35 @@ export async function startNatsCluster(config = ""): Promise<NatsServer[]> {
 /** Connects as a plain client, to look or to meddle. */
 export function connectNats(server: NatsServer): Promise<NatsConnection> {
   return connect({ servers: server.url, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
+}
+
+/** A server for all tests of a group, and a plain client of it. Both are there once the group's tests begin. */
+export interface SharedNats {
+  readonly server: NatsServer;
+  readonly nc: NatsConnection;
+}
+
+/** Starts a server before the first test of a group, and ends it after the last. */
+export function shareNats(): SharedNats {
+  let started: SharedNats | undefined;
+  const get = (): SharedNats => {
+    if (started === undefined) throw new Error("the server is not there before the tests begin");
+    return started;
+  };
+  beforeAll(async () => {
+    const server = await startNats();
+    started = { server, nc: await connectNats(server) };
+  });
+  afterAll(async () => {
+    await started?.nc.close();
+    await started?.server.remove();
+  });
+  return {
+    get server() {
+      return get().server;
+    },
+    get nc() {
+      return get().nc;
+    },
+  };
 }

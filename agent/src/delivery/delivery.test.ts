@@ -1,9 +1,9 @@
 import type { Point } from "@fleetmark/shared/model/series";
 import { decodeBatch } from "@fleetmark/shared/wire/batch-decoder";
 import { pino } from "pino";
-import { afterEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { behave, sendAck, sendWelcome, startTestCollector, type TestCollector } from "../../test/collector.js";
-import { makeTestFolder } from "../../test/folder.js";
+import { undoAfterEach } from "../../test/folder.js";
 import { createClockOffsetMeter } from "../links/clock-offset.js";
 import { startGrpcLink } from "../links/grpc-link.js";
 import type { ClockReading } from "../time/clock.js";
@@ -12,16 +12,7 @@ import { type Delivery, startDelivery } from "./delivery.js";
 const logger = pino({ level: "silent" });
 const introduction = { host: "h", agentVersion: "0.0.1", hardwareClass: "c", inventoryJson: "{}" };
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
-
-function makeDir(): string {
-  const folder = makeTestFolder();
-  cleanups.push(folder.remove);
-  return folder.path;
-}
+const { cleanups, makeDir } = undoAfterEach();
 
 async function open(dir: string, readClocks?: () => ClockReading, resendRate = 1e9): Promise<Delivery> {
   const spool = { dir, maxBytes: 1e8, maxAge: 1e9, resendRate };

@@ -38,8 +38,9 @@ export function startHostInquiries(options: HostInquiriesOptions): HostInquiries
   const factsKnown = new Promise<void>((resolve) => {
     resolveFacts = resolve;
   });
-  // A host keeps its class while a tool is slow or hangs.
-  void bench.recallHardwareClass({ stateFolder }).then((hardwareClass) => {
+  // A host keeps its class while a tool is slow or hangs. Where this fails, the facts below tell, or why they can't.
+  const recalled = bench.recallHardwareClass({ stateFolder }).catch(() => undefined);
+  void recalled.then((hardwareClass) => {
     if (description.facts === undefined && hardwareClass !== undefined) learn({ hardwareClass });
   });
   const facts = startInquiry({

@@ -11,20 +11,11 @@ import {
 } from "node:fs";
 import { basename, join } from "node:path";
 import fc from "fast-check";
-import { afterEach, expect, test } from "vitest";
-import { makeTestFolder } from "../../test/folder.js";
+import { expect, test } from "vitest";
+import { makeTestFolder, undoAfterEach } from "../../test/folder.js";
 import { makeBytes, openTestSpool, type TestSpool } from "../../test/spool.js";
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
-
-function makeDir(): string {
-  const folder = makeTestFolder();
-  cleanups.push(folder.remove);
-  return folder.path;
-}
+const { cleanups, makeDir } = undoAfterEach();
 
 const count = 600;
 

@@ -3,23 +3,14 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { nameBatch } from "@fleetmark/shared/model/batch";
 import fc from "fast-check";
-import { afterEach, expect, test } from "vitest";
-import { makeTestFolder } from "../../test/folder.js";
+import { expect, test } from "vitest";
+import { makeTestFolder, undoAfterEach } from "../../test/folder.js";
 import { makeBytes, openTestSpool, startMs, type TestSpool } from "../../test/spool.js";
 import type { Fate, Priority } from "../batch/encoded-batch.js";
 import type { Entry } from "../batch/entry.js";
 import type { SpoolOptions } from "./spool.js";
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
-
-function makeDir(): string {
-  const folder = makeTestFolder();
-  cleanups.push(folder.remove);
-  return folder.path;
-}
+const { cleanups, makeDir } = undoAfterEach();
 
 async function open(dir: string, given?: Partial<SpoolOptions>): Promise<TestSpool> {
   const opened = await openTestSpool(dir, given);

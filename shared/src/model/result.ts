@@ -69,7 +69,6 @@ export const resultSchema = z.object({
 
 export type Result = z.infer<typeof resultSchema>;
 export type Metadata = Result["metadata"];
-export type StatisticsOfResult = Pick<Result, keyof typeof statisticsShape>;
 
 /** What was measured, as far as it is known: a run of a daemon measures no commit. Files of before hold none of it. */
 export const originShape = {

@@ -155,8 +155,3 @@ export function runTool(name: string, command: string, args: readonly string[], 
 export function listLivingTools(): string[] {
   return [...living.keys()];
 }
-
-/** Kills what still runs, without waiting for it. */
-export function abandonTools(): void {
-  for (const run of living.values()) giveUp(run, "failed", "interrupted");
-}
