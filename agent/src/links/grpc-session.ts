@@ -258,7 +258,10 @@ export function startSession(options: SessionOptions): Session {
   };
   listenToStream(session);
   expectWithin(session, timing.welcome, "Welcome");
-  send(session, { case: "hello", value: { protocolVersion, ...introduction } });
+  send(session, {
+    case: "hello",
+    value: { protocolVersion, sentUs: BigInt(session.options.clockOffset.ask().askedUs), ...introduction },
+  });
   return {
     ended,
     pump: () => pump(session),

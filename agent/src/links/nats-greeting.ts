@@ -14,8 +14,9 @@ import { answerWithinMs } from "./nats-jetstream.js";
  * Says Hello to whichever collectors listen. Resolves with the first Welcome.
  * @throws FleetmarkError of the collector that refuses, or what the library throws when none answers
  */
-async function sayHello(connection: NatsConnection, introduction: Introduction): Promise<Welcome> {
-  const hello = create(AgentFrameSchema, { frame: { case: "hello", value: { protocolVersion, ...introduction } } });
+async function sayHello(connection: NatsConnection, introduction: Introduction, askedUs: number): Promise<Welcome> {
+  const value = { protocolVersion, sentUs: BigInt(askedUs), ...introduction };
+  const hello = create(AgentFrameSchema, { frame: { case: "hello", value } });
   const subject = natsSubject("hello", introduction.host);
   const { headers, data } = await connection.request(subject, encodeAgentFrame(hello), { timeout: answerWithinMs });
   const code = headers?.get("Fleetmark-Code") ?? "";
@@ -58,7 +59,7 @@ export async function keepGreeting(connection: NatsConnection, options: Greeting
     let waitMs = intervalMs;
     try {
       const question = clockOffset.ask();
-      const welcome = await sayHello(connection, introduction);
+      const welcome = await sayHello(connection, introduction, question.askedUs);
       if (welcome.clock !== undefined) clockOffset.recordReply(question, welcome.clock);
       checkWelcome(welcome);
       unanswered = 0;
