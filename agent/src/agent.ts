@@ -1,9 +1,9 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { once, type Running } from "@fleetmark/shared/lifecycle";
 import type { Logger } from "@fleetmark/shared/log";
+import { createLogger } from "@fleetmark/shared/logger";
 import { version } from "@fleetmark/shared/version";
 import { waitAtMost } from "@fleetmark/shared/waiting";
-import { destination, pino } from "pino";
 import { answerCommand, type CommandInbox, createCommandInbox } from "./commands/command-inbox.js";
 import { commandHandlers } from "./commands/command-registry.js";
 import type { AgentConfig } from "./config.js";
@@ -99,13 +99,6 @@ function startInquiries(agent: AgentState): HostInquiries {
   const { description, bench, gate, logger, config } = agent;
   const stateFolder = config.spool.dir;
   return startHostInquiries({ description, bench, stateFolder, gate, logger, onNews: () => tellNews(agent) });
-}
-
-/** A log whose disk is full loses lines, at most as many as fit into a mebibyte wait; it never ends the agent. */
-function createLogger(level: string): Logger {
-  const log = destination({ dest: 2, sync: true, maxLength: 2 ** 20 });
-  log.on("error", () => {});
-  return pino({ level, base: undefined }, log);
 }
 
 /** @throws FleetmarkError BENCHMARK_UNKNOWN */
@@ -206,7 +199,7 @@ export async function startAgent(
   readClocks: () => ClockReading = readHostClocks,
 ): Promise<Agent> {
   const { host } = config;
-  const logger = givenLogger ?? createLogger(config.log.level);
+  const logger = givenLogger ?? createLogger({ service: "agent", host: config.host, ...config.log });
   const bench = await addOwnSuites(givenBench ?? (await loadBench()), config.suites);
   checkSuite(config.run.on_start, bench);
   const agent = await buildState(config, logger, bench, readClocks);

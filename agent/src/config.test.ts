@@ -36,7 +36,7 @@ test("needs no file", () => {
       resend_rate: 256 * 1024,
       flush_interval: 1,
     },
-    log: { level: "info" },
+    log: { level: "info", format: "auto" },
   });
 });
 
@@ -71,6 +71,7 @@ test.each([
   ["spool.resend_rate", "1"],
   ["spool.flush_interval", "never"],
   ["log.level", "loud"],
+  ["log.format", "xml"],
 ])("refuses %s = %j by name", (path, value) => {
   expect(() => load({ [path]: value })).toThrow(path);
 });

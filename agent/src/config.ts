@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { addressSchema, byteSizeSchema, durationSchema, findNearest, loadConfig } from "@fleetmark/shared/config/config";
 import { tlsFilesSchema } from "@fleetmark/shared/config/tls";
+import { logFormats } from "@fleetmark/shared/log";
 import { isLoopback } from "@fleetmark/shared/model/units";
 import { checkNatsConfig, natsFields } from "@fleetmark/shared/nats/config";
 import { z } from "zod";
@@ -103,6 +104,10 @@ export const agentConfigSchema = z
           .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
           .default("info")
           .describe("least level of the events that are logged"),
+        format: z
+          .enum(logFormats)
+          .default("auto")
+          .describe("json: lines for programs; text: for people; auto: text on a terminal, json elsewhere"),
       })
       .prefault({}),
   })

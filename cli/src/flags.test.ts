@@ -9,7 +9,7 @@ import { commandEntries } from "./registry.js";
 
 /** Keys with values that differ from their defaults and go together; every key stands in one of them at least. */
 const groups: readonly Readonly<Record<string, string>>[] = [
-  { host: "h9", name: "c9", data_dir: "/tmp/d9", "spool.dir": "/tmp/s9", "log.level": "error" },
+  { host: "h9", name: "c9", data_dir: "/tmp/d9", "spool.dir": "/tmp/s9", "log.level": "error", "log.format": "text" },
   { "grpc.listen": "127.0.0.1:4321", "http.listen": "127.0.0.1:4322", "collector.address": "127.0.0.1:4323" },
   {
     "grpc.listen": "0.0.0.0:4321",
@@ -135,6 +135,7 @@ describe("configuration flags", () => {
   it.each([
     ["store", "check"],
     ["store", "setup"],
+    ["store", "retain"],
     ["store", "export"],
     ["store", "import"],
   ])("reach %s %s", async (...path) => {
@@ -187,8 +188,13 @@ const commands: readonly (readonly [path: readonly string[], args: readonly stri
   [["collector"], []],
   [["store", "check"], []],
   [["store", "setup"], []],
+  [["store", "retain"], []],
   [["store", "export"], ["f.lp"]],
   [["store", "import"], ["f.lp"]],
+  [["quarantine", "list"], []],
+  [["quarantine", "show"], ["1-000001"]],
+  [["quarantine", "replay"], []],
+  [["quarantine", "drop"], []],
   [
     ["config", "check"],
     ["f", "--for", "agent"],
@@ -201,6 +207,7 @@ const commands: readonly (readonly [path: readonly string[], args: readonly stri
 
 const samples: Readonly<Record<string, string>> = {
   "--collector": "127.0.0.1:1",
+  "--code": "TIME_AHEAD",
   "--last": "3",
   "--stale-after": "3h",
   "--budget": "5m",

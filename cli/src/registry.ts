@@ -71,6 +71,11 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import("./commands/store.js")).defineStore,
   },
   {
+    name: "quarantine",
+    description: "look at what the collector rejected, and take it in again or drop it",
+    load: async () => (await import("./commands/quarantine.js")).defineQuarantine,
+  },
+  {
     name: "config",
     description: "check a configuration file, or print the schema of one",
     load: async () => (await import("./commands/config.js")).defineConfig,

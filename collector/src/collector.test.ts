@@ -261,7 +261,7 @@ describe("starting", () => {
     const failed = start(directory, { [which]: { listen } });
     await expect(failed).rejects.toMatchObject({ code: "PORT_TAKEN", message: expect.stringContaining(listen) });
     const collector = await start(directory);
-    expect((await ask(collector, "/readyz")).json).toEqual({ status: "ready" });
+    expect((await ask(collector, "/readyz")).json).toEqual({ status: "ready", troubles: [] });
   });
 
   it("refuses to listen beyond this machine", () => {

@@ -1,10 +1,9 @@
-import { errorMessage } from "@fleetmark/shared/errors";
 import type { CommandResult } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import { once, type Running, undoAll } from "@fleetmark/shared/lifecycle";
 import type { Logger } from "@fleetmark/shared/log";
+import { createLogger } from "@fleetmark/shared/logger";
 import type { Address } from "@fleetmark/shared/model/units";
 import { version } from "@fleetmark/shared/version";
-import { pino } from "pino";
 import type { CollectorConfig } from "./config.js";
 import {
   type CommandOutcome,
@@ -15,20 +14,22 @@ import {
   sendCommand,
   stopCommands,
 } from "./control/commands.js";
+import { type ClockWatch, startClockWatch } from "./fleet/clock-watch.js";
 import { createFleet } from "./fleet/fleet.js";
 import { createPresence, type Presence } from "./fleet/presence.js";
 import { startHttpServer, startProbeServer } from "./http/server.js";
 import { type GrpcIngest, startGrpcIngest } from "./ingest/grpc/server.js";
 import { createIntake, type Intake, type Source } from "./ingest/intake.js";
 import { type NatsIngest, startNatsIngest } from "./ingest/nats/ingest.js";
-import { openQuarantine, type Quarantine } from "./ingest/quarantine.js";
-import { createLineRefuser } from "./ingest/refused-lines.js";
+import { openQuarantine, type Quarantine } from "./ingest/quarantine/quarantine.js";
+import { createLineRefuser } from "./ingest/quarantine/refused-lines.js";
+import { startReplay } from "./ingest/replay.js";
 import { createSeriesGuard } from "./ingest/series-guard.js";
 import { createSeriesQuestion } from "./ingest/stored-series.js";
 import { createWriter, type Writer } from "./ingest/writer.js";
 import { readClockUs } from "./platform/clock.js";
-import { startNightly } from "./platform/nightly.js";
 import { openConfiguredStore } from "./store/engines/registry.js";
+import { type NightlyRetention, startNightlyRetention } from "./store/nightly-retention.js";
 import type { Store } from "./store/store.js";
 import { createMetrics, type Metrics } from "./telemetry/metrics.js";
 import { startSelfTelemetry } from "./telemetry/self-telemetry.js";
@@ -78,18 +79,12 @@ interface Core {
   readonly commands: Commands;
   readonly writer: Writer;
   readonly intake: Intake;
+  readonly clock: ClockWatch;
 }
 
 interface Links {
   readonly grpc: GrpcIngest;
   readonly nats: NatsIngest | undefined;
-}
-
-/** A log whose disk is full loses lines, at most as many as fit into a mebibyte wait; it never ends the collector. */
-function createLogger(level: CollectorConfig["log"]["level"]): Logger {
-  const log = pino.destination({ fd: 2, sync: true, maxLength: 2 ** 20 });
-  log.on("error", () => {});
-  return pino({ level, base: undefined }, log);
 }
 
 /** Names the collector's own batches: an epoch per start, as agents have. */
@@ -99,25 +94,38 @@ function createOwnIds(): () => { epochUs: number; sequence: number } {
   return () => ({ epochUs, sequence: ++sequence });
 }
 
-/** Rolls up and drops what is past its time; what fails is tried again the next night. */
-async function retainStore(store: Store, logger: Logger): Promise<void> {
-  try {
-    const retained = await store.retain(readClockUs());
-    if (retained !== undefined)
-      logger.info({ event: "store_retained", ...retained }, "what is past its time was rolled up or dropped");
-  } catch (thrown) {
-    logger.error({ event: "store_retain_failed", error: errorMessage(thrown) }, "what is past its time could not be rolled up");
-  }
-}
-
 async function openStorage({ config, metrics, logger, undoings }: Base): Promise<Storage> {
   const quarantine = await openQuarantine(config.data_dir, config.limits.quarantine_bytes);
   metrics.quarantineBytes.set(quarantine.size());
   const refuseLine = createLineRefuser(quarantine, metrics, logger);
   const store = await openConfiguredStore(config.store, config.data_dir, refuseLine);
   undoings.push(store.close);
-  undoings.push(startNightly(() => retainStore(store, logger)).stop);
   return { quarantine, store };
+}
+
+/** When a batch was last received before now, where the store can tell. */
+async function findLastHeard(store: Store): Promise<number | undefined> {
+  const received = await store.readReceived().catch(() => new Map<string, number>());
+  return [...received.values()].reduce<number | undefined>((last, each) => Math.max(last ?? each, each), undefined);
+}
+
+/** Starts the nightly roll-up, which trusts no clock that hosts and data contradict. */
+function startRetention({ config, metrics, logger, undoings }: Base, { store }: Storage, { clock }: Core): NightlyRetention {
+  let heardUs: number | undefined;
+  void findLastHeard(store).then((found) => {
+    heardUs = found;
+  });
+  const retention = startNightlyRetention({
+    store,
+    dataDir: config.data_dir,
+    keep: config.store.retention,
+    readClockUs,
+    findEvidence: () => ({ dispute: clock.findDispute(), agreeing: clock.judge().agreeing, heardUs }),
+    onHeld: (isHeld) => metrics.retentionHeld.set(isHeld ? 1 : 0),
+    logger,
+  });
+  undoings.push(retention.stop);
+  return retention;
 }
 
 function createCore({ config, metrics, logger, undoings }: Base, { quarantine, store }: Storage): Core {
@@ -128,10 +136,15 @@ function createCore({ config, metrics, logger, undoings }: Base, { quarantine, s
   const writer = createWriter(store, metrics, logger);
   const guard = createSeriesGuard(limits.new_series_per_host_per_hour, createSeriesQuestion(store, logger));
   const nextOwnId = createOwnIds();
-  const intake = createIntake({ limits, fleet, metrics, logger, writer, quarantine, guard, nextOwnId });
+  const clock = startClockWatch({ fleet, metrics, logger });
+  undoings.push(clock.stop);
+  const shared = { metrics, logger, nextOwnId };
+  const intake = createIntake({ limits, fleet, writer, quarantine, guard, judgeClock: clock.judge, ...shared });
+  undoings.push(startReplay({ dataDir: config.data_dir, intake, quarantine, metrics, logger }).stop);
   const usesNats = nats.servers.length > 0;
-  undoings.push(startSelfTelemetry({ name, usesNats, metrics, logger, nextOwnId, enqueue: writer.enqueue }).stop);
-  return { presence, commands, writer, intake };
+  const readUs = clock.readTrustedUs;
+  undoings.push(startSelfTelemetry({ name, usesNats, readUs, enqueue: writer.enqueue, ...shared }).stop);
+  return { presence, commands, writer, intake, clock };
 }
 
 /**
@@ -167,13 +180,26 @@ function findObstacle({ writer }: Core, { nats }: Links): string | undefined {
   return code === undefined ? undefined : `nothing can be taken from NATS (${code})`;
 }
 
+/** Says what is not as it should be while the collector works all the same. */
+function findTroubles({ clock }: Core, retention: NightlyRetention): string[] {
+  const held = retention.heldBecause();
+  const troubles = [clock.findDispute(), held === undefined ? undefined : `nothing is rolled up or dropped: ${held}`];
+  return troubles.filter((each) => each !== undefined);
+}
+
 /** Starts the parts, each after those that it needs. */
 async function startParts(base: Base): Promise<Pick<Collector, "grpc" | "http" | "probes" | "commands">> {
   const { config, metrics, logger, undoings } = base;
   const storage = await openStorage(base);
   const core = createCore(base, storage);
   const links = await startLinks(base, core);
-  const shared = { metrics, logger, findObstacle: () => findObstacle(core, links) };
+  const retention = startRetention(base, storage, core);
+  const shared = {
+    metrics,
+    logger,
+    findObstacle: () => findObstacle(core, links),
+    findTroubles: () => findTroubles(core, retention),
+  };
   const http = await startHttpServer(config.http.listen, {
     store: storage.store,
     fleet: core.presence.fleet,
@@ -191,13 +217,13 @@ async function startParts(base: Base): Promise<Pick<Collector, "grpc" | "http" |
 /**
  * Starts a collector: the store, then the ingest, then the HTTP API. If one of them fails, those before it are stopped
  * again.
- * @param logger takes the events; by default they go to standard error as JSON lines
+ * @param logger takes the events; by default they go to standard error
  * @throws FleetmarkError TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED, NATS_SECRET_INVALID, DATA_UNWRITABLE, DATA_LOCKED,
  *   DATA_NEWER, DATA_CORRUPT, STORE_FAILED, PORT_TAKEN, LISTEN_FAILED
  */
 export async function startCollector(
   config: CollectorConfig,
-  logger: Logger = createLogger(config.log.level),
+  logger: Logger = createLogger({ service: "collector", host: config.name, ...config.log }),
 ): Promise<Collector> {
   const undoings: Undoing[] = [];
   try {

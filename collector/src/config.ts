@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { addressSchema, byteSizeSchema, durationSchema } from "@fleetmark/shared/config/config";
 import { tlsFilesSchema } from "@fleetmark/shared/config/tls";
+import { logFormats } from "@fleetmark/shared/log";
 import { isLoopback, isLoopbackUrl } from "@fleetmark/shared/model/units";
 import { checkNatsConfig, natsFields } from "@fleetmark/shared/nats/config";
 import { z } from "zod";
@@ -169,6 +170,10 @@ export const collectorConfigSchema = z.strictObject({
         .enum(["silent", "fatal", "error", "warn", "info", "debug"])
         .describe("least severe event that is logged")
         .default("info"),
+      format: z
+        .enum(logFormats)
+        .describe("json: lines for programs; text: for people; auto: text on a terminal, json elsewhere")
+        .default("auto"),
     })
     .prefault({}),
   limits: limitsSchema.prefault({}),

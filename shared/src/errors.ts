@@ -95,7 +95,11 @@ const catalogue = {
     remedy: "Look at the host's state before you try again: what came of the command is not known.",
   },
   COMMANDS_TOO_MANY: { exit: 3, remedy: "Wait until the host has answered the commands that it was sent before." },
-  SERIES_INVALID: { exit: 3, remedy: "Names and tags must keep to the limits that docs/architecture.md lists." },
+  SERIES_INVALID: {
+    exit: 3,
+    remedy:
+      "Names and tags must keep to the limits that docs/architecture.md lists; the samples are kept in quarantine, which `fleetmark quarantine list` shows.",
+  },
   SERIES_OVER_LIMIT: {
     exit: 3,
     remedy: "Check the host for a tag that takes ever new values, or raise limits.new_series_per_host_per_hour of the collector.",
@@ -104,9 +108,23 @@ const catalogue = {
     exit: 3,
     remedy: "A result or run lacks a field or holds a wrong one; run agents and collectors of the same version.",
   },
+  QUARANTINE_UNKNOWN: { exit: 2, remedy: "`fleetmark quarantine list` shows what is there." },
+  TEXT_TOO_LONG: { exit: 3, remedy: "A text of a sample may have 65 536 characters; check the source of the text." },
+  CLOCK_DISPUTED: {
+    exit: 3,
+    remedy: "Correct the collector's clock (timedatectl shows whether it is synchronized); nothing is lost meanwhile.",
+  },
   VALUE_NOT_FINITE: { exit: 3, remedy: "Only finite numbers can be stored; check the source of the value." },
-  TIME_AHEAD: { exit: 3, remedy: "Check the clock of the host that sent it." },
-  TIME_BEHIND: { exit: 3, remedy: "Check the clock of the host that sent it." },
+  TIME_AHEAD: {
+    exit: 3,
+    remedy:
+      "Check the clock of the host that sent it; `fleetmark quarantine replay` takes the samples in once their time has come.",
+  },
+  TIME_BEHIND: {
+    exit: 3,
+    remedy:
+      "Check the clock of the host that sent it, or raise limits.time_behind and take the samples in with `fleetmark quarantine replay`.",
+  },
   NATS_SECRET_INVALID: { exit: 2, remedy: "Correct the file or the key named above; docs/nats.md shows each way to log in." },
   NATS_UNREACHABLE: { exit: 3, remedy: "Start the NATS server, or correct nats.servers or nats.tls." },
   NATS_REFUSED: { exit: 3, remedy: "Correct the credentials, or let the NATS server know them; docs/nats.md shows both sides." },

@@ -13,8 +13,11 @@ export const logEvents = {
   batch_dropped: "The agent gave up a batch, for the reason in `code`",
   batch_failed: "The collector failed on a batch: a defect of Fleetmark",
   batch_rejected: "The collector rejected a batch for good, and keeps it in quarantine",
+  batches_deferred: "The collector gave batches back to an agent, for the reason in `code`; the agent keeps them and comes again",
   batches_quarantined: "Batches of the spool could not be read back; their bytes are kept in quarantine",
   benchmark_failed: "A benchmark of the suite gave no result",
+  clock_agreed: "The hosts' clocks agree with the collector's again",
+  clock_disputed: "Most hosts' clocks contradict the collector's: nothing is refused for its time or dropped until they agree",
   clock_stepped: "The host's clock was set",
   collector_started: "The collector serves",
   collector_stopped: "The collector ended",
@@ -44,6 +47,7 @@ export const logEvents = {
   probe_recovered: "A probe works again",
   probe_unavailable: "This host does not offer what a probe reads",
   quarantine_failed: "What was rejected could not be kept in quarantine",
+  quarantine_replayed: "What lay in quarantine was taken in again, as a person asked; `fate` says what became of it",
   request_failed: "The HTTP API failed on a request",
   run_ended: "A run of a suite ended",
   run_failed: "A suite could not be run",
@@ -59,7 +63,10 @@ export const logEvents = {
   spool_too_old: "Batches waited for longer than `spool.max_age`, and were given up",
   store_failed: "The store refuses writes; the collector tries again and acknowledges nothing meanwhile",
   store_recovered: "The store takes writes again",
+  store_retain_allowed: "A person allowed what was held to be rolled up and dropped",
   store_retain_failed: "What is past its time could not be rolled up or dropped",
+  store_retain_held:
+    "Nothing is rolled up or dropped, for the reason in the message, until the clock is trusted or a person allows it",
   store_retained: "What is past its time was rolled up or dropped",
   stream_failed: "The collector failed on a frame: a defect of Fleetmark",
   stream_refused: "The collector ended a stream, for the reason in `code`",
@@ -67,6 +74,10 @@ export const logEvents = {
   tls_reload_failed: "The TLS files changed and can't be used; the former ones stay in use",
   tls_reloaded: "The TLS files changed; new connections use them",
 } as const satisfies Record<string, string>;
+
+/** How lines look: JSON for programs, text for people, or text where a terminal is and JSON elsewhere. */
+export const logFormats = ["auto", "json", "text"] as const;
+export type LogFormat = (typeof logFormats)[number];
 
 export type LogEvent = keyof typeof logEvents;
 

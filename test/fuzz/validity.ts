@@ -146,7 +146,8 @@ export function isSurelyInvalid(bytes: Uint8Array, host: string): boolean {
     if (readText(id, 1) !== host) return true;
     if (!id.some(({ number, type }) => number === 3 && type === 0)) return true;
     const series = select(fields, 2);
-    if (series.some((entry) => isSeriesBroken(entry.bytes))) return true;
+    // A series that is broken costs its own samples alone.
+    if (series.length > 0 && series.every((entry) => isSeriesBroken(entry.bytes))) return true;
     const numbers = select(fields, 4).flatMap((columns) => readInner(columns.bytes, numberTypes));
     const texts = select(fields, 5).flatMap((columns) => readInner(columns.bytes, textTypes));
     return (

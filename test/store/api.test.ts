@@ -105,6 +105,7 @@ describeInflux("the HTTP API", () => {
         metrics: createMetrics(),
         logger: pino({ level: "silent" }),
         findObstacle: () => undefined,
+        findTroubles: () => [],
       };
       opened.push({ store, http: await startHttpServer({ host: "127.0.0.1", port: 0 }, parts) });
     }

@@ -5,8 +5,9 @@ export function renderLogEvents(): string {
   const rows = Object.entries(logEvents).map(([event, meaning]) => `| \`${event}\` | ${meaning} |`);
   return `# What do the lines of the logs mean?
 
-Agents and collectors write one JSON object a line to standard error. \`event\` names what happened, \`level\` is 20 for debug, 30 for info, 40 for warn and 50 for
-error, \`time\` is in milliseconds since the Unix epoch, and \`code\`, where there is one, is that of the error catalogue.
+Agents and collectors write to standard error: one JSON object a line, or text for people where that is a terminal (\`log.format\` chooses). \`event\` names what happened,
+\`level\` is debug, info, warn or error, \`time\` is RFC 3339 in UTC, \`service\` says whether an agent or a collector writes and \`host\` on which host, \`agent\` in a
+collector's lines is the host of the agent that they are about, and \`code\`, where there is one, is that of the error catalogue.
 
 This page is made from the catalogue in the code (\`make log-events\`).
 

@@ -7,10 +7,12 @@ import { configSchemas } from "../config/config-schemas.js";
 import { printWrapped } from "../output/message.js";
 import { chooseColours } from "../output/terminal.js";
 import { addExportCommand, addImportCommand } from "./store-move.js";
+import { addRetainCommand } from "./store-retain.js";
 
 export function defineStore(store: Command): void {
   addCheckCommand(store);
   addSetupCommand(store);
+  addRetainCommand(store);
   addExportCommand(store);
   addImportCommand(store);
 }

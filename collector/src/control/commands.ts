@@ -186,7 +186,7 @@ function readOutcome({ done, code, message, resultJson }: CommandResult): Comman
 
 function refuseResult({ metrics, logger }: Commands, host: string, link: Link, id: string): void {
   metrics.commandResultsRefused.inc();
-  logger.warn({ event: "command_result_refused", host, link, id: id.slice(0, 64) }, "the result of a command was refused");
+  logger.warn({ event: "command_result_refused", agent: host, link, id: id.slice(0, 64) }, "the result of a command was refused");
 }
 
 /**

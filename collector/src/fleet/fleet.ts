@@ -1,5 +1,6 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { RunProgress } from "@fleetmark/shared/model/progress";
+import type { HostClock } from "./clock-check.js";
 
 /** What an agent says of its host when it attaches. */
 export interface AgentHello {
@@ -29,6 +30,8 @@ export interface HostState {
   lastSeenUs: number;
   /** The run under way; undefined when there is none, or none is known of. */
   progress: RunProgress | undefined;
+  /** What its clock showed when it last told; undefined while it has not. */
+  clock: HostClock | undefined;
   readonly counters: HostCounters;
 }
 
@@ -42,6 +45,8 @@ export interface Fleet {
   touch(host: string, nowUs: number): HostState;
   get(host: string): HostState | undefined;
   names(): string[];
+  /** What the hosts' clocks showed. */
+  clocks(): Iterable<HostClock | undefined>;
 }
 
 /** So long a silent host keeps its place. Hostile names can therefore take the collector's memory only so fast. */
@@ -49,7 +54,20 @@ const keptUs = 3600e6;
 
 function createHostState(host: string): HostState {
   const counters = { batches_received: 0, batches_rejected: 0, samples_refused: 0 };
-  return { host, hello: undefined, attached: false, attachedSinceUs: 0, lastSeenUs: 0, progress: undefined, counters };
+  return {
+    host,
+    hello: undefined,
+    attached: false,
+    attachedSinceUs: 0,
+    lastSeenUs: 0,
+    progress: undefined,
+    clock: undefined,
+    counters,
+  };
+}
+
+function* listClocks(hosts: Iterable<HostState>): Iterable<HostClock | undefined> {
+  for (const { clock } of hosts) yield clock;
 }
 
 export function createFleet(maxHosts: number): Fleet {
@@ -77,5 +95,6 @@ export function createFleet(maxHosts: number): Fleet {
     },
     get: (host) => hosts.get(host),
     names: () => [...hosts.keys()],
+    clocks: () => listClocks(hosts.values()),
   };
 }

@@ -15,8 +15,8 @@ import {
 function open() {
   const events: string[] = [];
   const write = (line: string): void => {
-    const { event, host, link } = JSON.parse(line);
-    events.push([event, host, link].join(" ").trim());
+    const { event, agent, link } = JSON.parse(line);
+    events.push([event, agent, link].join(" ").trim());
   };
   const metrics = createMetrics();
   const logger = pino({ level: "info", base: undefined }, { write });

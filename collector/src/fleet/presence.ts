@@ -63,7 +63,7 @@ export function createPresence({ fleet, metrics, logger, maxBatchBytes }: Presen
  */
 function displaceElder({ logger }: Presence, elder: Attachment, newer: Attachment): void {
   if (elder.link === "nats" && newer.link === "nats") return;
-  logger.warn({ event: "agent_displaced", host: newer.hello.host }, "a newer stream of the same host displaced an agent");
+  logger.warn({ event: "agent_displaced", agent: newer.hello.host }, "a newer stream of the same host displaced an agent");
   elder.displace?.();
 }
 
@@ -84,7 +84,7 @@ export function attachHost(presence: Presence, attachment: Attachment, nowUs: nu
   state.attached = true;
   state.attachedSinceUs = nowUs;
   state.progress = undefined;
-  logger.info({ event: "agent_attached", host: hello.host, version: hello.version, link, peer }, "an agent attached");
+  logger.info({ event: "agent_attached", agent: hello.host, version: hello.version, link, peer }, "an agent attached");
 }
 
 /** Answers a Hello that came at this time, from a host that is present; then what waits for the host is sent. */
@@ -121,7 +121,7 @@ export function detachHost(presence: Presence, attachment: Attachment): void {
   const { host } = attachment.hello;
   if (presence.attachments.get(host) !== attachment) return;
   removeAttachment(presence, host);
-  presence.logger.info({ event: "agent_detached", host, link: attachment.link }, "an agent detached");
+  presence.logger.info({ event: "agent_detached", agent: host, link: attachment.link }, "an agent detached");
 }
 
 /** Lets go the hosts over NATS that were not heard of for long. */
@@ -129,7 +129,7 @@ export function detachSilentHosts(presence: Presence, nowUs: number): void {
   for (const [host, { link }] of presence.attachments) {
     if (link !== "nats" || nowUs - (presence.fleet.get(host)?.lastSeenUs ?? 0) <= absentAfterUs) continue;
     removeAttachment(presence, host);
-    presence.logger.info({ event: "agent_detached", host, link }, "an agent was not heard of any more");
+    presence.logger.info({ event: "agent_detached", agent: host, link }, "an agent was not heard of any more");
   }
 }
 

@@ -18,6 +18,7 @@ async function makeApp(findRole?: FindRole) {
     metrics: createMetrics(),
     logger: pino({ level: "silent" }),
     findObstacle: () => undefined,
+    findTroubles: () => [],
     findRole,
   });
   addRoute(router, {

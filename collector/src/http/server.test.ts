@@ -13,7 +13,7 @@ it("tells that the store fails, and keeps the particulars to the log", async () 
   const lines: string[] = [];
   const logger = pino({ level: "error" }, { write: (line: string) => lines.push(line) });
   const findObstacle = () => "the store refuses writes";
-  const parts = { store, fleet: createFleet(10), metrics: createMetrics(), logger, findObstacle };
+  const parts = { store, fleet: createFleet(10), metrics: createMetrics(), logger, findObstacle, findTroubles: () => [] };
   const server = await startHttpServer({ host: "127.0.0.1", port: 0 }, parts);
   onTestFinished(() => server.stop());
   const url = `http://${formatAddress(server.address)}`;
@@ -57,6 +57,7 @@ it("answers no page that gave its own name to this machine's address", async () 
       metrics: createMetrics(),
       logger: pino({ level: "silent" }),
       findObstacle: () => undefined,
+      findTroubles: () => [],
       allowedHosts: ["Fleet.example"],
     },
   );
@@ -80,7 +81,7 @@ it("answers no page that gave its own name to this machine's address", async () 
 it("shows health and metrics alone where others may look", async () => {
   const probes = await startProbeServer(
     { host: "127.0.0.1", port: 0 },
-    { metrics: createMetrics(), logger: pino({ level: "silent" }), findObstacle: () => undefined },
+    { metrics: createMetrics(), logger: pino({ level: "silent" }), findObstacle: () => undefined, findTroubles: () => [] },
   );
   onTestFinished(() => probes.stop());
   const { port } = probes.address;

@@ -26,6 +26,8 @@ export interface HttpOptions {
    * does.
    */
   readonly findObstacle: () => string | undefined;
+  /** What is not as it should be while the collector works all the same. */
+  readonly findTroubles: () => readonly string[];
   /**
    * Tells the role of whoever asks. Unless it is given everyone is a reader: who can reach a loopback address may
    * look.
@@ -74,7 +76,9 @@ function addErrorHandlers(app: FastifyInstance, logger: Logger): void {
   });
 }
 
-function addHealth(router: Router, { metrics, findObstacle }: Pick<HttpOptions, "metrics" | "findObstacle">): void {
+type HealthOptions = Pick<HttpOptions, "metrics" | "findObstacle" | "findTroubles">;
+
+function addHealth(router: Router, { metrics, findObstacle, findTroubles }: HealthOptions): void {
   addRoute(router, {
     path: "/healthz",
     summary: "Whether the process is alive",
@@ -89,7 +93,7 @@ function addHealth(router: Router, { metrics, findObstacle }: Pick<HttpOptions, 
     answers: { 200: readyAnswer, 503: notReadyAnswer },
     answer: async (_, reply) => {
       const obstacle = findObstacle();
-      if (obstacle === undefined) return { status: "ready" };
+      if (obstacle === undefined) return { status: "ready", troubles: [...findTroubles()] };
       reply.code(503);
       return { status: "not_ready", reason: `${obstacle}; the log says why` };
     },
@@ -163,7 +167,7 @@ export async function startHttpServer(listen: Address, options: HttpOptions): Pr
  */
 export async function startProbeServer(
   listen: Address,
-  options: Pick<HttpOptions, "metrics" | "findObstacle" | "logger">,
+  options: HealthOptions & Pick<HttpOptions, "logger">,
 ): Promise<HttpServer> {
   const app = createFastify(options.logger);
   addHealth({ app, findRole: () => "reader" }, options);

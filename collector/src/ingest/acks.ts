@@ -16,10 +16,10 @@ export function createAck(): Ack {
 
 /**
  * Adds to an acknowledgement what became of a batch. One without an id is left out: there is no name by which its
- * agent would know it.
+ * agent would know it. So is one that was deferred: the agent is to send it again.
  */
 export function addFate(ack: Ack, fate: Fate): void {
-  if (fate.id === undefined) return;
+  if (fate.id === undefined || fate.kind === "deferred") return;
   const id = create(BatchIdSchema, encodeBatchId(fate.id));
   if (fate.kind === "rejected") {
     ack.rejected.push(create(RejectionSchema, { id, code: fate.code, message: fate.message }));

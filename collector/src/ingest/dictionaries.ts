@@ -1,6 +1,5 @@
 import { hash } from "node:crypto";
-import type { Series } from "@fleetmark/shared/model/series";
-import { decodeDictionary, type ReadDictionary } from "@fleetmark/shared/wire/batch-decoder";
+import { type DecodedSeries, decodeDictionary, type ReadDictionary } from "@fleetmark/shared/wire/batch-decoder";
 
 /**
  * The dictionaries that agents sent of late. An agent sends the same one with every batch of its telemetry: decoded
@@ -8,7 +7,7 @@ import { decodeDictionary, type ReadDictionary } from "@fleetmark/shared/wire/ba
  */
 
 interface Remembered {
-  readonly series: readonly Series[];
+  readonly series: readonly DecodedSeries[];
   readonly weight: number;
 }
 
@@ -52,8 +51,8 @@ export function createDictionaryReader(): ReadDictionary {
       remembered.set(key, known);
       return known.series;
     }
-    const series = decodeDictionary(dictionary, host).map(({ measurement, tags, field }) => {
-      return { measurement: share(measurement), tags, field: share(field) };
+    const series = decodeDictionary(dictionary, host).map(({ measurement, tags, field, fault }) => {
+      return { measurement: share(measurement), tags, field: share(field), fault };
     });
     remember(key, { series, weight: weighDictionary(dictionary.length, series.length) });
     return series;

@@ -3,23 +3,27 @@ import type { Hello, Progress } from "@fleetmark/shared/gen/fleetmark/v1/fleet_p
 import type { Logger } from "@fleetmark/shared/log";
 import type { BatchId } from "@fleetmark/shared/model/batch";
 import type { Series } from "@fleetmark/shared/model/series";
-import { outlineBatch, type ReadDictionary } from "@fleetmark/shared/wire/batch-decoder";
+import { type DecodedBatch, outlineBatch, type ReadDictionary } from "@fleetmark/shared/wire/batch-decoder";
 import { decodeProgress } from "@fleetmark/shared/wire/progress";
+import { type ClockJudgement, describeDispute, readHostClock } from "../fleet/clock-check.js";
 import type { AgentHello, Fleet, HostState } from "../fleet/fleet.js";
-import { readClockUs } from "../platform/clock.js";
+import { readClockUs, readSteadyUs } from "../platform/clock.js";
 import type { Metrics } from "../telemetry/metrics.js";
 import { deriveRecords } from "./derive.js";
 import { createDictionaryReader } from "./dictionaries.js";
 import { buildAgentBatch, checkHello } from "./hello.js";
 import { noticeIntroduction } from "./introduction.js";
 import type { IngestLimits } from "./limits.js";
-import type { Quarantine } from "./quarantine.js";
+import type { Quarantine, QuarantineItem } from "./quarantine/quarantine.js";
+import type { RefusalCode, RefusedSamples } from "./quarantine/refused-samples.js";
 import type { SeriesGuard } from "./series-guard.js";
-import { type RefusalCode, validateBatch } from "./validate.js";
+import { judgeBatch, type ValidatedBatch, type ValidationRules, validateBatch } from "./validate.js";
 import type { Writer } from "./writer.js";
 
-/** What finally became of a batch; no resend changes it. */
+/** What became of a batch. All but `deferred` is final: no resend changes it. */
 export type Fate =
+  /** Neither stored nor rejected, for a reason that will pass: it is to be sent again. */
+  | { readonly kind: "deferred"; readonly id: BatchId; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: "committed"; readonly id: BatchId; readonly refused: ReadonlyMap<RefusalCode, number> }
   /** In quarantine. The id is undefined where it can't be read. */
   | { readonly kind: "rejected"; readonly id: BatchId | undefined; readonly code: ErrorCode; readonly message: string };
@@ -31,6 +35,8 @@ export type Fate =
 export interface Source {
   readonly link: "grpc" | "nats";
   readonly host: string;
+  /** Whether it came from a process of this machine, as far as the link can tell. */
+  readonly isLocal?: boolean;
 }
 
 /**
@@ -48,6 +54,12 @@ export interface Intake {
    * never when neither comes to pass before the collector ends.
    */
   takeBatch(bytes: Uint8Array, source: Source, onFate: (fate: Fate) => void): void;
+  /**
+   * Takes in a batch that is decoded already, as `takeBatch` does: what was in quarantine, and comes again.
+   */
+  takeDecoded(batch: DecodedBatch, encodedBytes: number, onFate: (fate: Fate) => void): void;
+  /** Notes what a host's clock shows. */
+  takeClock(sentUs: bigint, source: Source): void;
   /** @throws FleetmarkError PROTOCOL_VIOLATION, HOSTS_TOO_MANY */
   takeProgress(progress: Progress, source: Source): void;
   /**
@@ -67,21 +79,29 @@ export interface IntakeOptions {
   readonly logger: Logger;
   /** Names the next batch of the collector's own. */
   readonly nextOwnId: () => { readonly epochUs: number; readonly sequence: number };
+  /** Whether the hosts' clocks contradict the collector's. */
+  readonly judgeClock: () => ClockJudgement;
 }
 
 interface IntakeState extends IntakeOptions {
   readonly readDictionary: ReadDictionary;
 }
 
-async function keepInQuarantine(intake: IntakeState, bytes: Uint8Array, code: ErrorCode, id: BatchId | undefined): Promise<void> {
+async function keepInQuarantine(intake: IntakeState, item: QuarantineItem): Promise<void> {
   const { quarantine, metrics, logger } = intake;
   try {
-    await quarantine.keep(bytes, code, id, readClockUs());
+    await quarantine.keep(item, readClockUs());
     metrics.quarantineBytes.set(quarantine.size());
   } catch (thrown) {
     metrics.quarantineFailures.inc();
-    logger.error({ event: "quarantine_failed", error: errorMessage(thrown) }, "a rejected batch could not be kept");
+    logger.error({ event: "quarantine_failed", error: errorMessage(thrown) }, "what was rejected could not be kept");
   }
+}
+
+/** Keeps what was refused of a batch, under the reason of its first sample. */
+function keepRefused(intake: IntakeState, refused: RefusedSamples): Promise<void> {
+  const bytes = Buffer.from(JSON.stringify(refused));
+  return keepInQuarantine(intake, { kind: "samples", bytes, code: refused.samples[0][3], host: refused.batch.host });
 }
 
 function explainDefect(thrown: unknown, logger: Logger): FleetmarkError {
@@ -94,7 +114,7 @@ function countRefused({ metrics, logger }: IntakeState, refused: ReadonlyMap<Ref
   for (const [code, samples] of refused) {
     metrics.samplesRefused.inc({ code }, samples);
     host.counters.samples_refused += samples;
-    logger.warn({ event: "samples_refused", host: host.host, code, samples }, "samples were refused");
+    logger.warn({ event: "samples_refused", agent: host.host, code, samples }, "samples were refused");
   }
 }
 
@@ -111,39 +131,92 @@ async function rejectBatch(intake: IntakeState, { id, bytes, source }: Incoming,
   intake.metrics.batchesRejected.inc({ code });
   const state = intake.fleet.get(host);
   if (state !== undefined) state.counters.batches_rejected++;
-  intake.logger.warn({ event: "batch_rejected", host, link, code, error: message }, "a batch was rejected");
-  await keepInQuarantine(intake, bytes, code, id);
+  intake.logger.warn({ event: "batch_rejected", agent: host, link, code, error: message }, "a batch was rejected");
+  await keepInQuarantine(intake, { kind: "batch", bytes, code, host: id?.host });
   return { kind: "rejected", id, code, message };
+}
+
+/** Refusals for which the collector's clock may be to blame. */
+const timeCodes = ["TIME_AHEAD", "TIME_BEHIND"] as const;
+
+/**
+ * Whether samples would be refused for their time by a clock that most hosts contradict: then it is not known that
+ * they are wrong, and their batch is not judged yet.
+ */
+function findDispute(intake: IntakeState, refused: ReadonlyMap<RefusalCode, number>): string | undefined {
+  if (!timeCodes.some((code) => refused.has(code))) return undefined;
+  const judgement = intake.judgeClock();
+  return judgement.verdict === "disputed" ? describeDispute(judgement) : undefined;
+}
+
+/**
+ * Queues what of a batch is to be stored, once what is refused of it is in quarantine: it is acknowledged after both.
+ */
+function storeValidated(
+  intake: IntakeState,
+  host: HostState,
+  { batch, refused, refusedSamples, restamped, records }: ValidatedBatch,
+  encodedBytes: number,
+  onFate: (fate: Fate) => void,
+): void {
+  const { metrics, writer } = intake;
+  const { id } = batch;
+  const dispute = findDispute(intake, refused);
+  if (dispute !== undefined) {
+    metrics.batchesDeferred.inc();
+    onFate({ kind: "deferred", id, code: "CLOCK_DISPUTED", message: dispute });
+    return;
+  }
+  // What follows from its records is committed with it: it is acknowledged once all of it is.
+  const derived = deriveRecords(batch, records);
+  countRefused(intake, refused, host);
+  metrics.samplesRestamped.inc(restamped);
+  noticeIntroduction(host, batch);
+  const enqueue = (): void =>
+    writer.enqueue(derived.batch, encodedBytes, () => onFate({ kind: "committed", id, refused }), derived.records);
+  if (refusedSamples === undefined) enqueue();
+  else void keepRefused(intake, refusedSamples).then(enqueue);
+}
+
+function makeRules({ limits, guard, readDictionary }: IntakeState, host: HostState, nowUs: number): ValidationRules {
+  return { limits, readDictionary, nowUs, judgeSeries: (series: readonly Series[]) => guard.judge(host, series, nowUs) };
 }
 
 /** Validates a batch and queues what of it is to be stored. */
 function storeBatch(intake: IntakeState, incoming: Incoming, onFate: (fate: Fate) => void): void {
-  const { limits, fleet, guard, writer, readDictionary } = intake;
   const { bytes, source } = incoming;
   const nowUs = readClockUs();
   const outline = outlineBatch(bytes);
   incoming.id = outline.id;
-  const host = fleet.touch(source.host, nowUs);
+  const host = intake.fleet.touch(source.host, nowUs);
   host.counters.batches_received++;
-  const judgeSeries = (series: readonly Series[]) => guard.judge(host, series, nowUs);
-  const { batch, refused, records } = validateBatch(bytes, outline, source.host, { limits, readDictionary, nowUs, judgeSeries });
-  // What follows from its records is committed with it: it is acknowledged once all of it is.
-  const derived = deriveRecords(batch, records);
-  countRefused(intake, refused, host);
-  noticeIntroduction(host, batch);
-  const onCommitted = (): void => onFate({ kind: "committed", id: batch.id, refused });
-  writer.enqueue(derived.batch, bytes.length, onCommitted, derived.records);
+  const validated = validateBatch(bytes, outline, source.host, makeRules(intake, host, nowUs));
+  storeValidated(intake, host, validated, bytes.length, onFate);
+}
+
+function takeDecoded(intake: IntakeState, batch: DecodedBatch, encodedBytes: number, onFate: (fate: Fate) => void): void {
+  const nowUs = readClockUs();
+  const host = intake.fleet.touch(batch.id.host, nowUs);
+  storeValidated(intake, host, judgeBatch(batch, makeRules(intake, host, nowUs)), encodedBytes, onFate);
+}
+
+function noteClock({ fleet }: IntakeState, sentUs: bigint, { host, isLocal = false }: Source): void {
+  const state = fleet.get(host);
+  const told = readHostClock(sentUs, readSteadyUs(), isLocal);
+  if (state !== undefined && told !== undefined) state.clock = told;
 }
 
 export function createIntake(options: IntakeOptions): Intake {
   const intake: IntakeState = { ...options, readDictionary: createDictionaryReader() };
   const { fleet, metrics, logger, writer } = intake;
   return {
-    takeHello: (message, { host }) => {
+    takeHello: (message, source) => {
+      const { host } = source;
       const hello = checkHello(message);
       if (hello.host !== host) throw new FleetmarkError("BATCH_FOREIGN", `${host} introduces itself as host ${hello.host}`);
       const nowUs = readClockUs();
       const state = fleet.touch(host, nowUs);
+      noteClock(intake, message.sentUs, source);
       // Beside an agent, what that one said stands; without one, a guest is all that is known.
       if (message.guest) {
         state.hello ??= hello;
@@ -162,6 +235,8 @@ export function createIntake(options: IntakeOptions): Intake {
         void rejectBatch(intake, incoming, explainDefect(thrown, logger)).then(onFate);
       }
     },
+    takeDecoded: (batch, encodedBytes, onFate) => takeDecoded(intake, batch, encodedBytes, onFate),
+    takeClock: (sentUs, source) => noteClock(intake, sentUs, source),
     takeProgress: (progress, { host }) => {
       const checked = decodeProgress(progress);
       // A run that has ended has no benchmark under way.

@@ -1,23 +1,28 @@
-import { type ErrorCode, FleetmarkError } from "@fleetmark/shared/errors";
+import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { Batch, Columns } from "@fleetmark/shared/model/batch";
-import type { Series } from "@fleetmark/shared/model/series";
+import { type Series, seriesLimits } from "@fleetmark/shared/model/series";
 import type { KindedRecord, RecordKind } from "@fleetmark/shared/records/record-kind";
 import { sentKinds } from "@fleetmark/shared/records/registry";
-import { type BatchOutline, decodeBatch, type ReadDictionary } from "@fleetmark/shared/wire/batch-decoder";
+import {
+  type BatchOutline,
+  type DecodedBatch,
+  type DecodedSeries,
+  decodeBatch,
+  type ReadDictionary,
+} from "@fleetmark/shared/wire/batch-decoder";
 import { type BatchPoint, readBatchPoints } from "./batch-points.js";
 import type { IngestLimits } from "./limits.js";
+import { gatherRefused, type RefusalCode, type RefusedSamples } from "./quarantine/refused-samples.js";
 import type { RefusedSeries } from "./series-guard.js";
-
-/** Why a sample may be refused while the rest of its batch is stored. */
-export type RefusalCode = Extract<
-  ErrorCode,
-  "TIME_AHEAD" | "TIME_BEHIND" | "VALUE_NOT_FINITE" | "SERIES_OVER_LIMIT" | "RECORD_INVALID"
->;
 
 /** What of a batch is stored, and how many of its samples are refused, by code. */
 export interface ValidatedBatch {
   readonly batch: Batch;
   readonly refused: ReadonlyMap<RefusalCode, number>;
+  /** The refused samples themselves, where there are any. */
+  readonly refusedSamples: RefusedSamples | undefined;
+  /** Samples of the agent's own telemetry that were given the time of their receipt. */
+  readonly restamped: number;
   /** The records that it holds whole, decoded. */
   readonly records: readonly KindedRecord[];
 }
@@ -42,11 +47,25 @@ interface Bounds {
   readonly latest: number;
 }
 
-function judgeSample(timeUs: number, value: number | string, seriesRefused: boolean, bounds: Bounds): RefusalCode | undefined {
-  if (timeUs > bounds.latest) return "TIME_AHEAD";
-  if (timeUs < bounds.earliest) return "TIME_BEHIND";
-  if (typeof value === "number" && !Number.isFinite(value)) return "VALUE_NOT_FINITE";
-  return seriesRefused ? "SERIES_OVER_LIMIT" : undefined;
+/** What is known of the series of a dictionary, index by index. */
+interface SeriesVerdicts {
+  readonly series: readonly DecodedSeries[];
+  readonly overLimit: RefusedSeries;
+}
+
+function judgeValue(value: number | string): RefusalCode | undefined {
+  if (typeof value === "string") return value.length > seriesLimits.textLength ? "TEXT_TOO_LONG" : undefined;
+  return Number.isFinite(value) ? undefined : "VALUE_NOT_FINITE";
+}
+
+function judgeSeries({ series, overLimit }: SeriesVerdicts, index: number): RefusalCode | undefined {
+  if (series[index].fault !== undefined) return "SERIES_INVALID";
+  return overLimit?.[index] ? "SERIES_OVER_LIMIT" : undefined;
+}
+
+function judgeTime(timeUs: number, { earliest, latest }: Bounds): RefusalCode | undefined {
+  if (timeUs > latest) return "TIME_AHEAD";
+  return timeUs < earliest ? "TIME_BEHIND" : undefined;
 }
 
 /**
@@ -55,14 +74,36 @@ function judgeSample(timeUs: number, value: number | string, seriesRefused: bool
  */
 function areFine({ timeUs, values }: Columns<number | string>, { earliest, latest }: Bounds): boolean {
   for (let i = 0; i < timeUs.length; i++) {
-    const value = values[i];
-    if (timeUs[i] > latest || timeUs[i] < earliest || (typeof value === "number" && !Number.isFinite(value))) return false;
+    if (timeUs[i] > latest || timeUs[i] < earliest || judgeValue(values[i]) !== undefined) return false;
   }
   return true;
 }
 
-function judgeColumns({ series, timeUs, values }: Columns<number | string>, refused: RefusedSeries, bounds: Bounds): Verdicts {
-  return timeUs.map((time, i) => judgeSample(time, values[i], refused?.[series[i]] ?? false, bounds));
+function judgeColumns({ series, timeUs, values }: Columns<number | string>, known: SeriesVerdicts, bounds: Bounds): Verdicts {
+  return timeUs.map((time, i) => judgeTime(time, bounds) ?? judgeValue(values[i]) ?? judgeSeries(known, series[i]));
+}
+
+/** Where agents tell of themselves: how far their clock is off, and what was refused of them. */
+const selfTelemetry = "agent";
+
+/**
+ * Gives the numbers that an agent tells of itself the time of their receipt, where their own is out of bounds: they
+ * are what tells that its clock is wrong. Their distances in time are kept.
+ * @returns the columns, and how many samples were given another time
+ */
+function restampSelf(
+  { series, numbers }: DecodedBatch,
+  bounds: Bounds,
+  nowUs: number,
+): { readonly numbers: Columns<number>; readonly restamped: number } {
+  const isLate = (i: number): boolean =>
+    series[numbers.series[i]].measurement === selfTelemetry && judgeTime(numbers.timeUs[i], bounds) !== undefined;
+  const found = numbers.timeUs.map((_, i) => i).filter(isLate);
+  if (found.length === 0) return { numbers, restamped: 0 };
+  const newestUs = found.reduce((newest, i) => Math.max(newest, numbers.timeUs[i]), Number.NEGATIVE_INFINITY);
+  const timeUs = [...numbers.timeUs];
+  for (const i of found) timeUs[i] = Math.max(bounds.earliest, nowUs - (newestUs - numbers.timeUs[i]));
+  return { numbers: { ...numbers, timeUs }, restamped: found.length };
 }
 
 /**
@@ -110,35 +151,48 @@ function countRefused(...verdicts: Verdicts[]): Map<RefusalCode, number> {
 
 const nothingRefused: ReadonlyMap<RefusalCode, number> = new Map();
 
-/**
- * Judges the samples of a decoded batch one by one. A series that is refused leaves the dictionary, or a store would
- * make it all the same.
- */
-function judgeBatch(batch: Batch, refusedSeries: RefusedSeries, bounds: Bounds): ValidatedBatch {
-  const { numbers, texts } = batch;
-  const hasRecords = batch.series.some(({ measurement }) => recordMeasurements.has(measurement));
-  if (!hasRecords && refusedSeries === undefined && areFine(numbers, bounds) && areFine(texts, bounds)) {
-    return { batch, refused: nothingRefused, records: [] };
-  }
-  const ofNumbers = judgeColumns(numbers, refusedSeries, bounds);
-  const ofTexts = judgeColumns(texts, refusedSeries, bounds);
-  const records = hasRecords ? judgeRecords(batch, ofNumbers, ofTexts) : [];
-  const refused = countRefused(ofNumbers, ofTexts);
-  if (refused.size === 0 && refusedSeries === undefined) return { batch, refused, records };
+/** Whether nothing has to be looked at sample by sample. */
+function isPlain(batch: DecodedBatch, { series, overLimit }: SeriesVerdicts, bounds: Bounds): boolean {
+  if (overLimit !== undefined || !areFine(batch.numbers, bounds) || !areFine(batch.texts, bounds)) return false;
+  return series.every(({ fault, measurement }) => fault === undefined && !recordMeasurements.has(measurement));
+}
+
+/** Takes out of a batch what was refused. A series that is refused leaves the dictionary, or a store would make it. */
+function takeOut(batch: Batch, known: SeriesVerdicts, ofNumbers: Verdicts, ofTexts: Verdicts): Batch {
   let kept = 0;
-  const indexes = batch.series.map((_, i) => (refusedSeries?.[i] ? -1 : kept++));
-  const series = refusedSeries === undefined ? batch.series : batch.series.filter((_, i) => !refusedSeries[i]);
-  const [keptNumbers, keptTexts] = [keepAccepted(numbers, ofNumbers, indexes), keepAccepted(texts, ofTexts, indexes)];
-  return { batch: { id: batch.id, series, numbers: keptNumbers, texts: keptTexts }, refused, records };
+  const indexes = batch.series.map((_, i) => (judgeSeries(known, i) === undefined ? kept++ : -1));
+  const series = kept === batch.series.length ? batch.series : batch.series.filter((_, i) => indexes[i] >= 0);
+  const numbers = keepAccepted(batch.numbers, ofNumbers, indexes);
+  return { id: batch.id, series, numbers, texts: keepAccepted(batch.texts, ofTexts, indexes) };
+}
+
+/** Judges the samples of a decoded batch one by one. */
+export function judgeBatch(
+  decoded: DecodedBatch,
+  { limits, nowUs, judgeSeries: findOverLimit }: Omit<ValidationRules, "readDictionary">,
+): ValidatedBatch {
+  const bounds = { earliest: nowUs - limits.time_behind * 1e6, latest: nowUs + limits.time_ahead * 1e6 };
+  const known: SeriesVerdicts = { series: decoded.series, overLimit: findOverLimit(decoded.series) };
+  const nothing = { refused: nothingRefused, refusedSamples: undefined, restamped: 0, records: [] };
+  if (isPlain(decoded, known, bounds)) return { batch: decoded, ...nothing };
+  const { numbers, restamped } = restampSelf(decoded, bounds, nowUs);
+  const batch: Batch = restamped === 0 ? decoded : { ...decoded, numbers };
+  const ofNumbers = judgeColumns(batch.numbers, known, bounds);
+  const ofTexts = judgeColumns(batch.texts, known, bounds);
+  const records = judgeRecords(batch, ofNumbers, ofTexts);
+  const refused = countRefused(ofNumbers, ofTexts);
+  if (refused.size === 0 && known.overLimit === undefined) return { batch, ...nothing, restamped, records };
+  const refusedSamples = refused.size === 0 ? undefined : gatherRefused(batch, ofNumbers, ofTexts);
+  return { batch: takeOut(batch, known, ofNumbers, ofTexts), refused, refusedSamples, restamped, records };
 }
 
 /**
  * Decodes a batch that came from a host, and judges it.
- * @throws FleetmarkError BATCH_FOREIGN, BATCH_TOO_LARGE, BATCH_TOO_MANY_SERIES, BATCH_MALFORMED, SERIES_INVALID when
- *   it is rejected whole and for ever
+ * @throws FleetmarkError BATCH_FOREIGN, BATCH_TOO_LARGE, BATCH_TOO_MANY_SERIES, BATCH_MALFORMED when it is rejected
+ *   whole and for ever
  */
 export function validateBatch(bytes: Uint8Array, outline: BatchOutline, host: string, rules: ValidationRules): ValidatedBatch {
-  const { limits, nowUs } = rules;
+  const { limits } = rules;
   const { id, seriesCount } = outline;
   if (id.host !== host) throw new FleetmarkError("BATCH_FOREIGN", `a batch of host ${id.host} from ${host}`);
   if (bytes.length > limits.max_batch_bytes) {
@@ -149,7 +203,5 @@ export function validateBatch(bytes: Uint8Array, outline: BatchOutline, host: st
     const message = `a batch of ${seriesCount} series (the limit is ${limits.max_series_per_batch})`;
     throw new FleetmarkError("BATCH_TOO_MANY_SERIES", message);
   }
-  const batch = decodeBatch(bytes, outline, rules.readDictionary);
-  const bounds = { earliest: nowUs - limits.time_behind * 1e6, latest: nowUs + limits.time_ahead * 1e6 };
-  return judgeBatch(batch, rules.judgeSeries(batch.series), bounds);
+  return judgeBatch(decodeBatch(bytes, outline, rules.readDictionary), rules);
 }

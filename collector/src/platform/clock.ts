@@ -5,6 +5,11 @@ export function readClockUs(): number {
   return Date.now() * 1000;
 }
 
+/** Returns the time by a clock that nobody sets, microseconds since the process began. */
+export function readSteadyUs(): number {
+  return performance.now() * 1000;
+}
+
 /**
  * Returns the time as microseconds since the Unix epoch, to the microsecond: for agents that compare their clocks with
  * it.

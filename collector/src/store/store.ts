@@ -65,6 +65,15 @@ export interface Retained {
   readonly records_dropped: number;
 }
 
+/** What a roll-up would do. */
+export interface RetentionPlan {
+  /** Samples of telemetry that are stored, not yet rolled up. */
+  readonly samples: number;
+  readonly samples_to_roll_up: number;
+  readonly hours_to_drop: number;
+  readonly records_to_drop: number;
+}
+
 /** Told of each line that a store will never take, with its reason, before the others are acknowledged. */
 export type RefuseLine = (line: string, reason: string) => Promise<void>;
 
@@ -124,6 +133,11 @@ export interface Store extends StoreReader {
    * @throws FleetmarkError STORE_FAILED
    */
   rollUp(range: Pick<ChunkFilter, "fromUs" | "toUs">): Promise<void>;
+  /**
+   * Counts what `retain` would roll up and drop; undefined where the server does so by itself.
+   * @throws FleetmarkError STORE_FAILED
+   */
+  planRetention(nowUs: number): Promise<RetentionPlan | undefined>;
   /**
    * Rolls up and drops what is past its time; nothing is done where the server does so by itself.
    * @throws FleetmarkError STORE_FAILED; what was done until then stays done

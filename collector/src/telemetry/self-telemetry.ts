@@ -77,6 +77,10 @@ export function createSelfTelemetry(name: string, metrics: Metrics, usesNats: bo
       ...nameQuantiles("commit", "ms", metrics.commitSeconds.readWindow),
       ...nameQuantiles("end_to_end", "s", metrics.endToEndSeconds.readWindow),
       quarantine_bytes: await readTotal(metrics.quarantineBytes),
+      batches_deferred: await readTotal(metrics.batchesDeferred),
+      clock_disputed: await readTotal(metrics.clockDisputed),
+      clock_offset_s: await readTotal(metrics.clockOffsetSeconds),
+      retention_held: await readTotal(metrics.retentionHeld),
       rss_bytes: process.memoryUsage.rss(),
       cpu_percent: readCpu(timeUs),
       ...(usesNats ? await readNats(metrics) : {}),
@@ -98,6 +102,8 @@ function buildBatch(points: readonly Point[], id: Omit<BatchId, "host">): Batch 
 export interface SelfTelemetryOptions {
   readonly name: string;
   readonly usesNats: boolean;
+  /** The time of samples, microseconds since the Unix epoch. */
+  readonly readUs: () => number;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly nextOwnId: () => Omit<BatchId, "host">;
@@ -107,14 +113,14 @@ export interface SelfTelemetryOptions {
 
 /** Starts to store the collector's own state, as batches of its own. */
 export function startSelfTelemetry(options: SelfTelemetryOptions): Running {
-  const { name, usesNats, metrics, logger, nextOwnId, enqueue } = options;
+  const { name, usesNats, readUs, metrics, logger, nextOwnId, enqueue } = options;
   const sample = createSelfTelemetry(name, metrics, usesNats);
   let waiting = 0;
   const store = async (): Promise<void> => {
     if (waiting >= mostWaiting) return;
     waiting++;
     try {
-      enqueue(buildBatch(await sample(readClockUs()), nextOwnId()), encodedBytes, () => waiting--);
+      enqueue(buildBatch(await sample(readUs()), nextOwnId()), encodedBytes, () => waiting--);
     } catch (thrown) {
       waiting--;
       logger.error({ event: "self_telemetry_failed", err: thrown }, "the collector could not sample itself");

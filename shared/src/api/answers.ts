@@ -21,7 +21,10 @@ export const errorAnswer = z.object({
 
 export const healthAnswer = z.object({ status: z.literal("ok") });
 
-export const readyAnswer = z.object({ status: z.literal("ready") });
+export const readyAnswer = z.object({
+  status: z.literal("ready"),
+  troubles: z.array(z.string()).describe("what is not as it should be while batches are committed all the same"),
+});
 export const notReadyAnswer = z.object({ status: z.literal("not_ready"), reason: z.string() });
 
 export const hostsAnswer = z.array(

@@ -17,6 +17,14 @@ export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, " ");
 }
 
+/** Writes a size in bytes, of 10^6 bytes a megabyte: `820 B`, `1.5 MB`. */
+export function formatBytes(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let [value, unit] = [bytes, 0];
+  while (value >= 999.5 && unit < units.length - 1) [value, unit] = [value / 1000, unit + 1];
+  return `${unit === 0 || value >= 99.5 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}
+
 /** Writes seconds in the unit that suits them: `1.23 µs`, `45.6 ms`, `2.00 s`. */
 export function formatSeconds(seconds: number): string {
   const size = Math.abs(seconds);

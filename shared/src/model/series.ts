@@ -79,6 +79,16 @@ export function checkTags(series: Pick<Series, "measurement" | "tags">): void {
   }
 }
 
+/** Returns what such a check throws, in words; undefined where it passes. */
+export function findFault(check: () => void): string | undefined {
+  try {
+    check();
+  } catch (thrown) {
+    if (thrown instanceof FleetmarkError) return thrown.message;
+    throw thrown;
+  }
+}
+
 /** Returns the tags as one canonical text: a JSON object with its keys in order and without empty values. */
 export function canonicalTags(tags: Readonly<Record<string, string>>): string {
   const sorted: Record<string, string> = {};

@@ -3,7 +3,7 @@ import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { errorMessage, FleetmarkError } from "../errors.js";
 import { BatchIdSchema, BatchSchema, type Batch as WireBatch } from "../gen/fleetmark/v1/fleet_pb.js";
 import type { Batch, BatchId, Columns } from "../model/batch.js";
-import { checkName, checkTags, type Series, seriesLimits } from "../model/series.js";
+import { checkName, checkTags, findFault, type Series } from "../model/series.js";
 import { decodeBatchId, toSafeNumber } from "./batch-id.js";
 
 /** What an encoded batch shows at a glance, before anything but its id is decoded. */
@@ -17,8 +17,17 @@ export interface BatchOutline {
   readonly broken?: unknown;
 }
 
+/** A series of a dictionary; what is wrong with it costs its own samples, and no others. */
+export interface DecodedSeries extends Series {
+  readonly fault: string | undefined;
+}
+
 /** Reads an encoded dictionary. What it returns is shared between batches if it is the same array. */
-export type ReadDictionary = (dictionary: Uint8Array, host: string) => readonly Series[];
+export type ReadDictionary = (dictionary: Uint8Array, host: string) => readonly DecodedSeries[];
+
+export interface DecodedBatch extends Batch {
+  readonly series: readonly DecodedSeries[];
+}
 
 function malformed(message: string, cause?: unknown): never {
   throw new FleetmarkError("BATCH_MALFORMED", message, { cause });
@@ -93,15 +102,23 @@ function decodeMessage(bytes: Uint8Array): WireBatch {
   }
 }
 
-function decodeTags(entry: WireBatch["series"][number], host: string): Record<string, string> {
+interface DecodedTags {
+  readonly tags: Series["tags"];
+  readonly fault: string | undefined;
+}
+
+/** Tags of which one is wrong are kept as they came, for whoever looks into them; those that come twice are named. */
+function decodeTags(entry: WireBatch["series"][number], host: string): DecodedTags {
   const tags: Record<string, string> = Object.create(null);
   tags.host = host;
   for (const { key, value } of entry.tags) {
-    if (key in tags)
-      malformed(`tag ${JSON.stringify(key.slice(0, 64))} of ${entry.measurement.slice(0, 64)} is given twice or reserved`);
+    if (key in tags) {
+      const fault = `tag ${JSON.stringify(key.slice(0, 64))} of ${entry.measurement.slice(0, 64)} is given twice or reserved`;
+      return { tags, fault };
+    }
     tags[key] = value;
   }
-  return tags;
+  return { tags, fault: findFault(() => checkTags({ measurement: entry.measurement, tags })) };
 }
 
 function haveEqualTags(a: WireBatch["series"][number], b: WireBatch["series"][number]): boolean {
@@ -113,20 +130,20 @@ function haveEqualTags(a: WireBatch["series"][number], b: WireBatch["series"][nu
 /**
  * Decodes an encoded dictionary and checks its series. Neighbours of equal tags share them: in an agent's dictionary
  * all fields of a point.
- * @throws FleetmarkError BATCH_MALFORMED, SERIES_INVALID
+ * @throws FleetmarkError BATCH_MALFORMED
  */
-export function decodeDictionary(dictionary: Uint8Array, host: string): Series[] {
+export function decodeDictionary(dictionary: Uint8Array, host: string): DecodedSeries[] {
   const entries = decodeMessage(dictionary).series;
-  let tags: Series["tags"] = {};
+  let decoded: DecodedTags = { tags: {}, fault: undefined };
   return entries.map((entry, i) => {
     const { measurement, field } = entry;
-    checkName("measurement", measurement);
-    checkName("field", field);
-    if (i === 0 || !haveEqualTags(entry, entries[i - 1])) {
-      tags = decodeTags(entry, host);
-      checkTags({ measurement, tags });
-    }
-    return { measurement, tags, field };
+    if (i === 0 || !haveEqualTags(entry, entries[i - 1])) decoded = decodeTags(entry, host);
+    const { tags } = decoded;
+    const ofNames = findFault(() => {
+      checkName("measurement", measurement);
+      checkName("field", field);
+    });
+    return { measurement, tags, field, fault: ofNames ?? decoded.fault };
   });
 }
 
@@ -153,23 +170,22 @@ function decodeColumns<V>(what: string, wire: WireColumns, values: V[], seriesCo
 
 /**
  * Decodes and checks a batch. Every series gets the tag `host` from the batch's id.
- * Values are not judged here: a NaN or a time far ahead costs its sample, not the batch.
+ * Series and values are not judged here: a name that is none, a NaN or a time far ahead costs its own samples, not the
+ * batch.
  * @param readDictionary may remember dictionaries, which agents send again and again
- * @throws FleetmarkError BATCH_MALFORMED or SERIES_INVALID; never anything else, whatever the bytes are
+ * @throws FleetmarkError BATCH_MALFORMED; never anything else, whatever the bytes are
  */
 export function decodeBatch(
   bytes: Uint8Array,
   { id, dictionary, rest, broken }: BatchOutline = outlineBatch(bytes),
   readDictionary: ReadDictionary = decodeDictionary,
-): Batch {
+): DecodedBatch {
   if (broken !== undefined) malformed(`not a Batch message: ${errorMessage(broken)}`, broken);
   const wire = decodeMessage(rest);
   const series = readDictionary(dictionary, id.host);
   const base = toSafeNumber("base time", wire.baseTimeUs);
   const numbers = wire.numbers ?? { seriesIndex: [], timeDeltaUs: [], value: [] };
   const texts = wire.texts ?? { seriesIndex: [], timeDeltaUs: [], text: [] };
-  const tooLong = texts.text.find((text) => text.length > seriesLimits.textLength);
-  if (tooLong !== undefined) malformed(`a text of ${tooLong.length} characters (the limit is ${seriesLimits.textLength})`);
   return {
     id,
     series,

@@ -6,10 +6,11 @@ import { replyClock } from "../../fleet/welcome.js";
 import { readClockUs, readFineClockUs } from "../../platform/clock.js";
 import type { Fate, Source } from "../intake.js";
 import { countAcknowledged, countReceived, drainFrames } from "./backpressure.js";
-import { readPeerNames } from "./peer-names.js";
+import { isLocalPeer, readPeerNames } from "./peer-names.js";
 import {
   type AgentCall,
   createSession,
+  deferSession,
   displaceSession,
   endWhenDone,
   forgetSession,
@@ -41,7 +42,8 @@ function handleHello(session: Session, message: Hello, receivedUs: number): void
   const { context, call } = session;
   if (session.attachment !== undefined) throw new FleetmarkError("PROTOCOL_VIOLATION", "a second Hello");
   checkIdentity(session, message.host);
-  const hello = context.intake.takeHello(message, { link: "grpc", host: message.host });
+  const isLocal = isLocalPeer(call.getPeer());
+  const hello = context.intake.takeHello(message, { link: "grpc", host: message.host, isLocal });
   const attachment: Attachment = {
     link: "grpc",
     hello,
@@ -50,13 +52,14 @@ function handleHello(session: Session, message: Hello, receivedUs: number): void
     displace: () => displaceSession(session, hello.host),
   };
   session.attachment = attachment;
+  session.isLocal = isLocal;
   if (!message.guest) attachHost(context.presence, attachment, readClockUs());
   welcomeHost(context.presence, hello.host, receivedUs, (value) => sendFrame(session, { case: "welcome", value }));
 }
 
-function requireSource({ attachment }: Session): Source {
+function requireSource({ attachment, isLocal }: Session): Source {
   if (attachment === undefined) throw new FleetmarkError("PROTOCOL_VIOLATION", "the first frame is no Hello");
-  return { link: "grpc", host: attachment.hello.host };
+  return { link: "grpc", host: attachment.hello.host, isLocal };
 }
 
 /**
@@ -65,7 +68,8 @@ function requireSource({ attachment }: Session): Source {
  */
 function acknowledge(session: Session, fate: Fate): void {
   countAcknowledged(session);
-  if (fate.kind === "rejected" && fate.id === undefined) refuseSession(session, new FleetmarkError(fate.code, fate.message));
+  if (fate.kind === "deferred") deferSession(session, fate.code, fate.message);
+  else if (fate.kind === "rejected" && fate.id === undefined) refuseSession(session, new FleetmarkError(fate.code, fate.message));
   else session.outbox.add(fate);
 }
 
@@ -85,6 +89,7 @@ function handleFrame(session: Session, { frame }: AgentFrame, receivedUs: number
       intake.takeProgress(frame.value, source);
       break;
     case "clockRequest":
+      intake.takeClock(frame.value.sentUs, source);
       sendFrame(session, { case: "clockReply", value: replyClock(receivedUs, frame.value.sentUs) });
       break;
     case "commandResult":

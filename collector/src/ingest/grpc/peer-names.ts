@@ -22,3 +22,8 @@ export function readPeerNames({ subject, subjectaltname }: Pick<PeerCertificate,
   // Node gives a list where there are several; its types know of one alone.
   return [subject?.CN ?? []].flat();
 }
+
+/** Whether a peer, as gRPC names its address, is a process of this machine. */
+export function isLocalPeer(peer: string): boolean {
+  return /^(?:ipv[46]:)?(?:127\.\d+\.\d+\.\d+|\[?::1\]?):\d+$/.test(peer) || peer.startsWith("unix:");
+}

@@ -60,6 +60,8 @@ export interface Session {
    */
   readonly names: readonly string[] | undefined;
   /** Set by Hello. */
+  /** Whether the agent is a process of this machine. */
+  isLocal: boolean;
   attachment: Attachment | undefined;
   /** False once no further frame is to be looked at. */
   reading: boolean;
@@ -86,6 +88,7 @@ export function createSession(call: AgentCall, context: SessionContext, names: S
     outbox,
     names,
     attachment: undefined,
+    isLocal: false,
     reading: true,
     open: true,
     agentDone: false,
@@ -151,9 +154,16 @@ export function refuseSession(session: Session, thrown: unknown): void {
     logger.error({ event: "stream_failed", err: defect }, "the collector failed on a frame");
   });
   metrics.streamsRefused.inc({ code: error.code });
-  const who = { host: session.attachment?.hello.host, peer: session.call.getPeer() };
+  const who = { agent: session.attachment?.hello.host, peer: session.call.getPeer() };
   logger.warn({ event: "stream_refused", ...who, code: error.code, error: error.message }, "a stream was refused");
   endSession(session, chooseStatus(error.code), error);
+}
+
+/** Ends a stream whose batches can't be judged for now: its agent keeps them, and comes again. */
+export function deferSession(session: Session, code: ErrorCode, message: string): void {
+  if (!session.open) return;
+  session.context.logger.warn({ event: "batches_deferred", agent: session.attachment?.hello.host, code }, message);
+  endSession(session, status.UNAVAILABLE, new FleetmarkError(code, message));
 }
 
 /** Ends the stream of a host that has a newer one. */

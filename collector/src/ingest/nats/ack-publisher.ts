@@ -35,6 +35,8 @@ export function publishFate(publisher: AckPublisher, message: InFlightMessage, h
   if (publisher.gathered.length === 1) queueMicrotask(() => publishGathered(publisher));
 }
 
+const answersByFate = { committed: "acked", rejected: "terminated", deferred: "deferred" } as const;
+
 function publishGathered(publisher: AckPublisher): void {
   const { gathered, inFlight, publish } = publisher;
   publisher.gathered = [];
@@ -48,5 +50,5 @@ function publishGathered(publisher: AckPublisher): void {
     if (!hasFates(value)) continue;
     publish(natsSubject("ack", host), encodeCollectorFrame(create(CollectorFrameSchema, { frame: { case: "ack", value } })));
   }
-  for (const { message, fate } of gathered) answerMessage(inFlight, message, fate.kind === "committed" ? "acked" : "terminated");
+  for (const { message, fate } of gathered) answerMessage(inFlight, message, answersByFate[fate.kind]);
 }

@@ -1,7 +1,14 @@
 import { createGate, type Gate } from "@fleetmark/shared/waiting";
 
 /** How the server is told what became of a message (nats-architecture ADR-13). */
-const answers = { acked: "+ACK", terminated: "+TERM", working: "+WPI", released: "-NAK" } as const;
+const answers = {
+  acked: "+ACK",
+  terminated: "+TERM",
+  working: "+WPI",
+  released: "-NAK",
+  /** To be delivered again after so long, nanoseconds. */
+  deferred: `-NAK {"delay":${10e9}}`,
+} as const;
 
 export type Answer = Exclude<keyof typeof answers, "working">;
 

@@ -15,12 +15,14 @@ import { receiveCommandResult, receiveHello, receiveProgress } from "./requests.
 function open() {
   const fleet = createFleet(10);
   const stored: string[] = [];
+  const clocks: string[] = [];
   const published: string[] = [];
-  const intake: Pick<Intake, "takeHello" | "takeProgress"> = {
+  const intake: Pick<Intake, "takeHello" | "takeClock" | "takeProgress"> = {
     takeHello: ({ host, agentVersion, hardwareClass, inventoryJson }) => {
       stored.push(`${host} ${agentVersion}`);
       return { host, version: agentVersion, hwClass: hardwareClass, inventoryJson };
     },
+    takeClock: (sentUs, { host }) => void clocks.push(`${host} at ${sentUs}`),
     takeProgress: ({ run }, { host }) => void stored.push(`${host} at ${run}`),
   };
   const metrics = createMetrics();
@@ -38,7 +40,7 @@ function open() {
     receiveHello(options, subject, bytes, (welcome) => answers.push(decodeCollectorFrame(welcome)));
     return answers[0];
   };
-  return { options, presence, greet, fleet, stored, published, attached };
+  return { options, presence, greet, fleet, stored, clocks, published, attached };
 }
 
 const encode = (frame: MessageInitShape<typeof AgentFrameSchema>["frame"]): Uint8Array => {
@@ -48,10 +50,11 @@ const hello = (changes: Parameters<typeof makeHello>[0] = {}): Uint8Array => enc
 const subject = natsSubject("hello", "h1");
 
 it("welcomes an agent each time, and stores its introduction only when that is new", async () => {
-  const { greet, fleet, stored, attached } = open();
+  const { greet, fleet, stored, clocks, attached } = open();
   const { frame } = greet(subject, hello());
   expect(frame).toMatchObject({ case: "welcome", value: { maxBatchBytes: 1000 } });
-  greet(subject, hello());
+  greet(subject, hello({ sentUs: 5n }));
+  expect(clocks).toEqual(["h1 at 5"]);
   greet(subject, hello({ agentVersion: "2" }));
   expect(stored).toEqual(["h1 0.1.0", "h1 2"]);
   expect([fleet.get("h1")?.attached, await attached()]).toEqual([true, 1]);

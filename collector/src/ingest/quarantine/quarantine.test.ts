@@ -1,16 +1,17 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { ErrorCode } from "@fleetmark/shared/errors";
 import { describe, expect, it } from "vitest";
-import { makeDirectory } from "../../test/support.js";
-import { openQuarantine } from "./quarantine.js";
+import { makeDirectory } from "../../../test/support.js";
+import { openQuarantine, type QuarantineItem } from "./quarantine.js";
 
-const id = { host: "../../h 1", epochUs: 1000, sequence: 1 };
+const makeItem = (bytes: Buffer, code: ErrorCode): QuarantineItem => ({ kind: "batch", bytes, code, host: "../../h 1" });
 
 describe("the quarantine", () => {
   it("keeps batches as they came, under names that stay in its directory", async () => {
     const directory = makeDirectory();
     const quarantine = await openQuarantine(directory, 1000);
-    await quarantine.keep(Buffer.from("bytes"), "BATCH_MALFORMED", id, 5);
+    await quarantine.keep(makeItem(Buffer.from("bytes"), "BATCH_MALFORMED"), 5);
     const names = readdirSync(join(directory, "quarantine"));
     expect(names).toEqual(["5-000001-BATCH_MALFORMED-______h_1.batch"]);
     expect(readFileSync(join(directory, "quarantine", names[0]), "utf8")).toBe("bytes");
@@ -19,12 +20,12 @@ describe("the quarantine", () => {
   it("never passes its bound, not even over a restart, and drops the oldest first", async () => {
     const directory = makeDirectory();
     const first = await openQuarantine(directory, 100);
-    await Promise.all([1, 2, 3].map((time) => first.keep(Buffer.alloc(40), "BATCH_MALFORMED", id, time)));
+    await Promise.all([1, 2, 3].map((time) => first.keep(makeItem(Buffer.alloc(40), "BATCH_MALFORMED"), time)));
     expect(first.size()).toBe(80);
     writeFileSync(join(directory, "quarantine", "9-000001-BATCH_MALFORMED-h.batch.growing"), "torn");
     const second = await openQuarantine(directory, 100);
-    await second.keep(Buffer.alloc(41), "SERIES_INVALID", id, 4);
-    await second.keep(Buffer.alloc(101), "SERIES_INVALID", id, 5);
+    await second.keep(makeItem(Buffer.alloc(41), "SERIES_INVALID"), 4);
+    await second.keep(makeItem(Buffer.alloc(101), "SERIES_INVALID"), 5);
     expect(second.size()).toBe(81);
     expect(readdirSync(join(directory, "quarantine")).map((name) => name[0])).toEqual(["3", "4"]);
   });
@@ -41,8 +42,8 @@ describe("the quarantine", () => {
     symlinkSync(outside, join(folder, `${link}.growing`));
     const quarantine = await openQuarantine(directory, 10);
     expect(quarantine.size()).toBe(0);
-    await quarantine.keep(Buffer.alloc(10), "BATCH_MALFORMED", id, 5);
-    await quarantine.keep(Buffer.alloc(10), "BATCH_MALFORMED", id, 6);
+    await quarantine.keep(makeItem(Buffer.alloc(10), "BATCH_MALFORMED"), 5);
+    await quarantine.keep(makeItem(Buffer.alloc(10), "BATCH_MALFORMED"), 6);
     const ours = "6-000002-BATCH_MALFORMED-______h_1.batch";
     expect(readdirSync(folder).sort()).toEqual([...theirs, link, `${link}.growing`, ours].sort());
     expect(readFileSync(outside, "utf8")).toBe("another's");
@@ -53,22 +54,22 @@ describe("the quarantine", () => {
     const directory = makeDirectory();
     const folder = join(directory, "quarantine");
     const quarantine = await openQuarantine(directory, 100);
-    await quarantine.keep(Buffer.alloc(40), "BATCH_MALFORMED", id, 1);
+    await quarantine.keep(makeItem(Buffer.alloc(40), "BATCH_MALFORMED"), 1);
     rmSync(directory, { recursive: true });
-    await quarantine.keep(Buffer.alloc(30), "BATCH_MALFORMED", id, 2);
+    await quarantine.keep(makeItem(Buffer.alloc(30), "BATCH_MALFORMED"), 2);
     expect([quarantine.size(), readdirSync(folder).length]).toEqual([30, 1]);
     expect(statSync(folder).mode & 0o777).toBe(0o700);
     renameSync(folder, join(directory, "former"));
     mkdirSync(folder);
     writeFileSync(join(folder, "1-000001-BATCH_MALFORMED-h.batch"), Buffer.alloc(60));
-    await quarantine.keep(Buffer.alloc(50), "BATCH_MALFORMED", id, 3);
+    await quarantine.keep(makeItem(Buffer.alloc(50), "BATCH_MALFORMED"), 3);
     expect(quarantine.size()).toBe(50);
   });
 
   it("lets no more wait for the disk than fits into memory, and goes on afterwards", async () => {
     const directory = makeDirectory();
     const quarantine = await openQuarantine(directory, 1_000_000);
-    const keep = (time: number): Promise<void> => quarantine.keep(Buffer.alloc(10), "BATCH_MALFORMED", id, time);
+    const keep = (time: number): Promise<void> => quarantine.keep(makeItem(Buffer.alloc(10), "BATCH_MALFORMED"), time);
     const fates = await Promise.allSettled(Array.from({ length: 1000 }, (_, time) => keep(time)));
     const kept = fates.filter(({ status }) => status === "fulfilled").length;
     expect(kept).toBe(256);

@@ -2,19 +2,35 @@ import { constants } from "node:fs";
 import { lstat, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type ErrorCode, errorMessage, FleetmarkError, isErrorCode } from "@fleetmark/shared/errors";
-import type { BatchId } from "@fleetmark/shared/model/batch";
 import { makeFolder } from "@fleetmark/shared/tools/folder";
 
-/** Rejected batches on disk, as they came, for a person to look into. */
+/**
+ * What was rejected, on disk, for a person to look into and to take in again: whole batches as they came, samples that
+ * were refused while the rest of their batch was stored, and lines that InfluxDB will never take.
+ */
 export interface Quarantine {
   /**
-   * Keeps a batch; the oldest ones leave when the bound would be passed, and a batch over the bound is not kept.
-   * @throws FleetmarkError DATA_UNWRITABLE where batches come faster than the disk takes them: they would fill the
-   *   memory
+   * Keeps something, durably; the oldest leaves when the bound would be passed, and what is over the bound is not kept.
+   * @throws FleetmarkError DATA_UNWRITABLE where it comes faster than the disk takes it: it would fill the memory
    */
-  keep(bytes: Uint8Array, code: ErrorCode, id: BatchId | undefined, nowUs: number): Promise<void>;
+  keep(item: QuarantineItem, nowUs: number): Promise<void>;
   /** Bytes kept now. */
   size(): number;
+  /** Looks anew what lies there, where somebody else has taken or laid something. */
+  look(): Promise<void>;
+}
+
+/** An encoded batch, a JSON document of refused samples, or a line of InfluxDB's protocol: also the file's suffix. */
+export const quarantineKinds = ["batch", "samples", "line"] as const;
+export type QuarantineKind = (typeof quarantineKinds)[number];
+
+export interface QuarantineItem {
+  readonly kind: QuarantineKind;
+  readonly bytes: Uint8Array;
+  /** Why it was rejected. */
+  readonly code: ErrorCode;
+  /** Whose it is, where that is known. */
+  readonly host: string | undefined;
 }
 
 interface Kept {
@@ -22,7 +38,8 @@ interface Kept {
   readonly bytes: number;
 }
 
-const suffix = ".batch";
+/** Below the data directory. */
+export const quarantineFolder = "quarantine";
 /** Files of a few bytes each would make a folder that nobody can look into. */
 const mostFiles = 10_000;
 /**
@@ -31,18 +48,37 @@ const mostFiles = 10_000;
 const mostWaiting = 256;
 
 /** A name that sorts by time and is safe whatever the host calls itself. */
-function nameFile(nowUs: number, count: number, code: ErrorCode, id: BatchId | undefined): string {
-  const host = (id?.host ?? "unknown").replaceAll(/[^A-Za-z0-9-]/g, "_").slice(0, 64);
-  return `${nowUs}-${String(count).padStart(6, "0")}-${code}-${host}${suffix}`;
+function nameFile(nowUs: number, count: number, { kind, code, host = "unknown" }: QuarantineItem): string {
+  const shown = host.replaceAll(/[^A-Za-z0-9-]/g, "_").slice(0, 64);
+  return `${nowUs}-${String(count).padStart(6, "0")}-${code}-${shown}.${kind}`;
 }
 
 const growingSuffix = ".growing";
 
-/** Whether a name is one that a quarantine gives. Nothing else in the folder is ours to count or to remove. */
-function isOurs(name: string): boolean {
-  const match = /^\d{1,17}-\d{6,}-([A-Z_]+)-[A-Za-z0-9_-]{1,64}\.batch$/.exec(name);
-  return match !== null && isErrorCode(match[1]);
+/** What a name in the quarantine tells. */
+export interface QuarantineName {
+  /** When it was kept, microseconds since the Unix epoch. */
+  readonly timeUs: number;
+  readonly code: ErrorCode;
+  /** With `_` for whatever a file's name does not hold. */
+  readonly host: string;
+  readonly kind: QuarantineKind;
 }
+
+/**
+ * Reads a name that a quarantine gives; undefined for any other. Nothing else in the folder is ours to count or to
+ * remove.
+ */
+export function readQuarantineName(name: string): QuarantineName | undefined {
+  const match = /^(\d{1,17})-\d{6,}-([A-Z_]+)-([A-Za-z0-9_-]{1,64})\.(batch|samples|line)$/.exec(name);
+  if (match === null || !isErrorCode(match[2])) return undefined;
+  const [, time, code, host, suffix] = match;
+  // Former versions gave lines the suffix of batches.
+  const kind = code === "STORE_REFUSED" ? "line" : (suffix as QuarantineKind);
+  return { timeUs: Number(time), code, host, kind };
+}
+
+const isOurs = (name: string): boolean => readQuarantineName(name) !== undefined;
 
 /** Lists what was kept, and removes what was being written when a process ended. Links are none of ours. */
 async function listKept(directory: string): Promise<Kept[]> {
@@ -68,6 +104,8 @@ interface Folder {
   /** The oldest first. */
   kept: Kept[];
   bytes: number;
+  /** When its list of files last changed, as far as we know. */
+  changedMs: number;
   /** Batches since the start: tells those of one moment apart. */
   count: number;
   /** Batches that wait for the disk, and the last of them. */
@@ -76,11 +114,21 @@ interface Folder {
 }
 
 /** Makes the folder if it is not there, and looks what it holds; what hosts measured is their operators' alone. */
-async function lookIn(path: string): Promise<Pick<Folder, "identity" | "kept" | "bytes">> {
+async function lookIn(path: string): Promise<Pick<Folder, "identity" | "kept" | "bytes" | "changedMs">> {
   await makeFolder(path, 0o700);
-  const { dev, ino } = await stat(path);
+  const { dev, ino, mtimeMs } = await stat(path);
   const kept = await listKept(path);
-  return { identity: `${dev} ${ino}`, kept, bytes: kept.reduce((sum, each) => sum + each.bytes, 0) };
+  return { identity: `${dev} ${ino}`, kept, bytes: kept.reduce((sum, each) => sum + each.bytes, 0), changedMs: mtimeMs };
+}
+
+/** Looks anew in its turn, where the list of files has changed since. */
+function queueLook(folder: Folder): Promise<void> {
+  const looked = folder.turn.then(async () => {
+    const found = await stat(folder.path).catch(() => undefined);
+    if (found?.mtimeMs !== folder.changedMs) Object.assign(folder, await lookIn(folder.path));
+  });
+  folder.turn = looked.catch(() => {});
+  return looked;
 }
 
 /** Looks anew where the folder was removed or replaced. */
@@ -94,6 +142,7 @@ async function writeNew(path: string, bytes: Uint8Array): Promise<void> {
   const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
   try {
     await file.writeFile(bytes);
+    await file.datasync();
   } catch (thrown) {
     await rm(path, { force: true }).catch(() => {});
     throw thrown;
@@ -135,13 +184,14 @@ async function queueKept(folder: Folder, bytes: Uint8Array, name: string): Promi
  * @throws FleetmarkError DATA_UNWRITABLE
  */
 export async function openQuarantine(dataDir: string, maxBytes: number): Promise<Quarantine> {
-  const path = join(dataDir, "quarantine");
+  const path = join(dataDir, quarantineFolder);
   const folder: Folder = {
     path,
     identity: "",
     maxBytes,
     kept: [],
     bytes: 0,
+    changedMs: 0,
     count: 0,
     waiting: 0,
     turn: Promise.resolve(),
@@ -152,7 +202,8 @@ export async function openQuarantine(dataDir: string, maxBytes: number): Promise
     throw new FleetmarkError("DATA_UNWRITABLE", `cannot use ${path}: ${errorMessage(cause)}`, { cause });
   }
   return {
-    keep: (batch, code, id, nowUs) => queueKept(folder, batch, nameFile(nowUs, ++folder.count, code, id)),
+    keep: (item, nowUs) => queueKept(folder, item.bytes, nameFile(nowUs, ++folder.count, item)),
     size: () => folder.bytes,
+    look: () => queueLook(folder),
   };
 }

@@ -1,8 +1,8 @@
 import { errorMessage } from "@fleetmark/shared/errors";
 import type { Logger } from "@fleetmark/shared/log";
-import { readClockUs } from "../platform/clock.js";
-import type { RefuseLine } from "../store/store.js";
-import type { Metrics } from "../telemetry/metrics.js";
+import { readClockUs } from "../../platform/clock.js";
+import type { RefuseLine } from "../../store/store.js";
+import type { Metrics } from "../../telemetry/metrics.js";
 import type { Quarantine } from "./quarantine.js";
 
 /** How much of a refused line goes into the log. */
@@ -17,7 +17,8 @@ export function createLineRefuser(quarantine: Quarantine, metrics: Metrics, logg
       "the store refuses a line for good; it is kept in quarantine",
     );
     try {
-      await quarantine.keep(Buffer.from(`${line}\n`), "STORE_REFUSED", undefined, readClockUs());
+      const item = { kind: "line", bytes: Buffer.from(`${line}\n`), code: "STORE_REFUSED", host: undefined } as const;
+      await quarantine.keep(item, readClockUs());
       metrics.quarantineBytes.set(quarantine.size());
     } catch (thrown) {
       metrics.quarantineFailures.inc();

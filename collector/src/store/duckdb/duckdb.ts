@@ -2,7 +2,6 @@ import type { DuckDBConnection } from "@duckdb/node-api";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { Batch } from "@fleetmark/shared/model/batch";
 import type { Series } from "@fleetmark/shared/model/series";
-import { readClockUs } from "../../platform/clock.js";
 import { sortByTags, sortSeries } from "../ordering.js";
 import { deliveryMeasurement, keepAll, type Retention } from "../retention.js";
 import type { Chunk, Retained, Store, StoreReader } from "../store.js";
@@ -15,7 +14,7 @@ import { type DataFile, explainOpenFailure, openDataFile } from "./data-file.js"
 import { readHistory } from "./history.js";
 import { type Access, query, streamFrom, toStoreFailure } from "./query.js";
 import { findByText, readLatest, readNewest, readReceived } from "./records.js";
-import { retainData } from "./roll-up.js";
+import { planRetention, retainData } from "./roll-up.js";
 import { loadSeriesIndex, type SeriesIndex } from "./series-index.js";
 
 /**
@@ -182,9 +181,11 @@ export async function openStore(dataDir: string, retention: Retention = keepAll)
     write: (batches, receivedUs) => writeBatches(store, batches, receivedUs),
     prepare: () => undefined,
     overwrite: (chunk: Chunk) => change(store, ({ connection, state }) => overwriteChunk(connection, state, chunk)),
+    // As far as it is rolled up already, and no further: what goes by the clock goes at night, when it is trusted.
     rollUp: async () => {
-      await retain(store, access, readClockUs());
+      await retain(store, access, 0);
     },
+    planRetention: (nowUs) => query(access, (connection) => planRetention(connection, access.index(), store.retention, nowUs)),
     retain: (nowUs) => retain(store, access, nowUs),
   };
 }

@@ -1,6 +1,6 @@
 import { BIGINT, type DuckDBConnection, DuckDBListType, DuckDBListValue, type DuckDBValue, INTEGER } from "@duckdb/node-api";
 import { findHorizonUs, hourUs, isKeptWhole, type Retention } from "../retention.js";
-import type { Retained } from "../store.js";
+import type { Retained, RetentionPlan } from "../store.js";
 import { gatherBatches } from "./batch-table.js";
 import type { SeriesIndex } from "./series-index.js";
 import { commit } from "./transaction.js";
@@ -65,6 +65,31 @@ async function findGroups(connection: DuckDBConnection, kept: DuckDBListValue, h
     }
   }
   return groups;
+}
+
+/** Counts what `retainData` would roll up and drop. */
+export async function planRetention(
+  connection: DuckDBConnection,
+  index: SeriesIndex,
+  retention: Retention,
+  nowUs: number,
+): Promise<RetentionPlan> {
+  const [kept, keptTexts] = [listKept(index, "numbers"), listKept(index, "texts")];
+  const count = async (sql: string, beforeUs: number, series?: DuckDBListValue): Promise<number> => {
+    const given = { before: BigInt(beforeUs), ...(series === undefined ? {} : { kept: series }) };
+    const types = series === undefined ? {} : { kept: new DuckDBListType(INTEGER) };
+    const [[found]] = (await connection.runAndReadAll(`SELECT count(*) ${sql}`, given, types)).getRowsJS();
+    return Number(found);
+  };
+  const telemetry = "FROM numbers WHERE time_us < $before AND series_id NOT IN (SELECT unnest($kept))";
+  const records = (table: string): string => `FROM ${table} WHERE time_us < $before AND series_id IN (SELECT unnest($kept))`;
+  const recordsUs = findHorizonUs(retention.records, nowUs);
+  return {
+    samples: await count(telemetry, Number.MAX_SAFE_INTEGER, kept),
+    samples_to_roll_up: await count(telemetry, findHorizonUs(retention.raw, nowUs), kept),
+    hours_to_drop: await count("FROM hours WHERE time_us < $before", findHorizonUs(retention.hourly, nowUs)),
+    records_to_drop: (await count(records("numbers"), recordsUs, kept)) + (await count(records("texts"), recordsUs, keptTexts)),
+  };
 }
 
 /** Lists the series of which samples of a kind are kept as long as records. */

@@ -115,6 +115,7 @@ export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine, op
       await resumeLate(late);
       startHours(late, now);
     },
+    planRetention: async () => undefined,
     // `store setup` has told the server to do all but this.
     retain: async () => {
       // What was set up since, or is no longer allowed, shows here: records would go where they expire.

@@ -167,6 +167,36 @@ const quarantineGrowing = buildRule({
   ...quiet,
 });
 
+const clockDisputed = buildRule({
+  uid: "fm-clock-disputed",
+  title: "Collector's clock disputed",
+  severity: "critical",
+  summary: `Most hosts contradict the clock of the collector ${label("host")}`,
+  description: `The clock of the collector ${label("host")} is over a minute off those of most hosts. Agents keep what would be refused for its time, until their spools are full, and nothing is rolled up. Look first at the collector's time synchronisation.`,
+  runbook: "clock-disputed",
+  panel: { dashboard: pipelineDashboard, title: "Clock and roll-up", follows: "collector" },
+  query: { fields: [as(last("clock_disputed"), "disputed")], from: "collector", groupBy: ["host"] },
+  lookback: 600,
+  condition: { kind: "threshold", type: "gt", params: [0.5] },
+  pending: "2m",
+  ...keeping,
+});
+
+const retentionHeld = buildRule({
+  uid: "fm-retention-held",
+  title: "Roll-up held",
+  severity: "warning",
+  summary: `The collector ${label("host")} rolls up and drops nothing`,
+  description: `The collector ${label("host")} holds back what is past its time: its clock has leapt or is disputed, or a retention was shortened by far. The store grows until a person decides. Look first at /readyz, which says why.`,
+  runbook: "retention-held",
+  panel: { dashboard: pipelineDashboard, title: "Clock and roll-up", follows: "collector" },
+  query: { fields: [as(last("retention_held"), "held")], from: "collector", groupBy: ["host"] },
+  lookback: 600,
+  condition: { kind: "threshold", type: "gt", params: [0.5] },
+  pending: "10m",
+  ...keeping,
+});
+
 const spoolUnreadable = buildRule({
   uid: "fm-spool-unreadable",
   title: "Spool entries unreadable",
@@ -216,6 +246,8 @@ export const fleetRules: readonly ProvisionedRule[] = [
   agentDown,
   collectorDown,
   storeFailing,
+  clockDisputed,
+  retentionHeld,
   clockOffset,
   samplesDropped,
   samplesRefused,

@@ -197,6 +197,15 @@ const collectorPanels = [
       quarantine: max("quarantine_bytes"),
     },
   ),
+  ofCollectors(
+    "Clock and roll-up",
+    "1 while most hosts contradict a collector's clock, and 1 while nothing is rolled up or dropped until the clock is trusted or a person allows it.",
+    { ...count, max: 1 },
+    {
+      disputed: max("clock_disputed"),
+      held: max("retention_held"),
+    },
+  ),
   drawLosses(
     collectors,
     "Refused and rejected",
