@@ -117,6 +117,7 @@ async function buildState(
   const { dir, max_bytes, max_age, resend_rate, flush_interval } = config.spool;
   const delivery = await startDelivery({
     host: config.host,
+    hasIdentity: true,
     spool: { dir, maxBytes: max_bytes, maxAge: max_age, resendRate: resend_rate },
     flushInterval: flush_interval,
     logger,
@@ -130,7 +131,7 @@ async function buildState(
     config,
     logger,
     bench,
-    description: createHostDescription(config.host),
+    description: createHostDescription(config.host, delivery.identity),
     delivery,
     startLink,
     clockOffset,

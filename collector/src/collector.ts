@@ -16,6 +16,8 @@ import {
 } from "./control/commands.js";
 import { type ClockWatch, startClockWatch } from "./fleet/clock-watch.js";
 import { createFleet } from "./fleet/fleet.js";
+import { type KeptHolders, openNameHolders } from "./fleet/name-holder-file.js";
+import { createNameKeeper } from "./fleet/name-keeper.js";
 import { createPresence, type Presence } from "./fleet/presence.js";
 import { startHttpServer, startProbeServer } from "./http/server.js";
 import { type GrpcIngest, startGrpcIngest } from "./ingest/grpc/server.js";
@@ -71,6 +73,7 @@ interface Base {
 interface Storage {
   readonly quarantine: Quarantine;
   readonly store: Store;
+  readonly kept: KeptHolders;
 }
 
 /** The way from a link to the store, and back to the agents. */
@@ -100,7 +103,9 @@ async function openStorage({ config, metrics, logger, undoings }: Base): Promise
   const refuseLine = createLineRefuser(quarantine, metrics, logger);
   const store = await openConfiguredStore(config.store, config.data_dir, refuseLine);
   undoings.push(store.close);
-  return { quarantine, store };
+  const kept = await openNameHolders(config.data_dir, logger);
+  undoings.push(kept.stop);
+  return { quarantine, store, kept };
 }
 
 /** When a batch was last received before now, where the store can tell. */
@@ -128,7 +133,7 @@ function startRetention({ config, metrics, logger, undoings }: Base, { store }: 
   return retention;
 }
 
-function createCore({ config, metrics, logger, undoings }: Base, { quarantine, store }: Storage): Core {
+function createCore({ config, metrics, logger, undoings }: Base, { quarantine, store, kept }: Storage): Core {
   const { limits, name, nats } = config;
   const fleet = createFleet(limits.max_hosts);
   const presence = createPresence({ fleet, metrics, logger, maxBatchBytes: limits.max_batch_bytes });
@@ -139,7 +144,8 @@ function createCore({ config, metrics, logger, undoings }: Base, { quarantine, s
   const clock = startClockWatch({ fleet, metrics, logger });
   undoings.push(clock.stop);
   const shared = { metrics, logger, nextOwnId };
-  const intake = createIntake({ limits, fleet, writer, quarantine, guard, judgeClock: clock.judge, ...shared });
+  const nameKeeper = createNameKeeper({ kept, metrics, logger });
+  const intake = createIntake({ limits, fleet, writer, quarantine, guard, nameKeeper, judgeClock: clock.judge, ...shared });
   undoings.push(startReplay({ dataDir: config.data_dir, intake, quarantine, metrics, logger }).stop);
   const usesNats = nats.servers.length > 0;
   const readUs = clock.readTrustedUs;

@@ -84,6 +84,15 @@ const catalogue = {
     exit: 3,
     remedy: "Give the agent the name that its certificate holds (key host), or issue a certificate for the name it has.",
   },
+  HOST_NAME_TAKEN: {
+    exit: 3,
+    remedy:
+      "Give one of the two machines another name (key host of its agent); docs/security.md says when a name becomes free. What the agent measures stays in its spool.",
+  },
+  BATCH_ID_REUSED: {
+    exit: 3,
+    remedy: "The agent numbers the batch anew; look whether the machine was cloned while it ran, or restored from a snapshot.",
+  },
   HOSTS_TOO_MANY: {
     exit: 3,
     remedy: "Check what sends under so many names, or raise limits.max_hosts of the collector.",

@@ -113,6 +113,7 @@ export function listBreaches(): Breach[] {
     { rule: "fm-disk-full-critical", labels: on(parts.diskFull, { path: "/data" }) },
     { rule: "fm-quarantine-growing", labels: { host: "collector-b" } },
     { rule: "fm-clock-disputed", labels: { host: "collector-b" } },
+    { rule: "fm-host-name-taken", labels: { host: "collector-b" } },
     { rule: "fm-retention-held", labels: { host: "collector-b" } },
     { rule: "fm-store-failing", labels: { host: "collector-b" } },
     { rule: "fm-collector-down", labels: { host: "collector-c" } },

@@ -151,6 +151,7 @@ export function simulateCollector(name: string, nowMs: number, facts: FleetFacts
     end_to_end_p50_s: 0.9 + chance() * 0.3,
     end_to_end_p99_s: 1.8 + chance(),
     quarantine_bytes: 2048 + (troubled ? Math.floor(sinceTrouble) * 100 : 0),
+    host_name_conflicts: troubled ? Math.floor(sinceTrouble / 30) : 0,
     clock_disputed: troubled && sinceTrouble > 0 ? 1 : 0,
     clock_offset_s: troubled && sinceTrouble > 0 ? 7200 : chance() * 0.01,
     retention_held: troubled && sinceTrouble > 0 ? 1 : 0,

@@ -22,7 +22,7 @@ export interface EncodedBatch {
 export type LossReason = ErrorCode | "UNKNOWN";
 
 /**
- * How a batch left: the store has it, or why it is lost. What was dropped before it became a batch is counted by its
- * reasons.
+ * How a batch left: the store has it, it is there under another name now, or why it is lost. What was dropped before it
+ * became a batch is counted by its reasons.
  */
-export type Fate = "committed" | LossReason | "dropped";
+export type Fate = "committed" | "renumbered" | LossReason | "dropped";

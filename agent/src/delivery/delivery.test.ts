@@ -2,7 +2,7 @@ import type { Point } from "@fleetmark/shared/model/series";
 import { decodeBatch } from "@fleetmark/shared/wire/batch-decoder";
 import { pino } from "pino";
 import { expect, test, vi } from "vitest";
-import { behave, sendAck, sendWelcome, startTestCollector, type TestCollector } from "../../test/collector.js";
+import { behave, encodeId, sendAck, sendWelcome, startTestCollector, type TestCollector } from "../../test/collector.js";
 import { undoAfterEach } from "../../test/folder.js";
 import { createClockOffsetMeter } from "../links/clock-offset.js";
 import { startGrpcLink } from "../links/grpc-link.js";
@@ -157,4 +157,29 @@ test("no time is stamped twice though the clock goes back, within a process and 
   }
   expect(stamped).toEqual([...new Set(stamped)].sort((a, b) => a - b));
   expect(stamped.length).toBe(40);
+});
+
+test("a batch whose name the collector knows with another content is sent under another, and so is all after it", async () => {
+  const rejected = new Set<number>();
+  const collector = await startCollector((call, frame) => {
+    if (frame.case === "hello") sendWelcome(call);
+    if (frame.case !== "batch") return;
+    const batch = decodeBatch(frame.value);
+    const { epochUs } = batch.id;
+    if (rejected.size === 0) rejected.add(epochUs);
+    const rejection = { id: encodeId(batch), code: "BATCH_ID_REUSED", message: "known" };
+    sendAck(call, batch, rejected.has(epochUs) ? { committed: [], rejected: [rejection] } : {});
+  });
+  const delivery = await open(makeDir());
+  attach(delivery, collector);
+  expect(await delivery.recordResult(makePoint(1))).toBe("committed");
+  expect(await delivery.recordResult(makePoint(2))).toBe("committed");
+  const sent = collector.readBatches();
+  expect(sent.map(({ id, numbers }) => [id.epochUs === sent[0].id.epochUs, numbers.values[0]])).toEqual([
+    [true, 1],
+    [false, 1],
+    [false, 2],
+  ]);
+  expect([...delivery.counts.dropped]).toEqual([]);
+  await eventually(() => expect(delivery.spool.batches).toBe(0));
 });

@@ -1,13 +1,23 @@
+import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { Logger } from "@fleetmark/shared/log";
 import type { RunProgress } from "@fleetmark/shared/model/progress";
 import type { Point } from "@fleetmark/shared/model/series";
 import type { EncodedBatch, Fate } from "../batch/encoded-batch.js";
-import type { EntryFacts } from "../batch/entry.js";
+import type { Entry, EntryFacts } from "../batch/entry.js";
+import { type Identity, openIdentity, readMachine } from "../host/identity.js";
 import { openSpool, type Spool } from "../spool/spool.js";
 import { type Clock, type ClockReading, createClock, readHostClocks } from "../time/clock.js";
 import { createCounts, type DeliveryCounts } from "./counts.js";
 import type { Link } from "./link.js";
-import { countPending, createRecorder, flushRecorder, type Recorder, recordAlone, recordPoints } from "./recorder.js";
+import {
+  countPending,
+  createRecorder,
+  flushRecorder,
+  type Recorder,
+  recordAlone,
+  recordPoints,
+  renumberBatch,
+} from "./recorder.js";
 import { createSendQueue, type SendQueue } from "./send-queue.js";
 import { createSendWindow, type OwnSendWindow, type SendWindow } from "./send-window.js";
 
@@ -23,6 +33,8 @@ import { createSendWindow, type OwnSendWindow, type SendWindow } from "./send-wi
 
 export interface DeliveryOptions {
   readonly host: string;
+  /** Whether it has an identity of its own beneath the host's name: an agent has, its guests have none, the default. */
+  readonly hasIdentity?: boolean;
   readonly spool: {
     readonly dir: string;
     readonly maxBytes: number;
@@ -42,6 +54,7 @@ export interface DeliveryOptions {
 /** Recorder, spool and, once it is attached, a link. */
 export interface Delivery {
   readonly counts: DeliveryCounts;
+  readonly identity: Pick<Identity, "id" | "machine">;
   readonly spool: Pick<Spool, "batches" | "bytes" | "samples" | "limitBytes" | "oldestPutMs">;
   /** Gives the times of all that is recorded. */
   readonly clock: Clock;
@@ -62,6 +75,9 @@ export interface Delivery {
 
 interface DeliveryState {
   readonly options: DeliveryOptions;
+  readonly identity: Pick<Identity, "id" | "machine">;
+  /** Of this process's batches: more than one where a collector knew others under the first. */
+  readonly epochs: Set<number>;
   readonly counts: DeliveryCounts;
   readonly clock: Clock;
   readonly recorder: Recorder;
@@ -79,14 +95,50 @@ interface DeliveryState {
 
 /** A batch has left the spool: nobody sends it any more, and who waits for its fate is told. */
 function noticeGone(delivery: DeliveryState, batch: EntryFacts, fate: Fate): void {
-  const { window, counts, spool, fates } = delivery;
+  const { window, counts, spool, fates, epochs } = delivery;
   window.forget(batch);
   if (fate === "committed") counts.acked += batch.samples;
-  if (batch.epochUs === spool.epochUs) {
+  if (epochs.has(batch.epochUs)) {
     fates.get(batch.sequence)?.(fate);
     fates.delete(batch.sequence);
   }
   if (spool.batches === 0) delivery.onEmpty();
+}
+
+/**
+ * Gives a batch another name, under which it is sent again: a collector has another batch under the one that it has. So
+ * it is where a machine was cloned while it ran, or set back to a snapshot. What is cut from now on has a new epoch.
+ */
+function renumber(delivery: DeliveryState, entry: Entry): void {
+  const { recorder, spool, epochs, fates, options } = delivery;
+  const { logger, readClocks = readHostClocks } = options;
+  const { epochUs, sequence, host } = entry.id;
+  try {
+    // What was measured under another name has no place in this epoch.
+    if (host !== options.host) throw new FleetmarkError("BATCH_ID_REUSED", `a batch of host ${host} can't be given another name`);
+    if (epochUs === recorder.epochUs) {
+      recorder.epochUs = spool.renewEpoch(Math.max(0, Math.floor(readClocks().wallUs / 1000)));
+      epochs.add(recorder.epochUs);
+    }
+    const id = renumberBatch(recorder, entry);
+    const waiting = epochs.has(epochUs) ? fates.get(sequence) : undefined;
+    if (waiting !== undefined) {
+      fates.set(id.sequence, waiting);
+      fates.delete(sequence);
+    }
+    spool.release(entry, "renumbered");
+    logger.warn({ event: "batches_renumbered", code: "BATCH_ID_REUSED", sequence, samples: entry.samples });
+  } catch (thrown) {
+    spool.release(entry, thrown instanceof FleetmarkError ? thrown.code : "INTERNAL");
+  }
+}
+
+/** Opens who the agent is, beside its spool. */
+async function openOwnIdentity({ hasIdentity, spool, logger }: DeliveryOptions): Promise<DeliveryState["identity"]> {
+  if (!hasIdentity) return { id: "", machine: "" };
+  const identity = await openIdentity(spool.dir, await readMachine());
+  if (identity.isCloned) logger.warn({ event: "identity_cloned", dir: spool.dir });
+  return identity;
 }
 
 function listenToParts(delivery: DeliveryState): void {
@@ -105,17 +157,20 @@ async function buildState(options: DeliveryOptions): Promise<DeliveryState> {
   const readWallMs = (): number => Math.max(0, Math.floor(readClocks().wallUs / 1000));
   const counts = createCounts();
   const spool = await openSpool({ host, dir, maxBytes, maxAge, logger, losses: counts, wallMs: readWallMs(), epochOffsetUs });
+  const identity = await openOwnIdentity(options);
   const queue = createSendQueue({ spool, rate: resendRate, now: () => performance.now() });
-  const window = createSendWindow({ spool, queue, counts, logger });
+  const window = createSendWindow({ spool, queue, counts, logger, renumber: (entry) => renumber(delivery, entry) });
   const clock = createClock({
     read: readClocks,
     before: spool.clockBefore,
     onStep: (stepUs, answer) => logger.warn({ event: "clock_stepped", step_s: stepUs / 1e6, answer }),
   });
   const put = (batch: EncodedBatch): void => spool.put(batch, clock.state, readWallMs());
-  const recorder = createRecorder({ host, epochUs: spool.epochUs, counts, put });
-  return {
+  const recorder = createRecorder({ host, identity: identity.id, epochUs: spool.epochUs, counts, put });
+  const delivery: DeliveryState = {
     options,
+    identity,
+    epochs: new Set([spool.epochUs]),
     counts,
     clock,
     recorder,
@@ -128,6 +183,7 @@ async function buildState(options: DeliveryOptions): Promise<DeliveryState> {
     timer: undefined,
     stopped: false,
   };
+  return delivery;
 }
 
 function flush(delivery: DeliveryState): void {
@@ -187,6 +243,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
   let stopping: Promise<{ unacked: number }> | undefined;
   return {
     counts,
+    identity: delivery.identity,
     spool,
     clock,
     record: (points) => record(delivery, points),

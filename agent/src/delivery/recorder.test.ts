@@ -10,7 +10,13 @@ import { batchLimits, countPending, createRecorder, flushRecorder, recordAlone, 
 function setUp() {
   const counts = createCounts();
   const batches: EncodedBatch[] = [];
-  const recorder = createRecorder({ host: "h", epochUs: 1_700_000_000_000_000, counts, put: (batch) => batches.push(batch) });
+  const recorder = createRecorder({
+    host: "h",
+    identity: "",
+    epochUs: 1_700_000_000_000_000,
+    counts,
+    put: (batch) => batches.push(batch),
+  });
   return { counts, batches, recorder };
 }
 

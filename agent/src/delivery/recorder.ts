@@ -1,6 +1,7 @@
 import { type ErrorCode, FleetmarkError } from "@fleetmark/shared/errors";
-import { BatchBuilder } from "@fleetmark/shared/model/batch";
+import { BatchBuilder, type BatchId } from "@fleetmark/shared/model/batch";
 import { checkSeries, type Point, seriesLimits } from "@fleetmark/shared/model/series";
+import { decodeBatch, outlineBatch } from "@fleetmark/shared/wire/batch-decoder";
 import { encodeBatch } from "@fleetmark/shared/wire/batch-encoder";
 import type { EncodedBatch, Priority } from "../batch/encoded-batch.js";
 import { addCount } from "../batch/losses.js";
@@ -11,6 +12,8 @@ export const batchLimits = { samples: 2000, bytes: 262_144 } as const;
 
 export interface RecorderOptions {
   readonly host: string;
+  /** Of the agent; empty where it has none. */
+  readonly identity: string;
   /** When the agent began, microseconds since the Unix epoch. */
   readonly epochUs: number;
   readonly counts: DeliveryCounts;
@@ -24,12 +27,14 @@ export interface Recorder {
   /** The batch under way, and an upper estimate of its bytes. */
   builder: BatchBuilder;
   bytes: number;
+  /** Names the batches that are cut from now on, with the sequence. */
+  epochUs: number;
   /** The last that was given out. */
   sequence: number;
 }
 
 export function createRecorder(options: RecorderOptions): Recorder {
-  return { options, builder: new BatchBuilder(), bytes: 0, sequence: 0 };
+  return { options, builder: new BatchBuilder(), bytes: 0, epochUs: options.epochUs, sequence: 0 };
 }
 
 function judgeSample(point: Point, field: string, value: number | string): ErrorCode | undefined {
@@ -72,12 +77,29 @@ export function countPending({ builder }: Recorder): number {
   return builder.samples;
 }
 
+function nextId({ options: { host }, epochUs, sequence }: Recorder): BatchId {
+  return { host, epochUs, sequence };
+}
+
 function cutBatch(recorder: Recorder, full: BatchBuilder, priority: Priority): number {
-  const { host, epochUs, put } = recorder.options;
+  const { identity, put } = recorder.options;
   recorder.sequence++;
-  const id = { host, epochUs, sequence: recorder.sequence };
-  put({ id, priority, bytes: encodeBatch(full.build(id)), samples: full.samples });
+  const id = nextId(recorder);
+  put({ id, priority, bytes: encodeBatch(full.build(id), identity), samples: full.samples });
   return id.sequence;
+}
+
+/**
+ * Gives a batch a new name, and puts it as a new one: a collector has another batch under the name that it had.
+ * @throws FleetmarkError BATCH_MALFORMED where its bytes are none of ours
+ */
+export function renumberBatch(recorder: Recorder, { id: before, bytes, priority, samples }: EncodedBatch): BatchId {
+  const outline = outlineBatch(bytes);
+  const batch = decodeBatch(bytes, outline);
+  recorder.sequence++;
+  const id = { ...nextId(recorder), host: before.host };
+  recorder.options.put({ id, priority, bytes: encodeBatch({ ...batch, id }, outline.identity), samples });
+  return id;
 }
 
 /** Cuts the batch under way, if it holds anything. */

@@ -56,7 +56,7 @@ function setUp() {
     entries.push({ id, priority: "telemetry", bytes: new Uint8Array(size), samples: 2, putMs: 0 });
     counts.recorded += 2;
   };
-  const window = createSendWindow({ spool, queue, counts, logger: pino({ level: "silent" }) });
+  const window = createSendWindow({ spool, queue, counts, logger: pino({ level: "silent" }), renumber: () => {} });
   return { counts, entries, put, window, byName };
 }
 

@@ -40,6 +40,8 @@ export interface SendWindowOptions {
   readonly queue: SendQueue;
   readonly counts: DeliveryCounts;
   readonly logger: Logger;
+  /** Gives a batch another name, under which it is due again. */
+  readonly renumber: (entry: Entry) => void;
 }
 
 interface WindowState {
@@ -85,13 +87,24 @@ function release(window: WindowState, wireId: WireBatchId | undefined, fate: Fat
   else spool.release(entry, fate);
 }
 
+/**
+ * A batch whose name the collector knows with another content is sent again under another. One that is not in flight
+ * is due again some day, and is rejected again then.
+ */
+function renumber(window: WindowState, wireId: WireBatchId | undefined): void {
+  const id = readOwnId(window, wireId);
+  const entry = id === undefined ? undefined : window.inFlight.get(nameBatch(id));
+  if (entry !== undefined) window.options.renumber(entry);
+}
+
 function acknowledge(window: WindowState, ack: Ack): void {
   const { logger, counts } = window.options;
   for (const id of ack.committed) release(window, id, "committed");
   for (const { id, code, message } of ack.rejected) {
     const reason = readReason(code);
     logger.error({ event: "batch_rejected", code: reason, sequence: Number(id?.sequence ?? 0) }, message.slice(0, 500));
-    release(window, id, reason);
+    if (reason === "BATCH_ID_REUSED") renumber(window, id);
+    else release(window, id, reason);
   }
   for (const { id, code, samples } of ack.refused) {
     if (readOwnId(window, id) === undefined) continue;

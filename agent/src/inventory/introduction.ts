@@ -1,6 +1,7 @@
 import { arch, availableParallelism, release } from "node:os";
 import type { Point } from "@fleetmark/shared/model/series";
 import { version } from "@fleetmark/shared/version";
+import type { Identity } from "../host/identity.js";
 import type { Introduction } from "../links/link-options.js";
 import type { Inventory } from "./inventory.js";
 
@@ -18,10 +19,13 @@ export interface HostDescription {
 /** The hardware class of a host whose facts are not known. */
 const unknownClass = "unknown";
 
-export function createHostDescription(host: string): HostDescription {
+export function createHostDescription(
+  host: string,
+  { id: identity, machine }: Pick<Identity, "id" | "machine">,
+): HostDescription {
   const inventory = { cpu: { threads: availableParallelism() }, os: { kernel: release(), architecture: arch() } };
   const inventoryJson = JSON.stringify(inventory);
-  const introduction = { host, agentVersion: version, hardwareClass: unknownClass, inventoryJson };
+  const introduction = { host, agentVersion: version, hardwareClass: unknownClass, inventoryJson, identity, machine };
   return { introduction, facts: undefined, inventory };
 }
 

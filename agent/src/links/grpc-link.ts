@@ -12,7 +12,7 @@ import { defaultTiming, type Session, type SessionEnd, type SessionTiming, start
 import type { LinkOptions } from "./link-options.js";
 
 /** What stays so until a person mends it, and the seconds between attempts then. */
-const patientCodes: readonly (string | undefined)[] = ["PROTOCOL_MISMATCH", "HOST_FOREIGN"];
+const patientCodes: readonly (string | undefined)[] = ["PROTOCOL_MISMATCH", "HOST_FOREIGN", "HOST_NAME_TAKEN"];
 const patientWait = 30;
 
 export interface GrpcLinkOptions extends LinkOptions {

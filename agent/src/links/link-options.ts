@@ -12,6 +12,9 @@ export interface Introduction {
   readonly hardwareClass: string;
   /** A JSON object. */
   readonly inventoryJson: string;
+  /** What tells this agent from another of its host's name; see host/identity.ts. */
+  readonly identity?: string;
+  readonly machine?: string;
   /** Sends beside the host's agent, and takes its place nowhere. */
   readonly guest?: boolean;
 }

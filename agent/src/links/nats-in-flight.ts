@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import { batchKey, nameBatch } from "@fleetmark/shared/model/batch";
 import { encodeHostToken } from "@fleetmark/shared/nats/subjects";
 import type { EncodedBatch } from "../batch/encoded-batch.js";
@@ -65,8 +66,9 @@ export function createInFlight(patience: Patience = defaultPatience): InFlight {
  * stream takes it once. One that is sent anew after a silence gets another: under the old name the stream would
  * swallow it, and its acknowledgement, once lost, would never come.
  */
-export function nameMessage({ batch: { id }, attempt }: Pick<BatchInFlight, "batch" | "attempt">): string {
-  const name = `${encodeHostToken(id.host)}/${nameBatch(id)}`;
+export function nameMessage({ batch: { id, bytes }, attempt }: Pick<BatchInFlight, "batch" | "attempt">): string {
+  // Clones of one machine give the same name to different batches, of which the stream would swallow the second.
+  const name = `${encodeHostToken(id.host)}/${nameBatch(id)}/${crc32(bytes).toString(16)}`;
   return attempt === 1 ? name : `${name}#${attempt}`;
 }
 

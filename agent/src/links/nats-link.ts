@@ -72,6 +72,9 @@ function checkPayload(connection: NatsConnection): FleetmarkError | undefined {
   return new FleetmarkError("NATS_PAYLOAD_LIMIT", message);
 }
 
+/** Refusals that stay until a person mends them: nothing is published meanwhile. */
+const lastingCodes: readonly (string | undefined)[] = ["PROTOCOL_MISMATCH", "HOST_NAME_TAKEN"];
+
 function complain(link: NatsLinkState, reason: FleetmarkError): void {
   const said = `${reason.code} ${reason.message}`;
   const level = said === link.complaint ? "debug" : reason.code === "NATS_UNREACHABLE" ? "warn" : "error";
@@ -128,7 +131,7 @@ function subscribe(link: NatsLinkState, connection: NatsConnection, kind: "ack" 
 }
 
 function noticeWelcome(link: NatsLinkState, connection: NatsConnection, { collectorVersion }: Welcome, isFirst: boolean): void {
-  if (link.obstacle?.code === "PROTOCOL_MISMATCH") link.obstacle = undefined;
+  if (lastingCodes.includes(link.obstacle?.code)) link.obstacle = undefined;
   if (isFirst) {
     link.logger.info({ event: "link_up", collector_version: collectorVersion, server: connection.getServer() });
   }
@@ -147,7 +150,7 @@ function greet(link: NatsLinkState, connection: NatsConnection): void {
     isWanted: () => link.keeper.current() === connection,
     onWelcome: (welcome) => noticeWelcome(link, connection, welcome, welcomes++ === 0),
     onRefusal: (reason) => {
-      if (reason.code === "PROTOCOL_MISMATCH") link.obstacle = reason;
+      if (lastingCodes.includes(reason.code)) link.obstacle = reason;
       complain(link, reason);
     },
   });

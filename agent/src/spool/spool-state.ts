@@ -93,7 +93,7 @@ export function removeBatch(state: SpoolState, batch: EntryFacts, fate: Fate): v
     else state.worker.wakeWithin(burial.withinMs);
   }
   removeFromTally(state.tally, batch);
-  if (fate !== "committed") addCount(state.options.losses.dropped, fate, batch.samples);
+  if (fate !== "committed" && fate !== "renumbered") addCount(state.options.losses.dropped, fate, batch.samples);
   state.listener.onGone(batch, fate);
 }
 

@@ -54,8 +54,10 @@ const segmentBounds = { least: 2 ** 16, most: 2 ** 20, perSpool: 32 } as const;
 
 /** What waits for its acknowledgement, on the disk. */
 export interface Spool {
-  /** Names this process's batches: above the epoch of every process before it. */
+  /** Names this process's new batches: above the epoch of every process before it. */
   readonly epochUs: number;
+  /** Begins a new epoch, for a collector knows other batches under this one. Returns it. */
+  renewEpoch(wallMs: number): number;
   /** What the process before stamped. */
   readonly clockBefore: ClockState;
   readonly batches: number;
@@ -156,6 +158,14 @@ function createState(options: SpoolOptions, folder: string, unlock: () => Promis
   return state;
 }
 
+function renewEpoch(state: SpoolState, wallMs: number): number {
+  state.epochUs = Math.max(wallMs * 1000, state.epochUs + 1);
+  state.hosts.set(state.epochUs, state.options.host);
+  // The ledger tells the next process of it.
+  state.worker.schedule();
+  return state.epochUs;
+}
+
 function putBatch(state: SpoolState, batch: EncodedBatch, clock: ClockState, wallMs: number): void {
   state.clock = clock;
   state.nowMs = wallMs;
@@ -240,9 +250,12 @@ async function closeSpool(state: SpoolState): Promise<{ batches: number; samples
 
 function presentSpool(state: SpoolState, clockBefore: ClockState): Spool {
   const looking = setInterval(() => void lookAtFolder(state), lookEveryMs).unref();
-  const { tally, worker, hosts, epochUs, options } = state;
+  const { tally, worker, hosts, options } = state;
   return {
-    epochUs,
+    get epochUs() {
+      return state.epochUs;
+    },
+    renewEpoch: (wallMs) => renewEpoch(state, wallMs),
     clockBefore,
     limitBytes: options.maxBytes,
     get batches() {

@@ -1,3 +1,4 @@
+import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { Command, Hello } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import type { Logger } from "@fleetmark/shared/log";
 import { protocolVersion } from "@fleetmark/shared/wire/frames";
@@ -41,9 +42,11 @@ export interface Presence {
   /** Called after each Welcome: what waits for the host can be sent now. */
   readonly onGreeted: Set<(host: string) => void>;
   readonly fleet: Fleet;
-  readonly metrics: Pick<Metrics, "agentsAttached">;
+  readonly metrics: Pick<Metrics, "agentsAttached" | "hostNameConflicts">;
   readonly logger: Logger;
   readonly maxBatchBytes: number;
+  /** When streams of a host displaced each other, or were refused for it, of late; microseconds. */
+  readonly displacements: Map<string, number[]>;
 }
 
 /** Agents say Hello over NATS again and again; one that missed a few is gone. */
@@ -51,18 +54,43 @@ export const absentAfterUs = 150e6;
 
 export type PresenceOptions = Pick<Presence, "fleet" | "metrics" | "logger" | "maxBatchBytes">;
 
+/** Displacements within a minute from which there must be two agents: a broken connection is noticed within 40 s. */
+const flapping = { count: 6, withinUs: 60e6 } as const;
+
 export function createPresence({ fleet, metrics, logger, maxBatchBytes }: PresenceOptions): Presence {
-  return { attachments: new Map(), onGreeted: new Set(), fleet, metrics, logger, maxBatchBytes };
+  return { attachments: new Map(), onGreeted: new Set(), displacements: new Map(), fleet, metrics, logger, maxBatchBytes };
+}
+
+/** Whether streams of one host displace each other faster than one agent's would. Each time counts. */
+function isFlapping({ displacements }: Presence, host: string, nowUs: number): boolean {
+  const recent = (displacements.get(host) ?? []).filter((at) => nowUs - at < flapping.withinUs && at <= nowUs);
+  recent.push(nowUs);
+  displacements.set(host, recent.slice(-flapping.count - 1));
+  return recent.length > flapping.count;
+}
+
+/** Whether nothing is to be ended for it: over NATS a host has nothing that a second agent would not have. */
+const areSide = (elder: Attachment, newer: Attachment): boolean => elder.link === "nats" && newer.link === "nats";
+
+/**
+ * Refuses an agent that attaches by turns with another of the same identity, such as clones of a machine that share
+ * it: the elder stays.
+ * @throws FleetmarkError HOST_NAME_TAKEN
+ */
+function checkTurns(presence: Presence, elder: Attachment, newer: Attachment, nowUs: number): void {
+  const { host } = newer.hello;
+  if (areSide(elder, newer) || !isFlapping(presence, host, nowUs)) return;
+  presence.metrics.hostNameConflicts.inc();
+  const message = `two agents attach as host ${host} by turns, from ${elder.peer ?? "elsewhere"} and ${newer.peer ?? "elsewhere"}`;
+  throw new FleetmarkError("HOST_NAME_TAKEN", message);
 }
 
 /**
  * Ends the attachment that a host has already. Over gRPC it is almost always the same agent, whose former connection
- * broke without a word. Two agents under one name displace each other by turns, which their status and the log show. A
- * host that introduces itself anew over NATS displaces nobody: it has nothing there that a second agent would not
- * have.
+ * broke without a word.
  */
 function displaceElder({ logger }: Presence, elder: Attachment, newer: Attachment): void {
-  if (elder.link === "nats" && newer.link === "nats") return;
+  if (areSide(elder, newer)) return;
   logger.warn({ event: "agent_displaced", agent: newer.hello.host }, "a newer stream of the same host displaced an agent");
   elder.displace?.();
 }
@@ -70,13 +98,14 @@ function displaceElder({ logger }: Presence, elder: Attachment, newer: Attachmen
 /**
  * Records that a host is here by this way. The counters of a host that comes back go on; its run's progress is told
  * anew.
- * @throws FleetmarkError HOSTS_TOO_MANY
+ * @throws FleetmarkError HOSTS_TOO_MANY, HOST_NAME_TAKEN
  */
 export function attachHost(presence: Presence, attachment: Attachment, nowUs: number): void {
   const { attachments, fleet, metrics, logger } = presence;
   const { hello, link, peer } = attachment;
   const state = fleet.touch(hello.host, nowUs);
   const elder = attachments.get(hello.host);
+  if (elder !== undefined) checkTurns(presence, elder, attachment, nowUs);
   attachments.set(hello.host, attachment);
   if (elder === undefined) metrics.agentsAttached.inc();
   else displaceElder(presence, elder, attachment);

@@ -52,6 +52,7 @@ export function deriveRecords(batch: Batch, records: readonly KindedRecord[]): R
   const added = builder.build(batch.id);
   const joined = {
     id: batch.id,
+    digest: batch.digest,
     series: [...batch.series, ...added.series],
     numbers: joinColumns(batch.numbers, added.numbers, batch.series.length),
     texts: joinColumns(batch.texts, added.texts, batch.series.length),

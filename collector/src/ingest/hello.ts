@@ -41,6 +41,9 @@ export function checkHello(hello: Hello): AgentHello {
   checkText("a hardware class", hello.hardwareClass, seriesLimits.tagValueLength);
   checkText("an inventory", hello.inventoryJson, seriesLimits.textLength);
   if (!isJsonObject(hello.inventoryJson)) violate("an inventory that is no JSON object");
+  for (const each of [hello.identity, hello.machine]) {
+    if (!/^([0-9a-f]{32})?$/.test(each)) violate("an identity that is not 32 hexadecimal digits");
+  }
   return { host: hello.host, version: hello.agentVersion, hwClass: hello.hardwareClass, inventoryJson: hello.inventoryJson };
 }
 

@@ -1,12 +1,14 @@
+import { crc32 } from "node:zlib";
 import { type ErrorCode, errorMessage, FleetmarkError, toFleetmarkError } from "@fleetmark/shared/errors";
 import type { Hello, Progress } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import type { Logger } from "@fleetmark/shared/log";
 import type { BatchId } from "@fleetmark/shared/model/batch";
 import type { Series } from "@fleetmark/shared/model/series";
-import { type DecodedBatch, outlineBatch, type ReadDictionary } from "@fleetmark/shared/wire/batch-decoder";
+import { type BatchOutline, type DecodedBatch, outlineBatch, type ReadDictionary } from "@fleetmark/shared/wire/batch-decoder";
 import { decodeProgress } from "@fleetmark/shared/wire/progress";
 import { type ClockJudgement, describeDispute, readHostClock } from "../fleet/clock-check.js";
 import type { AgentHello, Fleet, HostState } from "../fleet/fleet.js";
+import { findName, type NameKeeper } from "../fleet/name-keeper.js";
 import { readClockUs, readSteadyUs } from "../platform/clock.js";
 import type { Metrics } from "../telemetry/metrics.js";
 import { deriveRecords } from "./derive.js";
@@ -37,6 +39,8 @@ export interface Source {
   readonly host: string;
   /** Whether it came from a process of this machine, as far as the link can tell. */
   readonly isLocal?: boolean;
+  /** The identity of the agent at the other end, where the link has one end. */
+  readonly identity?: string;
 }
 
 /**
@@ -46,7 +50,8 @@ export interface Source {
 export interface Intake {
   /**
    * Takes in how an agent introduces itself: its host is known from now on, and the introduction is stored.
-   * @throws FleetmarkError PROTOCOL_MISMATCH, PROTOCOL_VIOLATION, SERIES_INVALID, BATCH_FOREIGN, HOSTS_TOO_MANY
+   * @throws FleetmarkError PROTOCOL_MISMATCH, PROTOCOL_VIOLATION, SERIES_INVALID, BATCH_FOREIGN, HOST_NAME_TAKEN,
+   *   HOSTS_TOO_MANY
    */
   takeHello(hello: Hello, source: Source): AgentHello;
   /**
@@ -58,6 +63,11 @@ export interface Intake {
    * Takes in a batch that is decoded already, as `takeBatch` does: what was in quarantine, and comes again.
    */
   takeDecoded(batch: DecodedBatch, encodedBytes: number, onFate: (fate: Fate) => void): void;
+  /**
+   * Takes in again an introduction that is known: its agent must still be the one that holds the host's name.
+   * @throws FleetmarkError HOST_NAME_TAKEN
+   */
+  takeKnownHello(hello: Hello, source: Source): void;
   /** Notes what a host's clock shows. */
   takeClock(sentUs: bigint, source: Source): void;
   /** @throws FleetmarkError PROTOCOL_VIOLATION, HOSTS_TOO_MANY */
@@ -79,6 +89,7 @@ export interface IntakeOptions {
   readonly logger: Logger;
   /** Names the next batch of the collector's own. */
   readonly nextOwnId: () => { readonly epochUs: number; readonly sequence: number };
+  readonly nameKeeper: NameKeeper;
   /** Whether the hosts' clocks contradict the collector's. */
   readonly judgeClock: () => ClockJudgement;
 }
@@ -116,6 +127,11 @@ function countRefused({ metrics, logger }: IntakeState, refused: ReadonlyMap<Ref
     host.counters.samples_refused += samples;
     logger.warn({ event: "samples_refused", agent: host.host, code, samples }, "samples were refused");
   }
+}
+
+function createReuse({ host, sequence }: BatchId): FleetmarkError {
+  const message = `another batch of host ${host} is stored under the name of this one (sequence ${sequence})`;
+  return new FleetmarkError("BATCH_ID_REUSED", message);
 }
 
 /** A batch on its way in. The id is undefined until it is read. */
@@ -158,6 +174,7 @@ function storeValidated(
   { batch, refused, refusedSamples, restamped, records }: ValidatedBatch,
   encodedBytes: number,
   onFate: (fate: Fate) => void,
+  onConflict?: () => void,
 ): void {
   const { metrics, writer } = intake;
   const { id } = batch;
@@ -172,8 +189,8 @@ function storeValidated(
   countRefused(intake, refused, host);
   metrics.samplesRestamped.inc(restamped);
   noticeIntroduction(host, batch);
-  const enqueue = (): void =>
-    writer.enqueue(derived.batch, encodedBytes, () => onFate({ kind: "committed", id, refused }), derived.records);
+  const onCommitted = (): void => onFate({ kind: "committed", id, refused });
+  const enqueue = (): void => writer.enqueue(derived.batch, encodedBytes, onCommitted, derived.records, onConflict);
   if (refusedSamples === undefined) enqueue();
   else void keepRefused(intake, refusedSamples).then(enqueue);
 }
@@ -182,22 +199,47 @@ function makeRules({ limits, guard, readDictionary }: IntakeState, host: HostSta
   return { limits, readDictionary, nowUs, judgeSeries: (series: readonly Series[]) => guard.judge(host, series, nowUs) };
 }
 
+/**
+ * Judges whether a batch comes from the agent that holds its host's name; returns why not. Over gRPC the agent has
+ * shown that by its Hello; what waits in its spool may be of an earlier identity.
+ */
+function judgeName({ nameKeeper, fleet }: IntakeState, { id, identity }: BatchOutline, source: Source): string | undefined {
+  if (source.link === "grpc" || identity === "" || id.host !== source.host) return undefined;
+  return nameKeeper.take(id.host, { identity, machine: "" }, fleet.get(id.host)?.attached ?? false);
+}
+
 /** Validates a batch and queues what of it is to be stored. */
 function storeBatch(intake: IntakeState, incoming: Incoming, onFate: (fate: Fate) => void): void {
   const { bytes, source } = incoming;
   const nowUs = readClockUs();
   const outline = outlineBatch(bytes);
   incoming.id = outline.id;
-  const host = intake.fleet.touch(source.host, nowUs);
+  const taken = judgeName(intake, outline, source);
+  if (taken !== undefined) {
+    intake.metrics.batchesDeferred.inc();
+    onFate({ kind: "deferred", id: outline.id, code: "HOST_NAME_TAKEN", message: taken });
+    return;
+  }
+  const name = findName(intake.nameKeeper, outline, source);
+  const host = intake.fleet.touch(name, nowUs);
   host.counters.batches_received++;
-  const validated = validateBatch(bytes, outline, source.host, makeRules(intake, host, nowUs));
-  storeValidated(intake, host, validated, bytes.length, onFate);
+  const validated = validateBatch(bytes, outline, name, makeRules(intake, host, nowUs));
+  const batch = { ...validated.batch, digest: crc32(bytes) };
+  const reject = (): void => void rejectBatch(intake, incoming, createReuse(outline.id)).then(onFate);
+  storeValidated(intake, host, { ...validated, batch }, bytes.length, onFate, reject);
 }
 
 function takeDecoded(intake: IntakeState, batch: DecodedBatch, encodedBytes: number, onFate: (fate: Fate) => void): void {
   const nowUs = readClockUs();
   const host = intake.fleet.touch(batch.id.host, nowUs);
   storeValidated(intake, host, judgeBatch(batch, makeRules(intake, host, nowUs)), encodedBytes, onFate);
+}
+
+/** @throws FleetmarkError HOST_NAME_TAKEN */
+function requireName({ nameKeeper, fleet }: IntakeState, { guest, identity, machine }: Hello, host: string): void {
+  if (guest) return;
+  const taken = nameKeeper.take(host, { identity, machine }, fleet.get(host)?.attached ?? false);
+  if (taken !== undefined) throw new FleetmarkError("HOST_NAME_TAKEN", taken);
 }
 
 function noteClock({ fleet }: IntakeState, sentUs: bigint, { host, isLocal = false }: Source): void {
@@ -214,6 +256,7 @@ export function createIntake(options: IntakeOptions): Intake {
       const { host } = source;
       const hello = checkHello(message);
       if (hello.host !== host) throw new FleetmarkError("BATCH_FOREIGN", `${host} introduces itself as host ${hello.host}`);
+      requireName(intake, message, host);
       const nowUs = readClockUs();
       const state = fleet.touch(host, nowUs);
       noteClock(intake, message.sentUs, source);
@@ -234,6 +277,11 @@ export function createIntake(options: IntakeOptions): Intake {
       } catch (thrown) {
         void rejectBatch(intake, incoming, explainDefect(thrown, logger)).then(onFate);
       }
+    },
+    takeKnownHello: (message, source) => {
+      requireName(intake, message, source.host);
+      fleet.touch(source.host, readClockUs());
+      noteClock(intake, message.sentUs, source);
     },
     takeDecoded: (batch, encodedBytes, onFate) => takeDecoded(intake, batch, encodedBytes, onFate),
     takeClock: (sentUs, source) => noteClock(intake, sentUs, source),

@@ -9,6 +9,7 @@ export interface Queued {
   readonly samples: number;
   readonly weight: number;
   readonly onCommitted: (() => void) | undefined;
+  readonly onConflict: (() => void) | undefined;
 }
 
 /** What waits for the store, in the order in which it came. */

@@ -25,8 +25,15 @@ export interface Writer {
   /**
    * Queues a batch; `onCommitted` is called once it is durable, and never if that does not come to pass.
    * @param records what it holds of records, decoded: they are told of when it is committed and was new
+   * @param onConflict called in place of `onCommitted` where the store has another batch of this name
    */
-  enqueue(batch: Batch, encodedBytes: number, onCommitted?: () => void, records?: readonly KindedRecord[]): void;
+  enqueue(
+    batch: Batch,
+    encodedBytes: number,
+    onCommitted?: () => void,
+    records?: readonly KindedRecord[],
+    onConflict?: () => void,
+  ): void;
   /** Resolves at once while there is room, else when there is room again. */
   waitForRoom(): Promise<void> | undefined;
   /**
@@ -122,14 +129,20 @@ async function commitGroup(writer: WriterState, group: readonly Queued[]): Promi
   const { store, metrics } = writer;
   const started = performance.now();
   writer.writingSince = started;
+  const conflicting = new Set<Batch>();
   const writing = store.write(
     group.map(({ batch }) => batch),
     readClockUs(),
+    (batch) => conflicting.add(batch),
   );
   const stored = new Set(await writing.finally(() => (writer.writingSince = undefined)));
   metrics.commitSeconds.observe((performance.now() - started) / 1e3);
   const nowUs = readClockUs();
   for (const queued of group) {
+    if (conflicting.has(queued.batch)) {
+      (queued.onConflict ?? queued.onCommitted)?.();
+      continue;
+    }
     if (stored.has(queued.batch)) countCommitted(writer, queued, nowUs);
     else metrics.batchesRepeated.inc();
     queued.onCommitted?.();
@@ -223,8 +236,8 @@ export function createWriter(store: Store, metrics: Metrics, logger: Logger, onC
   writer.isPrepared = preparing === undefined;
   if (preparing !== undefined) writer.running = run(writer, preparing);
   return {
-    enqueue: (batch, encodedBytes, committed, records = []) => {
-      addToQueue(writer.queue, { batch, records, onCommitted: committed }, encodedBytes);
+    enqueue: (batch, encodedBytes, committed, records = [], onConflict) => {
+      addToQueue(writer.queue, { batch, records, onCommitted: committed, onConflict }, encodedBytes);
       if (hasGroup(writer.queue)) writer.gathering.end();
       showQueue(writer);
       writer.running ??= run(writer);

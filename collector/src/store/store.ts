@@ -119,10 +119,12 @@ export interface Store extends StoreReader {
   /**
    * Commits the batches in one transaction: all of them are durable when it resolves, none when it throws.
    * A batch whose id is stored already, or comes twice in the group, changes nothing.
+   * @param onConflict told of batches whose id is stored with another content (by their digests, for a day), where the
+   *   store goes by ids
    * @returns the batches that were new
    * @throws FleetmarkError STORE_FAILED
    */
-  write(batches: readonly Batch[], receivedUs: number): Promise<Batch[]>;
+  write(batches: readonly Batch[], receivedUs: number, onConflict?: (batch: Batch) => void): Promise<Batch[]>;
   /**
    * Stores a chunk, in place of what it holds of the same series and times: doing it twice is doing it once.
    * @throws FleetmarkError STORE_FAILED with nothing known of the chunk

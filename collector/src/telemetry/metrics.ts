@@ -50,11 +50,39 @@ function createMakers(registry: Registry) {
   return { count, countByCode, gauge, latency };
 }
 
+/** What is counted of clocks and names that contradict each other. */
+function createDoubtMetrics({ count, gauge }: ReturnType<typeof createMakers>) {
+  return {
+    batchesDeferred: count(
+      "batches_deferred_total",
+      "Batches that were given back to their agents because most hosts contradict the collector's clock; they come again",
+    ),
+    samplesRestamped: count(
+      "samples_restamped_total",
+      "Samples of agents' own telemetry that were stored under the time of their receipt, because their own was out of bounds",
+    ),
+    hostNameConflicts: count(
+      "host_name_conflicts_total",
+      "Times that an agent was refused because another holds its host's name",
+    ),
+    clockDisputed: gauge("clock_disputed", "1 while most hosts' clocks contradict the collector's, else 0"),
+    clockOffsetSeconds: gauge(
+      "clock_offset_seconds",
+      "Median of the hosts' clocks less the collector's; 0 while no host has told its clock",
+    ),
+    retentionHeld: gauge(
+      "retention_held",
+      "1 while nothing is rolled up or dropped until the clock is trusted or a person says so",
+    ),
+  };
+}
+
 /** What the collector counts of itself, in a registry of its own: a process may hold several collectors. */
 export function createMetrics() {
   const registry = new Registry();
   addProcessMetrics(registry);
-  const { count, countByCode, gauge, latency } = createMakers(registry);
+  const makers = createMakers(registry);
+  const { count, countByCode, gauge, latency } = makers;
   return {
     registry,
     batchesReceived: count("batches_received_total", "Batches that agents sent"),
@@ -66,23 +94,7 @@ export function createMetrics() {
       "samples_refused_total",
       "Samples that were refused while the rest of their batch was stored, by error code",
     ),
-    batchesDeferred: count(
-      "batches_deferred_total",
-      "Batches that were given back to their agents because most hosts contradict the collector's clock; they come again",
-    ),
-    samplesRestamped: count(
-      "samples_restamped_total",
-      "Samples of agents' own telemetry that were stored under the time of their receipt, because their own was out of bounds",
-    ),
-    clockDisputed: gauge("clock_disputed", "1 while most hosts' clocks contradict the collector's, else 0"),
-    clockOffsetSeconds: gauge(
-      "clock_offset_seconds",
-      "Median of the hosts' clocks less the collector's; 0 while no host has told its clock",
-    ),
-    retentionHeld: gauge(
-      "retention_held",
-      "1 while nothing is rolled up or dropped until the clock is trusted or a person says so",
-    ),
+    ...createDoubtMetrics(makers),
     streamsRefused: countByCode("streams_refused_total", "Streams of agents that the collector ended, by error code"),
     quarantineFailures: count("quarantine_failures_total", "Rejected batches that could not be kept in quarantine"),
     quarantineBytes: gauge("quarantine_bytes", "Size of the quarantine"),

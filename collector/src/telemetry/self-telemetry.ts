@@ -77,6 +77,7 @@ export function createSelfTelemetry(name: string, metrics: Metrics, usesNats: bo
       ...nameQuantiles("commit", "ms", metrics.commitSeconds.readWindow),
       ...nameQuantiles("end_to_end", "s", metrics.endToEndSeconds.readWindow),
       quarantine_bytes: await readTotal(metrics.quarantineBytes),
+      host_name_conflicts: await readTotal(metrics.hostNameConflicts),
       batches_deferred: await readTotal(metrics.batchesDeferred),
       clock_disputed: await readTotal(metrics.clockDisputed),
       clock_offset_s: await readTotal(metrics.clockOffsetSeconds),

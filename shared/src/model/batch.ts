@@ -19,6 +19,8 @@ export interface Columns<V> {
 /** A group of samples that is delivered, stored and acknowledged as one. Decoded, its series carry the tag `host`. */
 export interface Batch {
   readonly id: BatchId;
+  /** Tells its content from that of another batch of this name: CRC-32 of its encoded bytes, where it has any. */
+  readonly digest?: number;
   /** The dictionary. Batches of one host may share it, and caches go by its identity: once built it never changes. */
   readonly series: readonly Series[];
   readonly numbers: Columns<number>;

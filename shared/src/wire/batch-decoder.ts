@@ -9,6 +9,8 @@ import { decodeBatchId, toSafeNumber } from "./batch-id.js";
 /** What an encoded batch shows at a glance, before anything but its id is decoded. */
 export interface BatchOutline {
   readonly id: BatchId;
+  /** Of the agent that measured it; empty where it has none. */
+  readonly identity: string;
   readonly seriesCount: number;
   /** The encoded dictionary, and the message without it. */
   readonly dictionary: Uint8Array;
@@ -36,12 +38,16 @@ function malformed(message: string, cause?: unknown): never {
 /** Where the entries of the dictionary lie in an encoded batch, and the first id. */
 interface Walk {
   id: BatchId | undefined;
+  identity: string;
   seriesCount: number;
   /** Pairs of start and end; neighbouring entries are joined, and an encoder of ours makes one pair. */
   readonly dictionary: number[];
 }
 
 const idField = BatchSchema.field.id.number;
+const identityField = BatchSchema.field.identity.number;
+/** What is longer is no identity. */
+const mostIdentity = 64;
 const seriesField = BatchSchema.field.series.number;
 
 /** Walks over the fields of a batch without looking into any but its id. */
@@ -52,6 +58,11 @@ function walkBatch(bytes: Uint8Array, walk: Walk): void {
     const [field, wireType] = reader.tag();
     if (field === idField && wireType === WireType.LengthDelimited && walk.id === undefined) {
       walk.id = decodeBatchId(fromBinary(BatchIdSchema, reader.bytes()));
+      continue;
+    }
+    if (field === identityField && wireType === WireType.LengthDelimited) {
+      const text = reader.string();
+      walk.identity = text.length <= mostIdentity ? text : "";
       continue;
     }
     reader.skip(wireType, field);
@@ -80,18 +91,20 @@ function divide(bytes: Uint8Array, bounds: readonly number[]): { inside: Uint8Ar
  * @throws FleetmarkError BATCH_MALFORMED when the id can't be read
  */
 export function outlineBatch(bytes: Uint8Array): BatchOutline {
-  const walk: Walk = { id: undefined, seriesCount: 0, dictionary: [] };
+  const walk: Walk = { id: undefined, identity: "", seriesCount: 0, dictionary: [] };
   try {
     walkBatch(bytes, walk);
   } catch (cause) {
     if (walk.id === undefined) malformed(`a batch without a readable id: ${errorMessage(cause)}`, cause);
     // Decoding would not find it again: the library takes a message that ends in the midst of an inner one for
     // complete.
-    return { id: walk.id, seriesCount: walk.seriesCount, dictionary: bytes.subarray(0, 0), rest: bytes, broken: cause };
+    const { id, identity, seriesCount } = walk;
+    return { id, identity, seriesCount, dictionary: bytes.subarray(0, 0), rest: bytes, broken: cause };
   }
   if (walk.id === undefined) malformed("a batch without an id");
   const { inside, outside } = divide(bytes, walk.dictionary);
-  return { id: walk.id, seriesCount: walk.seriesCount, dictionary: inside, rest: outside };
+  const { id, identity, seriesCount } = walk;
+  return { id, identity, seriesCount, dictionary: inside, rest: outside };
 }
 
 function decodeMessage(bytes: Uint8Array): WireBatch {

@@ -18,9 +18,10 @@ function encodeSteps(times: number[], base: number): number[] {
 
 /**
  * Encodes a batch as the protobuf message fleetmark.v1.Batch. The tag `host` is not sent.
+ * @param identity of the agent that measured it; empty where it has none
  * @throws FleetmarkError BATCH_MALFORMED when neighbouring samples are over 35 minutes apart
  */
-export function encodeBatch(batch: Batch): Uint8Array {
+export function encodeBatch(batch: Batch, identity = ""): Uint8Array {
   const base = batch.numbers.timeUs[0] ?? batch.texts.timeUs[0] ?? 0;
   return toBinary(
     BatchSchema,
@@ -31,6 +32,7 @@ export function encodeBatch(batch: Batch): Uint8Array {
         field: series.field,
         tags: Object.entries(series.tags).flatMap(([key, value]) => (key === "host" || value === "" ? [] : [{ key, value }])),
       })),
+      identity,
       baseTimeUs: BigInt(base),
       numbers: {
         seriesIndex: batch.numbers.series,

@@ -42,8 +42,9 @@ function handleHello(session: Session, message: Hello, receivedUs: number): void
   const { context, call } = session;
   if (session.attachment !== undefined) throw new FleetmarkError("PROTOCOL_VIOLATION", "a second Hello");
   checkIdentity(session, message.host);
-  const isLocal = isLocalPeer(call.getPeer());
-  const hello = context.intake.takeHello(message, { link: "grpc", host: message.host, isLocal });
+  const { host, identity } = message;
+  const source: Source = { link: "grpc", host, identity, isLocal: isLocalPeer(call.getPeer()) };
+  const hello = context.intake.takeHello(message, source);
   const attachment: Attachment = {
     link: "grpc",
     hello,
@@ -51,15 +52,15 @@ function handleHello(session: Session, message: Hello, receivedUs: number): void
     sendCommand: (value) => sendFrame(session, { case: "command", value }),
     displace: () => displaceSession(session, hello.host),
   };
-  session.attachment = attachment;
-  session.isLocal = isLocal;
   if (!message.guest) attachHost(context.presence, attachment, readClockUs());
+  session.attachment = attachment;
+  session.source = source;
   welcomeHost(context.presence, hello.host, receivedUs, (value) => sendFrame(session, { case: "welcome", value }));
 }
 
-function requireSource({ attachment, isLocal }: Session): Source {
-  if (attachment === undefined) throw new FleetmarkError("PROTOCOL_VIOLATION", "the first frame is no Hello");
-  return { link: "grpc", host: attachment.hello.host, isLocal };
+function requireSource({ source }: Session): Source {
+  if (source === undefined) throw new FleetmarkError("PROTOCOL_VIOLATION", "the first frame is no Hello");
+  return source;
 }
 
 /**

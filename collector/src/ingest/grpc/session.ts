@@ -60,8 +60,8 @@ export interface Session {
    */
   readonly names: readonly string[] | undefined;
   /** Set by Hello. */
-  /** Whether the agent is a process of this machine. */
-  isLocal: boolean;
+  /** The agent at the other end, once it has introduced itself. */
+  source: Source | undefined;
   attachment: Attachment | undefined;
   /** False once no further frame is to be looked at. */
   reading: boolean;
@@ -88,7 +88,7 @@ export function createSession(call: AgentCall, context: SessionContext, names: S
     outbox,
     names,
     attachment: undefined,
-    isLocal: false,
+    source: undefined,
     reading: true,
     open: true,
     agentDone: false,
@@ -140,6 +140,8 @@ function chooseStatus(code: ErrorCode): status {
       return status.PERMISSION_DENIED;
     case "PROTOCOL_MISMATCH":
       return status.FAILED_PRECONDITION;
+    case "HOST_NAME_TAKEN":
+      return status.ALREADY_EXISTS;
     case "HOSTS_TOO_MANY":
       return status.RESOURCE_EXHAUSTED;
     default:

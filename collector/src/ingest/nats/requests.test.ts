@@ -17,12 +17,15 @@ function open() {
   const stored: string[] = [];
   const clocks: string[] = [];
   const published: string[] = [];
-  const intake: Pick<Intake, "takeHello" | "takeClock" | "takeProgress"> = {
+  const intake: Pick<Intake, "takeHello" | "takeKnownHello" | "takeProgress"> = {
     takeHello: ({ host, agentVersion, hardwareClass, inventoryJson }) => {
       stored.push(`${host} ${agentVersion}`);
       return { host, version: agentVersion, hwClass: hardwareClass, inventoryJson };
     },
-    takeClock: (sentUs, { host }) => void clocks.push(`${host} at ${sentUs}`),
+    takeKnownHello: ({ sentUs }, { host }) => {
+      fleet.touch(host, readClockUs());
+      clocks.push(`${host} at ${sentUs}`);
+    },
     takeProgress: ({ run }, { host }) => void stored.push(`${host} at ${run}`),
   };
   const metrics = createMetrics();

@@ -61,10 +61,8 @@ export function receiveHello(
   const { value: message } = readFrame("hello", bytes);
   const nowUs = readClockUs();
   if (message.guest) intake.takeHello(message, { link: "nats", host });
-  else if (isKnownHello(presence, "nats", host, message)) {
-    presence.fleet.touch(host, nowUs);
-    intake.takeClock(message.sentUs, { link: "nats", host });
-  } else attachAgent(options, intake.takeHello(message, { link: "nats", host }), nowUs);
+  else if (isKnownHello(presence, "nats", host, message)) intake.takeKnownHello(message, { link: "nats", host });
+  else attachAgent(options, intake.takeHello(message, { link: "nats", host }), nowUs);
   welcomeHost(presence, host, receivedUs, (value) => answer(encodeFrame({ case: "welcome", value })));
 }
 

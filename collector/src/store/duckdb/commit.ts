@@ -1,5 +1,5 @@
-import { BIGINT, type DuckDBConnection, VARCHAR } from "@duckdb/node-api";
-import type { Batch } from "@fleetmark/shared/model/batch";
+import { BIGINT, type DuckDBConnection, DuckDBListType, DuckDBListValue, VARCHAR } from "@duckdb/node-api";
+import { type Batch, batchKey } from "@fleetmark/shared/model/batch";
 import { rememberBatch, type StoredBatches, selectNew } from "../stored-batches.js";
 import { appendNumbers, appendRows, appendSeries, appendTexts, type Identified, identifySeries } from "./append.js";
 import { addStoredSeries, type SeriesIndex } from "./series-index.js";
@@ -14,7 +14,7 @@ import { commit } from "./transaction.js";
  *           ─► BEGIN   series   (the new ones)
  *                      numbers  (series, time, value)
  *                      texts    (series, time, value)
- *                      batches  (host, epoch, sequence, received)
+ *                      batches  (host, epoch, sequence, received, digest)
  *              COMMIT  the log is synced to disk before this returns
  *           ─► index and `stored` learn what is new
  *
@@ -42,14 +42,42 @@ async function appendAll(connection: DuckDBConnection, { batches, ids, added, re
   await appendRows(
     connection,
     "batches",
-    [VARCHAR, BIGINT, BIGINT, BIGINT],
+    [VARCHAR, BIGINT, BIGINT, BIGINT, BIGINT],
     [
       batches.map(({ id }) => id.host),
       batches.map(({ id }) => BigInt(id.epochUs)),
       batches.map(({ id }) => BigInt(id.sequence)),
       batches.map(() => BigInt(receivedUs)),
+      batches.map(({ digest }) => (digest === undefined ? null : BigInt(digest))),
     ],
   );
+}
+
+/** Tells of batches that come again with another content than the one that is stored, or stands before in the group. */
+async function findConflicts(
+  connection: DuckDBConnection,
+  batches: readonly Batch[],
+  fresh: readonly Batch[],
+  onConflict: (batch: Batch) => void,
+): Promise<void> {
+  const isFresh = new Set(fresh);
+  const repeated = batches.filter((batch) => !isFresh.has(batch) && batch.digest !== undefined);
+  if (repeated.length === 0) return;
+  const digests = new Map(fresh.map(({ id, digest }) => [batchKey(id), digest]));
+  const rows = await connection.runAndReadAll(
+    "SELECT host, epoch_us, sequence, digest FROM batches WHERE digest IS NOT NULL AND host IN (SELECT unnest($hosts)) AND sequence IN (SELECT unnest($sequences))",
+    {
+      hosts: new DuckDBListValue([...new Set(repeated.map(({ id }) => id.host))]),
+      sequences: new DuckDBListValue([...new Set(repeated.map(({ id }) => id.sequence))].map(BigInt)),
+    },
+    { hosts: new DuckDBListType(VARCHAR), sequences: new DuckDBListType(BIGINT) },
+  );
+  for (const [host, epochUs, sequence, digest] of rows.getRowsJS())
+    digests.set(batchKey({ host: String(host), epochUs: Number(epochUs), sequence: Number(sequence) }), Number(digest));
+  for (const batch of repeated) {
+    const stored = digests.get(batchKey(batch.id));
+    if (stored !== undefined && stored !== batch.digest) onConflict(batch);
+  }
 }
 
 /**
@@ -61,8 +89,10 @@ export async function commitBatches(
   state: WriterState,
   batches: readonly Batch[],
   receivedUs: number,
+  onConflict: (batch: Batch) => void = () => {},
 ): Promise<Batch[]> {
   const fresh = selectNew(state.stored, batches);
+  if (fresh.length < batches.length) await findConflicts(connection, batches, fresh, onConflict);
   if (fresh.length === 0) return [];
   const group = { ...identifySeries(state.index, fresh), batches: fresh, receivedUs };
   await commit(connection, () => appendAll(connection, group));

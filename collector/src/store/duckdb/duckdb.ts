@@ -109,9 +109,14 @@ async function change<T>(store: DuckdbStore, act: (open: OpenFile) => Promise<T>
   }
 }
 
-function writeBatches(store: DuckdbStore, batches: readonly Batch[], receivedUs: number): Promise<Batch[]> {
+function writeBatches(
+  store: DuckdbStore,
+  batches: readonly Batch[],
+  receivedUs: number,
+  onConflict?: (batch: Batch) => void,
+): Promise<Batch[]> {
   return change(store, async ({ connection, state }) => {
-    const written = await commitBatches(connection, state, batches, receivedUs);
+    const written = await commitBatches(connection, state, batches, receivedUs, onConflict);
     await store.cache.trim(connection);
     return written;
   });
@@ -178,7 +183,7 @@ export async function openStore(dataDir: string, retention: Retention = keepAll)
   };
   return {
     ...createReader(access, () => closeStore(store)),
-    write: (batches, receivedUs) => writeBatches(store, batches, receivedUs),
+    write: (batches, receivedUs, onConflict) => writeBatches(store, batches, receivedUs, onConflict),
     prepare: () => undefined,
     overwrite: (chunk: Chunk) => change(store, ({ connection, state }) => overwriteChunk(connection, state, chunk)),
     // As far as it is rolled up already, and no further: what goes by the clock goes at night, when it is trusted.

@@ -152,6 +152,7 @@ describe("what is past its time in a data file", () => {
     const instance = await DuckDBInstance.create(join(directory, "fleetmark.duckdb"));
     const connection = await instance.connect();
     for (const table of ["hours", "horizon", "batch_ranges"]) await connection.run(`DROP TABLE ${table}`);
+    await connection.run("ALTER TABLE batches DROP COLUMN digest");
     await connection.run("DELETE FROM meta WHERE schema_version > 1");
     connection.closeSync();
     instance.closeSync();

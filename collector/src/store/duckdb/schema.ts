@@ -4,7 +4,7 @@ import type { Aggregate } from "@fleetmark/shared/model/aggregates";
 import { commit } from "./transaction.js";
 
 /** Raised with every change to the tables; a file of a higher version is left alone. */
-export const schemaVersion = 3;
+export const schemaVersion = 4;
 
 /**
  * No table has an index: they are kept unique by their only writer, which knows every series and batch id. An index
@@ -23,7 +23,8 @@ const firstStatements = [
 /**
  * What has come since, by the version that it leads to. `hours` holds what is left of samples that are past their
  * time; `horizon` the hour before which samples of telemetry have gone there. `batch_ranges` holds what is left of
- * `batches` of former days: sequences that follow on each other, and when the last of them was received.
+ * `batches` of former days: sequences that follow on each other, and when the last of them was received. `digest`
+ * tells a batch from another of its name; it is NULL of the collector's own and of those that came before it was.
  */
 const upgrades: readonly (readonly string[])[] = [
   [
@@ -38,6 +39,7 @@ const upgrades: readonly (readonly string[])[] = [
      received_us BIGINT NOT NULL)`,
     "INSERT INTO meta VALUES (3)",
   ],
+  ["ALTER TABLE batches ADD COLUMN digest BIGINT", "INSERT INTO meta VALUES (4)"],
 ];
 
 /** What `hours` holds of an hour, in the order in which it is written. */

@@ -182,6 +182,19 @@ const clockDisputed = buildRule({
   ...keeping,
 });
 
+const hostNameTaken = buildRule({
+  uid: "fm-host-name-taken",
+  title: "Two agents of one name",
+  severity: "warning",
+  summary: `The collector ${label("host")} refuses agents whose host's name another holds`,
+  description: `The collector ${label("host")} refused an agent ${value} times within ten minutes because another holds its host's name: two machines are configured alike, or one was cloned. What the second measures waits in its spool. Look first at the collector's log for host_name_taken.`,
+  runbook: "host-name-taken",
+  panel: { dashboard: pipelineDashboard, title: "Names refused", follows: "collector" },
+  ...hasGrown("collector", "host_name_conflicts", ["host"], 600),
+  pending: shortest,
+  ...quiet,
+});
+
 const retentionHeld = buildRule({
   uid: "fm-retention-held",
   title: "Roll-up held",
@@ -248,6 +261,7 @@ export const fleetRules: readonly ProvisionedRule[] = [
   storeFailing,
   clockDisputed,
   retentionHeld,
+  hostNameTaken,
   clockOffset,
   samplesDropped,
   samplesRefused,

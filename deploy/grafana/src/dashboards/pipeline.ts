@@ -206,6 +206,14 @@ const collectorPanels = [
       held: max("retention_held"),
     },
   ),
+  ofCollectors(
+    "Names refused",
+    "Agents that were refused because another holds their host's name, in each step of the chart.",
+    count,
+    {
+      refused: increase(max("host_name_conflicts")),
+    },
+  ),
   drawLosses(
     collectors,
     "Refused and rejected",
