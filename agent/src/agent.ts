@@ -1,3 +1,4 @@
+import { listCertificates, watchCertificates } from "@fleetmark/shared/config/certificate-life";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { once, type Running } from "@fleetmark/shared/lifecycle";
 import type { Logger } from "@fleetmark/shared/log";
@@ -76,9 +77,14 @@ function startProbes({ config, delivery, gate, logger }: AgentState): Running {
   });
 }
 
-function startSelfTelemetry({ config, delivery, clockOffset, gate, ending }: AgentState): Running {
+function startSelfTelemetry({ config, delivery, clockOffset, gate, ending, logger }: AgentState): Running {
   const { interval } = config.telemetry;
-  const sample = createSelfTelemetry(delivery, clockOffset);
+  const own = {
+    [config.link === "nats" ? "nats.tls" : "collector.tls"]: config.link === "nats" ? config.nats.tls : config.collector.tls,
+  };
+  const certificates = watchCertificates(listCertificates(own), logger);
+  ending.signal.addEventListener("abort", () => void certificates.stop(), { once: true });
+  const sample = createSelfTelemetry(delivery, clockOffset, certificates.daysLeft);
   return startTicker(interval, async () => {
     await gate.pass(interval);
     if (!ending.signal.aborted) delivery.record(sample(delivery.clock.stamp()));

@@ -48,6 +48,11 @@ function readClockOffset(clockOffset: ClockOffsetMeter): Record<string, number> 
   return found === undefined ? {} : { clock_offset_ms: found.offsetMs, clock_rtt_ms: found.rttMs };
 }
 
+/** Nothing where the agent shows no certificate. */
+function readCertificateLife(days: number | undefined): Record<string, number> {
+  return days === undefined ? {} : { certificate_days: days };
+}
+
 /** Seconds, by the host's clock, which may have been set since. */
 function readOldestAge({ oldestPutMs }: Delivery["spool"]): number {
   return oldestPutMs === undefined ? 0 : Math.max(0, Date.now() - oldestPutMs) / 1000;
@@ -60,6 +65,7 @@ function readOldestAge({ oldestPutMs }: Delivery["spool"]): number {
 export function createSelfTelemetry(
   { counts, spool, clock }: Pick<Delivery, "counts" | "spool" | "clock">,
   clockOffset: ClockOffsetMeter,
+  readCertificateDays: () => number | undefined = () => undefined,
 ): (nowUs: number) => Point[] {
   const told = new Set<string>();
   const readCpu = createCpuMeter();
@@ -76,6 +82,7 @@ export function createSelfTelemetry(
       spool_oldest_age_s: readOldestAge(spool),
       clock_steps: clock.steps,
       ...readClockOffset(clockOffset),
+      ...readCertificateLife(readCertificateDays()),
       reconnects: counts.reconnects,
       protocol_violations: counts.violations,
       rss_bytes: process.memoryUsage.rss(),

@@ -53,6 +53,8 @@ const groups: readonly Readonly<Record<string, string>>[] = [
     "limits.max_series_per_batch": "9",
     "limits.new_series_per_host_per_hour": "8",
     "limits.max_hosts": "7",
+    "limits.bytes_per_second_per_host": "1MiB",
+    "limits.connections_per_address": "9",
     "limits.quarantine_bytes": "1MiB",
   },
   {

@@ -1,3 +1,4 @@
+import { listCertificates, watchCertificates } from "@fleetmark/shared/config/certificate-life";
 import type { CommandResult } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import { once, type Running, undoAll } from "@fleetmark/shared/lifecycle";
 import type { Logger } from "@fleetmark/shared/log";
@@ -133,6 +134,21 @@ function startRetention({ config, metrics, logger, undoings }: Base, { store }: 
   return retention;
 }
 
+/** Shows how long the collector's own certificates last. */
+function startCertificateWatch({ grpc, nats }: CollectorConfig, metrics: Metrics, logger: Logger): Running {
+  const watch = watchCertificates(listCertificates({ "grpc.tls": grpc.tls, "nats.tls": nats.tls }), logger);
+  const show = (): void => metrics.certificateDays.set(watch.daysLeft() ?? 0);
+  show();
+  const timer = setInterval(show, 60_000);
+  timer.unref();
+  return {
+    stop: async () => {
+      clearInterval(timer);
+      await watch.stop();
+    },
+  };
+}
+
 function createCore({ config, metrics, logger, undoings }: Base, { quarantine, store, kept }: Storage): Core {
   const { limits, name, nats } = config;
   const fleet = createFleet(limits.max_hosts);
@@ -141,6 +157,7 @@ function createCore({ config, metrics, logger, undoings }: Base, { quarantine, s
   const writer = createWriter(store, metrics, logger);
   const guard = createSeriesGuard(limits.new_series_per_host_per_hour, createSeriesQuestion(store, logger));
   const nextOwnId = createOwnIds();
+  undoings.push(startCertificateWatch(config, metrics, logger).stop);
   const clock = startClockWatch({ fleet, metrics, logger });
   undoings.push(clock.stop);
   const shared = { metrics, logger, nextOwnId };

@@ -46,6 +46,15 @@ const limitsSchema = z.strictObject({
     .describe("most series of a host that may be new in one hour; samples of others are refused, known series go on")
     .default(20_000),
   max_hosts: z.int().min(1).describe("most hosts that are heard of within an hour; others are refused meanwhile").default(20_000),
+  bytes_per_second_per_host: byteSizeSchema
+    .describe("bytes that a host may send over gRPC in a second, ten seconds' worth at once; it is read more slowly beyond that")
+    .refine((bytes) => bytes >= 65_536, { message: "must be at least 64KiB" })
+    .prefault("16MiB"),
+  connections_per_address: z
+    .int()
+    .min(1)
+    .describe("most connections of one address to the gRPC port; of this machine without TLS there is no bound")
+    .default(4096),
   quarantine_bytes: byteSizeSchema.describe("size of the quarantine; the oldest batches leave it first").prefault("64MiB"),
 });
 

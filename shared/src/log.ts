@@ -17,6 +17,7 @@ export const logEvents = {
   batches_renumbered: "The collector has other batches under the names of these; the agent gave them new ones",
   batches_quarantined: "Batches of the spool could not be read back; their bytes are kept in quarantine",
   benchmark_failed: "A benchmark of the suite gave no result",
+  certificate_ending: "A certificate of this process ends within a month, or has ended; told once a day",
   clock_agreed: "The hosts' clocks agree with the collector's again",
   clock_disputed: "Most hosts' clocks contradict the collector's: nothing is refused for its time or dropped until they agree",
   clock_stepped: "The host's clock was set",
@@ -27,6 +28,7 @@ export const logEvents = {
   commit_listener_failed: "What hears of committed records failed on some; they are stored all the same",
   frame_ignored: "The collector sent a frame that makes no sense to the agent",
   host_finding: "Something about the host's hardware or its tools is not as it should be, as the message says",
+  handshakes_failed: "Connections to the collector's gRPC port ended before their TLS handshake did; told at most once a minute",
   host_name_taken: "A second agent claims the name of a host that another holds; it is refused, and keeps what it measures",
   identity_cloned:
     "The spool's folder holds the identity of another machine: this one was cloned, and got an identity of its own",

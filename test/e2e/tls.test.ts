@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { copyFileSync, readFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import type { Address } from "@fleetmark/shared/config/config";
 import type { TlsFiles } from "@fleetmark/shared/config/tls";
@@ -8,6 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest
 import { type Delivery, startDelivery } from "#agent/delivery/delivery.js";
 import { createClockOffsetMeter } from "#agent/links/clock-offset.js";
 import { startGrpcLink } from "#agent/links/grpc-link.js";
+import { type LinkConfig, loadLink } from "#agent/links/load-link.js";
 import { type Authority, type CertificateFiles, createAuthority } from "../testbed/certificates.js";
 import { makeFolder, type Program, runProgram, startDaemon } from "../testbed/program.js";
 
@@ -80,6 +83,55 @@ async function readMetric(name: string): Promise<number> {
 }
 
 const eventually = (check: () => unknown): Promise<unknown> => vi.waitFor(check, { timeout: 20_000, interval: 10 });
+
+/** Opens connections that say nothing; they end with the test. */
+async function openSilent(count: number): Promise<Socket[]> {
+  const { host, port } = collector.facts.grpc;
+  const sockets = Array.from({ length: count }, () => connect(port, host));
+  for (const socket of sockets) {
+    socket.on("error", () => {});
+    cleanups.push(() => socket.destroy());
+  }
+  await Promise.all(sockets.map((socket) => once(socket, "connect")));
+  return sockets;
+}
+
+describe("what connects and says nothing", () => {
+  it("keeps no agent out, is cut off after ten seconds, and is counted", async () => {
+    const sockets = await openSilent(600);
+    const { delivery } = await attach("h1", { ca_file: authority.ca_file, ...authority.issue("h1") });
+    expect(await delivery.recordResult(point())).toBe("committed");
+    expect(sockets.some(({ closed }) => closed)).toBe(false);
+    await vi.waitFor(() => expect(sockets.filter(({ closed }) => !closed)).toEqual([]), { timeout: 30_000, interval: 50 });
+    expect(await readMetric('handshakes_failed_total{code="too_slow"}')).toBeGreaterThanOrEqual(600);
+  });
+});
+
+describe("a certificate that ends", () => {
+  it("ends the stream that it opened, whose agent says so and keeps what it measures", async () => {
+    const files = authority.issue("h8", "DNS:h8", 4);
+    const { delivery, codes } = await attach("h8", { ca_file: authority.ca_file, ...files });
+    expect(await delivery.recordResult(point())).toBe("committed");
+    await vi.waitFor(() => expect(codes).toContain("TLS_EXPIRED"), { timeout: 30_000, interval: 50 });
+    delivery.record([point()]);
+    await delivery.flush();
+    expect(delivery.spool.batches).toBe(1);
+  });
+
+  it("lets an agent start and measure, and is used once it is renewed", async () => {
+    const files = authority.issue("h9", "DNS:h9", 1);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    const link = { link: "grpc", collector: { address: collector.facts.grpc, tls: { ca_file: authority.ca_file, ...files } } };
+    const startLink = await loadLink({ ...link, nats: {} } as unknown as LinkConfig);
+    expect(startLink).toBeTypeOf("function");
+    const { delivery, codes } = await attach("h9", { ca_file: authority.ca_file, ...files });
+    await eventually(() => expect(codes).toContain("TLS_EXPIRED"));
+    const renewed = authority.issue("h9-renewed", "DNS:h9");
+    copyFileSync(renewed.key_file, files.key_file);
+    copyFileSync(renewed.cert_file, files.cert_file);
+    expect(await delivery.recordResult(point())).toBe("committed");
+  });
+});
 
 describe("mutual TLS", () => {
   it.each([

@@ -42,7 +42,7 @@ export function nameHost(index: number): string {
 
 export const collectorNames = ["collector-a", "collector-b", "collector-c"] as const;
 
-/** Which host plays which part. The first twelve breach a KPI each; those from 26 on behave in every way. */
+/** Which host plays which part. The first twelve breach a KPI each; those from 27 on behave in every way. */
 export const parts = {
   silent: 12,
   clockOff: 13,
@@ -66,10 +66,11 @@ export const parts = {
   restarted: 24,
   /** Its kernel changed half-way. */
   upgraded: 25,
+  certificateEnds: 26,
 } as const;
 
 /** The fewest hosts that hold all parts. */
-export const leastHosts = 27;
+export const leastHosts = 28;
 
 /** Breaches begin so long before the end, except those that need less. */
 export const breachMs = 30 * 60_000;
@@ -113,6 +114,10 @@ export function listBreaches(): Breach[] {
     { rule: "fm-disk-full-critical", labels: on(parts.diskFull, { path: "/data" }) },
     { rule: "fm-quarantine-growing", labels: { host: "collector-b" } },
     { rule: "fm-clock-disputed", labels: { host: "collector-b" } },
+    { rule: "fm-collector-certificate-warning", labels: { host: "collector-b" } },
+    { rule: "fm-collector-certificate-critical", labels: { host: "collector-b" } },
+    { rule: "fm-agent-certificate-warning", labels: on(parts.certificateEnds) },
+    { rule: "fm-agent-certificate-critical", labels: on(parts.certificateEnds) },
     { rule: "fm-host-name-taken", labels: { host: "collector-b" } },
     { rule: "fm-retention-held", labels: { host: "collector-b" } },
     { rule: "fm-store-failing", labels: { host: "collector-b" } },

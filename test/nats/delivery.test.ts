@@ -72,7 +72,7 @@ describeWith("nats-server")("delivery over NATS", () => {
     for (let taken = 0; taken < 3; ) {
       for await (const message of await consumer.fetch({ max_messages: 3, expires: 1000 })) {
         taken++;
-        expect(message.headers?.get("Nats-Msg-Id")).toMatch(/^h1\/\d+\/\d+$/);
+        expect(message.headers?.get("Nats-Msg-Id")).toMatch(/^h1\/\d+\/\d+\/[0-9a-f]+$/);
         message.ack();
       }
     }

@@ -51,7 +51,7 @@ function createMakers(registry: Registry) {
 }
 
 /** What is counted of clocks and names that contradict each other. */
-function createDoubtMetrics({ count, gauge }: ReturnType<typeof createMakers>) {
+function createDoubtMetrics({ count, countByCode, gauge }: ReturnType<typeof createMakers>) {
   return {
     batchesDeferred: count(
       "batches_deferred_total",
@@ -60,6 +60,18 @@ function createDoubtMetrics({ count, gauge }: ReturnType<typeof createMakers>) {
     samplesRestamped: count(
       "samples_restamped_total",
       "Samples of agents' own telemetry that were stored under the time of their receipt, because their own was out of bounds",
+    ),
+    certificateDays: gauge(
+      "certificate_days",
+      "Days until the first of the collector's own certificates ends, below zero once it has; 0 where it has none",
+    ),
+    handshakesFailed: countByCode(
+      "handshakes_failed_total",
+      "Connections to the gRPC port that ended before their TLS handshake did, by reason",
+    ),
+    hostsThrottled: count(
+      "hosts_throttled_total",
+      "Times that a host had sent more than it may and was not read from for up to a second",
     ),
     hostNameConflicts: count(
       "host_name_conflicts_total",

@@ -46,6 +46,12 @@ async function readNats(metrics: Metrics): Promise<Record<string, number>> {
   };
 }
 
+/** Nothing where the collector has no certificate. */
+async function readCertificateLife({ certificateDays }: Metrics): Promise<Record<string, number>> {
+  const days = await readTotal(certificateDays);
+  return days === 0 ? {} : { certificate_days: days };
+}
+
 /** Creates a meter of the processor time that this process took: percent of one core since the reading before. */
 function createCpuMeter(): (nowUs: number) => number {
   let cpuBefore = process.cpuUsage();
@@ -77,6 +83,9 @@ export function createSelfTelemetry(name: string, metrics: Metrics, usesNats: bo
       ...nameQuantiles("commit", "ms", metrics.commitSeconds.readWindow),
       ...nameQuantiles("end_to_end", "s", metrics.endToEndSeconds.readWindow),
       quarantine_bytes: await readTotal(metrics.quarantineBytes),
+      ...(await readCertificateLife(metrics)),
+      handshakes_failed: await readTotal(metrics.handshakesFailed),
+      hosts_throttled: await readTotal(metrics.hostsThrottled),
       host_name_conflicts: await readTotal(metrics.hostNameConflicts),
       batches_deferred: await readTotal(metrics.batchesDeferred),
       clock_disputed: await readTotal(metrics.clockDisputed),

@@ -32,10 +32,11 @@ function checkIdentity({ names }: Session, host: string): void {
 }
 
 /** Under mutual TLS a client without a certificate does not come this far; should one, it may speak for nobody. */
-function readNames(call: AgentCall, mutual: boolean): string[] | undefined {
-  if (!mutual) return undefined;
+function readPeer(call: AgentCall, mutual: boolean): Pick<Session, "names" | "certificateEndsMs"> {
+  if (!mutual) return { names: undefined, certificateEndsMs: undefined };
   const certificate = call.getAuthContext()?.sslPeerCertificate;
-  return certificate === undefined ? [] : readPeerNames(certificate);
+  if (certificate === undefined) return { names: [], certificateEndsMs: undefined };
+  return { names: readPeerNames(certificate), certificateEndsMs: Date.parse(certificate.valid_to) };
 }
 
 function handleHello(session: Session, message: Hello, receivedUs: number): void {
@@ -103,7 +104,7 @@ function handleFrame(session: Session, { frame }: AgentFrame, receivedUs: number
  * Serves one agent's stream until either end closes it. No frame, whatever it holds, ends more than its own stream.
  */
 export function openSession(call: AgentCall, context: SessionContext): void {
-  const session = createSession(call, context, readNames(call, context.mutual));
+  const session = createSession(call, context, readPeer(call, context.mutual));
   const helloTimer = setTimeout(() => {
     if (session.attachment !== undefined) return;
     refuseSession(session, new FleetmarkError("PROTOCOL_VIOLATION", `no Hello came within ${helloWithinMs / 1000} s`));

@@ -25,8 +25,30 @@ function waitForReader(call: AgentCall): Promise<void> {
   });
 }
 
+/** So much of what it may send in a second a host may send at once: seconds. */
+const burstS = 10;
+
+/** Counts a frame against what its host may send. */
+function spend(session: Session, bytes: number): void {
+  const rate = session.context.limits.bytes_per_second_per_host;
+  session.spentUntilMs = Math.max(session.spentUntilMs, performance.now()) + (1000 * bytes) / rate;
+}
+
+/** Returns what a host must wait for that has sent too much of late, if anything. */
+function findDebt({ spentUntilMs, context }: Session): Promise<void> | undefined {
+  const aheadMs = spentUntilMs - performance.now() - 1000 * burstS;
+  if (aheadMs <= 0) return undefined;
+  context.metrics.hostsThrottled.inc();
+  return new Promise((resolve) => {
+    setTimeout(resolve, Math.min(1000, aheadMs)).unref();
+  });
+}
+
 /** Returns what must come to pass before the stream is read again, if anything. */
-function findCrowd({ call, context, room }: Session): Promise<void> | undefined {
+function findCrowd(session: Session): Promise<void> | undefined {
+  const { call, context, room } = session;
+  const debt = findDebt(session);
+  if (debt !== undefined) return debt;
   const storeRoom = context.intake.waitForRoom();
   if (storeRoom !== undefined) return storeRoom;
   if (call.writableLength >= mostUnderWay.unreadFrames) return waitForReader(call);
@@ -50,6 +72,7 @@ export async function drainFrames(session: Session, handle: (frame: Buffer) => v
     }
     const frame = session.waiting.shift();
     if (frame === undefined) break;
+    spend(session, frame.length);
     handle(frame);
   }
   session.draining = false;

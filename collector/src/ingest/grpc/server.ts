@@ -7,9 +7,10 @@ import { logVerbosity, Server, type ServerCredentials, setLogVerbosity, status }
 import { explainListenFailure } from "../../platform/listen.js";
 import type { IngestLimits } from "../limits.js";
 import { openSession } from "./agent-frames.js";
+import { guardConnections } from "./connections.js";
 import { openGrpcCredentials } from "./credentials.js";
 import { createHealth, healthService } from "./health.js";
-import { type AgentCall, endSession, type Session, type SessionContext } from "./session.js";
+import { type AgentCall, endSession, refuseSession, type Session, type SessionContext } from "./session.js";
 
 /** Where agents attach, and what proves the names on both sides. */
 export interface GrpcIngestConfig {
@@ -47,6 +48,10 @@ const frameAllowance = 4;
  * ended.
  */
 const streamsPerHost = 2;
+/** An agent has one, beside it health checks. */
+const streamsPerConnection = 16;
+/** Between two looks for streams whose certificate has ended. */
+const sweepMs = 10_000;
 /** What a clean end of the streams may take, before the connections are cut. */
 const shutdownWithinMs = 250;
 
@@ -55,6 +60,8 @@ function createServer(limits: IngestLimits): Server {
     "grpc.max_receive_message_length": limits.max_batch_bytes * frameAllowance,
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 10_000,
+    "grpc.max_concurrent_streams": streamsPerConnection,
+    "grpc.max_connection_idle_ms": 300_000,
     // Its statistics of every connection would cost more memory than all we know of an agent.
     "grpc.enable_channelz": 0,
   });
@@ -89,6 +96,16 @@ function acceptCall(call: AgentCall, { accepting, context }: GrpcServer): void {
   }
 }
 
+/** Ends the streams of agents whose certificates have ended since they were opened. */
+function endExpired({ sessions }: SessionContext, nowMs: number): void {
+  for (const session of sessions) {
+    const { certificateEndsMs, source } = session;
+    if (certificateEndsMs === undefined || certificateEndsMs > nowMs) continue;
+    const message = `the certificate of ${source?.host ?? "the agent"} expired on ${new Date(certificateEndsMs).toISOString()}`;
+    refuseSession(session, new FleetmarkError("TLS_EXPIRED", message));
+  }
+}
+
 async function stopServer({ server, context }: GrpcServer): Promise<void> {
   for (const session of context.sessions) endSession(session, status.UNAVAILABLE, createStopping());
   const cut = setTimeout(() => server.forceShutdown(), shutdownWithinMs);
@@ -115,6 +132,14 @@ export async function startGrpcIngest({ config, findFailure, ...shared }: GrpcIn
     credentials.close();
     throw thrown;
   });
+  guardConnections(grpc.server, {
+    limits: shared.limits,
+    isSecure: config.tls.cert_file !== undefined,
+    metrics: shared.metrics,
+    logger: shared.logger,
+  });
+  const sweeping = setInterval(() => endExpired(context, Date.now()), sweepMs);
+  sweeping.unref();
   const stopReading = (): void => {
     grpc.accepting = false;
     for (const session of context.sessions) session.reading = false;
@@ -124,6 +149,7 @@ export async function startGrpcIngest({ config, findFailure, ...shared }: GrpcIn
     stopReading,
     stop: once(async () => {
       stopReading();
+      clearInterval(sweeping);
       await stopServer(grpc);
       credentials.close();
     }),

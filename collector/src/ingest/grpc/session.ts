@@ -60,6 +60,10 @@ export interface Session {
    */
   readonly names: readonly string[] | undefined;
   /** Set by Hello. */
+  /** When the certificate that opened it ends, milliseconds since the Unix epoch; undefined without one. */
+  readonly certificateEndsMs: number | undefined;
+  /** Until when it has used up what it may send, by the steady clock, milliseconds. */
+  spentUntilMs: number;
   /** The agent at the other end, once it has introduced itself. */
   source: Source | undefined;
   attachment: Attachment | undefined;
@@ -77,7 +81,11 @@ export interface Session {
   readonly room: Gate;
 }
 
-export function createSession(call: AgentCall, context: SessionContext, names: Session["names"]): Session {
+export function createSession(
+  call: AgentCall,
+  context: SessionContext,
+  { names, certificateEndsMs }: Pick<Session, "names" | "certificateEndsMs">,
+): Session {
   const outbox = createAckOutbox((value) => {
     sendFrame(session, { case: "ack", value });
     endWhenDone(session);
@@ -89,6 +97,8 @@ export function createSession(call: AgentCall, context: SessionContext, names: S
     names,
     attachment: undefined,
     source: undefined,
+    certificateEndsMs,
+    spentUntilMs: 0,
     reading: true,
     open: true,
     agentDone: false,
@@ -138,6 +148,8 @@ function chooseStatus(code: ErrorCode): status {
       return status.INTERNAL;
     case "HOST_FOREIGN":
       return status.PERMISSION_DENIED;
+    case "TLS_EXPIRED":
+      return status.UNAUTHENTICATED;
     case "PROTOCOL_MISMATCH":
       return status.FAILED_PRECONDITION;
     case "HOST_NAME_TAKEN":

@@ -182,6 +182,28 @@ const clockDisputed = buildRule({
   ...keeping,
 });
 
+function certificateEnding(measurement: "agent" | "collector", severity: "warning" | "critical", days: number): ProvisionedRule {
+  const whose = measurement === "agent" ? "agent of" : "collector";
+  return buildRule({
+    uid: `fm-${measurement}-certificate-${severity}`,
+    title: severity === "critical" ? `Certificate of ${measurement} at its end` : `Certificate of ${measurement} ending`,
+    severity,
+    summary: `A certificate of the ${whose} ${label("host")} ends soon`,
+    description: `A certificate of the ${whose} ${label("host")} ends in ${value} days, under ${days}. Once it has, agents keep what they measure until it is renewed. Look first at what renews it.`,
+    runbook: "certificate-ending",
+    panel: {
+      dashboard: pipelineDashboard,
+      title: measurement === "agent" ? "Agents' certificates" : "Certificates",
+      follows: measurement === "agent" ? "host" : "collector",
+    },
+    query: { fields: [as(last("certificate_days"), "days")], from: measurement, groupBy: ["host"] },
+    lookback: 600,
+    condition: { kind: "threshold", type: "lt", params: [days] },
+    pending: "5m",
+    ...keeping,
+  });
+}
+
 const hostNameTaken = buildRule({
   uid: "fm-host-name-taken",
   title: "Two agents of one name",
@@ -262,6 +284,10 @@ export const fleetRules: readonly ProvisionedRule[] = [
   clockDisputed,
   retentionHeld,
   hostNameTaken,
+  certificateEnding("collector", "warning", 30),
+  certificateEnding("collector", "critical", 3),
+  certificateEnding("agent", "warning", 30),
+  certificateEnding("agent", "critical", 3),
   clockOffset,
   samplesDropped,
   samplesRefused,

@@ -206,6 +206,18 @@ const collectorPanels = [
       held: max("retention_held"),
     },
   ),
+  ofCollectors("Certificates", "Days until the first of a collector's certificates ends. Empty without TLS.", count, {
+    days: min("certificate_days"),
+  }),
+  ofCollectors(
+    "Connections refused",
+    "Connections that ended before an agent introduced itself, and times that a host had sent more than it may, in each step of the chart.",
+    count,
+    {
+      failed: increase(max("handshakes_failed")),
+      throttled: increase(max("hosts_throttled")),
+    },
+  ),
   ofCollectors(
     "Names refused",
     "Agents that were refused because another holds their host's name, in each step of the chart.",
@@ -301,6 +313,9 @@ const agentPanels = [
       offset: mean("clock_offset_ms"),
     },
   ),
+  ofAgents("Agents' certificates", "Days until an agent's certificate ends. Empty without TLS.", count, {
+    days: min("certificate_days"),
+  }),
   ofAgents("Round trip", "Time from agent to collector and back, per host.", milliseconds, { round_trip: mean("clock_rtt_ms") }),
   drawLosses(agents, "Spool entries unreadable", "Entries of the spool that could not be read and were set aside.", {
     unreadable: "batches_quarantined",
