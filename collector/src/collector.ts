@@ -115,6 +115,23 @@ async function findLastHeard(store: Store): Promise<number | undefined> {
   return [...received.values()].reduce<number | undefined>((last, each) => Math.max(last ?? each, each), undefined);
 }
 
+/** Shows how much of the store was found damaged, and says so when it becomes more. */
+function watchDamage(store: Store, metrics: Metrics, logger: Logger): Running {
+  let told = 0;
+  const look = (): void => {
+    const ranges = store.listDamage();
+    const rows = ranges.reduce((sum, range) => sum + range.rows, 0);
+    metrics.damagedRows.set(rows);
+    if (rows === told) return;
+    told = rows;
+    logger.error({ event: "store_damaged", rows, ranges: ranges.length }, "rows of the data file can't be read, and are missing");
+  };
+  look();
+  const timer = setInterval(look, 5000);
+  timer.unref();
+  return { stop: async () => clearInterval(timer) };
+}
+
 /** Starts the nightly roll-up, which trusts no clock that hosts and data contradict. */
 function startRetention({ config, metrics, logger, undoings }: Base, { store }: Storage, { clock }: Core): NightlyRetention {
   let heardUs: number | undefined;
@@ -131,6 +148,7 @@ function startRetention({ config, metrics, logger, undoings }: Base, { store }: 
     logger,
   });
   undoings.push(retention.stop);
+  undoings.push(watchDamage(store, metrics, logger).stop);
   return retention;
 }
 
@@ -204,9 +222,16 @@ function findObstacle({ writer }: Core, { nats }: Links): string | undefined {
 }
 
 /** Says what is not as it should be while the collector works all the same. */
-function findTroubles({ clock }: Core, retention: NightlyRetention): string[] {
+function findTroubles({ store }: Storage, { clock }: Core, retention: NightlyRetention): string[] {
   const held = retention.heldBecause();
-  const troubles = [clock.findDispute(), held === undefined ? undefined : `nothing is rolled up or dropped: ${held}`];
+  const damaged = store.listDamage().reduce((sum, { rows }) => sum + rows, 0);
+  const troubles = [
+    clock.findDispute(),
+    held === undefined ? undefined : `nothing is rolled up or dropped: ${held}`,
+    damaged === 0
+      ? undefined
+      : `${damaged} rows of the data file could not be read and are missing; damage.json beside it says which`,
+  ];
   return troubles.filter((each) => each !== undefined);
 }
 
@@ -221,7 +246,7 @@ async function startParts(base: Base): Promise<Pick<Collector, "grpc" | "http" |
     metrics,
     logger,
     findObstacle: () => findObstacle(core, links),
-    findTroubles: () => findTroubles(core, retention),
+    findTroubles: () => findTroubles(storage, core, retention),
   };
   const http = await startHttpServer(config.http.listen, {
     store: storage.store,

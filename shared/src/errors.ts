@@ -42,6 +42,16 @@ const catalogue = {
     exit: 3,
     remedy: "Restore the file from a backup, or move it away so that a new one is made; it was left as it is.",
   },
+  DATA_DAMAGED: {
+    exit: 3,
+    remedy:
+      "A collector goes on with the rest: it takes out what can't be read and lists it in damage.json. Look at the disk, and restore a backup where the rows are needed.",
+  },
+  DATA_LOG_CORRUPT: {
+    exit: 3,
+    remedy:
+      "Move the .wal file named above aside and start again: what it held, the last 16 MB at most, is missing then; what agents were told is stored, they don't send again.",
+  },
   DATA_MISSING: { exit: 3, remedy: "Run `fleetmark up` first, or name the right directory: `fleetmark results --data DIR`." },
   DATA_VANISHED: {
     exit: 3,

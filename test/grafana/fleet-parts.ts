@@ -118,6 +118,7 @@ export function listBreaches(): Breach[] {
     { rule: "fm-collector-certificate-critical", labels: { host: "collector-b" } },
     { rule: "fm-agent-certificate-warning", labels: on(parts.certificateEnds) },
     { rule: "fm-agent-certificate-critical", labels: on(parts.certificateEnds) },
+    { rule: "fm-store-damaged", labels: { host: "collector-b" } },
     { rule: "fm-host-name-taken", labels: { host: "collector-b" } },
     { rule: "fm-retention-held", labels: { host: "collector-b" } },
     { rule: "fm-store-failing", labels: { host: "collector-b" } },

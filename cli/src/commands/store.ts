@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { addConfigFlags, readConfig } from "../config/config-flags.js";
 import { configSchemas } from "../config/config-schemas.js";
 import { printWrapped } from "../output/message.js";
+import { createProgressLine } from "../output/progress-line.js";
 import { chooseColours } from "../output/terminal.js";
 import { addExportCommand, addImportCommand } from "./store-move.js";
 import { addRetainCommand } from "./store-retain.js";
@@ -22,17 +23,22 @@ function addCheckCommand(store: Command): void {
     .command("check")
     .description("look at the store, write one point and read it back; exit code 3 if a collector could not work with it")
     .option("-c, --config <file>", "YAML configuration of the collector")
+    .option("--deep", "read everything that a data file holds, too, while no collector has it")
     .option("--json", "the checks as JSON")
     .addHelpText(
       "after",
       `
 Examples:
   fleetmark store check --config collector.yaml
+  fleetmark store check --deep --data-dir ./fleetmark-data
   fleetmark store check --store-kind influxdb --store-url http://127.0.0.1:8086 --store-database fleetmark`,
     );
   addConfigFlags(check, configSchemas.collector);
-  check.action(async (options: { json?: boolean }) => {
-    const checks = await checkStore(readConfig(check, configSchemas.collector));
+  check.action(async (options: { json?: boolean; deep?: boolean }) => {
+    const progress = createProgressLine();
+    const onProgress = (share: number): void => progress.show("deep", `reading: ${Math.round(100 * share)} %`);
+    const config = readConfig(check, configSchemas.collector);
+    const checks = await checkStore(config, options.deep ? { onProgress } : undefined).finally(() => progress.clear());
     const colour = chooseColours(process.stdout);
     const lines = checks.map(({ step, ok, detail, seconds }) => {
       const verdict = ok ? colour.green("ok    ") : colour.red("failed");

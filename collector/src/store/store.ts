@@ -74,6 +74,16 @@ export interface RetentionPlan {
   readonly records_to_drop: number;
 }
 
+/** Rows that could not be read any more, and are missing since. */
+export interface DamagedRange {
+  readonly table: string;
+  readonly rows: number;
+  /** Between which times they lie, microseconds since the Unix epoch; null where that could not be read. */
+  readonly from_us: number | null;
+  readonly to_us: number | null;
+  readonly found_us: number;
+}
+
 /** Told of each line that a store will never take, with its reason, before the others are acknowledged. */
 export type RefuseLine = (line: string, reason: string) => Promise<void>;
 
@@ -116,6 +126,8 @@ export interface Store extends StoreReader {
    * @throws FleetmarkError STORE_FAILED saying what to do
    */
   prepare(): Promise<void> | undefined;
+  /** What was found damaged; a server sees to that itself. */
+  listDamage(): readonly DamagedRange[];
   /**
    * Commits the batches in one transaction: all of them are durable when it resolves, none when it throws.
    * A batch whose id is stored already, or comes twice in the group, changes nothing.

@@ -61,6 +61,7 @@ function createDoubtMetrics({ count, countByCode, gauge }: ReturnType<typeof cre
       "samples_restamped_total",
       "Samples of agents' own telemetry that were stored under the time of their receipt, because their own was out of bounds",
     ),
+    damagedRows: gauge("store_damaged_rows", "Rows of the data file that could not be read any more, and are missing since"),
     certificateDays: gauge(
       "certificate_days",
       "Days until the first of the collector's own certificates ends, below zero once it has; 0 where it has none",

@@ -84,6 +84,7 @@ export function createSelfTelemetry(name: string, metrics: Metrics, usesNats: bo
       ...nameQuantiles("end_to_end", "s", metrics.endToEndSeconds.readWindow),
       quarantine_bytes: await readTotal(metrics.quarantineBytes),
       ...(await readCertificateLife(metrics)),
+      store_damaged_rows: await readTotal(metrics.damagedRows),
       handshakes_failed: await readTotal(metrics.handshakesFailed),
       hosts_throttled: await readTotal(metrics.hostsThrottled),
       host_name_conflicts: await readTotal(metrics.hostNameConflicts),

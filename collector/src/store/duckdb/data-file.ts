@@ -1,4 +1,15 @@
-import { chmodSync, existsSync, realpathSync, renameSync, rmSync, type Stats, statSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  openSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+} from "node:fs";
 import { basename, join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
@@ -61,7 +72,13 @@ export function explainOpenFailure(path: string, thrown: unknown): FleetmarkErro
   if (/permission denied|read-only file system|not a directory|no such file|is a directory|no space left/i.test(message)) {
     return new FleetmarkError("DATA_UNWRITABLE", `cannot open ${path}: ${message}`, because);
   }
-  if (/not a valid duckdb|corrupt|checksum|serializ|INTERNAL|replaying WAL/i.test(message)) {
+  if (/replaying WAL|Corrupt WAL/i.test(message)) {
+    return new FleetmarkError("DATA_LOG_CORRUPT", `${path}.wal is damaged: ${message}`, because);
+  }
+  if (/read enough bytes/i.test(message)) {
+    return new FleetmarkError("DATA_CORRUPT", `${path} was cut off: ${message}`, because);
+  }
+  if (/not a valid duckdb|corrupt|checksum|serializ|INTERNAL/i.test(message)) {
     return new FleetmarkError("DATA_CORRUPT", `${path} is damaged or no data file: ${message}`, because);
   }
   return new FleetmarkError("STORE_FAILED", `cannot open ${path}: ${message}`, because);
@@ -118,18 +135,41 @@ async function closeInstance(instance: DuckDBInstance, abandon: boolean): Promis
   instance.closeSync();
 }
 
+/** How the engine's log begins: the head of its first entry, which tells the log's version. */
+const logHead = Buffer.from([0x64, 0x00, 0x62]);
+
+/**
+ * Refuses a log that does not begin like one. The engine would take it for empty and write over it, and what was
+ * acknowledged and lies in it would be gone without a word.
+ * @throws FleetmarkError DATA_LOG_CORRUPT
+ */
+function checkLog(path: string): void {
+  const log = `${path}.wal`;
+  if ((findStats(log)?.size ?? 0) === 0) return;
+  const head = Buffer.alloc(logHead.length);
+  const file = openSync(log, "r");
+  try {
+    readSync(file, head, 0, head.length, 0);
+  } finally {
+    closeSync(file);
+  }
+  if (!head.equals(logHead)) throw new FleetmarkError("DATA_LOG_CORRUPT", `${log} does not begin like a log of the data file`);
+}
+
 async function openInstance(path: string, readOnly: boolean): Promise<DuckDBInstance> {
   try {
     if (!existsSync(path)) await createFile(path);
+    checkLog(path);
     return await DuckDBInstance.create(path, readOnly ? { ...options, access_mode: "READ_ONLY" } : options);
   } catch (thrown) {
-    throw explainOpenFailure(path, thrown);
+    throw thrown instanceof FleetmarkError ? thrown : explainOpenFailure(path, thrown);
   }
 }
 
 /**
  * Opens the data file of a directory; a missing one is made, unless it is opened read-only.
- * @throws FleetmarkError DATA_UNWRITABLE, DATA_LOCKED, DATA_NEWER, DATA_CORRUPT, DATA_MISSING (read-only), STORE_FAILED
+ * @throws FleetmarkError DATA_UNWRITABLE, DATA_LOCKED, DATA_NEWER, DATA_CORRUPT, DATA_LOG_CORRUPT, DATA_MISSING
+ *   (read-only), STORE_FAILED
  */
 export async function openDataFile(dataDir: string, mode: { readonly readOnly: boolean }): Promise<DataFile> {
   const missing = !existsSync(join(dataDir, dataFileName));

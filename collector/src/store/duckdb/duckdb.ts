@@ -1,7 +1,9 @@
+import { basename } from "node:path";
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { Batch } from "@fleetmark/shared/model/batch";
 import type { Series } from "@fleetmark/shared/model/series";
+import { readClockUs } from "../../platform/clock.js";
 import { sortByTags, sortSeries } from "../ordering.js";
 import { deliveryMeasurement, keepAll, type Retention } from "../retention.js";
 import type { Chunk, Retained, Store, StoreReader } from "../store.js";
@@ -10,7 +12,9 @@ import { type BlockCache, createBlockCache } from "./block-cache.js";
 import { readChunks } from "./chunk-reads.js";
 import { overwriteChunk } from "./chunk-writes.js";
 import { commitBatches, type WriterState } from "./commit.js";
-import { type DataFile, explainOpenFailure, openDataFile } from "./data-file.js";
+import { type Damage, findDamage, removeDamage, writeViews } from "./damage/damage.js";
+import { type DamagedRange, readDamageRecord, writeDamageRecord } from "./damage/damage-record.js";
+import { type DataFile, dataFileName, explainOpenFailure, openDataFile } from "./data-file.js";
 import { readHistory } from "./history.js";
 import { type Access, query, streamFrom, toStoreFailure } from "./query.js";
 import { findByText, readLatest, readNewest, readReceived } from "./records.js";
@@ -38,6 +42,11 @@ interface DuckdbStore {
   open: OpenFile | undefined;
   /** Ends with the last roll-up that was asked for: they come one after the other. */
   retaining: Promise<unknown>;
+  /** Ends with the last search for damage. */
+  mending: Promise<boolean>;
+  /** Not before then, by the steady clock. */
+  searchAgainMs: number;
+  damage: DamagedRange[];
 }
 
 interface OpenFile {
@@ -122,6 +131,43 @@ function writeBatches(
   });
 }
 
+/** Takes what can't be read out of the file, and records it. Returns whether there was anything. */
+async function mendFile(store: DuckdbStore): Promise<boolean> {
+  const { file } = requireOpen(store);
+  const connection = await file.instance.connect();
+  try {
+    const damages = await findDamage(connection);
+    if (damages.length === 0) return false;
+    const foundUs = readClockUs();
+    const found = damages.map(({ table, from, to, fromUs, toUs }): DamagedRange => {
+      return { table, rows: to - from, from_us: fromUs, to_us: toUs, found_us: foundUs };
+    });
+    // Recorded first: what is taken out and not recorded would be missing without a word.
+    store.damage = [...store.damage, ...found];
+    await writeDamageRecord(store.dataDir, store.damage);
+    await removeDamage(connection, damages);
+    return true;
+  } finally {
+    connection.closeSync();
+  }
+}
+
+/** After a search that found nothing, another would find nothing either: milliseconds. */
+const searchAgainMs = 600_000;
+
+/** One search at a time, and none soon after one that found nothing: it reads the whole file. */
+function mend(store: DuckdbStore): Promise<boolean> {
+  const search = async (): Promise<boolean> => {
+    if (performance.now() < store.searchAgainMs) return false;
+    const hasFound = await mendFile(store);
+    if (!hasFound) store.searchAgainMs = performance.now() + searchAgainMs;
+    return hasFound;
+  };
+  const searching = store.mending.then(search);
+  store.mending = searching.catch(() => false);
+  return searching;
+}
+
 /** One roll-up after the other, on a connection of its own beside that of the writer. */
 function retain(store: DuckdbStore, access: Access, nowUs: number): Promise<Retained> {
   const result = store.retaining.then(() =>
@@ -175,8 +221,13 @@ export async function openStore(dataDir: string, retention: Retention = keepAll)
     stop: new AbortController(),
     open,
     retaining: Promise.resolve(),
+    mending: Promise.resolve(false),
+    searchAgainMs: 0,
+    damage: await readDamageRecord(dataDir),
   };
   const access: Access = {
+    mend: () => mend(store),
+    preludes: () => [],
     file: () => requireOpen(store).file,
     index: () => requireOpen(store).state.index,
     cache: store.cache,
@@ -185,6 +236,7 @@ export async function openStore(dataDir: string, retention: Retention = keepAll)
     ...createReader(access, () => closeStore(store)),
     write: (batches, receivedUs, onConflict) => writeBatches(store, batches, receivedUs, onConflict),
     prepare: () => undefined,
+    listDamage: () => store.damage,
     overwrite: (chunk: Chunk) => change(store, ({ connection, state }) => overwriteChunk(connection, state, chunk)),
     // As far as it is rolled up already, and no further: what goes by the clock goes at night, when it is trusted.
     rollUp: async () => {
@@ -204,8 +256,35 @@ export async function openStoreReadOnly(dataDir: string): Promise<StoreReader> {
   const loaded = await loadFile(file, async (connection): Promise<{ connection: DuckDBConnection; index: SeriesIndex }> => {
     return { connection, index: await loadSeriesIndex(connection) };
   });
-  return createReader({ file: () => file, index: () => loaded.index, cache: createBlockCache() }, async () => {
+  let damages: readonly Damage[] | undefined;
+  const access: Access = {
+    file: () => file,
+    index: () => loaded.index,
+    cache: createBlockCache(),
+    mend: async () => {
+      damages ??= await findDamage(loaded.connection);
+      return damages.length > 0;
+    },
+    preludes: () => writeViews(damages ?? [], basename(dataFileName, ".duckdb")),
+  };
+  return createReader(access, async () => {
     loaded.connection.closeSync();
     await file.close();
   });
+}
+
+/**
+ * Reads a data file from end to end, while no collector runs.
+ * @throws FleetmarkError DATA_DAMAGED naming what can't be read, and as `openStoreReadOnly` does
+ */
+export async function readDataFile(dataDir: string, onProgress: (share: number) => void): Promise<string> {
+  const file = await openDataFile(dataDir, { readOnly: true });
+  const damages = await loadFile(file, (connection) => findDamage(connection, onProgress)).finally(() => file.close());
+  if (damages.length === 0) return "every row can be read";
+  const rows = damages.reduce((sum, { from, to }) => sum + to - from, 0);
+  const places = damages.slice(0, 3).map(({ table, from, to }) => `${table} ${from} to ${to - 1}`);
+  throw new FleetmarkError(
+    "DATA_DAMAGED",
+    `${rows} rows can't be read: ${places.join(", ")}${damages.length > 3 ? " and others" : ""}`,
+  );
 }

@@ -1,6 +1,7 @@
 import { BIGINT, type DuckDBConnection, DuckDBListType, DuckDBListValue, type DuckDBValue, INTEGER } from "@duckdb/node-api";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { BlockCache } from "./block-cache.js";
+import { isDamage } from "./damage/damage.js";
 import type { DataFile } from "./data-file.js";
 import type { SeriesIndex, StoredSeries } from "./series-index.js";
 
@@ -11,6 +12,10 @@ export interface Access {
   readonly file: () => DataFile;
   readonly index: () => SeriesIndex;
   readonly cache: BlockCache;
+  /** Finds what can't be read and sees to it that questions go round it. Returns whether it found anything. */
+  readonly mend: () => Promise<boolean>;
+  /** What each connection runs before it is asked. */
+  readonly preludes: () => readonly string[];
 }
 
 const listTypes = { ids: new DuckDBListType(INTEGER), times: new DuckDBListType(BIGINT) };
@@ -33,16 +38,37 @@ export function toStoreFailure(thrown: unknown): FleetmarkError {
   return thrown instanceof FleetmarkError ? thrown : new FleetmarkError("STORE_FAILED", errorMessage(thrown), { cause: thrown });
 }
 
-/** Asks on a connection of its own, which sees what was committed when each statement began. */
-export async function query<T>({ file, cache }: Access, ask: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
-  const leave = await cache.enter();
+async function connect({ file, preludes }: Access): Promise<DuckDBConnection> {
+  const connection = await file().instance.connect();
   try {
-    const connection = await file().instance.connect();
-    try {
-      return await ask(connection);
-    } finally {
-      connection.closeSync();
-    }
+    for (const prelude of preludes()) await connection.run(prelude);
+    return connection;
+  } catch (thrown) {
+    connection.closeSync();
+    throw thrown;
+  }
+}
+
+async function askOnce<T>(access: Access, ask: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+  const connection = await connect(access);
+  try {
+    return await ask(connection);
+  } finally {
+    connection.closeSync();
+  }
+}
+
+/**
+ * Asks on a connection of its own, which sees what was committed when each statement began. A question that meets what
+ * can't be read is asked again once that is gone round.
+ */
+export async function query<T>(access: Access, ask: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+  const leave = await access.cache.enter();
+  try {
+    return await askOnce(access, ask).catch(async (thrown) => {
+      if (!isDamage(thrown) || !(await access.mend())) throw thrown;
+      return askOnce(access, ask);
+    });
   } catch (thrown) {
     throw toStoreFailure(thrown);
   } finally {
@@ -50,14 +76,15 @@ export async function query<T>({ file, cache }: Access, ask: (connection: DuckDB
   }
 }
 
-/** Reads a stream on a connection of its own. */
+/** Reads a stream on a connection of its own. What can't be read is found before: half of a stream is no answer. */
 export async function* streamFrom<T>(
-  { file, cache }: Access,
+  access: Access,
   read: (connection: DuckDBConnection) => AsyncIterable<T>,
 ): AsyncGenerator<T> {
-  const leave = await cache.enter();
+  const leave = await access.cache.enter();
   try {
-    const connection = await file().instance.connect();
+    await access.mend();
+    const connection = await connect(access);
     try {
       yield* read(connection);
     } finally {

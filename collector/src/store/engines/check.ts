@@ -7,11 +7,16 @@ import { findEngine, openConfiguredStore, type StoreLocation } from "./registry.
 
 /** One thing that a collector needs of its store. */
 export interface StoreCheck {
-  readonly step: "open" | "database" | "types" | "write" | "read" | "keep";
+  readonly step: "deep" | "open" | "database" | "types" | "write" | "read" | "keep";
   readonly ok: boolean;
   /** What was done, or what is wrong and what to do. */
   readonly detail: string;
   readonly seconds: number;
+}
+
+export interface DeepCheck {
+  /** Told of the share that was read, from 0 to 1. */
+  readonly onProgress: (share: number) => void;
 }
 
 const measurement = "fleetmark_check";
@@ -43,10 +48,19 @@ async function attempt<T>(
  * Asks the server who it is, whether it knows the credentials and has the database, and whether another writer has
  * given fields of ours another type; writes a point of measurement `fleetmark_check`, reads it back, and looks how long
  * it is kept. Ends at the first step that fails.
+ * @param deep reads everything that is stored besides
  */
-export async function checkStore({ store: config, data_dir }: StoreLocation): Promise<StoreCheck[]> {
+export async function checkStore({ store: config, data_dir }: StoreLocation, deep?: DeepCheck): Promise<StoreCheck[]> {
   const checks: StoreCheck[] = [];
   const engine = findEngine(config);
+  const reading = deep && (() => engine.readAll(config, data_dir, deep.onProgress) ?? "a server sees to its own files");
+  if (reading !== undefined)
+    await attempt(
+      checks,
+      "deep",
+      (found: string) => found,
+      async () => reading(),
+    );
   const refused: string[] = [];
   const refuseLine = async (_: string, reason: string): Promise<void> => {
     refused.push(reason);

@@ -1,4 +1,4 @@
-import { openStore, openStoreReadOnly } from "../duckdb/duckdb.js";
+import { openStore, openStoreReadOnly, readDataFile } from "../duckdb/duckdb.js";
 import type { Retention } from "../retention.js";
 import { describeRetention } from "../setup-plan.js";
 import type { StoreEngine } from "./engine.js";
@@ -16,6 +16,7 @@ export const duckdbEngine: StoreEngine<DuckdbConfig> = {
   listQuestions: () => [],
   open: ({ retention }, dataDir) => openStore(dataDir, retention),
   openForReading: (_, dataDir) => openStoreReadOnly(dataDir),
+  readAll: (_, dataDir, onProgress) => readDataFile(dataDir, onProgress),
   isSetUp: async () => true,
   planSetup: async ({ retention }, dataDir) => ({
     server: `the data file in ${dataDir}`,

@@ -20,6 +20,12 @@ export interface StoreEngine<C> {
    */
   openForReading(config: C, dataDir: string): Promise<StoreReader>;
   /**
+   * Reads everything that it holds, and says how much that was; undefined where a server sees to its own files.
+   * @param onProgress told of the share that was read, from 0 to 1
+   * @throws FleetmarkError DATA_DAMAGED, and what the store's own opening throws
+   */
+  readAll(config: C, dataDir: string, onProgress: (share: number) => void): Promise<string> | undefined;
+  /**
    * Whether what `fleetmark store setup` makes is there, and may be written to.
    * @param testPoint what may be written to find out
    */

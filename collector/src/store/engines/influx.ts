@@ -65,6 +65,7 @@ async function isSetUp(config: InfluxConfig, { timeUs }: TestPoint): Promise<boo
 }
 
 export const influxEngine: StoreEngine<InfluxConfig> = {
+  readAll: () => undefined,
   identify: async (config) => {
     const { url, org, database } = config;
     const version = await readServerVersion(await readTarget(config));

@@ -167,6 +167,19 @@ const quarantineGrowing = buildRule({
   ...quiet,
 });
 
+const storeDamaged = buildRule({
+  uid: "fm-store-damaged",
+  title: "Store damaged",
+  severity: "critical",
+  summary: `Rows of the collector ${label("host")} can't be read`,
+  description: `${value} more rows of the data file of the collector ${label("host")} could not be read within a day, and are missing. All else goes on. Look first at the disk.`,
+  runbook: "store-damaged",
+  panel: { dashboard: pipelineDashboard, title: "Damaged rows", follows: "collector" },
+  ...hasGrown("collector", "store_damaged_rows", ["host"], 86_400),
+  pending: shortest,
+  ...quiet,
+});
+
 const clockDisputed = buildRule({
   uid: "fm-clock-disputed",
   title: "Collector's clock disputed",
@@ -281,6 +294,7 @@ export const fleetRules: readonly ProvisionedRule[] = [
   agentDown,
   collectorDown,
   storeFailing,
+  storeDamaged,
   clockDisputed,
   retentionHeld,
   hostNameTaken,

@@ -189,6 +189,9 @@ const collectorPanels = [
       failures: increase(max("store_failures")),
     },
   ),
+  ofCollectors("Damaged rows", "Rows of a collector's data file that could not be read any more, and are missing since.", count, {
+    damaged: max("store_damaged_rows"),
+  }),
   ofCollectors(
     "Quarantine",
     "Bytes of what could never be stored. It grows when an agent sends what the collector can't read, or the store refuses lines for good.",
