@@ -138,13 +138,15 @@ describe("configuration flags", () => {
     ["store", "check"],
     ["store", "setup"],
     ["store", "retain"],
+    ["store", "backup"],
+    ["store", "restore"],
     ["store", "export"],
     ["store", "import"],
   ])("reach %s %s", async (...path) => {
     for (const group of groups) {
       const own = select(schemas.collector, group);
       const command = await buildCommand(path);
-      const file = ["export", "import"].includes(command.name()) ? ["file.lp"] : [];
+      const file = ["export", "import", "backup", "restore"].includes(command.name()) ? ["file.lp"] : [];
       command.parse([...file, ...writeArgs(own)], { from: "user" });
       expect(readConfig(command, schemas.collector)).toEqual(loadConfig(schemas.collector, { environment: {}, flags: own }));
     }
@@ -191,6 +193,8 @@ const commands: readonly (readonly [path: readonly string[], args: readonly stri
   [["store", "check"], []],
   [["store", "setup"], []],
   [["store", "retain"], []],
+  [["store", "backup"], ["b"]],
+  [["store", "restore"], ["b"]],
   [["store", "export"], ["f.lp"]],
   [["store", "import"], ["f.lp"]],
   [["quarantine", "list"], []],

@@ -31,6 +31,9 @@ import { createSeriesGuard } from "./ingest/series-guard.js";
 import { createSeriesQuestion } from "./ingest/stored-series.js";
 import { createWriter, type Writer } from "./ingest/writer.js";
 import { readClockUs } from "./platform/clock.js";
+import type { OnBytes } from "./store/backup/backup.js";
+import { backUpApart } from "./store/backup/backup-process.js";
+import { answerBackupRequests } from "./store/backup/backup-requests.js";
 import { openConfiguredStore } from "./store/engines/registry.js";
 import { type NightlyRetention, startNightlyRetention } from "./store/nightly-retention.js";
 import type { Store } from "./store/store.js";
@@ -115,6 +118,15 @@ async function findLastHeard(store: Store): Promise<number | undefined> {
   return [...received.values()].reduce<number | undefined>((last, each) => Math.max(last ?? each, each), undefined);
 }
 
+/** Makes the backups that are asked for while the collector holds the data file. */
+function startBackups({ config, logger, undoings }: Base, { store }: Pick<Storage, "store">): void {
+  const backUp = async (folder: string, onBytes: OnBytes): Promise<void> => {
+    const copy = async (path: string): Promise<void> => void (await backUpApart(path, folder, readClockUs(), onBytes));
+    await store.freeze(copy);
+  };
+  undoings.push(answerBackupRequests({ dataDir: config.data_dir, logger, backUp }).stop);
+}
+
 /** Shows how much of the store was found damaged, and says so when it becomes more. */
 function watchDamage(store: Store, metrics: Metrics, logger: Logger): Running {
   let told = 0;
@@ -149,6 +161,7 @@ function startRetention({ config, metrics, logger, undoings }: Base, { store }: 
   });
   undoings.push(retention.stop);
   undoings.push(watchDamage(store, metrics, logger).stop);
+  startBackups({ config, metrics, logger, undoings }, { store });
   return retention;
 }
 

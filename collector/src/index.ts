@@ -15,6 +15,7 @@ export { type ExportProgress, type ExportReport, exportStore } from "./move/expo
 export { type ImportProgress, type ImportReport, importFile } from "./move/import.js";
 export { type Precision, precisions } from "./move/parse-line.js";
 export { openStoreReadOnly } from "./store/duckdb/duckdb.js";
+export { backUpStore, restoreStore } from "./store/engines/backup.js";
 export { checkStore, type StoreCheck } from "./store/engines/check.js";
 export { planStoreSetup } from "./store/engines/registry.js";
 export { allowRetention, planStoreRetention, retainStoreNow, type StoreRetentionPlan } from "./store/engines/retain.js";

@@ -42,6 +42,7 @@ const catalogue = {
     exit: 3,
     remedy: "Restore the file from a backup, or move it away so that a new one is made; it was left as it is.",
   },
+  BACKUP_INVALID: { exit: 3, remedy: "Name a folder that `fleetmark store backup` made, and that is whole." },
   DATA_DAMAGED: {
     exit: 3,
     remedy:

@@ -68,6 +68,8 @@ export const logEvents = {
   spool_folder_vanished: "The spool's folder was removed or replaced; what lay in it and was not delivered is lost",
   spool_full: "The spool is at its bound, and gave up the oldest telemetry",
   spool_too_old: "Batches waited for longer than `spool.max_age`, and were given up",
+  store_backed_up: "The data file was backed up, as a person asked",
+  store_backup_failed: "A backup that a person asked for could not be made",
   store_damaged:
     "Rows of the data file could not be read any more; questions and roll-ups go round them, and damage.json beside it says which they were",
   store_failed: "The store refuses writes; the collector tries again and acknowledges nothing meanwhile",

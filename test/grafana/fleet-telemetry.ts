@@ -152,7 +152,7 @@ export function simulateCollector(name: string, nowMs: number, facts: FleetFacts
     end_to_end_p50_s: 0.9 + chance() * 0.3,
     end_to_end_p99_s: 1.8 + chance(),
     quarantine_bytes: 2048 + (troubled ? Math.floor(sinceTrouble) * 100 : 0),
-    certificate_days: troubled ? 2 : 200,
+    certificate_days: troubled && sinceTrouble > 0 ? 2 : 200,
     store_damaged_rows: troubled && sinceTrouble > 0 ? 38_912 : 0,
     handshakes_failed: Math.floor(seconds / 20_000),
     hosts_throttled: 0,

@@ -7,6 +7,7 @@ import { configSchemas } from "../config/config-schemas.js";
 import { printWrapped } from "../output/message.js";
 import { createProgressLine } from "../output/progress-line.js";
 import { chooseColours } from "../output/terminal.js";
+import { addBackupCommand, addRestoreCommand } from "./store-backup.js";
 import { addExportCommand, addImportCommand } from "./store-move.js";
 import { addRetainCommand } from "./store-retain.js";
 
@@ -14,6 +15,8 @@ export function defineStore(store: Command): void {
   addCheckCommand(store);
   addSetupCommand(store);
   addRetainCommand(store);
+  addBackupCommand(store);
+  addRestoreCommand(store);
   addExportCommand(store);
   addImportCommand(store);
 }

@@ -126,6 +126,13 @@ export interface Store extends StoreReader {
    * @throws FleetmarkError STORE_FAILED saying what to do
    */
   prepare(): Promise<void> | undefined;
+  /**
+   * Keeps the data file as it is now while it is copied; what is written meanwhile waits in its log. Undefined where a
+   * server has backups of its own.
+   * @param copy copies the file at the path
+   * @throws FleetmarkError STORE_FAILED, and what `copy` throws
+   */
+  freeze(copy: (path: string) => Promise<void>): Promise<void> | undefined;
   /** What was found damaged; a server sees to that itself. */
   listDamage(): readonly DamagedRange[];
   /**

@@ -24,10 +24,12 @@ export const dataFileName = "fleetmark.duckdb";
  * helps to measure, so the engine gets two threads and 1 GB. A write-ahead log past 16 MB is folded into the file,
  * which takes milliseconds.
  */
+export const foldAt = "16MB";
+
 const options = {
   threads: "2",
   memory_limit: memoryLimit,
-  checkpoint_threshold: "16MB",
+  checkpoint_threshold: foldAt,
   autoinstall_known_extensions: "false",
   autoload_known_extensions: "false",
   enable_external_access: "false",

@@ -14,7 +14,7 @@ import { overwriteChunk } from "./chunk-writes.js";
 import { commitBatches, type WriterState } from "./commit.js";
 import { type Damage, findDamage, removeDamage, writeViews } from "./damage/damage.js";
 import { type DamagedRange, readDamageRecord, writeDamageRecord } from "./damage/damage-record.js";
-import { type DataFile, dataFileName, explainOpenFailure, openDataFile } from "./data-file.js";
+import { type DataFile, dataFileName, explainOpenFailure, foldAt, openDataFile } from "./data-file.js";
 import { readHistory } from "./history.js";
 import { type Access, query, streamFrom, toStoreFailure } from "./query.js";
 import { findByText, readLatest, readNewest, readReceived } from "./records.js";
@@ -152,6 +152,38 @@ async function mendFile(store: DuckdbStore): Promise<boolean> {
   }
 }
 
+/** Between attempts to fold the log into the file, milliseconds, and how many there are. */
+const folding = { everyMs: 500, attempts: 60 } as const;
+
+/** Folds the log into the file; another transaction under way puts it off. */
+async function foldLog(connection: DuckDBConnection): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await connection.run("CHECKPOINT");
+      return;
+    } catch (thrown) {
+      if (attempt === folding.attempts) throw thrown;
+      await new Promise((resolve) => setTimeout(resolve, folding.everyMs));
+    }
+  }
+}
+
+/** The file itself changes only when the log is folded into it, which waits until the copy is made. */
+async function freeze(store: DuckdbStore, copy: (path: string) => Promise<void>): Promise<void> {
+  const { file } = requireOpen(store);
+  const connection = await file.instance.connect();
+  try {
+    await connection.run("SET GLOBAL checkpoint_threshold = '1TB'");
+    await foldLog(connection);
+    await copy(file.path);
+  } catch (thrown) {
+    throw toStoreFailure(thrown);
+  } finally {
+    await connection.run(`SET GLOBAL checkpoint_threshold = '${foldAt}'`).catch(() => {});
+    connection.closeSync();
+  }
+}
+
 /** After a search that found nothing, another would find nothing either: milliseconds. */
 const searchAgainMs = 600_000;
 
@@ -236,6 +268,7 @@ export async function openStore(dataDir: string, retention: Retention = keepAll)
     ...createReader(access, () => closeStore(store)),
     write: (batches, receivedUs, onConflict) => writeBatches(store, batches, receivedUs, onConflict),
     prepare: () => undefined,
+    freeze: (copy) => freeze(store, copy),
     listDamage: () => store.damage,
     overwrite: (chunk: Chunk) => change(store, ({ connection, state }) => overwriteChunk(connection, state, chunk)),
     // As far as it is rolled up already, and no further: what goes by the clock goes at night, when it is trusted.

@@ -115,6 +115,7 @@ export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine, op
       await resumeLate(late);
       startHours(late, now);
     },
+    freeze: () => undefined,
     listDamage: () => [],
     planRetention: async () => undefined,
     // `store setup` has told the server to do all but this.
