@@ -301,7 +301,30 @@ describe("the HTTP API", () => {
   it("only reads", async () => {
     const collector = await start();
     const response = await fetch(`http://${formatAddress(collector.http)}/api/v1/runs`, { method: "POST", body: "{}" });
-    expect(response.status).toBe(404);
+    expect([response.status, response.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
+  });
+
+  it("answers the default history of any number of series, long lists in pages, and compressed to who takes that", async () => {
+    const collector = await start();
+    const agent = await attachAgent(collector.grpc);
+    const points = Array.from({ length: 400 }, (_, i) => ({ ...cpu(i), tags: { cpu: `cpu${String(i).padStart(3, "0")}` } }));
+    agent.sendBatch(encodeBatch(buildBatch(1, points)));
+    await agent.nextAck();
+    const history = await ask(collector, "/api/v1/series?measurement=cpu&field=usage_user");
+    expect([history.status, history.json.series.length]).toEqual([200, 400]);
+    const names: string[] = [];
+    let path: string | undefined = "/api/v1/series/names?measurement=cpu&limit=150";
+    let pages = 0;
+    while (path !== undefined) {
+      const response: Response = await fetch(`http://${formatAddress(collector.http)}${path}`, {
+        headers: { "accept-encoding": "gzip" },
+      });
+      expect(response.headers.get("content-encoding")).toBe("gzip");
+      for (const { tags } of (await response.json()) as { tags: { cpu: string } }[]) names.push(tags.cpu);
+      path = /<(.*)>; rel="next"/.exec(response.headers.get("link") ?? "")?.[1];
+      pages++;
+    }
+    expect([pages, names]).toEqual([3, points.map(({ tags }) => tags.cpu)]);
   });
 
   it("is documented as docs/openapi.json says, and every answer keeps to it", async () => {

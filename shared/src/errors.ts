@@ -214,6 +214,8 @@ const catalogue = {
   COMMAND_INVALID: { exit: 3, remedy: "Correct the command or its arguments; the message says what is wrong with them." },
   COMMAND_EXPIRED: { exit: 3, remedy: "Ask again; if it stays so, check the clocks of the host and of the collector's machine." },
   COMMAND_FAILED: { exit: 3, remedy: "Look at the agent's log for the cause, and ask again." },
+  READS_TOO_MANY: { exit: 3, remedy: "Ask again in some seconds, for less at a time, or for a shorter range." },
+  METHOD_UNKNOWN: { exit: 3, remedy: "Use a method that the header Allow lists; /api/v1/openapi.json lists every endpoint." },
   REQUEST_INVALID: { exit: 2, remedy: "Correct the parameter named above; /api/v1/openapi.json describes every endpoint." },
   FORBIDDEN: { exit: 2, remedy: "Only operators may do this, and nobody is one unless the collector was told who." },
   HTTP_HOST_UNKNOWN: {

@@ -13,8 +13,9 @@ import { readClockUs } from "../platform/clock.js";
 import { readHosts } from "../store/hosts.js";
 import { findResults } from "../store/run-records.js";
 import type { StoreReader } from "../store/store.js";
-import { planHistory } from "./history-plan.js";
+import { planHistory, widenBuckets } from "./history-plan.js";
 import { describeHosts } from "./host-answers.js";
+import { takePage } from "./pages.js";
 import { kpisQuery, noQuery, resultsQuery, runsQuery, seriesNamesQuery, seriesQuery } from "./queries.js";
 import { addRecordRoutes } from "./record-routes.js";
 import { addRoute, type Router } from "./route.js";
@@ -42,7 +43,10 @@ function addFleetRoutes(router: Router, store: StoreReader, fleet: Fleet): void 
     summary: "Results of a run, or without one the latest result of each benchmark on each host",
     query: resultsQuery,
     answers: { 200: resultsAnswer },
-    answer: ({ query }) => findResults(store, query),
+    answer: async ({ query }, reply) => {
+      const { limit, offset, ...filter } = query;
+      return takePage(await findResults(store, filter), { limit, offset }, reply);
+    },
   });
   addRoute(router, {
     path: "/api/v1/kpis",
@@ -60,7 +64,8 @@ function addSeriesRoutes(router: Router, store: StoreReader): void {
     query: seriesQuery,
     answers: { 200: seriesAnswer },
     answer: async ({ query }) => {
-      const plan = planHistory(query, readClockUs());
+      const asked = planHistory(query, readClockUs());
+      const plan = query.bucket === undefined ? widenBuckets(asked, await store.listSeries(asked.measurement)) : asked;
       const { measurement, field, fromUs: from_us, toUs: to_us, bucketUs: bucket_us, aggregate } = plan;
       return { measurement, field, from_us, to_us, bucket_us, aggregate, series: await store.history(plan) };
     },
@@ -70,7 +75,7 @@ function addSeriesRoutes(router: Router, store: StoreReader): void {
     summary: "The series that are stored, of one measurement or of all",
     query: seriesNamesQuery,
     answers: { 200: seriesNamesAnswer },
-    answer: ({ query }) => store.listSeries(query.measurement),
+    answer: async ({ query }, reply) => takePage(await store.listSeries(query.measurement), query, reply),
   });
 }
 

@@ -1,4 +1,5 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import type { Series } from "@fleetmark/shared/model/series";
 import { parseDuration } from "@fleetmark/shared/model/units";
 import type { z } from "zod";
 import type { HistoryQuery } from "../store/store.js";
@@ -35,4 +36,17 @@ export function planHistory(query: z.infer<typeof seriesQuery>, nowUs: number): 
     aggregate,
     maxPoints,
   };
+}
+
+/** Makes buckets as wide as it takes for every series that matches to find room in the answer. */
+export function widenBuckets(plan: HistoryQuery, stored: readonly Series[]): HistoryQuery {
+  const wanted = Object.entries(plan.tags);
+  const count = stored.filter(
+    ({ field, tags }) => field === plan.field && wanted.every(([key, value]) => tags[key] === value),
+  ).length;
+  const rangeUs = plan.toUs - plan.fromUs;
+  // One more than fits the range, for the first and the last may be cut.
+  const buckets = Math.floor(plan.maxPoints / Math.max(1, count)) - 1;
+  if (buckets < 1) refuse(`${count} series match: name tags or a host, so that at most ${maxPoints / 2} do`);
+  return { ...plan, bucketUs: Math.max(plan.bucketUs, Math.ceil(rangeUs / buckets / 1e6) * 1e6) };
 }

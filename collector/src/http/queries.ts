@@ -2,6 +2,7 @@ import { aggregates } from "@fleetmark/shared/model/aggregates";
 import { categories } from "@fleetmark/shared/model/result";
 import { parseDuration } from "@fleetmark/shared/model/units";
 import { z } from "zod";
+import { pageShape } from "./pages.js";
 import { parseMoment } from "./time-range.js";
 
 /**
@@ -55,6 +56,7 @@ export const resultsQuery = z.strictObject({
   suite: z.string().min(1).optional(),
   category: z.enum(categories).optional(),
   benchmark: z.string().min(1).describe("name of a workload").optional(),
+  ...pageShape,
 });
 
 export const kpisQuery = z.strictObject({ host: host.optional(), run: run.optional() });
@@ -68,10 +70,13 @@ export const seriesQuery = z.strictObject({
   to: moment.default("now").describe(`end, exclusive: ${momentPattern}`),
   bucket: z
     .string()
+    .min(2)
     .refine((text) => (parseDuration(text) ?? 0) > 0, { message: "must be a duration such as 10s, 5m or 1h30m" })
     .optional()
-    .describe("width of a bucket, such as 10s or 5m; by default a 300th of the range, at least 1s"),
+    .describe(
+      "width of a bucket, such as 10s or 5m; by default a 300th of the range, at least 1s, and wider where many series match",
+    ),
   aggregate: z.enum(aggregates).default("mean").describe("what becomes of the samples of one bucket"),
 });
 
-export const seriesNamesQuery = z.strictObject({ measurement: z.string().min(1).optional() });
+export const seriesNamesQuery = z.strictObject({ measurement: z.string().min(1).optional(), ...pageShape });

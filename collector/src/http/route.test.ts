@@ -92,6 +92,6 @@ describe("an endpoint for operators", () => {
     const { app } = await makeApp();
     const { post } = (await app.inject("/api/v1/openapi.json")).json().paths["/api/v1/things"];
     expect(post.requestBody.content["application/json"].schema.required).toEqual(["name"]);
-    expect(Object.keys(post.responses)).toEqual(["200", "400", "403", "500"]);
+    expect(Object.keys(post.responses)).toEqual(["200", "400", "403", "500", "503"]);
   });
 });

@@ -2,6 +2,7 @@ import { errorAnswer } from "@fleetmark/shared/api/answers";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
+import { askInTurn, type ReadBudget } from "./read-budget.js";
 
 /** What a caller may do: readers ask, operators change things and may ask too. */
 export type Role = "reader" | "operator";
@@ -13,6 +14,8 @@ export type FindRole = (request: FastifyRequest) => Role | undefined;
 export interface Router {
   readonly app: FastifyInstance;
   readonly findRole: FindRole;
+  /** What answers from the store may take. */
+  readonly budget: ReadBudget;
 }
 
 /** A request as an endpoint sees it: checked by the endpoint's schemas. */
@@ -32,6 +35,8 @@ export interface Route<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndefin
   readonly role?: Role;
   readonly query: Q;
   readonly body?: B;
+  /** Whether it asks no store, and is answered at once whatever else is asked. */
+  readonly isLight?: true;
   /** Answers by status code. */
   readonly answers: Readonly<Record<number, z.ZodType>>;
   /** Returns the answer; a status other than 200 is set on the reply. */
@@ -68,6 +73,15 @@ export function requireRole({ findRole }: Router, needed: Role): (request: Fasti
   };
 }
 
+/** Names what an endpoint does, for generated clients: `getRecordsRunWindow`. */
+function nameOperation(method: string, path: string): string {
+  const words = path
+    .replace("/api/v1/", "")
+    .split(/[^A-Za-z0-9]+/)
+    .filter((word) => word !== "");
+  return method.toLowerCase() + words.map((word) => word[0].toUpperCase() + word.slice(1)).join("");
+}
+
 /**
  * Adds an endpoint. Its query and body are checked by the schemas that document it, and any of its answers but 200 is
  * an error.
@@ -75,13 +89,15 @@ export function requireRole({ findRole }: Router, needed: Role): (request: Fasti
 export function addRoute<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndefined>(router: Router, route: Route<Q, B>): void {
   const { method = "GET", path, summary, role = "reader", query, body } = route;
   const forbidden: Record<number, z.ZodType> = role === "reader" ? {} : { 403: errorAnswer };
-  const answers: Record<number, z.ZodType> = { 400: errorAnswer, ...forbidden, 500: errorAnswer, ...route.answers };
+  const crowded: Record<number, z.ZodType> = route.isLight ? {} : { 503: errorAnswer };
+  const answers: Record<number, z.ZodType> = { 400: errorAnswer, ...forbidden, 500: errorAnswer, ...crowded, ...route.answers };
   router.app.route({
     method,
     url: path,
     bodyLimit: maxBodyBytes,
     schema: {
       summary,
+      operationId: nameOperation(method, path),
       querystring: toSchema(query, "input"),
       ...(body === undefined ? {} : { body: toSchema(body, "input") }),
       response: Object.fromEntries(Object.entries(answers).map(([code, schema]) => [code, toSchema(schema, "output")])),
@@ -92,7 +108,9 @@ export function addRoute<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndef
         query: parse(query, request.query, []),
         body: body === undefined ? (undefined as z.infer<B>) : parse(body, request.body, ["body"]),
       };
-      return route.answer(asked, reply);
+      if (route.isLight) return route.answer(asked, reply);
+      // Whoever has gone meanwhile is not asked for.
+      return askInTurn(router.budget, async () => (request.raw.destroyed ? undefined : route.answer(asked, reply)));
     },
   });
 }

@@ -1,3 +1,5 @@
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
 import fastifySwagger from "@fastify/swagger";
 import { healthAnswer, notReadyAnswer, readyAnswer } from "@fleetmark/shared/api/answers";
 import { type ErrorCode, errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
@@ -13,6 +15,7 @@ import type { Metrics } from "../telemetry/metrics.js";
 import { addApi } from "./api.js";
 import { checkHostName } from "./host-names.js";
 import { noQuery } from "./queries.js";
+import { countUnread, createReadBudget, type ReadBudget } from "./read-budget.js";
 import { addRoute, type FindRole, type Router, requireRole } from "./route.js";
 
 /** What the HTTP server shows. */
@@ -46,13 +49,20 @@ function sendError(reply: FastifyReply, status: number, error: FleetmarkError): 
 }
 
 /** Errors that are told to the caller in full, with their status. */
-const statusOfErrors: Partial<Record<ErrorCode, number>> = { REQUEST_INVALID: 400, FORBIDDEN: 403, HTTP_HOST_UNKNOWN: 403 };
+const statusOfErrors: Partial<Record<ErrorCode, number>> = {
+  REQUEST_INVALID: 400,
+  FORBIDDEN: 403,
+  HTTP_HOST_UNKNOWN: 403,
+  READS_TOO_MANY: 503,
+};
 
 /** Errors that the caller can mend are told in full, all others only to the log. */
 function addErrorHandlers(app: FastifyInstance, logger: Logger): void {
   app.setErrorHandler((thrown, request, reply) => {
     const status = (thrown as { statusCode?: number }).statusCode ?? 500;
     const told = thrown instanceof FleetmarkError ? statusOfErrors[thrown.code] : undefined;
+    if (thrown instanceof FleetmarkError && thrown.code === "READS_TOO_MANY")
+      void reply.header("retry-after", String(retryAfterS));
     if (thrown instanceof FleetmarkError && told !== undefined) {
       sendError(reply, told, thrown);
     } else if (status >= 400 && status < 500) {
@@ -68,6 +78,13 @@ function addErrorHandlers(app: FastifyInstance, logger: Logger): void {
     }
   });
   app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split("?")[0];
+    const allowed = (["GET", "POST", "PUT", "DELETE"] as const).filter((method) => app.hasRoute({ method, url: path }));
+    if (allowed.length > 0) {
+      void reply.header("allow", [...allowed, ...(allowed.includes("GET") ? ["HEAD"] : [])].join(", "));
+      sendError(reply, 405, new FleetmarkError("METHOD_UNKNOWN", `${path.slice(0, 200)} takes no ${request.method}`));
+      return;
+    }
     sendError(
       reply,
       404,
@@ -81,6 +98,7 @@ type HealthOptions = Pick<HttpOptions, "metrics" | "findObstacle" | "findTrouble
 function addHealth(router: Router, { metrics, findObstacle, findTroubles }: HealthOptions): void {
   addRoute(router, {
     path: "/healthz",
+    isLight: true,
     summary: "Whether the process is alive",
     query: noQuery,
     answers: { 200: healthAnswer },
@@ -88,6 +106,7 @@ function addHealth(router: Router, { metrics, findObstacle, findTroubles }: Heal
   });
   addRoute(router, {
     path: "/readyz",
+    isLight: true,
     summary: "Whether batches can be committed",
     query: noQuery,
     answers: { 200: readyAnswer, 503: notReadyAnswer },
@@ -98,22 +117,47 @@ function addHealth(router: Router, { metrics, findObstacle, findTroubles }: Heal
       return { status: "not_ready", reason: `${obstacle}; the log says why` };
     },
   });
-  const text = { 200: { type: "string", description: "Prometheus text format" } };
-  const schema = { summary: "What the collector counts of itself", response: text };
+  const body = { "text/plain": { schema: { type: "string" } } };
+  const text = { 200: { description: "Prometheus text format", content: body } };
+  const schema = { summary: "What the collector counts of itself", operationId: "getMetrics", response: text };
   router.app.get("/metrics", { schema, onRequest: requireRole(router, "reader") }, async (_, reply) => {
     void reply.type(metrics.registry.contentType);
     return metrics.registry.metrics();
   });
 }
 
+/** Seconds after which who was refused may ask again. */
+const retryAfterS = 2;
+/** A reader that takes nothing for so long is cut off, milliseconds. */
+const stalledAfterMs = 30_000;
+const mostConnections = 1024;
+/** Answers from so many bytes on are compressed for those who take that. */
+const compressedFrom = 4096;
+const compress = promisify(gzip);
+
+/** Counts answers until they are taken, and compresses long ones. */
+function addAnswerHooks(app: FastifyInstance, budget: ReadBudget): void {
+  app.addHook("onSend", async (request, reply, payload) => {
+    if (typeof payload !== "string" || payload.length < compressedFrom) return payload;
+    const isWanted = /\bgzip\b/.test(String(request.headers["accept-encoding"] ?? ""));
+    const sent = isWanted ? await compress(payload) : Buffer.from(payload);
+    if (isWanted) void reply.header("content-encoding", "gzip").header("vary", "accept-encoding").removeHeader("content-length");
+    countUnread(budget, sent.length, reply.raw);
+    return sent;
+  });
+}
+
 function createFastify(logger: Logger): FastifyInstance {
   const app = Fastify({
     forceCloseConnections: true,
+    connectionTimeout: stalledAfterMs,
+    requestTimeout: stalledAfterMs,
     frameworkErrors: (error, _, reply) =>
       sendError(reply, error.statusCode ?? 400, new FleetmarkError("REQUEST_INVALID", error.message)),
   });
   // Queries and bodies are checked by the zod schemas from which the documentation is made (see addRoute).
   app.setValidatorCompiler(() => () => true);
+  app.server.maxConnections = mostConnections;
   addErrorHandlers(app, logger);
   return app;
 }
@@ -132,7 +176,9 @@ export async function createApp(options: HttpOptions): Promise<Router> {
       },
     },
   });
-  const router: Router = { app, findRole: options.findRole ?? (() => "reader") };
+  const budget = createReadBudget();
+  addAnswerHooks(app, budget);
+  const router: Router = { app, findRole: options.findRole ?? (() => "reader"), budget };
   addHealth(router, options);
   addApi(router, options.store, options.fleet);
   app.get("/api/v1/openapi.json", { schema: { hide: true } }, async () => app.swagger());
@@ -170,6 +216,6 @@ export async function startProbeServer(
   options: HealthOptions & Pick<HttpOptions, "logger">,
 ): Promise<HttpServer> {
   const app = createFastify(options.logger);
-  addHealth({ app, findRole: () => "reader" }, options);
+  addHealth({ app, findRole: () => "reader", budget: createReadBudget() }, options);
   return listenAt(app, listen);
 }
