@@ -1,8 +1,20 @@
 import { create } from "@bufbuild/protobuf";
-import { type Ack, type AgentFrame, CollectorFrameSchema, HelloSchema } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
+import {
+  type Ack,
+  type AgentFrame,
+  AgentFrameSchema,
+  CollectorFrameSchema,
+  HelloSchema,
+} from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import { natsConsumer, natsStream, natsSubject, natsSubjects, readSubjectHost } from "@fleetmark/shared/nats/subjects";
 import { encodeBatch } from "@fleetmark/shared/wire/batch-encoder";
-import { decodeAgentFrame, decodeCollectorFrame, encodeCollectorFrame } from "@fleetmark/shared/wire/frames";
+import {
+  decodeAgentFrame,
+  decodeCollectorFrame,
+  encodeAgentFrame,
+  encodeCollectorFrame,
+  protocolVersion,
+} from "@fleetmark/shared/wire/frames";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { buildBatch } from "../../collector/test/support.js";
@@ -58,6 +70,44 @@ describeWith("nats-server")("delivery over NATS", () => {
     expect(fates.flat().every((fate) => fate === "committed")).toBe(true);
     expect(await countSamples(collector.http)).toBe(400);
     expect(agents[0].codes()).toEqual([]);
+  });
+
+  it("takes nothing of a second agent of a host's name, which is told so and keeps all", async () => {
+    const collector = await openReadyCollector();
+    const first = await openAgent("h1", { hasIdentity: true });
+    expect(await first.produce(20)).toEqual(Array(20).fill("committed"));
+    const second = await openAgent("h1", { hasIdentity: true });
+    void second.produce(5);
+    await vi.waitFor(() => expect(second.codes()).toContain("HOST_NAME_TAKEN"), patience);
+    expect(await first.produce(20)).toEqual(Array(20).fill("committed"));
+    expect([second.delivery.spool.batches, await countSamples(collector.http)]).toEqual([5, 40]);
+    expect(await readMetric(collector.http, "fleetmark_host_name_conflicts_total")).toBeGreaterThan(0);
+    expect(collector.events).toContainEqual(expect.objectContaining({ event: "host_name_taken", agent: "h1" }));
+  });
+
+  it("gives back what it would refuse for its time while most hosts contradict its clock", async () => {
+    const collector = await openReadyCollector();
+    const aheadUs = 2 * 3600e6;
+    const acks = hearAcks("h1");
+    const hello = create(HelloSchema, {
+      protocolVersion,
+      agentVersion: "0",
+      host: "h1",
+      hardwareClass: "c",
+      inventoryJson: "{}",
+      sentUs: BigInt(Date.now() * 1000 + aheadUs),
+    });
+    const frame: AgentFrame["frame"] = { case: "hello", value: hello };
+    await nats.nc.request(natsSubject("hello", "h1"), encodeAgentFrame(create(AgentFrameSchema, { frame })));
+    const point = { measurement: "oracle", tags: {}, timeUs: Date.now() * 1000 + aheadUs, fields: { number: 1 } };
+    await jetstream(nats.nc).publish(natsSubject("batch", "h1"), encodeBatch(buildBatch(1, [point])));
+    await vi.waitFor(
+      async () => expect(await readMetric(collector.http, "fleetmark_batches_deferred_total")).toBeGreaterThan(0),
+      patience,
+    );
+    const manager = await jetstreamManager(nats.nc);
+    expect((await manager.streams.info(natsStream)).state.messages).toBe(1);
+    expect([acks, await countSamples(collector.http)]).toEqual([[], 0]);
   });
 
   it("tells the agent when its acknowledgement was lost, though the stream remembers the batch", async () => {

@@ -41,6 +41,8 @@ export interface TestAgentOptions {
   readonly nats: object;
   readonly timing?: Partial<NatsTiming>;
   readonly onCommand?: LinkOptions["onCommand"];
+  /** Whether it has an identity beneath its host's name. */
+  readonly hasIdentity?: boolean;
 }
 
 const quickTiming: NatsTiming = { silence: 1500, stuck: 600_000, look: 200, gap: 300, hello: 2000 };
@@ -52,13 +54,15 @@ export async function openTestAgent({
   nats,
   timing,
   onCommand,
+  hasIdentity = false,
 }: TestAgentOptions): Promise<TestAgent & { close(): Promise<void> }> {
   const { logger, events, codes } = recordLog();
   const config = agentConfigSchema.parse({ host, link: "nats", nats });
   const folder = makeFolder();
   const spool = { dir: folder.path, maxBytes: 2 ** 26, maxAge: 86_400, resendRate: 2 ** 24 };
-  const delivery = await startDelivery({ host, spool, flushInterval: 0.02, logger });
-  const introduction = { host, agentVersion: "0", hardwareClass: "test", inventoryJson: "{}" };
+  const delivery = await startDelivery({ host, hasIdentity, spool, flushInterval: 0.02, logger });
+  const { id: identity, machine } = delivery.identity;
+  const introduction = { host, agentVersion: "0", hardwareClass: "test", inventoryJson: "{}", identity, machine };
   delivery.attach((window, counts) =>
     startNatsLink({
       config: config.nats,
