@@ -46,7 +46,7 @@ const catalogue = {
   DATA_DAMAGED: {
     exit: 3,
     remedy:
-      "A collector goes on with the rest: it takes out what can't be read and lists it in damage.json. Look at the disk, and restore a backup where the rows are needed.",
+      "A collector goes on with the rest: it takes out what can't be read and records it beside the file. Look at the disk, and restore a backup where the rows are needed.",
   },
   DATA_LOG_CORRUPT: {
     exit: 3,

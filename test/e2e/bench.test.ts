@@ -60,9 +60,24 @@ describe("fleetmark bench", () => {
     expect(baseline.results.every((result: Result) => result.steady_state !== "no_steady_state")).toBe(true);
   });
 
+  it("replaces of a baseline what was chosen alone, and says how many figures were judged", async () => {
+    const path = join(folder.path, "merged.json");
+    const others = file.results.map((result) => ({ ...result, name: "other" }));
+    writeFileSync(path, JSON.stringify({ ...file, results: others }));
+    const saved = await runProgram([...one, "--save-baseline", "--baseline", path]);
+    const { results } = resultFileSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+    expect(results.map(({ name }: Result) => name).at(-1)).toBe("other");
+    expect(saved.stderr).toContain("1 of the former one stay");
+    const compared = await runProgram([...one, "--compare-baseline", "--baseline", path]);
+    expect(compared.stdout).toMatch(/figures judged: .*1 benchmarks? only in the baseline/s);
+  });
+
   it("keeps what was measured at Ctrl-C", async () => {
     const own = makeFolder();
-    const program = startProgram(["bench", "--quick", "--output-dir", own.path]);
+    const baseline = join(folder.path, "kept.json");
+    writeFileSync(baseline, JSON.stringify(file));
+    const saving = ["--save-baseline", "--baseline", baseline];
+    const program = startProgram(["bench", "--quick", "--output-dir", own.path, ...saving]);
     await program.waitFor(/benchmark 2 of/);
     program.process.kill("SIGINT");
     const ended = await program.ended;
@@ -72,6 +87,10 @@ describe("fleetmark bench", () => {
     const kept = resultFileSchema.parse(JSON.parse(readFileSync(join(own.path, name), "utf8")));
     expect(kept.run.state).toBe("interrupted");
     expect(kept.results).toHaveLength(1);
+    expect([ended.stderr, JSON.parse(readFileSync(baseline, "utf8"))]).toEqual([
+      expect.stringContaining("stays as it was"),
+      file,
+    ]);
     own.remove();
   });
 

@@ -1,7 +1,10 @@
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readBaseline, readPerson, writeResultFile } from "@fleetmark/bench";
+import { errorMessage, FleetmarkError, systemErrorCode } from "@fleetmark/shared/errors";
 import { type ComparisonReport, isSteady } from "@fleetmark/shared/judgement/comparison";
-import type { Acceptance, Baseline, ResultFile } from "@fleetmark/shared/model/result-file";
+import type { Result } from "@fleetmark/shared/model/result";
+import { type Acceptance, type Baseline, parseResultFile, type ResultFile } from "@fleetmark/shared/model/result-file";
 import type { BenchOptions } from "./options.js";
 
 export const defaultBaseline = "baseline.json";
@@ -26,14 +29,65 @@ export function describeAcceptance(reason: string | true, report: ComparisonRepo
   };
 }
 
-/** Keeps the steady results as the baseline: a result whose times did not settle never enters one. */
-export async function saveBaseline(path: string, file: ResultFile, accepted: Acceptance | undefined): Promise<void> {
+/** What a run is to a baseline: all of its suite, or some benchmarks that were chosen. */
+export interface BaselineScope {
+  /** Benchmarks of the suite were chosen by a flag. */
+  readonly hasChoice: boolean;
+}
+
+async function readFormer(path: string): Promise<ResultFile | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (thrown) {
+    if (systemErrorCode(thrown) === "ENOENT") return undefined;
+    throw new FleetmarkError("RESULT_FILE_INVALID", `${path}: ${errorMessage(thrown)}`, { cause: thrown });
+  }
+  return parseResultFile(text, path);
+}
+
+/**
+ * Finds what of the former baseline stays: what a part of a suite did not measure, and what the suite measured without
+ * a steady result.
+ */
+function keepFormer(former: ResultFile | undefined, file: ResultFile, steady: readonly Result[], isPart: boolean): Result[] {
+  if (former === undefined || former.run.hw_class !== file.run.hw_class) return [];
+  const replaced = new Set(steady.map(({ name }) => name));
+  const asked = new Set([...file.results.map(({ name }) => name), ...file.run.failures.map(({ name }) => name)]);
+  return former.results.filter(({ name }) => !replaced.has(name) && (isPart || asked.has(name)));
+}
+
+/**
+ * Keeps the steady results as the baseline: a result whose times did not settle never enters one. A part of a suite
+ * takes the place of its own benchmarks alone, and a run that was interrupted of none.
+ * @throws FleetmarkError RESULT_FILE_INVALID where what lies there is no baseline, DATA_UNWRITABLE
+ */
+export async function saveBaseline(
+  path: string,
+  file: ResultFile,
+  accepted: Acceptance | undefined,
+  { hasChoice }: BaselineScope,
+): Promise<void> {
+  if (file.run.state === "interrupted") {
+    process.stderr.write(`the run was interrupted: the baseline in ${path} stays as it was\n`);
+    return;
+  }
+  const former = await readFormer(path);
+  // One suite is no replacement of another either.
+  const isPart = hasChoice || (former !== undefined && former.run.suite !== file.run.suite);
+  if (isPart && former !== undefined && former.run.hw_class !== file.run.hw_class) {
+    const message = `${path} is of other hardware (${former.run.hw_class}): run the whole suite to replace it, or name another with --baseline`;
+    throw new FleetmarkError("RESULT_FILE_INVALID", message);
+  }
   const steady = file.results.filter(isSteady);
-  await writeResultFile(path, { ...file, results: steady, ...(accepted === undefined ? {} : { accepted }) });
+  const kept = keepFormer(former, file, steady, isPart);
+  await writeResultFile(path, { ...file, results: [...steady, ...kept], ...(accepted === undefined ? {} : { accepted }) });
   const left = file.results.length - steady.length;
-  process.stderr.write(
-    `baseline of ${steady.length} results in ${path}${left === 0 ? "" : `; ${left} that were not steady are left out`}\n`,
-  );
+  const rest = [
+    kept.length === 0 ? "" : `; ${kept.length} of the former one stay`,
+    left === 0 ? "" : `; ${left} that were not steady are left out`,
+  ].join("");
+  process.stderr.write(`baseline of ${steady.length + kept.length} results in ${path}${rest}\n`);
   if (accepted === undefined) return;
   const { by, reason, regressions } = accepted;
   process.stderr.write(`accepted by ${by}${reason === "" ? "" : `: ${reason}`} (${regressions.length} figures had regressed)\n`);

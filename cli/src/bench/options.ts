@@ -17,6 +17,8 @@ export interface BenchOptions {
   readonly saveBaseline?: boolean;
   /** True where no reason is given. */
   readonly accept?: string | true;
+  /** What besides a regression is to fail the job. */
+  readonly failOn?: readonly FailOn[];
   readonly summary?: string;
   readonly label: Readonly<Record<string, string>>;
   readonly budget?: number;
@@ -28,6 +30,10 @@ export interface BenchOptions {
   readonly schema?: boolean;
   readonly json?: boolean;
 }
+
+/** What may end a comparison with exit code 1. */
+export const failures = ["regression", "inconclusive", "missing"] as const;
+export type FailOn = (typeof failures)[number];
 
 export function readBudget(text: string): number {
   const seconds = parseDuration(text);

@@ -38,7 +38,7 @@ export function selectBenchmarks(options: BenchOptions): Suite {
 }
 
 /** Whether Fleetmark loads the benchmark's runtime: a command of the user's brings its own, of whatever name. */
-function needsRuntime(benchmark: Benchmark, runtime: string): boolean {
+export function needsRuntime(benchmark: Benchmark, runtime: string): boolean {
   return benchmark.runtime === runtime && benchmark.command === undefined && benchmark.module === undefined;
 }
 

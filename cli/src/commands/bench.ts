@@ -8,6 +8,7 @@ import {
   formatSummary,
   makeResultFolder,
   nameBenchmark,
+  probeRuntimes,
   runSuite,
   type Suite,
   type SuiteOptions,
@@ -15,15 +16,15 @@ import {
   writeResultFile,
 } from "@fleetmark/bench";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
-import { type ComparisonReport, compareWithBaseline, isFailure } from "@fleetmark/shared/judgement/comparison";
+import { type ComparisonReport, compareWithBaseline, countVerdicts, isFailure } from "@fleetmark/shared/judgement/comparison";
 import { categories } from "@fleetmark/shared/model/result";
 import { resultFileJsonSchema } from "@fleetmark/shared/model/result-file";
 import { formatDuration } from "@fleetmark/shared/model/units";
 import { type Command, Option } from "commander";
 import { defaultBaseline, describeAcceptance, locateBaseline, readWantedBaseline, saveBaseline } from "../bench/baseline.js";
-import { addLabel, type BenchOptions, readBudget } from "../bench/options.js";
+import { addLabel, type BenchOptions, failures, readBudget } from "../bench/options.js";
 import { concludeReport, openReport, planReport, type Reporting } from "../bench/reporting.js";
-import { leaveOutUnavailable, selectBenchmarks } from "../bench/selection.js";
+import { leaveOutUnavailable, needsRuntime, selectBenchmarks } from "../bench/selection.js";
 import { reportFailure } from "../output/failure.js";
 import { printText } from "../output/formats.js";
 import { createProgressLine, showRunProgress } from "../output/progress-line.js";
@@ -57,7 +58,12 @@ function addBaselineOptions(command: Command): Command {
   return command
     .option("--baseline <file>", `the baseline (default: ${defaultBaseline} in the output directory)`)
     .option("--compare-baseline", "compare with the baseline; exit code 1 on a regression of medium or high severity")
-    .option("--save-baseline", "keep the steady results as the baseline")
+    .addOption(
+      new Option("--fail-on <what...>", "what ends --compare-baseline with exit code 1")
+        .choices(failures)
+        .default(["regression"]),
+    )
+    .option("--save-baseline", "keep the steady results as the baseline; a part of a suite replaces its own alone")
     .option("--accept [reason]", "keep them as the baseline even where they regressed, with who and why; exit code 0 then");
 }
 
@@ -84,16 +90,35 @@ export function defineBench(command: Command): void {
     .addHelpText("after", examples)
     .action(async (options: BenchOptions) => {
       if (options.schema) process.stdout.write(`${JSON.stringify(resultFileJsonSchema(), null, 2)}\n`);
-      else if (options.list) process.stdout.write(listBenchmarks(selectBenchmarks(options)));
+      else if (options.list) await listSelected(selectBenchmarks(options), options);
       else process.exitCode = await bench(command, options);
     });
 }
 
-function listBenchmarks({ benchmarks }: Suite): string {
-  return benchmarks.map((each) => `${each.category.padEnd(12)} ${nameBenchmark(each)}\n`).join("");
+/** Lists what would be measured, and marks what this host has no runtime for. */
+async function listSelected({ benchmarks }: Suite, { json }: BenchOptions): Promise<void> {
+  const reports = await probeRuntimes();
+  const missing = new Map(reports.flatMap((report) => (report.available ? [] : [[report.name, report.reason] as const])));
+  const rows = benchmarks.map((each) => {
+    const reason = needsRuntime(each, each.runtime) ? missing.get(each.runtime) : undefined;
+    return { name: nameBenchmark(each), category: each.category, runtime: each.runtime, unavailable: reason ?? null };
+  });
+  if (json) process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
+  for (const { name, category, unavailable } of json ? [] : rows)
+    process.stdout.write(`${category.padEnd(12)} ${name}${unavailable === null ? "" : `  (not here: ${unavailable})`}\n`);
+}
+
+/** @throws FleetmarkError USAGE where a flag would change nothing */
+function checkUse({ baseline, compareBaseline, saveBaseline, accept }: BenchOptions): void {
+  if (baseline === undefined || compareBaseline || saveBaseline || accept !== undefined) return;
+  throw new FleetmarkError(
+    "USAGE",
+    "--baseline names a file: say --compare-baseline to compare with it, or --save-baseline to keep one there",
+  );
 }
 
 async function bench(command: Command, options: BenchOptions): Promise<number> {
+  checkUse(options);
   const reporting = await planReport(command, options);
   if (options.sendOnly && reporting !== undefined) return (await concludeReport(await openReport(reporting), reporting)) ? 0 : 3;
   const suite = await leaveOutUnavailable(selectBenchmarks(options), options.runtime);
@@ -160,11 +185,15 @@ async function conclude(outcome: SuiteOutcome, report: ComparisonReport | undefi
   const path = join(options.outputDir, `results-${outcome.run.run}.json`);
   await writeResultFile(path, file);
   if (options.json)
-    process.stdout.write(`${JSON.stringify(report === undefined ? file : { ...file, comparison: report }, null, 2)}\n`);
+    process.stdout.write(
+      `${JSON.stringify(report === undefined ? file : { ...file, comparison: { ...report, counts: countVerdicts(report) } }, null, 2)}\n`,
+    );
   else printOutcome(outcome, report);
   process.stderr.write(`results in ${path}\n`);
   const accepted = options.accept === undefined ? undefined : describeAcceptance(options.accept, report);
-  if (options.saveBaseline || accepted !== undefined) await saveBaseline(locateBaseline(options), file, accepted);
+  if (options.saveBaseline || accepted !== undefined) {
+    await saveBaseline(locateBaseline(options), file, accepted, { hasChoice: hasChoice(options) });
+  }
   if (options.summary !== undefined) await writeSummary(options.summary, formatSummary({ ...outcome, report, accepted }));
 }
 
@@ -189,7 +218,20 @@ function printOutcome({ run, results }: SuiteOutcome, report: ComparisonReport |
   if (report !== undefined) printComparison(report, colour);
 }
 
-function printComparison({ comparisons, added, missing, otherHardware }: ComparisonReport, colour: Colors): void {
+/** Whether flags leave out some of a suite. */
+function hasChoice({ categories, filter, runtime }: BenchOptions): boolean {
+  return categories !== undefined || filter !== undefined || runtime !== undefined;
+}
+
+/** Says in a line how many figures were judged, and how. */
+function describeCounts(report: ComparisonReport): string {
+  const { regressed, improved, unchanged, undecided, missing, added } = countVerdicts(report);
+  const judged = regressed + improved + unchanged;
+  return `${judged} of ${judged + undecided} figures judged: ${regressed} regressed, ${improved} improved, ${unchanged} unchanged, ${undecided} undecided; ${missing} benchmarks only in the baseline, ${added} not in it`;
+}
+
+function printComparison(report: ComparisonReport, colour: Colors): void {
+  const { comparisons, added, missing, otherHardware } = report;
   process.stdout.write("\nagainst the baseline\n");
   if (otherHardware !== null) {
     const { before, after } = otherHardware;
@@ -199,19 +241,38 @@ function printComparison({ comparisons, added, missing, otherHardware }: Compari
   printText(buildComparisonTable(comparisons), "; --json has all");
   for (const name of added) process.stdout.write(`not in the baseline: ${name}\n`);
   for (const name of missing) process.stdout.write(`only in the baseline: ${name}\n`);
+  process.stdout.write(`${wrapText(describeCounts(report), readWidth(process.stdout))}\n`);
 }
 
-/** 1 on a regression that nobody accepted, 3 where something asked for could not be done, else 0. */
+/** Whether a comparison found what is to fail the job. */
+function isRefused(report: ComparisonReport, options: BenchOptions): boolean {
+  const { failOn = ["regression"] } = options;
+  const { undecided, missing } = countVerdicts(report);
+  return (
+    (failOn.includes("regression") && isFailure(report)) ||
+    (failOn.includes("inconclusive") && undecided > 0) ||
+    // What was not chosen is not missing.
+    (failOn.includes("missing") && missing > 0 && !hasChoice(options))
+  );
+}
+
+/**
+ * 1 on what `--fail-on` names and nobody accepted, 3 where something asked for could not be done, of which a comparison
+ * that judged nothing is one, else 0.
+ */
 function chooseExitCode(
   { run, results }: SuiteOutcome,
   report: ComparisonReport | undefined,
-  { accept }: BenchOptions,
+  options: BenchOptions,
   isReported: boolean,
 ): number {
-  if (report !== undefined && isFailure(report) && accept === undefined) return 1;
+  const { accept } = options;
+  if (report !== undefined && accept === undefined && isRefused(report, options)) return 1;
   if (run.failures.length > 0 || results.length === 0) return 3;
-  if (report?.comparisons.length === 0 && accept === undefined) {
-    return reportFailure(new FleetmarkError("NOTHING_COMPARED", "the baseline has none of the benchmarks that were measured"));
+  if (report !== undefined && accept === undefined) {
+    const { regressed, improved, unchanged, undecided } = countVerdicts(report);
+    const why = undecided === 0 ? "the baseline has none of the benchmarks that were measured" : "no figure could be decided";
+    if (regressed + improved + unchanged === 0) return reportFailure(new FleetmarkError("NOTHING_COMPARED", why));
   }
   return isReported ? 0 : 3;
 }

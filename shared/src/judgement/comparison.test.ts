@@ -1,7 +1,7 @@
 import type { Result, Run } from "@fleetmark/shared/model/result";
 import { parseBaseline, toBaseline } from "@fleetmark/shared/model/result-file";
 import { describe, expect, it } from "vitest";
-import { compareWithBaseline, isFailure, isSteady } from "./comparison.js";
+import { compareWithBaseline, countVerdicts, isFailure, isSteady } from "./comparison.js";
 
 /** A result of a benchmark that takes `median` seconds, give or take a share. */
 function makeResult(median: number, reach: number, more: Partial<Result> = {}): Result {
@@ -115,7 +115,33 @@ describe("memory", () => {
   });
 });
 
+describe("what processes nothing that could be counted", () => {
+  it("is compared by its time", () => {
+    const compile = (median: number) => makeResult(median, 0.01, { throughput: 0, name: "jit_compile" });
+    const { comparisons } = compareWithBaseline([compile(100)], toBaseline([compile(1)]));
+    expect(comparisons.find(({ metric }) => metric === "time")).toMatchObject({
+      verdict: "regressed",
+      severity: "high",
+      change: expect.closeTo(9900, 5),
+    });
+  });
+});
+
 describe("a report", () => {
+  it("counts what was judged and what was not", () => {
+    const make = (name: string, median: number, reach = 0.005) => makeResult(median, reach, { name });
+    const before = [make("a", 1), make("b", 1), make("c", 1), make("gone", 1)];
+    const after = [make("a", 2), make("b", 0.5), make("c", 1.15, 0.3), make("new", 1)];
+    expect(countVerdicts(compareWithBaseline(after, toBaseline(before)))).toEqual({
+      regressed: 1,
+      improved: 1,
+      unchanged: 3,
+      undecided: 1,
+      missing: 1,
+      added: 1,
+    });
+  });
+
   it("fails on medium and high alone", () => {
     const judge = (factor: number) =>
       isFailure(compareWithBaseline([makeResult(factor, 0.005)], toBaseline([makeResult(1, 0.005)])));

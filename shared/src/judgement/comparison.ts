@@ -141,6 +141,16 @@ function compareTimes(result: Result, former: Result): Comparison {
   };
 }
 
+/**
+ * Compares what a benchmark is about, but for memory: what it processed in a second, its overhead, or, where nothing is
+ * processed that could be counted, its time.
+ */
+function compareOwnFigure(result: Result, entry: BaselineEntry): Comparison | undefined {
+  const found = compareThroughput(result, entry) ?? compareOverhead(result, entry);
+  if (found !== undefined || result.quantity !== "time" || entry.result?.quantity !== "time") return found;
+  return compareTimes(result, entry.result);
+}
+
 /** Compares a result with a former one of the same benchmark by the figure that the benchmark is about. */
 export function compareFigure(result: Result, former: Result): Comparison {
   const [entry] = toBaseline([former]).entries;
@@ -151,9 +161,9 @@ export function compareFigure(result: Result, former: Result): Comparison {
 }
 
 /**
- * Compares results with a baseline, benchmark by benchmark of the same name: throughput, safety overhead, and memory. A
- * regression is medium from 10 % of throughput lost and high from 20 %, medium from 20 % of memory gained, and called
- * only where the interval excludes no change.
+ * Compares results with a baseline, benchmark by benchmark of the same name: throughput or time, safety overhead, and
+ * memory. A regression is medium from 10 % of throughput lost, or of time or points of overhead gained, and high from
+ * 20 %; medium from 20 % of memory gained; and called only where the interval excludes no change.
  */
 export function compareWithBaseline(results: readonly Result[], baseline: Baseline): ComparisonReport {
   const entries = new Map(baseline.entries.map((entry) => [entry.name, entry]));
@@ -163,7 +173,7 @@ export function compareWithBaseline(results: readonly Result[], baseline: Baseli
   const comparisons = results.flatMap((result) => {
     const entry = entries.get(result.name);
     if (entry === undefined) return [];
-    const found = [compareThroughput(result, entry), compareOverhead(result, entry), compareMemory(result, entry)];
+    const found = [compareOwnFigure(result, entry), compareMemory(result, entry)];
     return found.filter((comparison) => comparison !== undefined).map((each) => (otherHardware === null ? each : doubt(each)));
   });
   return {
@@ -182,4 +192,27 @@ function doubt(comparison: Comparison): Comparison {
 /** Whether a comparison found something that should stop a release: a regression of medium or high severity. */
 export function isFailure(report: ComparisonReport): boolean {
   return report.comparisons.some(({ severity }) => severity === "medium" || severity === "high");
+}
+
+/** How many figures of a comparison came out how; `missing` and `added` count benchmarks. */
+export interface ComparisonCounts {
+  readonly regressed: number;
+  readonly improved: number;
+  readonly unchanged: number;
+  /** Too uncertain to say, or of work that never settled. */
+  readonly undecided: number;
+  readonly missing: number;
+  readonly added: number;
+}
+
+export function countVerdicts({ comparisons, missing, added }: ComparisonReport): ComparisonCounts {
+  const count = (...verdicts: Verdict[]): number => comparisons.filter(({ verdict }) => verdicts.includes(verdict)).length;
+  return {
+    regressed: count("regressed"),
+    improved: count("improved"),
+    unchanged: count("unchanged"),
+    undecided: count("inconclusive", "not-steady"),
+    missing: missing.length,
+    added: added.length,
+  };
 }

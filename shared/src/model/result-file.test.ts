@@ -16,14 +16,22 @@ const plain = {
 };
 
 describe("parseBaseline", () => {
+  it("refuses a file that has a benchmark twice", () => {
+    expect(() => parseBaseline(JSON.stringify({ results: [plain, plain] }), "old.json")).toThrow(
+      expect.objectContaining({ code: "RESULT_FILE_INVALID", message: expect.stringContaining("jit twice") }),
+    );
+  });
+
   it("reads a file of the Python suite", () => {
-    expect(parseBaseline(JSON.stringify({ results: [plain, { ...plain, throughput: null }] }), "old.json")).toEqual({
-      entries: [
-        { name: "jit", category: "jax", throughput: 66.7, memoryPeakMb: 100, result: undefined },
-        { name: "jit", category: "jax", throughput: undefined, memoryPeakMb: 100, result: undefined },
-      ],
-      run: undefined,
-    });
+    expect(parseBaseline(JSON.stringify({ results: [plain, { ...plain, name: "copy", throughput: null }] }), "old.json")).toEqual(
+      {
+        entries: [
+          { name: "jit", category: "jax", throughput: 66.7, memoryPeakMb: 100, result: undefined },
+          { name: "copy", category: "jax", throughput: undefined, memoryPeakMb: 100, result: undefined },
+        ],
+        run: undefined,
+      },
+    );
   });
 
   it("reads past a byte order mark", () => {

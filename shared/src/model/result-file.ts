@@ -76,27 +76,53 @@ function explain(error: z.ZodError): string {
     .join("; ");
 }
 
+/** @throws FleetmarkError RESULT_FILE_INVALID */
+function parseJson(text: string, name: string): unknown {
+  try {
+    // Editors and shells of Windows begin files with a byte order mark.
+    return JSON.parse(text.replace(/^\uFEFF/, ""));
+  } catch (cause) {
+    throw new FleetmarkError("RESULT_FILE_INVALID", `${name} is not JSON: ${errorMessage(cause)}`, { cause });
+  }
+}
+
+/** @throws FleetmarkError RESULT_FILE_INVALID */
+function check<T extends { readonly results: readonly { readonly name: string }[] }>(
+  schema: z.ZodType<T>,
+  parsed: unknown,
+  name: string,
+): T {
+  const file = schema.safeParse(parsed);
+  if (!file.success) throw new FleetmarkError("RESULT_FILE_INVALID", `${name}: ${explain(file.error)}`, { cause: file.error });
+  const names = new Set<string>();
+  for (const result of file.data.results) {
+    if (names.has(result.name))
+      throw new FleetmarkError("RESULT_FILE_INVALID", `${name} has ${result.name} twice: which is meant?`);
+    names.add(result.name);
+  }
+  return file.data;
+}
+
+/**
+ * Reads a result file of this project from its text.
+ * @throws FleetmarkError RESULT_FILE_INVALID
+ */
+export function parseResultFile(text: string, name: string): ResultFile {
+  return check(resultFileSchema, parseJson(text, name), name);
+}
+
 /**
  * Reads a baseline from the text of a result file, of this project or of the Python suite.
  * @throws FleetmarkError RESULT_FILE_INVALID
  */
 export function parseBaseline(text: string, name: string): Baseline {
-  let parsed: unknown;
-  try {
-    // Editors and shells of Windows begin files with a byte order mark.
-    parsed = JSON.parse(text.replace(/^\uFEFF/, ""));
-  } catch (cause) {
-    throw new FleetmarkError("RESULT_FILE_INVALID", `${name} is not JSON: ${errorMessage(cause)}`, { cause });
+  const parsed = parseJson(text, name);
+  if (typeof parsed === "object" && parsed !== null && "format" in parsed) {
+    const file = check(resultFileSchema, parsed, name);
+    return toBaseline(file.results, file.run);
   }
-  const isOurs = typeof parsed === "object" && parsed !== null && "format" in parsed;
-  if (isOurs) {
-    const file = resultFileSchema.safeParse(parsed);
-    if (!file.success) throw new FleetmarkError("RESULT_FILE_INVALID", `${name}: ${explain(file.error)}`, { cause: file.error });
-    return toBaseline(file.data.results, file.data.run);
-  }
-  const file = plainFileSchema.safeParse(parsed);
-  if (!file.success) throw new FleetmarkError("RESULT_FILE_INVALID", `${name}: ${explain(file.error)}`, { cause: file.error });
-  return { entries: file.data.results.map((result) => toEntry(result, undefined)), run: undefined };
+  const file = check(plainFileSchema, parsed, name);
+  return { entries: file.results.map((result) => toEntry(result, undefined)), run: undefined };
 }
 
 /** Returns the JSON Schema of a result file. */
