@@ -14,7 +14,12 @@ const fileName = "name-holders.json";
 const fileSchema = z.object({
   hosts: z.record(
     z.string(),
-    z.object({ identity: z.string(), machine: z.string(), heard_us: z.number().int().describe("by the wall clock") }),
+    z.object({
+      identity: z.string(),
+      machine: z.string(),
+      heard_us: z.number().int().describe("by the wall clock"),
+      former: z.array(z.string()).default([]),
+    }),
   ),
 });
 
@@ -25,10 +30,10 @@ async function readHolders(path: string): Promise<NameHolders> {
   const holders: NameHolders = new Map();
   try {
     const { hosts } = fileSchema.parse(JSON.parse(await readFile(path, "utf8")));
-    for (const [host, { identity, machine, heard_us }] of Object.entries(hosts)) {
+    for (const [host, { identity, machine, heard_us, former }] of Object.entries(hosts)) {
       // A clock that was set back meanwhile makes nobody heard of in the future.
       const agoUs = Math.max(0, readClockUs() - heard_us);
-      holders.set(host, { identity, machine, heardUs: readSteadyUs() - agoUs });
+      holders.set(host, { identity, machine, heardUs: readSteadyUs() - agoUs, former });
     }
   } catch {
     // The first agent of each name that says Hello holds it then.
@@ -39,8 +44,8 @@ async function readHolders(path: string): Promise<NameHolders> {
 async function writeHolders(path: string, holders: NameHolders): Promise<void> {
   const shiftUs = readClockUs() - readSteadyUs();
   const hosts: Record<string, object> = Object.create(null);
-  for (const [host, { identity, machine, heardUs }] of holders)
-    hosts[host] = { identity, machine, heard_us: Math.round(heardUs + shiftUs) };
+  for (const [host, { identity, machine, heardUs, former }] of holders)
+    hosts[host] = { identity, machine, heard_us: Math.round(heardUs + shiftUs), former };
   await writeFile(`${path}.new`, JSON.stringify({ hosts }), { mode: 0o600 });
   await rename(`${path}.new`, path);
 }

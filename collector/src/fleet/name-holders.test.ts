@@ -39,6 +39,14 @@ describe("a host's name", () => {
     expect(isHeldBy(holders, "h1", nobody)).toBe(false);
   });
 
+  it("was held by whom it was taken over from: what that one measured is still taken", () => {
+    const holders = hold();
+    holdName(holders, "h1", second, keptForUs);
+    expect([isHeldBy(holders, "h1", first), isHeldBy(holders, "h1", second)]).toEqual([true, true]);
+    holdName(holders, "h1", first, 2 * keptForUs);
+    expect(holders.get("h1")).toEqual({ ...first, heardUs: 2 * keptForUs, former: [second.identity] });
+  });
+
   it("is kept over a restart, with the time since its holder was heard of", async () => {
     const directory = makeDirectory();
     const logger = pino({ level: "silent" });

@@ -26,11 +26,15 @@ export interface Claim {
 export interface Holder extends Claim {
   /** When a Hello or a batch of it last came, microseconds by the steady clock; below zero: before this process. */
   heardUs: number;
+  /** Hashes of identities that held the name before, the latest first: what they measured then is still the host's. */
+  readonly former: readonly string[];
 }
 
 /** By host. */
 export type NameHolders = Map<string, Holder>;
 
+/** Identities that a host is remembered to have had. */
+const mostFormer = 8;
 /** So long a name is kept for a holder that is silent. */
 export const keptForUs = 900e6;
 
@@ -59,11 +63,13 @@ export function mayHold(holder: Holder | undefined, claim: Claim, isPresent: boo
 export function holdName(holders: NameHolders, host: string, claim: Claim, nowUs: number): boolean {
   if (claim.identity === "") return false;
   const before = holders.get(host);
-  holders.set(host, { ...claim, heardUs: nowUs });
+  const former = before === undefined ? [] : [before.identity, ...before.former].filter((each) => each !== claim.identity);
+  holders.set(host, { ...claim, heardUs: nowUs, former: [...new Set(former)].slice(0, mostFormer) });
   return before?.identity !== claim.identity || before.machine !== claim.machine;
 }
 
-/** Whether a batch of this host's name was measured by the agent that holds it. */
+/** Whether a batch of this host's name was measured by the agent that holds it, or by one that held it before. */
 export function isHeldBy(holders: NameHolders, host: string, { identity }: Claim): boolean {
-  return identity !== "" && holders.get(host)?.identity === identity;
+  const holder = holders.get(host);
+  return identity !== "" && holder !== undefined && (holder.identity === identity || holder.former.includes(identity));
 }

@@ -12,8 +12,10 @@ export interface NameKeeper {
    * @param isPresent whether the agent that holds it is here
    */
   take(host: string, who: Who, isPresent: boolean): string | undefined;
-  /** Whether the agent of this identity holds the name. */
+  /** Whether the agent of this identity holds the name, or held it before. */
   isHolder(host: string, identity: string): boolean;
+  /** Whether it held the name before, and another does now. */
+  isFormer(host: string, identity: string): boolean;
 }
 
 /** As it stands in a Hello. */
@@ -73,6 +75,7 @@ export function createNameKeeper({ kept, metrics, logger }: NameKeeperOptions): 
       if (holdName(kept.holders, host, claim, nowUs)) kept.noteChange();
       return undefined;
     },
+    isFormer: (host, identity) => kept.holders.get(host)?.former.includes(readClaim({ identity, machine: "" }).identity) ?? false,
     isHolder: (host, identity) => isHeldBy(kept.holders, host, readClaim({ identity, machine: "" })),
   };
 }

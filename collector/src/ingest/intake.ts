@@ -205,6 +205,7 @@ function makeRules({ limits, guard, readDictionary }: IntakeState, host: HostSta
  */
 function judgeName({ nameKeeper, fleet }: IntakeState, { id, identity }: BatchOutline, source: Source): string | undefined {
   if (source.link === "grpc" || identity === "" || id.host !== source.host) return undefined;
+  if (nameKeeper.isFormer(id.host, identity)) return undefined;
   return nameKeeper.take(id.host, { identity, machine: "" }, fleet.get(id.host)?.attached ?? false);
 }
 
