@@ -304,6 +304,25 @@ describe("the HTTP API", () => {
     expect([response.status, response.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
   });
 
+  it("widens the buckets of a default history that would hold too many points, and no others", async () => {
+    const collector = await start();
+    const agent = await attachAgent(collector.grpc);
+    const fromUs = (Math.floor(Date.now() / 1000) - 3590) * 1e6;
+    for (let sequence = 1; sequence <= 6; sequence++) {
+      const points = Array.from({ length: 10_000 }, (_, i) => {
+        const timeUs = fromUs + ((sequence - 1) * 50 + Math.floor(i / 200)) * 11.9e6;
+        return { measurement: "cpu", tags: { cpu: `cpu${i % 200}` }, timeUs: Math.round(timeUs), fields: { usage_user: i } };
+      });
+      agent.sendBatch(encodeBatch(buildBatch(sequence, points)));
+      await agent.nextAck();
+    }
+    const history = await ask(collector, "/api/v1/series?measurement=cpu&field=usage_user");
+    expect([history.status, history.json.series.length, history.json.bucket_us > 12e6]).toEqual([200, 200, true]);
+    expect((await ask(collector, "/api/v1/series?measurement=cpu&field=usage_user&bucket=12s")).status).toBe(400);
+    const one = await ask(collector, "/api/v1/series?measurement=cpu&field=usage_user&tags=cpu%3Dcpu0");
+    expect(one.json.bucket_us).toBe(12e6);
+  });
+
   it("answers the default history of any number of series, long lists in pages, and compressed to who takes that", async () => {
     const collector = await start();
     const agent = await attachAgent(collector.grpc);

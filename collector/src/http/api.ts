@@ -6,13 +6,14 @@ import {
   seriesAnswer,
   seriesNamesAnswer,
 } from "@fleetmark/shared/api/answers";
+import { FleetmarkError } from "@fleetmark/shared/errors";
 import { foldHostKpis } from "@fleetmark/shared/model/host-kpis";
 import { runRecord } from "@fleetmark/shared/records/run";
 import type { Fleet } from "../fleet/fleet.js";
 import { readClockUs } from "../platform/clock.js";
 import { readHosts } from "../store/hosts.js";
 import { findResults } from "../store/run-records.js";
-import type { StoreReader } from "../store/store.js";
+import type { HistoryQuery, StoreReader } from "../store/store.js";
 import { planHistory, widenBuckets } from "./history-plan.js";
 import { describeHosts } from "./host-answers.js";
 import { takePage } from "./pages.js";
@@ -57,6 +58,17 @@ function addFleetRoutes(router: Router, store: StoreReader, fleet: Fleet): void 
   });
 }
 
+/** Reads a history; where nobody has said how wide its buckets are, they become as wide as it takes. */
+async function readHistory(store: StoreReader, plan: HistoryQuery, mayWiden: boolean) {
+  try {
+    return { plan, series: await store.history(plan) };
+  } catch (thrown) {
+    if (!mayWiden || !(thrown instanceof FleetmarkError && thrown.code === "REQUEST_INVALID")) throw thrown;
+    const wider = widenBuckets(plan, await store.listSeries(plan.measurement));
+    return { plan: wider, series: await store.history(wider) };
+  }
+}
+
 function addSeriesRoutes(router: Router, store: StoreReader): void {
   addRoute(router, {
     path: "/api/v1/series",
@@ -64,10 +76,9 @@ function addSeriesRoutes(router: Router, store: StoreReader): void {
     query: seriesQuery,
     answers: { 200: seriesAnswer },
     answer: async ({ query }) => {
-      const asked = planHistory(query, readClockUs());
-      const plan = query.bucket === undefined ? widenBuckets(asked, await store.listSeries(asked.measurement)) : asked;
+      const { plan, series } = await readHistory(store, planHistory(query, readClockUs()), query.bucket === undefined);
       const { measurement, field, fromUs: from_us, toUs: to_us, bucketUs: bucket_us, aggregate } = plan;
-      return { measurement, field, from_us, to_us, bucket_us, aggregate, series: await store.history(plan) };
+      return { measurement, field, from_us, to_us, bucket_us, aggregate, series };
     },
   });
   addRoute(router, {
