@@ -131,11 +131,24 @@ function writeBatches(
   });
 }
 
+/** Finds what can't be read, on a connection of its own. */
+async function searchDamage(file: DataFile): Promise<Damage[]> {
+  const connection = await file.instance.connect();
+  try {
+    return await findDamage(connection);
+  } finally {
+    connection.closeSync();
+  }
+}
+
 /** Takes what can't be read out of the file, and records it. Returns whether there was anything. */
 async function mendFile(store: DuckdbStore): Promise<boolean> {
   const { file } = requireOpen(store);
   const connection = await file.instance.connect();
+  const interrupt = (): void => connection.interrupt();
+  store.stop.signal.addEventListener("abort", interrupt, { once: true });
   try {
+    store.stop.signal.throwIfAborted();
     const damages = await findDamage(connection);
     if (damages.length === 0) return false;
     const foundUs = readClockUs();
@@ -148,6 +161,7 @@ async function mendFile(store: DuckdbStore): Promise<boolean> {
     await removeDamage(connection, damages);
     return true;
   } finally {
+    store.stop.signal.removeEventListener("abort", interrupt);
     connection.closeSync();
   }
 }
@@ -212,6 +226,7 @@ function retain(store: DuckdbStore, access: Access, nowUs: number): Promise<Reta
 async function closeStore(store: DuckdbStore): Promise<void> {
   store.stop.abort();
   await store.retaining;
+  await store.mending;
   const abandon = store.open?.file.isInPlace() === false;
   // What a failed checkpoint leaves in the log is replayed at the next opening.
   if (!abandon) await store.open?.connection.run("CHECKPOINT").catch(() => {});
@@ -289,18 +304,22 @@ export async function openStoreReadOnly(dataDir: string): Promise<StoreReader> {
   const loaded = await loadFile(file, async (connection): Promise<{ connection: DuckDBConnection; index: SeriesIndex }> => {
     return { connection, index: await loadSeriesIndex(connection) };
   });
-  let damages: readonly Damage[] | undefined;
+  let damages: readonly Damage[] = [];
+  let searching: Promise<readonly Damage[]> | undefined;
   const access: Access = {
     file: () => file,
     index: () => loaded.index,
     cache: createBlockCache(),
     mend: async () => {
-      damages ??= await findDamage(loaded.connection);
+      searching ??= searchDamage(file);
+      damages = await searching;
       return damages.length > 0;
     },
-    preludes: () => writeViews(damages ?? [], basename(dataFileName, ".duckdb")),
+    preludes: () => writeViews(damages, basename(dataFileName, ".duckdb")),
   };
   return createReader(access, async () => {
+    // A connection that is closed in the midst of a question ends the process.
+    await searching?.catch(() => {});
     loaded.connection.closeSync();
     await file.close();
   });

@@ -97,7 +97,9 @@ export async function findDamage(
   connection: DuckDBConnection,
   onProgress: (share: number) => void = () => {},
 ): Promise<Damage[]> {
-  const counts = await Promise.all(tables.map((table) => countRows(connection, table)));
+  // One after the other: a connection that is asked twice at once can end the process.
+  const counts: number[] = [];
+  for (const table of tables) counts.push(await countRows(connection, table));
   const all = counts.reduce((sum, count) => sum + count, 0);
   const damages: Damage[] = [];
   let read = 0;
