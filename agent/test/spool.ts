@@ -68,6 +68,7 @@ export async function openTestSpool(dir: string, given: Partial<SpoolOptions> = 
     onReady: (entries) => ready.push(...entries),
     onGone: (batch, fate) => gone.push([nameBatch(batch), fate]),
     onReadable: () => {},
+    onMoved: () => {},
   });
   let sequence = 0;
   return {

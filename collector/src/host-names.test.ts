@@ -101,10 +101,20 @@ describe("a host that was given another name", () => {
     const collector = await start();
     await attachAgent(collector.grpc, { host: "other", identity: second });
     const agent = await attachAgent(collector.grpc, { host: "new", identity: first });
-    for (const identity of [first, ""]) {
+    for (const identity of ["3".repeat(32), ""]) {
       agent.sendBatch(makeBatch("other", identity, identity.length + 1));
       expect((await agent.nextAck()).rejected).toMatchObject([{ code: "BATCH_FOREIGN" }]);
     }
+  });
+
+  it("sends what it measured under a name that was never its own as that of its new name", async () => {
+    const collector = await start();
+    await attachAgent(collector.grpc, { host: "taken", identity: second, machine: second });
+    expect(await refuse(collector, { host: "taken", identity: first, machine: first })).toBe("HOST_NAME_TAKEN");
+    const agent = await attachAgent(collector.grpc, { host: "free", identity: first, machine: first });
+    agent.sendBatch(makeBatch("taken", first));
+    expect((await agent.nextAck()).committed).toMatchObject([{ host: "taken", sequence: 1n }]);
+    expect([await readValues(collector, "taken"), await readValues(collector, "free")]).toEqual([[], [1]]);
   });
 });
 

@@ -33,9 +33,10 @@ describe("a fleet of fifty hosts to which ten things happen", () => {
     ]);
     const outcome = JSON.parse(lines.at(-1) ?? "{}");
     console.log(lines.at(-1));
-    const { lost, doubled, changed, strangers, undelivered, crashes, findings } = outcome;
-    expect({ lost, doubled, changed, strangers, undelivered, crashes, findings }, progress).toEqual({
+    const { lost, uncounted, doubled, changed, strangers, undelivered, crashes, findings } = outcome;
+    expect({ lost, uncounted, doubled, changed, strangers, undelivered, crashes, findings }, progress).toEqual({
       lost: 0,
+      uncounted: 0,
       doubled: 0,
       changed: 0,
       strangers: 0,

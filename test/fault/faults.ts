@@ -2,44 +2,14 @@ import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { createRandom, drawInteger } from "@fleetmark/shared/stats/random";
-import { spoolFolder } from "../load/simulated-host.js";
+import { type Naming, spoolFolder } from "../load/simulated-host.js";
 import type { ManagedProcess } from "../testbed/managed-process.js";
+import { absent, choose, type FaultKind, startAgain } from "./fault-kind.js";
 import { storeTroubles } from "./faulty-proxy.js";
+import { operatorFaults } from "./operator-faults.js";
 import type { Disk } from "./sandbox.js";
 import { findStreamLeader } from "./servers.js";
 import type { Topology } from "./topology.js";
-
-/** Ends a fault and resolves when what it struck is as before. */
-export type Undo = () => Promise<void>;
-
-/** A way in which something fails. */
-export interface FaultKind {
-  readonly name: string;
-  /** What it needs and this run lacks; undefined if it is possible. */
-  obstacle(topology: Topology): string | undefined;
-  /** Names what it would strike: two faults strike the same thing one after the other only. */
-  strikes(topology: Topology, pick: number): string[];
-  begin(topology: Topology, pick: number): Promise<Undo>;
-}
-
-const absent = "not part of this topology";
-
-function choose<T>(items: readonly T[], pick: number): T {
-  return items[Math.floor(pick * items.length)];
-}
-
-/** Starts what was killed as a supervisor does: again and again until it stays, for its disk may be full yet. */
-async function startAgain(process: ManagedProcess): Promise<void> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      await process.start();
-      return;
-    } catch (thrown) {
-      if (attempt === 60) throw thrown;
-      await delay(1000);
-    }
-  }
-}
 
 type Find = (topology: Topology) => readonly ManagedProcess[];
 
@@ -120,9 +90,9 @@ function damageFile(path: string, chance: () => number): void {
   } else writeFileSync(path, Buffer.alloc(1 + drawInteger(chance, 100)), { flag: "a" });
 }
 
-function damageSpools(spools: string, hosts: readonly string[], pick: number): void {
+function damageSpools(spools: string, hosts: readonly Naming[], pick: number): void {
   const chance = createRandom(Math.floor(pick * 2 ** 31));
-  for (const host of hosts) {
+  for (const { host } of hosts) {
     const folder = spoolFolder(spools, host);
     const files = readdirSync(folder).filter((name) => name.endsWith(".batches") && statSync(join(folder, name)).size > 0);
     if (files.length > 0) damageFile(join(folder, choose(files, chance())), chance);
@@ -266,4 +236,5 @@ export const faultKinds: readonly FaultKind[] = [
   troubleNetwork("network-loss", (wire) => wire.lose()),
   ...diskFaults,
   ...storeFaults,
+  ...operatorFaults,
 ];

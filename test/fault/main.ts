@@ -6,7 +6,7 @@ import { findTopologyObstacle, startTopology, type Topology, type TopologyName, 
 
 /**
  * Lets things fail by chance under load, and judges what the store holds then. The last line on standard output is one
- * JSON object; the exit code is 1 if anything was lost, doubled, changed or invented, or did not recover.
+ * JSON object; the exit code is 1 if anything was lost, uncounted, doubled, changed or invented, or did not recover.
  */
 
 const { values } = parseArgs({
@@ -50,7 +50,18 @@ process.stderr.write(`seed ${seed}: make fault FAULTS=${count} SEED=${seed} runs
 
 function addUp(
   outcomes: readonly RunOutcome[],
-  key: "produced" | "acked" | "stored" | "lost" | "doubled" | "changed" | "strangers" | "unspooled" | "undelivered",
+  key:
+    | "produced"
+    | "acked"
+    | "stored"
+    | "lost"
+    | "uncounted"
+    | "destroyed"
+    | "doubled"
+    | "changed"
+    | "strangers"
+    | "unspooled"
+    | "undelivered",
 ): number {
   return outcomes.reduce((sum, outcome) => sum + outcome[key], 0);
 }
@@ -64,9 +75,9 @@ function merge(outcomes: readonly Record<string, number>[], join: (a: number, b:
 }
 
 function isGood(outcome: RunOutcome): boolean {
-  const { lost, doubled, changed, strangers, undelivered, crashes } = outcome;
+  const { lost, uncounted, doubled, changed, strangers, undelivered, crashes } = outcome;
   const recovered = Object.values(outcome.recovery_s).every((seconds) => seconds <= recoverWithinS);
-  return lost + doubled + changed + strangers + undelivered === 0 && crashes.length === 0 && recovered;
+  return lost + uncounted + doubled + changed + strangers + undelivered === 0 && crashes.length === 0 && recovered;
 }
 
 const outcomes: Record<string, RunOutcome> = {};
@@ -113,6 +124,8 @@ const summary = {
   acked: addUp(all, "acked"),
   stored: addUp(all, "stored"),
   lost: addUp(all, "lost"),
+  uncounted: addUp(all, "uncounted"),
+  destroyed: addUp(all, "destroyed"),
   doubled: addUp(all, "doubled"),
   changed: addUp(all, "changed"),
   strangers: addUp(all, "strangers"),

@@ -34,7 +34,7 @@ const good: JournalRecord[] = [
         [t, 1],
       ],
     },
-    { k: "acked", h: "h1", e: 5, s: i + 1 },
+    { k: "acked", h: "h1", e: 5, s: i + 1, at: i * 10_000 + 500 },
   ]),
   { k: "end", at: 30_000 },
 ];
@@ -45,7 +45,7 @@ function judge(records: readonly JournalRecord[], stored: readonly StoredSample[
   return oracle.judge();
 }
 
-const clean = { lost: 0, doubled: 0, changed: 0, strangers: 0, unspooled: 0, dropped: {} };
+const clean = { lost: 0, uncounted: 0, destroyed: 0, doubled: 0, changed: 0, strangers: 0, unspooled: 0, dropped: {} };
 
 describe("the oracle", () => {
   it("finds nothing where nothing is wrong", () => {
@@ -92,7 +92,7 @@ describe("the oracle", () => {
   });
 
   it("takes an acknowledgement of what was never sent for a stranger", () => {
-    expect(judge([...good, { k: "acked", h: "h1", e: 5, s: 9 }], storeAll("h1", times)).strangers).toBe(1);
+    expect(judge([...good, { k: "acked", h: "h1", e: 5, s: 9, at: 0 }], storeAll("h1", times)).strangers).toBe(1);
   });
 
   describe("of what is missing and was not acknowledged", () => {
@@ -120,16 +120,16 @@ describe("the oracle", () => {
     });
 
     it("excuses nothing that had been in a spool", () => {
-      expect(judge(killed, storeAll("h1", [first, third]))).toMatchObject({ ...clean, lost: samplesEach });
+      expect(judge(killed, storeAll("h1", [first, third]))).toMatchObject({ ...clean, uncounted: samplesEach });
     });
 
     it("excuses nothing that was produced long before the kill", () => {
-      expect(judge(killed, storeAll("h1", [second, third]))).toMatchObject({ ...clean, lost: samplesEach });
+      expect(judge(killed, storeAll("h1", [second, third]))).toMatchObject({ ...clean, uncounted: samplesEach });
     });
 
     it("excuses nothing of a process that ended by itself", () => {
       const ended: JournalRecord[] = [...killed, { k: "end", at: 10_100 }];
-      expect(judge(ended, storeAll("h1", [first, second]))).toMatchObject({ ...clean, lost: samplesEach });
+      expect(judge(ended, storeAll("h1", [first, second]))).toMatchObject({ ...clean, uncounted: samplesEach });
     });
 
     it("takes what the agent counts as dropped, and no more", () => {
@@ -137,7 +137,7 @@ describe("the oracle", () => {
       expect(judge(counted, storeAll("h1", [second, third]))).toMatchObject({
         ...clean,
         dropped: { SPOOL_FULL: 4 },
-        lost: samplesEach - 4,
+        uncounted: samplesEach - 4,
       });
       const afresh: JournalRecord[] = [
         ...counted,
@@ -155,7 +155,7 @@ describe("the oracle", () => {
         { k: "end", at: 30_000 },
       ];
       expect(judge(again, storeAll("h1", times))).toMatchObject({ ...clean, findings: [] });
-      expect(judge(again, storeAll("h1", [first, second]))).toMatchObject({ ...clean, lost: samplesEach });
+      expect(judge(again, storeAll("h1", [first, second]))).toMatchObject({ ...clean, uncounted: samplesEach });
       const spooled = again.map(
         (record): JournalRecord => (record.k === "made" && record.at === 20_100 ? { ...record, t: second } : record),
       );
@@ -164,7 +164,7 @@ describe("the oracle", () => {
 
     it("takes another host's drops for nothing", () => {
       const counted: JournalRecord[] = [...killed, { k: "counts", h: "h2", dropped: { SPOOL_FULL: 9 }, quarantined: 0 }];
-      expect(judge(counted, storeAll("h1", [second, third])).lost).toBe(samplesEach);
+      expect(judge(counted, storeAll("h1", [second, third])).uncounted).toBe(samplesEach);
     });
   });
 
@@ -177,5 +177,31 @@ describe("the oracle", () => {
     expect(judge(rejected, storeAll("h1", times.slice(1)))).toMatchObject({ ...clean, dropped: { BATCH_FOREIGN: 7 } });
     const both: JournalRecord[] = [...good, { k: "rejected", h: "h1", e: 5, s: 1, code: "BATCH_FOREIGN" }];
     expect(judge(both, storeAll("h1", times.slice(1))).lost).toBe(7);
+  });
+
+  it("excuses what was taken away from the store after it was acknowledged, and nothing that came later", () => {
+    const deed: JournalRecord = { k: "destroyed", from: 0, at: 500 };
+    const stored = storeAll("h1", times.slice(2));
+    expect(judge([...good, deed], stored)).toMatchObject({ ...clean, destroyed: samplesEach, lost: samplesEach });
+    expect(judge([...good, { ...deed, from: 600, at: 10_600 }], stored)).toMatchObject({ ...clean, destroyed: 7, lost: 7 });
+  });
+
+  it("excuses what a host that was set back made since, unless it was acknowledged", () => {
+    const [first, second, third] = times;
+    const setBack: JournalRecord[] = [
+      ...good.slice(0, -1),
+      { k: "made", h: "h1", t: third + 1, at: 40_000 },
+      { k: "made", h: "h1", t: third + 2, at: 50_000 },
+      { k: "set-back", from: 45_000, at: 50_100 },
+      { k: "begin", at: 60_000 },
+      { k: "end", at: 60_000 },
+    ];
+    expect(judge(setBack, storeAll("h1", times))).toMatchObject({ ...clean, uncounted: samplesEach, destroyed: samplesEach });
+    expect(judge(setBack, storeAll("h1", [first, second, third + 1]))).toMatchObject({ ...clean, lost: 7, destroyed: 7 });
+  });
+
+  it("waits for a batch that its agent gives another name", () => {
+    const reused: JournalRecord[] = [...good.slice(0, 3), { k: "rejected", h: "h1", e: 5, s: 1, code: "BATCH_ID_REUSED" }];
+    expect(judge([...reused, { k: "end", at: 1 }], []).uncounted).toBe(samplesEach);
   });
 });

@@ -16,14 +16,18 @@ export interface Verdict {
   /** In batches that an agent was told are committed. */
   readonly acked: number;
   readonly stored: number;
-  /** Told to be committed, or known to be safe in a spool, and neither stored nor counted as dropped by anyone. */
+  /** Told to be committed, and not stored. */
   readonly lost: number;
+  /** Not stored, not told to be committed, and not counted as dropped by anyone. */
+  readonly uncounted: number;
   /** Stored more than once. */
   readonly doubled: number;
   /** Stored with another value than was produced. */
   readonly changed: number;
   /** Stored, and produced by nobody. */
   readonly strangers: number;
+  /** Told to be committed, and taken away from the store afterwards, or gone with a host that was set back. */
+  readonly destroyed: number;
   /** Not stored, and counted as dropped by an agent, or as refused or rejected by a collector, by reason. */
   readonly dropped: Record<string, number>;
   /** Batches of spools that were put into quarantine, by reason; their samples are among the dropped. */
@@ -54,6 +58,10 @@ interface PointState {
   /** Its process was killed so shortly after that it may never have reached the spool. */
   fleeting: boolean;
   taken: boolean;
+  /** When it was told to be committed, milliseconds; 0 before. */
+  ackedAt: number;
+  /** Its host was set back to before it. */
+  setBack: boolean;
   fate: "unknown" | "acked" | { readonly rejected: string };
 }
 
@@ -77,6 +85,7 @@ interface Told {
   readonly refused: Map<string, { readonly code: string; readonly samples: number }[]>;
   readonly batchOf: Map<PointState, string>;
   readonly findings: string[];
+  readonly destroyed: Extract<JournalRecord, { k: "destroyed" }>[];
   unknownAcks: number;
   /** Points whose time the host had given to others before. */
   restamped: number;
@@ -92,6 +101,7 @@ function readLives(records: readonly JournalRecord[], options: OracleOptions, to
    */
   const counted = new Map<string, number>();
   let life: PointState[] = [];
+  const made: PointState[] = [];
   let lastAt = 0;
   let ended = true;
 
@@ -133,12 +143,21 @@ function readLives(records: readonly JournalRecord[], options: OracleOptions, to
       told.restamped += shape.groups;
     }
     const points = Array.from({ length: shape.groups }, (_, group): PointState => {
-      return { at, seen: new Uint8Array(countSamples(shape, group)), fleeting: false, taken: false, fate: "unknown" };
+      return {
+        at,
+        seen: new Uint8Array(countSamples(shape, group)),
+        fleeting: false,
+        taken: false,
+        ackedAt: 0,
+        setBack: false,
+        fate: "unknown",
+      };
     });
     host.points.set(t, points);
     life.push(...points);
+    made.push(...points);
   };
-  const settle = ({ h, e, s }: { h: string; e: number; s: number }, fate: PointState["fate"]): void => {
+  const settle = ({ h, e, s, at = 0 }: { h: string; e: number; s: number; at?: number }, fate: PointState["fate"]): void => {
     const points = batches.get(`${h}/${e}/${s}`);
     if (points === undefined) {
       told.unknownAcks++;
@@ -147,7 +166,13 @@ function readLives(records: readonly JournalRecord[], options: OracleOptions, to
     }
     // A rejection is final, but an acknowledgement is a promise: whatever else was said of the batch, it has to be
     // kept.
-    for (const point of points) if (point.fate !== "acked") point.fate = fate;
+    for (const point of points) {
+      if (point.fate !== "acked") point.fate = fate;
+      if (fate === "acked") point.ackedAt ||= at;
+    }
+  };
+  const setBack = ({ from, at }: Extract<JournalRecord, { k: "set-back" }>): void => {
+    for (const point of made) if (point.at >= from && point.at <= at && point.fate !== "acked") point.setBack = true;
   };
 
   for (const record of records) {
@@ -166,11 +191,15 @@ function readLives(records: readonly JournalRecord[], options: OracleOptions, to
       }
       batches.set(key, points);
     } else if (record.k === "acked") settle(record, "acked");
+    // The agent gives the batch another name and sends it again.
+    else if (record.k === "rejected" && record.code === "BATCH_ID_REUSED") continue;
     else if (record.k === "rejected") settle(record, { rejected: record.code });
     else if (record.k === "refused") {
       const key = `${record.h}/${record.e}/${record.s}`;
       told.refused.set(key, [...(told.refused.get(key) ?? []), { code: record.code, samples: record.n }]);
     } else if (record.k === "counts") addCounts(record);
+    else if (record.k === "set-back") setBack(record);
+    else if (record.k === "destroyed") told.destroyed.push(record);
     else ended = true;
   }
   endLife();
@@ -188,6 +217,7 @@ export function createOracle(journals: readonly (readonly JournalRecord[])[], op
     refused: new Map(),
     batchOf: new Map(),
     findings: [],
+    destroyed: [],
     unknownAcks: 0,
     restamped: 0,
   };
@@ -222,7 +252,9 @@ export function createOracle(journals: readonly (readonly JournalRecord[])[], op
   const judge = (): Verdict => {
     const dropped = new Map<string, number>();
     const refusals = new Map([...told.refused].map(([key, list]) => [key, list.map((entry) => ({ ...entry }))]));
-    let [produced, acked, lost, unspooled] = [0, 0, 0, 0];
+    let [produced, acked, lost, uncounted, destroyed, unspooled] = [0, 0, 0, 0, 0, 0];
+    const isDestroyed = ({ ackedAt }: PointState): boolean =>
+      told.destroyed.some(({ from, at }) => ackedAt >= from && ackedAt <= at);
 
     /** Lets a refusal or a drop that was counted account for a missing sample. */
     const useRefusal = (point: PointState): boolean => {
@@ -252,14 +284,18 @@ export function createOracle(journals: readonly (readonly JournalRecord[])[], op
             const where = `${name} group ${group} sample ${index} at ${time}`;
             if (point.fate === "acked") {
               if (useRefusal(point)) continue;
-              lost++;
-              find(`lost: ${where} was acknowledged`);
-            } else if (typeof point.fate === "object") addTo(dropped, point.fate.rejected, 1);
+              if (isDestroyed(point)) destroyed++;
+              else {
+                lost++;
+                find(`lost: ${where} was acknowledged at ${point.ackedAt}`);
+              }
+            } else if (point.setBack) destroyed++;
+            else if (typeof point.fate === "object") addTo(dropped, point.fate.rejected, 1);
             else if (point.fleeting && !point.taken) fleeting.push(where);
             else if (!useDrop()) {
-              lost++;
+              uncounted++;
               find(
-                `lost: ${where} was ${point.taken ? "sent and never acknowledged" : "never sent"}, and nobody counts it as dropped`,
+                `uncounted: ${where} was ${point.taken ? "sent and never acknowledged" : "never sent"}, and nobody counts it as dropped`,
               );
             }
           }
@@ -273,6 +309,8 @@ export function createOracle(journals: readonly (readonly JournalRecord[])[], op
       acked,
       stored,
       lost,
+      uncounted,
+      destroyed,
       doubled,
       changed: changed + told.restamped,
       strangers: strangers + told.unknownAcks,

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type FaultKind, faultKinds, type Undo } from "./faults.js";
+import type { FaultKind, Undo } from "./fault-kind.js";
+import { faultKinds } from "./faults.js";
 import { createOracle, type Verdict } from "./oracle.js";
 import type { FaultBounds, PlannedFault } from "./plan.js";
 import { planFaults } from "./plan.js";

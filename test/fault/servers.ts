@@ -6,6 +6,11 @@ import { answers, type ManagedProcess, manageProcess } from "../testbed/managed-
 import { fleetmarkBin } from "../testbed/program.js";
 import { askInflux, findFreePort, findServer } from "../testbed/servers.js";
 
+/** Gives a process more members; its own stay live. */
+function addTo<T extends object>(process: ManagedProcess, members: T): ManagedProcess & T {
+  return Object.defineProperties({ ...members }, Object.getOwnPropertyDescriptors(process)) as ManagedProcess & T;
+}
+
 /** A node of a NATS cluster. */
 export interface NatsNode extends ManagedProcess {
   /** Where clients connect. */
@@ -89,10 +94,7 @@ export async function prepareNats(folder: string, disks: readonly string[], list
       // enough.
       isReady: () => answers(`${monitor}/varz`),
     });
-    return Object.defineProperties(
-      { address: { host: listenOn, port }, monitor },
-      Object.getOwnPropertyDescriptors(process),
-    ) as NatsNode;
+    return addTo(process, { address: { host: listenOn, port }, monitor });
   });
   await Promise.all(nodes.map((node) => node.start()));
   return nodes;
@@ -117,24 +119,41 @@ export async function findStreamLeader(nodes: readonly NatsNode[]): Promise<Nats
   return undefined;
 }
 
+/** A collector, whose clock can be set. */
+export interface Collector extends ManagedProcess {
+  /** Where agents connect. */
+  readonly address: Address;
+  /** Its HTTP API. */
+  readonly http: string;
+  /** Puts its clock ahead of the machine's by so much, or behind. */
+  setClock(seconds: number): void;
+}
+
+/** Lets a process have a clock of its own; see set-clock.ts. */
+const clockModule = new URL("set-clock.js", import.meta.url).href;
+
 export async function prepareCollector(
   folder: string,
   name: string,
   listenOn: string,
   tls: TlsFiles,
   config: object,
-): Promise<{ collector: ManagedProcess; address: Address }> {
+): Promise<Collector> {
   const [port, httpPort] = [await findFreePort(), await findFreePort()];
   const file = join(folder, `${name}.json`);
   const listening = { grpc: { listen: `${listenOn}:${port}`, tls }, http: { listen: `127.0.0.1:${httpPort}` } };
   const common = { name, log: { level: "info" }, limits: { time_ahead: "2h" } };
   writeFileSync(file, JSON.stringify({ ...common, ...listening, ...config }));
-  const collector = manageProcess({
+  const clockFile = join(folder, `${name}.clock`);
+  const setClock = (seconds: number): void => writeFileSync(clockFile, String(seconds));
+  setClock(0);
+  const managed = manageProcess({
     name,
+    environment: { NODE_OPTIONS: `--import=${clockModule}`, SET_CLOCK_FILE: clockFile },
     command: [process.execPath, fleetmarkBin, "collector", "--config", file],
     log: join(folder, `${name}.log`),
     isReady: () => answers(`http://127.0.0.1:${httpPort}/healthz`),
   });
-  await collector.start();
-  return { collector, address: { host: listenOn, port } };
+  await managed.start();
+  return addTo(managed, { address: { host: listenOn, port }, http: `http://127.0.0.1:${httpPort}`, setClock });
 }

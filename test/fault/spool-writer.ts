@@ -32,6 +32,7 @@ spool.listen({
   },
   onGone: () => {},
   onReadable: () => {},
+  onMoved: () => {},
 });
 for (let sequence = 1; ; sequence++) {
   const position = { epochUs: spool.epochUs, sequence };

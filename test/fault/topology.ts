@@ -1,17 +1,18 @@
-import { mkdirSync } from "node:fs";
+import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { formatAddress } from "@fleetmark/shared/model/units";
 import { type FleetProcess, startFleetProcess } from "../load/fleet.js";
 import type { FleetProcessOptions } from "../load/fleet-process.js";
 import { type JournalRecord, readJournal } from "../load/journal.js";
 import type { Shape } from "../load/sample.js";
+import type { Naming } from "../load/simulated-host.js";
 import { createAuthority } from "../testbed/certificates.js";
 import type { ManagedProcess } from "../testbed/managed-process.js";
 import { findServer } from "../testbed/servers.js";
 import { type FaultyProxy, startFaultyProxy } from "./faulty-proxy.js";
 import type { StoredSample } from "./oracle.js";
 import { createWire, type Disk, mountDisk, type Sandbox, type Wire } from "./sandbox.js";
-import { type InfluxServer, type NatsNode, prepareCollector, prepareInflux, prepareNats } from "./servers.js";
+import { type Collector, type InfluxServer, type NatsNode, prepareCollector, prepareInflux, prepareNats } from "./servers.js";
 import { readDuckDb, readInflux } from "./store-reader.js";
 
 /** A link and a store. Over NATS there is a cluster of three, and with InfluxDB behind it there are two collectors. */
@@ -30,12 +31,18 @@ export interface LoadOptions {
 export interface Topology {
   readonly name: TopologyName;
   readonly spools: string;
-  readonly collectors: readonly ManagedProcess[];
+  /** The data directory of the one collector that has the store; undefined where the store is a server. */
+  readonly dataDir: string | undefined;
+  readonly collectors: readonly Collector[];
   readonly nats: readonly NatsNode[];
   readonly influx: ManagedProcess | undefined;
   readonly mendInfluxLog: InfluxServer["mendLog"] | undefined;
   readonly proxy: FaultyProxy | undefined;
   readonly fleet: readonly FleetProcess[];
+  /** Starts more hosts, on spools of their own. They belong to whoever starts them, until the end. */
+  startGuests(hosts: readonly Naming[]): FleetProcess;
+  /** Notes what was done to the store, for the oracle. */
+  note(record: JournalRecord): void;
   readonly wire: Wire | undefined;
   /** Of the spools, of the database, and of each NATS node. */
   readonly disks: { readonly spool: Disk; readonly database: Disk; readonly nats: readonly Disk[] } | undefined;
@@ -76,6 +83,11 @@ function mountDisks({ spools, database, nats }: Folders): Topology["disks"] {
   };
 }
 
+/** The name that a host has while it is renamed. */
+export function renameHost(host: string): string {
+  return `renamed-${host}`;
+}
+
 export async function startTopology(
   name: TopologyName,
   folder: string,
@@ -97,53 +109,64 @@ export async function startTopology(
   const natsConfig = { servers: nats.map(({ address }) => `nats://${formatAddress(address)}`), insecure: true };
   const ours = { ca_file, ...authority.issue("collector", `IP:${listenOn}`) };
   const store = proxy === undefined ? { kind: "duckdb" } : { kind: "influxdb", url: proxy.url, timeout: "3s" };
+  const dataDir = server === undefined ? join(folders.database, "data") : undefined;
   const startCollector = (collectorName: string) =>
     prepareCollector(folder, collectorName, listenOn, ours, {
-      data_dir: proxy === undefined ? folders.database : join(folder, collectorName),
+      data_dir: dataDir ?? join(folder, collectorName),
       store,
       ...(nats.length === 0 ? {} : { nats: { ...natsConfig, stream: { replicas: 3, max_bytes: "128MiB" } } }),
     });
-  const started = [await startCollector("collector-1")];
-  if (name === "nats-influx") started.push(await startCollector("collector-2"));
-  const collectors = started.map(({ collector }) => collector);
+  const collectors = [await startCollector("collector-1")];
+  if (name === "nats-influx") collectors.push(await startCollector("collector-2"));
 
-  const journals: string[] = [];
-  const fleet = Array.from({ length: load.processes }, (_, i) => {
-    const journal = join(folder, `agents-${i}.journal`);
+  const deeds = join(folder, "deeds.journal");
+  const journals = [deeds];
+  const note = (record: JournalRecord): void => appendFileSync(deeds, `${JSON.stringify(record)}\n`);
+  note({ k: "begin", at: Date.now() });
+  const startHosts = (processName: string, hosts: readonly Naming[], spools: string): FleetProcess => {
+    const journal = join(folder, `${processName}.journal`);
     journals.push(journal);
-    const hosts = Array.from({ length: load.hostsPerProcess }, (_, j) => `host-${i}-${j}`);
-    const theirs = authority.issue(`agents-${i}`, hosts.map((host) => `DNS:${host}`).join());
-    const collector = { address: formatAddress(started[0].address), tls: { ca_file, ...theirs } };
-    const options: FleetProcessOptions = {
-      ...load,
-      hosts,
-      link: nats.length === 0 ? { collector } : { link: "nats", nats: natsConfig },
-      spools: folders.spools,
-      journal,
-      log: join(folder, `agents-${i}.log`),
-    };
-    return startFleetProcess(`agents-${i}`, options, wire?.prefix);
+    const names = hosts.flatMap(({ host, storedAs = host }) => [host, storedAs, renameHost(host)]);
+    const theirs = authority.issue(processName, [...new Set(names)].map((host) => `DNS:${host}`).join());
+    const collector = { address: formatAddress(collectors[0].address), tls: { ca_file, ...theirs } };
+    const link = nats.length === 0 ? { collector } : { link: "nats", nats: natsConfig };
+    const options: FleetProcessOptions = { ...load, hosts, link, spools, journal, log: join(folder, `${processName}.log`) };
+    return startFleetProcess(processName, options, wire?.prefix);
+  };
+  const fleet = Array.from({ length: load.processes }, (_, i) => {
+    const hosts = Array.from({ length: load.hostsPerProcess }, (_, j) => ({ host: `host-${i}-${j}` }));
+    return startHosts(`agents-${i}`, hosts, folders.spools);
   });
+  const guests: FleetProcess[] = [];
+  const startGuests = (hosts: readonly Naming[]): FleetProcess => {
+    const guestName = `guests-${guests.length}`;
+    const guest = startHosts(guestName, hosts, join(folder, guestName));
+    guests.push(guest);
+    return guest;
+  };
 
   return {
     name,
     spools: folders.spools,
+    dataDir,
     collectors,
     nats,
     influx: server?.influx,
     mendInfluxLog: server?.mendLog,
     proxy,
     fleet,
+    startGuests,
+    note,
     wire,
     disks,
     readJournals: () => journals.map(readJournal),
     async readStore(see) {
       for (const collector of collectors) await collector.stop();
-      if (server === undefined) await readDuckDb(join(folders.database, "fleetmark.duckdb"), see);
-      else await readInflux(server.url, see);
+      if (dataDir !== undefined) await readDuckDb(join(dataDir, "fleetmark.duckdb"), see);
+      else if (server !== undefined) await readInflux(server.url, see);
     },
     async close() {
-      await Promise.all(fleet.map((process) => process.kill()));
+      await Promise.all([...fleet, ...guests].map((process) => process.kill()));
       await Promise.all([...collectors, ...nats].map((process) => process.kill()));
       await server?.influx.kill();
       proxy?.close();

@@ -102,7 +102,14 @@ const links = {
 function startHealthy(link: string, config: object): void {
   const spools = join(folder, `spools-${link}`);
   mkdirSync(spools);
-  const options = { seed, shape, link: config, spools, hosts: [`healthy-${link}-1`, `healthy-${link}-2`], intervalMs: 200 };
+  const options = {
+    seed,
+    shape,
+    link: config,
+    spools,
+    hosts: [{ host: `healthy-${link}-1` }, { host: `healthy-${link}-2` }],
+    intervalMs: 200,
+  };
   fleet.push(startFleetProcess(link, { ...options, journal: join(folder, `${link}.journal`), log: join(folder, `${link}.log`) }));
 }
 

@@ -2,11 +2,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { destination, pino } from "pino";
 import { type ClockReading, readHostClocks } from "#agent/time/clock.js";
 import { openJournal } from "./journal.js";
-import { type HostOptions, type SimulatedHost, startHost } from "./simulated-host.js";
+import { type HostOptions, type Naming, type SimulatedHost, startHost } from "./simulated-host.js";
 
 /** What a process of simulated hosts is started with: JSON, its only argument. */
-export interface FleetProcessOptions extends Omit<HostOptions, "host"> {
-  readonly hosts: readonly string[];
+export interface FleetProcessOptions extends Omit<HostOptions, keyof Naming> {
+  readonly hosts: readonly Naming[];
+  /** What the hosts' clocks are ahead of the machine's at the start, seconds; none by default. */
+  readonly clockStepS?: number;
   readonly intervalMs: number;
   readonly journal: string;
   readonly log: string;
@@ -42,7 +44,7 @@ const journal = openJournal(options.journal);
 const logger = pino({ level: "info", base: undefined }, destination({ dest: options.log, append: true, sync: true }));
 journal.write({ k: "begin", at: Date.now() });
 
-let clockStepUs = 0;
+let clockStepUs = (options.clockStepS ?? 0) * 1e6;
 let producing = true;
 
 /** The hosts' clocks, which all step together. */
@@ -89,7 +91,7 @@ async function drain(hosts: readonly SimulatedHost[], seconds: number): Promise<
   process.exit(0);
 }
 
-const hosts = await Promise.all(options.hosts.map((host) => startHost({ ...options, host }, journal, logger, readClocks)));
+const hosts = await Promise.all(options.hosts.map((naming) => startHost({ ...options, ...naming }, journal, logger, readClocks)));
 process.on("disconnect", () => process.exit(1));
 process.on("SIGINT", () => {});
 process.on("message", (message: FleetCommand) => {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { repositoryRoot } from "../testbed/repository-root.js";
 import type { FleetCommand, FleetEvent, FleetProcessOptions } from "./fleet-process.js";
+import type { Naming } from "./simulated-host.js";
 
 const program = join(repositoryRoot, "test/dist/load/fleet-process.js");
 
@@ -10,13 +11,16 @@ export type FleetStatus = Extract<FleetEvent, { event: "status" }>;
 /** One process of simulated hosts, which can be killed and started again on the same spools. */
 export interface FleetProcess {
   readonly name: string;
-  readonly hosts: readonly string[];
+  /** What its hosts are called when nothing is wrong. */
+  readonly hosts: readonly Naming[];
+  readonly journal: string;
   /** The last it told; undefined since its last start until it tells. */
   status(): FleetStatus | undefined;
   signal(signal: NodeJS.Signals): void;
   /** Kills it as a crash would, and resolves when it is gone. */
   kill(): Promise<void>;
-  start(): void;
+  /** @param changed what is other than at its first start */
+  start(changed?: Partial<Pick<FleetProcessOptions, "hosts" | "clockStepS">>): void;
   step(seconds: number): void;
   quiet(): void;
   /**
@@ -35,8 +39,9 @@ export function startFleetProcess(name: string, options: FleetProcessOptions, pr
   let unacked: number | undefined;
   const crashes: string[] = [];
 
-  const start = (): void => {
-    const [file, ...args] = [...prefix, process.execPath, "--max-semi-space-size=4", program, JSON.stringify(options)];
+  const start: FleetProcess["start"] = (changed = {}) => {
+    const argument = JSON.stringify({ ...options, ...changed });
+    const [file, ...args] = [...prefix, process.execPath, "--max-semi-space-size=4", program, argument];
     status = undefined;
     expected = false;
     const started = spawn(file, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
@@ -63,6 +68,7 @@ export function startFleetProcess(name: string, options: FleetProcessOptions, pr
   return {
     name,
     hosts: options.hosts,
+    journal: options.journal,
     crashes,
     status: () => status,
     signal: (signal) => void child?.kill(signal),

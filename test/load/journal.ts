@@ -11,7 +11,7 @@ export type JournalRecord =
   | { readonly k: "made"; readonly h: string; readonly t: number; readonly at: number }
   /** A batch was taken from the host's spool to be sent; `p` names its points by time and group. */
   | { readonly k: "taken"; readonly h: string; readonly e: number; readonly s: number; readonly p: [t: number, group: number][] }
-  | { readonly k: "acked"; readonly h: string; readonly e: number; readonly s: number }
+  | { readonly k: "acked"; readonly h: string; readonly e: number; readonly s: number; readonly at: number }
   | { readonly k: "rejected"; readonly h: string; readonly e: number; readonly s: number; readonly code: string }
   | {
       readonly k: "refused";
@@ -31,6 +31,16 @@ export type JournalRecord =
       readonly dropped: Record<string, number>;
       readonly quarantined: number;
     }
+  /**
+   * Written by whoever did it: the hosts of this journal were set back to what they were at `from`. What they did not
+   * deliver since then is gone, and nobody can know.
+   */
+  | { readonly k: "set-back"; readonly from: number; readonly at: number }
+  /**
+   * Written by whoever did it: what the store took from `from` to `at` was taken away from it, or all of it where
+   * `from` is 0.
+   */
+  | { readonly k: "destroyed"; readonly from: number; readonly at: number }
   /** The process has ended by itself, and nothing of the hosts waits in its memory. */
   | { readonly k: "end"; readonly at: number };
 

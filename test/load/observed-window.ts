@@ -20,27 +20,40 @@ function readPoints(bytes: Uint8Array, shape: Shape): { epochUs: number; points:
   return { epochUs: id.epochUs, points: [...points.values()] };
 }
 
-/** Writes down what a window gives out and what it is told, before anyone else acts on it. */
+/**
+ * Writes down what a window gives out and what it is told, before anyone else acts on it.
+ * @param storedAs the name that all of it is stored under; else each batch's own
+ */
 export function observeWindow(
   window: SendWindow,
-  host: string,
+  storedAs: string | undefined,
   shape: Shape,
   journal: Journal,
   onAcked: (times: readonly number[]) => void,
 ): SendWindow {
   const taken = new Map<string, readonly number[]>();
+  const nameHost = (id: { host: string } | undefined): string => storedAs ?? id?.host ?? "";
   const record = ({ committed, rejected, refused }: Ack): void => {
     for (const id of committed) {
-      journal.write({ k: "acked", h: host, e: Number(id.epochUs), s: Number(id.sequence) });
+      // Over NATS twins hear of each other's batches.
+      if (storedAs !== undefined && !taken.has(`${id.epochUs}/${id.sequence}`)) continue;
+      journal.write({ k: "acked", h: nameHost(id), e: Number(id.epochUs), s: Number(id.sequence), at: Date.now() });
       const key = `${id.epochUs}/${id.sequence}`;
       onAcked(taken.get(key) ?? []);
       taken.delete(key);
     }
     for (const { id, code } of rejected) {
-      journal.write({ k: "rejected", h: host, e: Number(id?.epochUs), s: Number(id?.sequence), code });
+      journal.write({ k: "rejected", h: nameHost(id), e: Number(id?.epochUs), s: Number(id?.sequence), code });
     }
     for (const { id, code, samples } of refused) {
-      journal.write({ k: "refused", h: host, e: Number(id?.epochUs), s: Number(id?.sequence), code, n: samples });
+      journal.write({
+        k: "refused",
+        h: nameHost(id),
+        e: Number(id?.epochUs),
+        s: Number(id?.sequence),
+        code,
+        n: samples,
+      });
     }
   };
   return {
@@ -55,7 +68,7 @@ export function observeWindow(
       const { epochUs, points } = readPoints(batch.bytes, shape);
       const key = `${epochUs}/${batch.id.sequence}`;
       if (!taken.has(key)) {
-        journal.write({ k: "taken", h: host, e: epochUs, s: batch.id.sequence, p: points });
+        journal.write({ k: "taken", h: nameHost(batch.id), e: epochUs, s: batch.id.sequence, p: points });
         taken.set(
           key,
           points.map(([time]) => time),

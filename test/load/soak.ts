@@ -10,7 +10,8 @@ import { startFleetProcess } from "./fleet.js";
 
 /**
  * Lets a collector, an agent and fifty simulated hosts run for long, and watches the memory of the first two. The last
- * line on standard output is one JSON object with their means over the first and the last third.
+ * line on standard output is one JSON object with their means by quarter, and how far the last quarter's lies from the
+ * second's: the first is for warming up.
  */
 
 const { values } = parseArgs({ options: { minutes: { type: "string", default: "30" } } });
@@ -61,7 +62,7 @@ try {
   await agent.start();
   const spools = join(folder, "spools");
   mkdirSync(spools);
-  const hosts = Array.from({ length: 50 }, (_, i) => `host-${i}`);
+  const hosts = Array.from({ length: 50 }, (_, i) => ({ host: `host-${i}` }));
   const load = { seed: 1, shape: { groups: 5, fields: 10 }, intervalMs: 1000, hosts, link: { collector: { address } }, spools };
   fleet = startFleetProcess("fleet", { ...load, journal: "/dev/null", log: join(folder, "fleet.log") });
   const seen: { agent: number; collector: number }[] = [];
@@ -71,14 +72,15 @@ try {
     seen.push({ agent: rssMb(agent.pid), collector: rssMb(collector.pid) });
     if (seen.length % 12 === 0) process.stderr.write(`${JSON.stringify(seen.at(-1))}\n`);
   }
-  const third = Math.max(1, Math.floor(seen.length / 3));
-  const mean = (part: typeof seen, name: "agent" | "collector"): number =>
-    Math.round((10 * part.reduce((sum, one) => sum + one[name], 0)) / part.length) / 10;
-  const describe = (name: "agent" | "collector") => ({
-    first_third_mb: mean(seen.slice(0, third), name),
-    last_third_mb: mean(seen.slice(-third), name),
-    most_mb: Math.round(Math.max(...seen.map((one) => one[name]))),
-  });
+  const round = (value: number): number => Math.round(10 * value) / 10;
+  const describe = (name: "agent" | "collector") => {
+    const quarters_mb = [0, 1, 2, 3].map((quarter) => {
+      const part = seen.slice(Math.floor((seen.length * quarter) / 4), Math.floor((seen.length * (quarter + 1)) / 4));
+      return round(part.reduce((sum, one) => sum + one[name], 0) / part.length);
+    });
+    const drift_percent = round(100 * (quarters_mb[3] / quarters_mb[1] - 1));
+    return { quarters_mb, drift_percent, most_mb: Math.round(Math.max(...seen.map((one) => one[name]))) };
+  };
   const acked = fleet.status()?.acked ?? 0;
   const crashes = [...collector.crashes, ...agent.crashes, ...fleet.crashes];
   process.stdout.write(

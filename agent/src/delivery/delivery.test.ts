@@ -1,3 +1,5 @@
+import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import type { Point } from "@fleetmark/shared/model/series";
 import { decodeBatch } from "@fleetmark/shared/wire/batch-decoder";
 import { pino } from "pino";
@@ -182,4 +184,18 @@ test("a batch whose name the collector knows with another content is sent under 
   ]);
   expect([...delivery.counts.dropped]).toEqual([]);
   await eventually(() => expect(delivery.spool.batches).toBe(0));
+});
+
+test("who the agent is outlives its spool's folder, as long as the agent itself does", async () => {
+  const dir = join(makeDir(), "spool");
+  const options = { host: "h", hasIdentity: true, spool: { dir, maxBytes: 1e8, maxAge: 1e9, resendRate: 1e9 }, logger };
+  const first = await startDelivery({ ...options, flushInterval: 0.01 });
+  cleanups.push(() => first.stop(0));
+  rmSync(dir, { recursive: true });
+  first.record([makePoint(1)]);
+  await eventually(() => expect(existsSync(join(dir, "identity.json"))).toBe(true));
+  await first.stop(0);
+  const second = await startDelivery({ ...options, flushInterval: 0.01 });
+  cleanups.push(() => second.stop(0));
+  expect(second.identity.id).toBe(first.identity.id);
 });

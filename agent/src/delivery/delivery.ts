@@ -4,7 +4,7 @@ import type { RunProgress } from "@fleetmark/shared/model/progress";
 import type { Point } from "@fleetmark/shared/model/series";
 import type { EncodedBatch, Fate } from "../batch/encoded-batch.js";
 import type { Entry, EntryFacts } from "../batch/entry.js";
-import { type Identity, openIdentity, readMachine } from "../host/identity.js";
+import { type Identity, keepIdentity, openIdentity, readMachine } from "../host/identity.js";
 import { openSpool, type Spool } from "../spool/spool.js";
 import { type Clock, type ClockReading, createClock, readHostClocks } from "../time/clock.js";
 import { createCounts, type DeliveryCounts } from "./counts.js";
@@ -142,12 +142,15 @@ async function openOwnIdentity({ hasIdentity, spool, logger }: DeliveryOptions):
 }
 
 function listenToParts(delivery: DeliveryState): void {
-  const { spool, queue } = delivery;
+  const { spool, queue, identity, options } = delivery;
   queue.listen(() => delivery.link?.wake());
   spool.listen({
     onReady: queue.offer,
     onReadable: queue.resume,
     onGone: (batch, fate) => noticeGone(delivery, batch, fate),
+    onMoved: () => {
+      if (identity.id !== "") void keepIdentity(options.spool.dir, identity);
+    },
   });
 }
 

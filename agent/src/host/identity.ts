@@ -70,11 +70,17 @@ export async function openIdentity(folder: string, machine: string): Promise<Ide
   const isCloned = kept !== undefined && kept.machine !== "" && machine !== "" && kept.machine !== machine;
   if (kept !== undefined && !isCloned && (kept.machine !== "" || machine === "")) return { ...kept, isCloned };
   const id = kept !== undefined && !isCloned ? kept.id : randomBytes(16).toString("hex");
+  await keepIdentity(folder, { id, machine });
+  return { id, machine, isCloned };
+}
+
+/** Keeps an identity in a folder, if that is possible. */
+export async function keepIdentity(folder: string, { id, machine }: Pick<Identity, "id" | "machine">): Promise<void> {
+  const path = join(folder, fileName);
   try {
     await writeFile(`${path}.new`, `${JSON.stringify({ id, machine })}\n`, { mode: 0o600 });
     await rename(`${path}.new`, path);
   } catch {
     // The next start makes another; the collector knows the machine by its hash.
   }
-  return { id, machine, isCloned };
 }

@@ -66,6 +66,7 @@ export async function mendFolder(state: SpoolState): Promise<void> {
   const folder = await makeSpoolFolder(dir);
   await lockAnew(state);
   state.folder = folder;
+  state.listener.onMoved();
   await recountDisk(disk);
   writeLedger(state, true);
 }

@@ -21,6 +21,8 @@ export interface SpoolListener {
   onGone(batch: EntryFacts, fate: Fate): void;
   /** Told that the disk can be read again. */
   onReadable(): void;
+  /** Told that another folder lies under the spool's name now. */
+  onMoved(): void;
 }
 
 export interface SpoolOptions {

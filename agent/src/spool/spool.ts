@@ -143,7 +143,7 @@ function createState(options: SpoolOptions, folder: string, unlock: () => Promis
     tally,
     folder,
     unlock,
-    listener: { onReady: () => {}, onGone: () => {}, onReadable: () => {} },
+    listener: { onReady: () => {}, onGone: () => {}, onReadable: () => {}, onMoved: () => {} },
     unwritten: [],
     writing: new Set(),
     unburied: [],

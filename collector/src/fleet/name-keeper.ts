@@ -1,3 +1,4 @@
+import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { Logger } from "@fleetmark/shared/log";
 import type { BatchOutline } from "@fleetmark/shared/wire/batch-decoder";
 import { readSteadyUs } from "../platform/clock.js";
@@ -81,14 +82,20 @@ export function createNameKeeper({ kept, metrics, logger }: NameKeeperOptions): 
 }
 
 /**
- * Finds the host whose batch it is: the one that the link vouches for, or another that the same agent was measured
- * under before it was given this name.
+ * Finds the host whose batch it is. It is the one that the link vouches for; or another, that the same agent was
+ * measured under before it was given this name. What an agent measured under a name that was never its own, as the
+ * second of two twins does until it is given another, is that of the name it has now.
+ * @throws FleetmarkError BATCH_FOREIGN where it is another agent's
  */
 export function findName(
   keeper: Pick<NameKeeper, "isHolder">,
   { id, identity }: Pick<BatchOutline, "id" | "identity">,
   source: { readonly host: string; readonly identity?: string },
 ): string {
-  if (id.host === source.host) return source.host;
-  return keeper.isHolder(id.host, identity || (source.identity ?? "")) ? id.host : source.host;
+  const { host } = source;
+  if (id.host === host) return host;
+  if (keeper.isHolder(id.host, identity || (source.identity ?? ""))) return id.host;
+  const isOwn = source.identity === undefined ? keeper.isHolder(host, identity) : identity !== "" && identity === source.identity;
+  if (!isOwn) throw new FleetmarkError("BATCH_FOREIGN", `a batch of host ${id.host} from ${host}`);
+  return host;
 }

@@ -221,13 +221,15 @@ function storeBatch(intake: IntakeState, incoming: Incoming, onFate: (fate: Fate
     onFate({ kind: "deferred", id: outline.id, code: "HOST_NAME_TAKEN", message: taken });
     return;
   }
-  const name = findName(intake.nameKeeper, outline, source);
-  const host = intake.fleet.touch(name, nowUs);
+  const named = { ...outline, id: { ...outline.id, host: findName(intake.nameKeeper, outline, source) } };
+  const host = intake.fleet.touch(named.id.host, nowUs);
   host.counters.batches_received++;
-  const validated = validateBatch(bytes, outline, name, makeRules(intake, host, nowUs));
+  const validated = validateBatch(bytes, named, makeRules(intake, host, nowUs));
   const batch = { ...validated.batch, digest: crc32(bytes) };
   const reject = (): void => void rejectBatch(intake, incoming, createReuse(outline.id)).then(onFate);
-  storeValidated(intake, host, { ...validated, batch }, bytes.length, onFate, reject);
+  // Its agent knows it by the name that it gave it.
+  const tell = (fate: Fate): void => onFate({ ...fate, id: outline.id });
+  storeValidated(intake, host, { ...validated, batch }, bytes.length, tell, reject);
 }
 
 function takeDecoded(intake: IntakeState, batch: DecodedBatch, encodedBytes: number, onFate: (fate: Fate) => void): void {

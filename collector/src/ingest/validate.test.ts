@@ -18,14 +18,14 @@ const nowUs = 1_700_000_000_000_000;
 const dayUs = 86_400e6;
 const cpu = (value: number, timeUs = nowUs) => ({ measurement: "cpu", tags: {}, timeUs, fields: { usage_user: value } });
 
-function validate(bytes: Uint8Array, host = "h1", refused?: RefusedSeries): ValidatedBatch {
+function validate(bytes: Uint8Array, refused?: RefusedSeries): ValidatedBatch {
   const rules = { limits, readDictionary: decodeDictionary, judgeSeries: () => refused, nowUs };
-  return validateBatch(bytes, outlineBatch(bytes), host, rules);
+  return validateBatch(bytes, outlineBatch(bytes), rules);
 }
 
-function rejection(bytes: Uint8Array, host?: string): string {
+function rejection(bytes: Uint8Array): string {
   try {
-    validate(bytes, host);
+    validate(bytes);
   } catch (thrown) {
     if (thrown instanceof FleetmarkError) return thrown.code;
     throw thrown;
@@ -93,10 +93,6 @@ describe("validateBatch", () => {
     expect([batch.numbers.timeUs, restamped]).toEqual([[nowUs - 5e6, nowUs], 2]);
   });
 
-  it("rejects a batch of another host", () => {
-    expect(rejection(encodeBatch(buildBatch(1, [cpu(1)])), "h2")).toBe("BATCH_FOREIGN");
-  });
-
   it("rejects a batch over the limit, and refuses a series whose tag is too long", () => {
     const tagged = (length: number) => encodeBatch(buildBatch(1, [{ ...cpu(1), tags: { cpu: "x".repeat(length) } }]));
     expect(rejection(tagged(10_000_000))).toBe("BATCH_TOO_LARGE");
@@ -111,7 +107,7 @@ describe("validateBatch", () => {
 
   it("refuses the samples of refused series, and takes these out of the dictionary", () => {
     const points = ["a", "b", "c"].map((name, i) => ({ ...cpu(i), tags: { cpu: name } }));
-    const { batch, refused } = validate(encodeBatch(buildBatch(1, [...points, ...points])), "h1", [false, true, false]);
+    const { batch, refused } = validate(encodeBatch(buildBatch(1, [...points, ...points])), [false, true, false]);
     expect([...refused]).toEqual([["SERIES_OVER_LIMIT", 2]]);
     expect(batch.series.map(({ tags }) => tags.cpu)).toEqual(["a", "c"]);
     expect(batch.numbers.series.map((index) => batch.series[index].tags.cpu)).toEqual(["a", "c", "a", "c"]);
@@ -122,7 +118,7 @@ describe("validateBatch", () => {
     const point = resultRecord.toPoint(makeResult({ time_us: nowUs }));
     const fields = Object.keys(point.fields).length;
     const refusal = Array.from({ length: fields }, (_, i) => i === 0);
-    expect(Object.fromEntries(validate(encodeBatch(buildBatch(1, [point])), "h1", refusal).refused)).toEqual({
+    expect(Object.fromEntries(validate(encodeBatch(buildBatch(1, [point])), refusal).refused)).toEqual({
       SERIES_OVER_LIMIT: 1,
       RECORD_INVALID: fields - 1,
     });
@@ -142,7 +138,7 @@ describe("validateBatch", () => {
       for (const [at, value] of changes) bytes[at] = value;
       return bytes;
     });
-    const codes = ["valid", "BATCH_MALFORMED", "BATCH_FOREIGN"];
+    const codes = ["valid", "BATCH_MALFORMED"];
     fc.assert(
       fc.property(fc.oneof(fc.uint8Array({ maxLength: 200 }), mutated), (bytes) => codes.includes(rejection(bytes))),
       { numRuns: 1000 },

@@ -188,13 +188,12 @@ export function judgeBatch(
 
 /**
  * Decodes a batch that came from a host, and judges it.
- * @throws FleetmarkError BATCH_FOREIGN, BATCH_TOO_LARGE, BATCH_TOO_MANY_SERIES, BATCH_MALFORMED when it is rejected
+ * @throws FleetmarkError BATCH_TOO_LARGE, BATCH_TOO_MANY_SERIES, BATCH_MALFORMED when it is rejected
  *   whole and for ever
  */
-export function validateBatch(bytes: Uint8Array, outline: BatchOutline, host: string, rules: ValidationRules): ValidatedBatch {
+export function validateBatch(bytes: Uint8Array, outline: BatchOutline, rules: ValidationRules): ValidatedBatch {
   const { limits } = rules;
-  const { id, seriesCount } = outline;
-  if (id.host !== host) throw new FleetmarkError("BATCH_FOREIGN", `a batch of host ${id.host} from ${host}`);
+  const { seriesCount } = outline;
   if (bytes.length > limits.max_batch_bytes) {
     const message = `a batch of ${bytes.length} bytes (the limit is ${limits.max_batch_bytes})`;
     throw new FleetmarkError("BATCH_TOO_LARGE", message);

@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
-import { rememberRange, type StoredBatches } from "../stored-batches.js";
+import { rememberRange, type StoredBatches } from "./stored-batches.js";
 import { commit } from "./transaction.js";
 
 /**

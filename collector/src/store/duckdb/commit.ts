@@ -1,8 +1,8 @@
 import { BIGINT, type DuckDBConnection, DuckDBListType, DuckDBListValue, VARCHAR } from "@duckdb/node-api";
 import { type Batch, batchKey } from "@fleetmark/shared/model/batch";
-import { rememberBatch, type StoredBatches, selectNew } from "../stored-batches.js";
 import { appendNumbers, appendRows, appendSeries, appendTexts, type Identified, identifySeries } from "./append.js";
 import { addStoredSeries, type SeriesIndex } from "./series-index.js";
+import { rememberBatch, type StoredBatches, selectNew } from "./stored-batches.js";
 import { commit } from "./transaction.js";
 
 /**

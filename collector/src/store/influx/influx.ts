@@ -4,7 +4,6 @@ import { readClockUs } from "../../platform/clock.js";
 import { sortByTags } from "../ordering.js";
 import { findHorizonUs, hourUs, keepAll, type Retention } from "../retention.js";
 import type { Chunk, HistoryQuery, RefuseLine, SeriesHistory, Store } from "../store.js";
-import { rememberBatch, type StoredBatches, selectNew } from "../stored-batches.js";
 import { readChunks } from "./chunks.js";
 import { readHistory } from "./history.js";
 import {
@@ -23,6 +22,7 @@ import {
 import { formatLines } from "./line-protocol.js";
 import { provePlaces, proveServer } from "./proof.js";
 import { findByText, readLatest, readNewest, readReceived } from "./records.js";
+import { rememberSent, type SentBatches, selectUnsent } from "./sent-batches.js";
 import { listSeries } from "./series.js";
 import { connectInflux, type InfluxServer } from "./server/connection.js";
 import type { InfluxTarget } from "./server/target.js";
@@ -46,8 +46,8 @@ interface InfluxStore {
   readonly refuseLine: RefuseLine;
   readonly retention: Retention;
   readonly now: () => number;
-  /** What this process has stored: after a restart a repetition is written again, over itself. */
-  readonly stored: StoredBatches;
+  /** What this process has written of late. */
+  readonly sent: SentBatches;
   readonly late: LateRollUp;
 }
 
@@ -65,12 +65,12 @@ export interface InfluxStoreOptions {
 }
 
 async function writeNew(store: InfluxStore, batches: readonly Batch[], receivedUs: number): Promise<Batch[]> {
-  const { server, stored, late, refuseLine, now } = store;
-  const fresh = selectNew(stored, batches);
+  const { server, sent, late, refuseLine, now } = store;
+  const fresh = selectUnsent(sent, batches);
   if (fresh.length === 0) return [];
   await writeBatches(server, [...fresh, buildDeliveries(fresh, receivedUs)], refuseLine);
   await addLate(late, fresh, now());
-  for (const { id } of fresh) rememberBatch(stored, id);
+  rememberSent(sent, fresh);
   return fresh;
 }
 
@@ -96,7 +96,7 @@ export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine, op
   const server = connectInflux(target);
   // An hour later than the last that is kept: that one may go meanwhile.
   const late = createLateRollUp(target, () => findHorizonUs(retention.hourly, now()) + hourUs);
-  const store: InfluxStore = { target, server, refuseLine, retention, now, stored: new Map(), late };
+  const store: InfluxStore = { target, server, refuseLine, retention, now, sent: new Set(), late };
   return {
     write: (batches, receivedUs) => writeNew(store, batches, receivedUs),
     history: (query) => readBuckets(store, query),
