@@ -5,6 +5,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { errorMessage, FleetmarkError, systemErrorCode } from "@fleetmark/shared/errors";
 import { version } from "@fleetmark/shared/version";
 import { z } from "zod";
+import type { OnBytes } from "../../platform/child-task.js";
 
 /**
  * A backup is a folder that holds the data file as it was at one moment, and a manifest by which it can be known that
@@ -23,9 +24,6 @@ const manifestSchema = z.object({
 });
 
 export type BackupManifest = z.infer<typeof manifestSchema>;
-
-/** Told how many bytes of how many are done. */
-export type OnBytes = (done: number, all: number) => void;
 
 /**
  * Copies a file to one that is not there yet, durably.

@@ -5,9 +5,9 @@ import type { Series } from "@fleetmark/shared/model/series";
 import { deliveryMeasurement, hourlyFields, hourUs } from "../retention.js";
 import { emptyColumns } from "../samples.js";
 import type { Chunk, ChunkFilter } from "../store.js";
-import { selectRanges } from "./batch-table.js";
+import { selectRanges } from "./batches/batch-table.js";
+import { columnOfAggregate, hourColumns } from "./file/schema.js";
 import { readRows } from "./query.js";
-import { columnOfAggregate, hourColumns } from "./schema.js";
 import type { SeriesIndex, StoredSeries } from "./series-index.js";
 
 /** Reading a data file from end to end, chunk by chunk, to move it elsewhere. */

@@ -6,9 +6,9 @@ import { emptyColumns } from "../samples.js";
 import type { Chunk, Samples } from "../store.js";
 import { appendRows, appendSeries, collectRows, type Rows } from "./append.js";
 import type { WriterState } from "./commit.js";
-import { columnOfAggregate, hourColumns } from "./schema.js";
+import { columnOfAggregate, hourColumns } from "./file/schema.js";
+import { commit } from "./file/transaction.js";
 import { addStoredSeries } from "./series-index.js";
-import { commit } from "./transaction.js";
 
 /** Storing what was read elsewhere, chunk by chunk, in place of what is there of the same series and times. */
 

@@ -1,9 +1,9 @@
 import { BIGINT, type DuckDBConnection, DuckDBListType, DuckDBListValue, VARCHAR } from "@duckdb/node-api";
 import { type Batch, batchKey } from "@fleetmark/shared/model/batch";
 import { appendNumbers, appendRows, appendSeries, appendTexts, type Identified, identifySeries } from "./append.js";
+import { rememberBatch, type StoredBatches, selectNew } from "./batches/stored-batches.js";
+import { commit } from "./file/transaction.js";
 import { addStoredSeries, type SeriesIndex } from "./series-index.js";
-import { rememberBatch, type StoredBatches, selectNew } from "./stored-batches.js";
-import { commit } from "./transaction.js";
 
 /**
  * What a transaction does. One writer, one transaction a group of batches, and all that makes them durable and known

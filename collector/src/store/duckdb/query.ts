@@ -1,8 +1,8 @@
 import { BIGINT, type DuckDBConnection, DuckDBListType, DuckDBListValue, type DuckDBValue, INTEGER } from "@duckdb/node-api";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
-import type { BlockCache } from "./block-cache.js";
 import { isDamage } from "./damage/damage.js";
-import type { DataFile } from "./data-file.js";
+import type { BlockCache } from "./file/block-cache.js";
+import type { DataFile } from "./file/data-file.js";
 import type { SeriesIndex, StoredSeries } from "./series-index.js";
 
 /** Ways to ask a data file. */

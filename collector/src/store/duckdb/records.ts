@@ -5,7 +5,7 @@ import { sortNewestFirst } from "../ordering.js";
 import { decodeRecords, identify } from "../records.js";
 import { deliveryMeasurement } from "../retention.js";
 import type { NewestFilter, TagFilter } from "../store.js";
-import { selectRanges } from "./batch-table.js";
+import { selectRanges } from "./batches/batch-table.js";
 import { listIds, readRows } from "./query.js";
 import { findSeries, type SeriesIndex, type StoredSeries } from "./series-index.js";
 

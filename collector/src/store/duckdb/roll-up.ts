@@ -1,9 +1,9 @@
 import { BIGINT, type DuckDBConnection, DuckDBListType, DuckDBListValue, type DuckDBValue, INTEGER } from "@duckdb/node-api";
 import { findHorizonUs, hourUs, isKeptWhole, type Retention } from "../retention.js";
 import type { Retained, RetentionPlan } from "../store.js";
-import { gatherBatches } from "./batch-table.js";
+import { gatherBatches } from "./batches/batch-table.js";
+import { commit } from "./file/transaction.js";
 import type { SeriesIndex } from "./series-index.js";
-import { commit } from "./transaction.js";
 
 /** Hours of samples that one transaction rolls up: exact percentiles hold all of a transaction's samples in memory. */
 const groupSamples = 2_000_000;

@@ -1,11 +1,12 @@
 import { join, resolve } from "node:path";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { makeFolder } from "@fleetmark/shared/tools/folder";
+import type { OnBytes } from "../../platform/child-task.js";
 import { readClockUs } from "../../platform/clock.js";
-import { type OnBytes, readManifest, restoreBackup } from "../backup/backup.js";
+import { readManifest, restoreBackup } from "../backup/backup.js";
 import { backUpApart } from "../backup/backup-process.js";
 import { forgetRequest, readBackupAnswer, requestBackup, requireDone } from "../backup/backup-requests.js";
-import { dataFileName } from "../duckdb/data-file.js";
+import { dataFileName } from "../duckdb/file/data-file.js";
 import { openConfiguredReader, openConfiguredStore, type StoreLocation } from "./registry.js";
 
 const lookEveryMs = 200;

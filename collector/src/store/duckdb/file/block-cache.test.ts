@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { expect, it, onTestFinished } from "vitest";
-import { makeDirectory } from "../../../test/support.js";
+import { makeDirectory } from "../../../../test/support.js";
 import { createBlockCache, memoryLimit } from "./block-cache.js";
 
 async function openLarge(): Promise<DuckDBConnection> {

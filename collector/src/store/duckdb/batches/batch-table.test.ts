@@ -2,10 +2,10 @@ import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { buildBatch, makeDirectory } from "../../../test/support.js";
-import { readHosts } from "../hosts.js";
-import type { Store } from "../store.js";
-import { openStore } from "./duckdb.js";
+import { buildBatch, makeDirectory } from "../../../../test/support.js";
+import { readHosts } from "../../hosts.js";
+import type { Store } from "../../store.js";
+import { openStore } from "../duckdb.js";
 
 const dayUs = 86_400e6;
 const startUs = 1_800_000_000_000_000;

@@ -1,6 +1,6 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
+import { commit } from "../file/transaction.js";
 import { rememberRange, type StoredBatches } from "./stored-batches.js";
-import { commit } from "./transaction.js";
 
 /**
  * The ids of all stored batches: one row each at first, and from the second day on one row for as many as follow on
