@@ -21,3 +21,4 @@ export { planStoreSetup } from "./store/engines/registry.js";
 export { allowRetention, planStoreRetention, retainStoreNow, type StoreRetentionPlan } from "./store/engines/retain.js";
 export { findResults } from "./store/run-records.js";
 export type { SetupPlan, SetupStep } from "./store/setup-plan.js";
+export type { Retained } from "./store/store.js";

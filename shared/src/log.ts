@@ -78,7 +78,7 @@ export const logEvents = {
   store_retain_failed: "What is past its time could not be rolled up or dropped",
   store_retain_held:
     "Nothing is rolled up or dropped, for the reason in the message, until the clock is trusted or a person allows it",
-  store_retained: "What is past its time was rolled up or dropped",
+  store_retained: "What is past its time was rolled up or dropped, and free space given back; `not_freed_because` says why not",
   stream_failed: "The collector failed on a frame: a defect of Fleetmark",
   stream_refused: "The collector ended a stream, for the reason in `code`",
   stream_takes: "The NATS stream takes batches again",

@@ -126,9 +126,13 @@ const mostReaders = 60;
 /** Asks for all that there is, again and again. */
 async function readMuch(http: string, signal: AbortSignal): Promise<void> {
   const query = "measurement=load&field=f1&from=-1d&bucket=1s";
+  // Of each request its own: fetch leaves a listener on the signal that it was given.
+  let asking = new AbortController();
+  signal.addEventListener("abort", () => asking.abort(), { once: true });
   while (!signal.aborted) {
+    asking = new AbortController();
     try {
-      const answer = await fetch(`${http}/api/v1/series?${query}`, { signal });
+      const answer = await fetch(`${http}/api/v1/series?${query}`, { signal: asking.signal });
       await answer.arrayBuffer();
     } catch {
       // Refused for now, or the collector is down: another fault may have struck it.

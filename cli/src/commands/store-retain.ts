@@ -1,6 +1,6 @@
-import { allowRetention, planStoreRetention, retainStoreNow } from "@fleetmark/collector";
+import { allowRetention, planStoreRetention, type Retained, retainStoreNow } from "@fleetmark/collector";
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import { formatCount } from "@fleetmark/shared/model/numbers";
+import { formatBytes, formatCount } from "@fleetmark/shared/model/numbers";
 import type { Command } from "commander";
 import { addConfigFlags, readConfig } from "../config/config-flags.js";
 import { configSchemas } from "../config/config-schemas.js";
@@ -61,6 +61,13 @@ async function showPlan(config: Config, { json }: RetainOptions): Promise<void> 
   else tell("the server rolls up and drops by itself: nothing can be counted here");
 }
 
+function describeRetained(done: Retained): string[] {
+  const { samples_rolled_up, hours_dropped, records_dropped, bytes_freed, not_freed_because } = done;
+  const rolledUp = `rolled up ${formatCount(samples_rolled_up)} samples; dropped ${formatCount(hours_dropped)} hours and ${formatCount(records_dropped)} samples of records`;
+  if (not_freed_because !== null) return [rolledUp, `the data file stays as large as it is: ${not_freed_because}`];
+  return bytes_freed > 0 ? [rolledUp, `the data file is ${formatBytes(bytes_freed)} smaller`] : [rolledUp];
+}
+
 async function letGo(config: Config, { json }: RetainOptions): Promise<void> {
   const done = await retainStoreNow(config);
   if (done === "locked") {
@@ -71,9 +78,5 @@ async function letGo(config: Config, { json }: RetainOptions): Promise<void> {
   }
   if (json) printJson({ allowed: true, retained: done ?? null });
   else if (done === undefined) tell("done; the server rolls up and drops by itself");
-  else {
-    tell(
-      `rolled up ${formatCount(done.samples_rolled_up)} samples; dropped ${formatCount(done.hours_dropped)} hours and ${formatCount(done.records_dropped)} samples of records`,
-    );
-  }
+  else for (const line of describeRetained(done)) tell(line);
 }

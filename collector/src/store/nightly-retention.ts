@@ -65,7 +65,10 @@ async function retain(state: RetentionState, memory: RetentionMemory | undefined
   onHeld(false);
   const retained = await store.retain(nowUs);
   if (retained !== undefined)
-    logger.info({ event: "store_retained", ...retained }, "what is past its time was rolled up or dropped");
+    logger.info(
+      { event: "store_retained", ...retained },
+      "what is past its time was rolled up or dropped, and free space given back",
+    );
   // A clock that was set back moves nothing on: the later time stands.
   await writeRetentionMemory(dataDir, { lastUs: Math.max(nowUs, memory?.lastUs ?? 0), keep, held: null });
 }

@@ -59,11 +59,21 @@ export interface ChunkFilter {
 }
 
 /** What became of what was past its time. */
-export interface Retained {
+export interface RolledUp {
   readonly samples_rolled_up: number;
   readonly hours_dropped: number;
   readonly records_dropped: number;
 }
+
+/** What became of the space that was free then. */
+export interface Compacted {
+  /** Bytes that the data file takes no more. */
+  readonly bytes_freed: number;
+  /** Why a file that could be much smaller stays as it is; null where it does not. */
+  readonly not_freed_because: string | null;
+}
+
+export type Retained = RolledUp & Compacted;
 
 /** What a roll-up would do. */
 export interface RetentionPlan {
@@ -160,7 +170,8 @@ export interface Store extends StoreReader {
    */
   planRetention(nowUs: number): Promise<RetentionPlan | undefined>;
   /**
-   * Rolls up and drops what is past its time; nothing is done where the server does so by itself.
+   * Rolls up and drops what is past its time, and gives back the space that is free then; nothing is done where the
+   * server does so by itself.
    * @throws FleetmarkError STORE_FAILED; what was done until then stays done
    */
   retain(nowUs: number): Promise<Retained | undefined>;

@@ -1,22 +1,23 @@
 import { basename } from "node:path";
 import type { DuckDBConnection } from "@duckdb/node-api";
-import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
+import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { Batch } from "@fleetmark/shared/model/batch";
 import type { Series } from "@fleetmark/shared/model/series";
 import { readClockUs } from "../../platform/clock.js";
 import { sortByTags, sortSeries } from "../ordering.js";
 import { deliveryMeasurement, keepAll, type Retention } from "../retention.js";
-import type { Chunk, Retained, Store, StoreReader } from "../store.js";
-import { loadStoredBatches } from "./batches/batch-table.js";
+import type { Chunk, Compacted, RolledUp, Store, StoreReader } from "../store.js";
 import { readChunks } from "./chunk-reads.js";
 import { overwriteChunk } from "./chunk-writes.js";
-import { commitBatches, type WriterState } from "./commit.js";
+import { commitBatches } from "./commit.js";
+import { compact } from "./compaction.js";
 import { type Damage, findDamage, removeDamage, writeViews } from "./damage/damage.js";
 import { type DamagedRange, readDamageRecord, writeDamageRecord } from "./damage/damage-record.js";
 import { type BlockCache, createBlockCache } from "./file/block-cache.js";
-import { type DataFile, dataFileName, explainOpenFailure, foldAt, openDataFile } from "./file/data-file.js";
+import { type DataFile, dataFileName, foldAt, foldLog, openDataFile } from "./file/data-file.js";
+import { change, closeHeld, type HeldFile, holdFile, loadFile, requireOpen } from "./held-file.js";
 import { readHistory } from "./history.js";
-import { type Access, query, streamFrom, toStoreFailure } from "./query.js";
+import { type Access, type Looked, query, streamFrom, toStoreFailure } from "./query.js";
 import { findByText, readLatest, readNewest, readReceived } from "./records.js";
 import { planRetention, retainData } from "./roll-up.js";
 import { loadSeriesIndex, type SeriesIndex } from "./series-index.js";
@@ -26,96 +27,20 @@ import { loadSeriesIndex, type SeriesIndex } from "./series-index.js";
  *
  *   write, overwrite ──► the writer's connection ──► one transaction each
  *   questions, roll-up ─► a connection of their own, beside it
- *
- * What the writer knows of the file (its series, the ids of its batches) is in memory and loaded at the opening.
- * After a failure in the midst of a checkpoint the engine refuses everything: then the file is closed, and opened
- * anew by the next write. So it is too when the file was removed or replaced under its name: nothing is acknowledged
- * that went into it since it was last seen in place, and the next write opens what lies there now, or makes it.
  */
 interface DuckdbStore {
-  readonly dataDir: string;
+  readonly held: HeldFile;
   readonly retention: Retention;
   readonly cache: BlockCache;
   /** Interrupts the roll-up that is under way. */
   readonly stop: AbortController;
-  /** Undefined between a failure of the file and the write that opens it anew. */
-  open: OpenFile | undefined;
-  /** Ends with the last roll-up that was asked for: they come one after the other. */
-  retaining: Promise<unknown>;
+  /** Ends with the last roll-up or copy that was asked for: they come one after the other. */
+  keeping: Promise<unknown>;
   /** Ends with the last search for damage. */
   mending: Promise<boolean>;
   /** Not before then, by the steady clock. */
   searchAgainMs: number;
   damage: DamagedRange[];
-}
-
-interface OpenFile {
-  readonly file: DataFile;
-  readonly connection: DuckDBConnection;
-  readonly state: WriterState;
-}
-
-/**
- * Connects to a file just opened and loads what is kept of it in memory; the file is closed if it turns out to be
- * damaged.
- */
-async function loadFile<T>(file: DataFile, load: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
-  try {
-    return await load(await file.instance.connect());
-  } catch (thrown) {
-    await file.close();
-    throw explainOpenFailure(file.path, thrown);
-  }
-}
-
-async function openForWriting(dataDir: string): Promise<OpenFile> {
-  const file = await openDataFile(dataDir, { readOnly: false });
-  return loadFile(file, async (connection) => {
-    const index = await loadSeriesIndex(connection);
-    return { file, connection, state: { index, stored: await loadStoredBatches(connection, file.version) } };
-  });
-}
-
-function requireOpen({ open }: DuckdbStore): OpenFile {
-  if (open !== undefined) return open;
-  throw new FleetmarkError("STORE_FAILED", "the data file failed and waits to be opened anew by the next write");
-}
-
-async function closeFile(store: DuckdbStore, abandon = false): Promise<void> {
-  const { open } = store;
-  store.open = undefined;
-  open?.connection.closeSync();
-  await open?.file.close(abandon);
-}
-
-/** @throws FleetmarkError DATA_VANISHED */
-function requireInPlace({ file }: OpenFile, sinceMs?: number): void {
-  if (file.isInPlace(sinceMs)) return;
-  throw new FleetmarkError(
-    "DATA_VANISHED",
-    `${file.path} or its log was removed or replaced while it was open; what it held is no longer there`,
-  );
-}
-
-/** After a failure in the midst of a checkpoint the engine refuses everything until the file is opened anew. */
-function isInvalidated(thrown: unknown): boolean {
-  return /FATAL|database has been invalidated/i.test(errorMessage(thrown));
-}
-
-/** Does something on the writer's connection, on a file opened anew where it failed before. */
-async function change<T>(store: DuckdbStore, act: (open: OpenFile) => Promise<T>): Promise<T> {
-  try {
-    store.open ??= await openForWriting(store.dataDir);
-    requireInPlace(store.open);
-    const beganMs = Date.now();
-    const result = await act(store.open);
-    requireInPlace(store.open, beganMs);
-    return result;
-  } catch (thrown) {
-    if (isInvalidated(thrown)) await closeFile(store);
-    if (thrown instanceof FleetmarkError && thrown.code === "DATA_VANISHED") await closeFile(store, true);
-    throw toStoreFailure(thrown);
-  }
 }
 
 function writeBatches(
@@ -124,8 +49,9 @@ function writeBatches(
   receivedUs: number,
   onConflict?: (batch: Batch) => void,
 ): Promise<Batch[]> {
-  return change(store, async ({ connection, state }) => {
+  return change(store.held, async ({ connection, state }) => {
     const written = await commitBatches(connection, state, batches, receivedUs, onConflict);
+    store.held.tail?.add({ batches: written, receivedUs });
     await store.cache.trim(connection);
     return written;
   });
@@ -133,7 +59,7 @@ function writeBatches(
 
 /** Finds what can't be read, on a connection of its own. */
 async function searchDamage(file: DataFile): Promise<Damage[]> {
-  const connection = await file.instance.connect();
+  const connection = await file.connect();
   try {
     return await findDamage(connection);
   } finally {
@@ -143,8 +69,10 @@ async function searchDamage(file: DataFile): Promise<Damage[]> {
 
 /** Takes what can't be read out of the file, and records it. Returns whether there was anything. */
 async function mendFile(store: DuckdbStore): Promise<boolean> {
-  const { file } = requireOpen(store);
-  const connection = await file.instance.connect();
+  await store.held.moving;
+  const { file } = requireOpen(store.held);
+  store.held.tail?.spoil("what can't be read was taken out of the file meanwhile");
+  const connection = await file.connect();
   const interrupt = (): void => connection.interrupt();
   store.stop.signal.addEventListener("abort", interrupt, { once: true });
   try {
@@ -157,7 +85,7 @@ async function mendFile(store: DuckdbStore): Promise<boolean> {
     });
     // Recorded first: what is taken out and not recorded would be missing without a word.
     store.damage = [...store.damage, ...found];
-    await writeDamageRecord(store.dataDir, store.damage);
+    await writeDamageRecord(store.held.dataDir, store.damage);
     await removeDamage(connection, damages);
     return true;
   } finally {
@@ -166,29 +94,16 @@ async function mendFile(store: DuckdbStore): Promise<boolean> {
   }
 }
 
-/** Between attempts to fold the log into the file, milliseconds, and how many there are. */
-const folding = { everyMs: 500, attempts: 60 } as const;
-
-/** Folds the log into the file; another transaction under way puts it off. */
-async function foldLog(connection: DuckDBConnection): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await connection.run("CHECKPOINT");
-      return;
-    } catch (thrown) {
-      if (attempt === folding.attempts) throw thrown;
-      await new Promise((resolve) => setTimeout(resolve, folding.everyMs));
-    }
-  }
-}
+/** How often it is tried to fold the log before a copy, half a second apart. */
+const foldAttempts = 60;
 
 /** The file itself changes only when the log is folded into it, which waits until the copy is made. */
-async function freeze(store: DuckdbStore, copy: (path: string) => Promise<void>): Promise<void> {
-  const { file } = requireOpen(store);
-  const connection = await file.instance.connect();
+async function freezeFile({ held }: DuckdbStore, copy: (path: string) => Promise<void>): Promise<void> {
+  const { file } = requireOpen(held);
+  const connection = await file.connect();
   try {
     await connection.run("SET GLOBAL checkpoint_threshold = '1TB'");
-    await foldLog(connection);
+    await foldLog(connection, foldAttempts);
     await copy(file.path);
   } catch (thrown) {
     throw toStoreFailure(thrown);
@@ -196,6 +111,13 @@ async function freeze(store: DuckdbStore, copy: (path: string) => Promise<void>)
     await connection.run(`SET GLOBAL checkpoint_threshold = '${foldAt}'`).catch(() => {});
     connection.closeSync();
   }
+}
+
+/** One roll-up or copy after the other. */
+function keepHouse<T>(store: DuckdbStore, act: () => Promise<T>): Promise<T> {
+  const result = store.keeping.then(act);
+  store.keeping = result.catch(() => {});
+  return result;
 }
 
 /** After a search that found nothing, another would find nothing either: milliseconds. */
@@ -214,23 +136,33 @@ function mend(store: DuckdbStore): Promise<boolean> {
   return searching;
 }
 
-/** One roll-up after the other, on a connection of its own beside that of the writer. */
-function retain(store: DuckdbStore, access: Access, nowUs: number): Promise<Retained> {
-  const result = store.retaining.then(() =>
-    query(access, (connection) => retainData(connection, access.index(), store.retention, nowUs, store.stop.signal)),
-  );
-  store.retaining = result.catch(() => {});
-  return result;
+/** Rolls up on a connection of its own beside that of the writer. */
+function rollUp(store: DuckdbStore, access: Access, nowUs: number): Promise<RolledUp> {
+  return query(access, (connection, { index }) => retainData(connection, index, store.retention, nowUs, store.stop.signal));
+}
+
+/** Gives back the space that is free; what can't be read is found where that fails. */
+async function giveBack(store: DuckdbStore): Promise<Compacted> {
+  const { held, cache, stop } = store;
+  const compacted = await compact(held, cache, stop.signal);
+  if (compacted.not_freed_because !== null && !stop.signal.aborted) {
+    // The file may wait to be opened anew.
+    await change(held, async () => {});
+    await mend(store);
+  }
+  return compacted;
 }
 
 async function closeStore(store: DuckdbStore): Promise<void> {
   store.stop.abort();
-  await store.retaining;
+  await store.keeping;
   await store.mending;
-  const abandon = store.open?.file.isInPlace() === false;
+  await store.held.changing;
+  const { open } = store.held;
+  const abandon = open?.file.isInPlace() === false;
   // What a failed checkpoint leaves in the log is replayed at the next opening.
-  if (!abandon) await store.open?.connection.run("CHECKPOINT").catch(() => {});
-  await closeFile(store, abandon);
+  if (!abandon) await open?.connection.run("CHECKPOINT").catch(() => {});
+  await closeHeld(store.held, abandon);
 }
 
 function listSeries({ byMeasurement }: SeriesIndex, measurement: string | undefined): Series[] {
@@ -241,16 +173,18 @@ function listSeries({ byMeasurement }: SeriesIndex, measurement: string | undefi
 
 /** Creates what answers questions about a data file. */
 function createReader(access: Access, close: () => Promise<void>): StoreReader {
-  const { file, index } = access;
   return {
     history: async (asked) =>
-      sortByTags(await query(access, (connection) => readHistory(connection, index(), asked, file().version))),
-    readLatest: (kind, tags) => query(access, (connection) => readLatest(connection, index(), kind, tags)),
-    findByText: (kind, field, text) => query(access, (connection) => findByText(connection, index(), kind, field, text)),
-    readNewest: (kind, filter) => query(access, (connection) => readNewest(connection, index(), kind, filter)),
-    readReceived: () => query(access, (connection) => readReceived(connection, index(), file().version)),
-    listSeries: async (measurement) => listSeries(index(), measurement),
-    read: (filter) => streamFrom(access, (connection) => readChunks(connection, index(), filter, file().version)),
+      sortByTags(await query(access, (connection, { index, file }) => readHistory(connection, index, asked, file.version))),
+    readLatest: (kind, tags) => query(access, (connection, { index }) => readLatest(connection, index, kind, tags)),
+    findByText: (kind, field, text) => query(access, (connection, { index }) => findByText(connection, index, kind, field, text)),
+    readNewest: (kind, filter) => query(access, (connection, { index }) => readNewest(connection, index, kind, filter)),
+    readReceived: () => query(access, (connection, { index, file }) => readReceived(connection, index, file.version)),
+    listSeries: async (measurement) => {
+      await access.settled();
+      return listSeries(access.look().index, measurement);
+    },
+    read: (filter) => streamFrom(access, (connection, { index, file }) => readChunks(connection, index, filter, file.version)),
     close,
   };
 }
@@ -260,38 +194,39 @@ function createReader(access: Access, close: () => Promise<void>): StoreReader {
  * @throws FleetmarkError DATA_UNWRITABLE, DATA_LOCKED, DATA_NEWER, DATA_CORRUPT, STORE_FAILED
  */
 export async function openStore(dataDir: string, retention: Retention = keepAll): Promise<Store> {
-  const open = await openForWriting(dataDir);
+  const held = await holdFile(dataDir);
   const store: DuckdbStore = {
-    dataDir,
+    held,
     retention,
     cache: createBlockCache(),
     stop: new AbortController(),
-    open,
-    retaining: Promise.resolve(),
+    keeping: Promise.resolve(),
     mending: Promise.resolve(false),
     searchAgainMs: 0,
     damage: await readDamageRecord(dataDir),
   };
-  const access: Access = {
-    mend: () => mend(store),
-    preludes: () => [],
-    file: () => requireOpen(store).file,
-    index: () => requireOpen(store).state.index,
-    cache: store.cache,
+  const look = (): Looked => {
+    const { file, state } = requireOpen(held);
+    return { file, index: state.index };
   };
+  const access: Access = { settled: () => held.moving, look, mend: () => mend(store), preludes: () => [], cache: store.cache };
   return {
     ...createReader(access, () => closeStore(store)),
     write: (batches, receivedUs, onConflict) => writeBatches(store, batches, receivedUs, onConflict),
     prepare: () => undefined,
-    freeze: (copy) => freeze(store, copy),
+    freeze: (copy) => keepHouse(store, () => freezeFile(store, copy)),
     listDamage: () => store.damage,
-    overwrite: (chunk: Chunk) => change(store, ({ connection, state }) => overwriteChunk(connection, state, chunk)),
+    overwrite: (chunk: Chunk) =>
+      change(held, ({ connection, state }) => {
+        held.tail?.spoil("a chunk was stored meanwhile");
+        return overwriteChunk(connection, state, chunk);
+      }),
     // As far as it is rolled up already, and no further: what goes by the clock goes at night, when it is trusted.
     rollUp: async () => {
-      await retain(store, access, 0);
+      await keepHouse(store, () => rollUp(store, access, 0));
     },
-    planRetention: (nowUs) => query(access, (connection) => planRetention(connection, access.index(), store.retention, nowUs)),
-    retain: (nowUs) => retain(store, access, nowUs),
+    planRetention: (nowUs) => query(access, (connection, { index }) => planRetention(connection, index, store.retention, nowUs)),
+    retain: (nowUs) => keepHouse(store, async () => ({ ...(await rollUp(store, access, nowUs)), ...(await giveBack(store)) })),
   };
 }
 
@@ -307,8 +242,8 @@ export async function openStoreReadOnly(dataDir: string): Promise<StoreReader> {
   let damages: readonly Damage[] = [];
   let searching: Promise<readonly Damage[]> | undefined;
   const access: Access = {
-    file: () => file,
-    index: () => loaded.index,
+    settled: async () => {},
+    look: () => ({ file, index: loaded.index }),
     cache: createBlockCache(),
     mend: async () => {
       searching ??= searchDamage(file);

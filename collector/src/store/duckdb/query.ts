@@ -7,10 +7,17 @@ import type { SeriesIndex, StoredSeries } from "./series-index.js";
 
 /** Ways to ask a data file. */
 
-/** What a question needs. The file may be opened anew between two of them. */
+/** The file as a question finds it, and the series in it. */
+export interface Looked {
+  readonly file: DataFile;
+  readonly index: SeriesIndex;
+}
+
+/** What a question needs. */
 export interface Access {
-  readonly file: () => DataFile;
-  readonly index: () => SeriesIndex;
+  /** Ends once there is a file to look at: it may be opened anew, or give way to another, between two questions. */
+  readonly settled: () => Promise<unknown>;
+  readonly look: () => Looked;
   readonly cache: BlockCache;
   /** Finds what can't be read and sees to it that questions go round it. Returns whether it found anything. */
   readonly mend: () => Promise<boolean>;
@@ -38,21 +45,26 @@ export function toStoreFailure(thrown: unknown): FleetmarkError {
   return thrown instanceof FleetmarkError ? thrown : new FleetmarkError("STORE_FAILED", errorMessage(thrown), { cause: thrown });
 }
 
-async function connect({ file, preludes }: Access): Promise<DuckDBConnection> {
-  const connection = await file().instance.connect();
+/** What asks on a connection. */
+type Ask<T> = (connection: DuckDBConnection, looked: Looked) => T;
+
+async function connect({ settled, look, preludes }: Access): Promise<[DuckDBConnection, Looked]> {
+  await settled();
+  const looked = look();
+  const connection = await looked.file.connect();
   try {
     for (const prelude of preludes()) await connection.run(prelude);
-    return connection;
+    return [connection, looked];
   } catch (thrown) {
     connection.closeSync();
     throw thrown;
   }
 }
 
-async function askOnce<T>(access: Access, ask: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
-  const connection = await connect(access);
+async function askOnce<T>(access: Access, ask: Ask<Promise<T>>): Promise<T> {
+  const [connection, looked] = await connect(access);
   try {
-    return await ask(connection);
+    return await ask(connection, looked);
   } finally {
     connection.closeSync();
   }
@@ -62,7 +74,7 @@ async function askOnce<T>(access: Access, ask: (connection: DuckDBConnection) =>
  * Asks on a connection of its own, which sees what was committed when each statement began. A question that meets what
  * can't be read is asked again once that is gone round.
  */
-export async function query<T>(access: Access, ask: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+export async function query<T>(access: Access, ask: Ask<Promise<T>>): Promise<T> {
   const leave = await access.cache.enter();
   try {
     return await askOnce(access, ask).catch(async (thrown) => {
@@ -77,16 +89,13 @@ export async function query<T>(access: Access, ask: (connection: DuckDBConnectio
 }
 
 /** Reads a stream on a connection of its own. What can't be read is found before: half of a stream is no answer. */
-export async function* streamFrom<T>(
-  access: Access,
-  read: (connection: DuckDBConnection) => AsyncIterable<T>,
-): AsyncGenerator<T> {
+export async function* streamFrom<T>(access: Access, read: Ask<AsyncIterable<T>>): AsyncGenerator<T> {
   const leave = await access.cache.enter();
   try {
     await access.mend();
-    const connection = await connect(access);
+    const [connection, looked] = await connect(access);
     try {
-      yield* read(connection);
+      yield* read(connection, looked);
     } finally {
       connection.closeSync();
     }

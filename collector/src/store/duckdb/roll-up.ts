@@ -1,6 +1,6 @@
 import { BIGINT, type DuckDBConnection, DuckDBListType, DuckDBListValue, type DuckDBValue, INTEGER } from "@duckdb/node-api";
 import { findHorizonUs, hourUs, isKeptWhole, type Retention } from "../retention.js";
-import type { Retained, RetentionPlan } from "../store.js";
+import type { RetentionPlan, RolledUp } from "../store.js";
 import { gatherBatches } from "./batches/batch-table.js";
 import { commit } from "./file/transaction.js";
 import type { SeriesIndex } from "./series-index.js";
@@ -100,7 +100,7 @@ function listKept(index: SeriesIndex, kind: "numbers" | "texts"): DuckDBListValu
 }
 
 /** Drops what is older than so long, of the series that are kept whole or of all. */
-async function dropOld(connection: DuckDBConnection, index: SeriesIndex, retention: Retention, nowUs: number): Promise<Retained> {
+async function dropOld(connection: DuckDBConnection, index: SeriesIndex, retention: Retention, nowUs: number): Promise<RolledUp> {
   let [recordsDropped, hoursDropped] = [0, 0];
   const before = { before: BigInt(findHorizonUs(retention.records, nowUs)) };
   for (const table of ["numbers", "texts"] as const) {
@@ -126,7 +126,7 @@ export async function retainData(
   retention: Retention,
   nowUs: number,
   stop: AbortSignal,
-): Promise<Retained> {
+): Promise<RolledUp> {
   stop.addEventListener("abort", () => connection.interrupt(), { once: true });
   // Hours may have been brought from elsewhere, of which a longer time is rolled up.
   const [[broughtUs]] = (await connection.runAndReadAll("SELECT max(time_us) FROM horizon")).getRowsJS();

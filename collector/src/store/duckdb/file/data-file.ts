@@ -10,8 +10,8 @@ import {
   type Stats,
   statSync,
 } from "node:fs";
-import { basename, join } from "node:path";
-import { DuckDBInstance } from "@duckdb/node-api";
+import { basename, dirname, join } from "node:path";
+import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { makeFolderSync } from "@fleetmark/shared/tools/folder";
 import { memoryLimit } from "./block-cache.js";
@@ -19,10 +19,13 @@ import { checkSchema, createSchema, schemaVersion, upgradeSchema } from "./schem
 
 export const dataFileName = "fleetmark.duckdb";
 
+/** The folder beside the file into which SQL may write. */
+export const workFolder = "compacting";
+
 /**
- * Extensions are never loaded from outside, and SQL reaches no other file. The collector shares its host with what it
- * helps to measure, so the engine gets two threads and 1 GB. A write-ahead log past 16 MB is folded into the file,
- * which takes milliseconds.
+ * Extensions are never loaded from outside, and SQL reaches no other file but in the work folder. The collector shares
+ * its host with what it helps to measure, so the engine gets two threads and 1 GB. A write-ahead log past 16 MB is
+ * folded into the file, which takes milliseconds.
  */
 export const foldAt = "16MB";
 
@@ -32,7 +35,6 @@ const options = {
   checkpoint_threshold: foldAt,
   autoinstall_known_extensions: "false",
   autoload_known_extensions: "false",
-  enable_external_access: "false",
 };
 
 /**
@@ -44,7 +46,7 @@ const openFiles = new Set<string>();
 
 /** An open data file. */
 export interface DataFile {
-  readonly instance: DuckDBInstance;
+  connect(): Promise<DuckDBConnection>;
   readonly path: string;
   /** The version of its tables: an older one where it is only read. */
   readonly version: number;
@@ -57,6 +59,22 @@ export interface DataFile {
   isInPlace(sinceMs?: number): boolean;
   /** @param abandon leaves what lies under the name alone, for it is another file */
   close(abandon?: boolean): Promise<void>;
+}
+
+/** Between attempts to fold the log into the file, milliseconds. */
+const foldAgainMs = 500;
+
+/** Folds the log into the file; another transaction under way puts it off. */
+export async function foldLog(connection: DuckDBConnection, attempts: number): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await connection.run("CHECKPOINT");
+      return;
+    } catch (thrown) {
+      if (attempt === attempts) throw thrown;
+      await new Promise((resolve) => setTimeout(resolve, foldAgainMs));
+    }
+  }
 }
 
 /** Says in the catalogue's terms why a data file could not be opened or loaded. */
@@ -158,11 +176,24 @@ function checkLog(path: string): void {
   if (!head.equals(logHead)) throw new FleetmarkError("DATA_LOG_CORRUPT", `${log} does not begin like a log of the data file`);
 }
 
+/** From here on SQL reaches the file itself and what lies in one folder. It can't be taken back. */
+async function confine(instance: DuckDBInstance, folder: string): Promise<void> {
+  const connection = await instance.connect();
+  try {
+    await connection.run(`SET GLOBAL allowed_directories = ['${folder.replaceAll("'", "''")}/']`);
+    await connection.run("SET GLOBAL enable_external_access = false");
+  } finally {
+    connection.closeSync();
+  }
+}
+
 async function openInstance(path: string, readOnly: boolean): Promise<DuckDBInstance> {
   try {
     if (!existsSync(path)) await createFile(path);
     checkLog(path);
-    return await DuckDBInstance.create(path, readOnly ? { ...options, access_mode: "READ_ONLY" } : options);
+    const instance = await DuckDBInstance.create(path, readOnly ? { ...options, access_mode: "READ_ONLY" } : options);
+    await confine(instance, join(dirname(path), workFolder));
+    return instance;
   } catch (thrown) {
     throw thrown instanceof FleetmarkError ? thrown : explainOpenFailure(path, thrown);
   }
@@ -184,14 +215,22 @@ export async function openDataFile(dataDir: string, mode: { readonly readOnly: b
   try {
     const instance = await openInstance(path, mode.readOnly);
     const opened = findStats(path);
+    const connecting = new Set<Promise<unknown>>();
+    const connect = async (): Promise<DuckDBConnection> => {
+      const connection = instance.connect();
+      connecting.add(connection);
+      return connection.finally(() => connecting.delete(connection));
+    };
     const close = async (abandon = false): Promise<void> => {
+      // The engine must not go while somebody is about to connect to it.
+      await Promise.allSettled(connecting);
       await closeInstance(instance, abandon).finally(() => openFiles.delete(path));
     };
     try {
       const version = await checkSchema(instance, basename(path));
       if (!mode.readOnly && version < schemaVersion) await upgradeSchema(instance, version);
       return {
-        instance,
+        connect,
         path,
         version: mode.readOnly ? version : schemaVersion,
         isInPlace: (sinceMs) => isInPlace(path, opened, sinceMs),
