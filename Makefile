@@ -113,6 +113,10 @@ bench-false-calls: build ## Measure how often equal builds are called different 
 bench-found-slowdowns: build ## Measure how often a slowdown of 5 % is found (PAIRS=20; a quarter of an hour)
 	@node test/dist/engine/found-slowdowns.js $(PAIRS)
 
+.PHONY: bench-inference
+bench-inference: build ## Measure what intervals and verdicts are worth, on runs whose truth is known (three minutes; ends with one JSON line)
+	@node test/dist/engine/inference.js
+
 .PHONY: bench-engine
 bench-engine: build ## Measure what the measuring engine itself costs
 	@node test/dist/engine/engine-cost.js

@@ -17,7 +17,7 @@ export interface BenchmarkerOptions {
   /** Default: the machine's host name. */
   readonly host?: string;
   readonly seed?: number;
-  /** Relative half width of the 95 % interval of the median from which a result is conclusive; default 0.02. */
+  /** Of suites: the relative half width of the 95 % interval of a level from which it is conclusive; default 0.02. */
   readonly goal?: number;
   /** Said of what is measured, beside commit and branch: `{ variant: "b" }`. */
   readonly labels?: Readonly<Record<string, string>>;
@@ -54,8 +54,8 @@ export class Benchmarker {
    * @throws FleetmarkError CONFIG_INVALID for options that make no sense
    */
   async benchmarkFunction(fn: () => unknown, options: FunctionOptions): Promise<Result> {
-    const { seed = 1, goal = 0.02 } = this.#options;
-    const measurement = await measureFunction(fn, options, { seed, goal });
+    const { seed = 1 } = this.#options;
+    const measurement = await measureFunction(fn, options, { seed });
     const place = {
       suite: "functions",
       run: this.#run,

@@ -47,7 +47,8 @@ function describeDisturbance(runs: readonly JudgedRun[]): string {
  * they ran on.
  */
 export function buildResult(measurement: Measurement, place: ResultPlace): Result {
-  const { made, runs, interval } = measurement;
+  const { made, runs, estimate } = measurement;
+  const { interval, level, medians } = estimate;
   const { kind, device, processed, iterationsPerSample } = runs[0];
   const benchmark = { ...measurement.benchmark, device };
   const repeated = kind === "repeat";
@@ -86,6 +87,9 @@ export function buildResult(measurement: Measurement, place: ResultPlace): Resul
     steady_state: worstVerdict(runs.map((run) => run.verdict)),
     conclusive: measurement.conclusive ? "yes" : "no",
     disturbance: describeDisturbance(runs.filter((run) => run.disturbed)),
+    run_medians: [...medians],
+    run_spread: Math.sqrt(level.spread.variance),
+    run_spread_degrees: level.spread.degrees,
     ...summarize(runs.flatMap((run) => Array.from(run.steady))),
     median: interval.median,
     median_low: interval.low,

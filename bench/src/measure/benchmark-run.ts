@@ -1,5 +1,5 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import type { MedianInterval } from "@fleetmark/shared/stats/bootstrap";
+import { estimateLevel, type Spread, unknownSpread } from "@fleetmark/shared/stats/levels";
 import { median } from "@fleetmark/shared/stats/quantiles";
 import type { Executor, ExecutorOptions, ProcessRun } from "../executors/executor.js";
 import { chooseExecutor } from "../executors/registry.js";
@@ -12,7 +12,8 @@ import type { Benchmark } from "../workloads/workload.js";
 import {
   chooseRuns,
   countWarmup,
-  estimateInterval,
+  type Estimate,
+  estimateRuns,
   isSettled,
   type JudgedRun,
   judgeDisturbance,
@@ -20,7 +21,7 @@ import {
   listPaces,
   unitOf,
 } from "./judged-run.js";
-import { meetsGoal, planNextRun, type RepetitionLimits, type RunPlan } from "./repetition.js";
+import { countWantedRuns, meetsGoal, planNextRun, type RepetitionLimits, type RunPlan } from "./repetition.js";
 
 /*
  * One benchmark: fresh process after fresh process, each planned by what the ones before it gave.
@@ -36,6 +37,8 @@ export interface MeasureOptions {
   readonly budgetS: number;
   /** Relative half width of the 95 % interval of the median at which measuring stops. */
   readonly goal: number;
+  /** How process runs of this benchmark differed on this host before. */
+  readonly history?: Spread | undefined;
   /** For one process run; default: a minute and three times the budget. */
   readonly timeoutS?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -48,21 +51,21 @@ export interface Measurement {
   /** All runs, and those of them that count. */
   readonly made: readonly JudgedRun[];
   readonly runs: readonly JudgedRun[];
-  readonly interval: MedianInterval;
+  readonly estimate: Estimate;
   readonly conclusive: boolean;
   readonly durationS: number;
 }
 
-/** A task of many samples per process needs three runs to tell runs apart; one of a single sample needs five. */
-const manySamples: RepetitionLimits = { fewestRuns: 3, mostRuns: 40, fewestSamples: 20, mostSamples: 4000 };
-const oneSample: RepetitionLimits = { fewestRuns: 5, mostRuns: 20, fewestSamples: 1, mostSamples: 1 };
+/** Six runs tell by how much runs differ: with three, an interval would be two thirds wider. */
+const manySamples: RepetitionLimits = { fewestRuns: 6, mostRuns: 40, fewestSamples: 20, mostSamples: 4000 };
+const oneSample: RepetitionLimits = { fewestRuns: 6, mostRuns: 20, fewestSamples: 1, mostSamples: 1 };
 
 /**
  * What the first process is assumed to cost beside its samples, before any was measured, and how many runs are planned
  * for.
  */
 const assumedRunCostS = 0.4;
-const plannedRuns = 4;
+const plannedRuns = 7;
 
 /** Asked once. */
 let pinnable: Promise<readonly number[]> | undefined;
@@ -81,7 +84,7 @@ interface Series {
 }
 
 /** What the runs made so far amount to. */
-interface Standing extends Pick<Measurement, "runs" | "interval" | "conclusive"> {
+interface Standing extends Pick<Measurement, "runs" | "estimate" | "conclusive"> {
   readonly limits: RepetitionLimits;
 }
 
@@ -103,8 +106,8 @@ export async function measureBenchmark(
     const standing = assess(series);
     const next = planNext(series, standing, run);
     if (next === "stop" || options.signal?.aborted) {
-      const { runs, interval, conclusive } = standing;
-      return { benchmark, made: series.made, runs, interval, conclusive, durationS: readClock() - startedS };
+      const { runs, estimate, conclusive } = standing;
+      return { benchmark, made: series.made, runs, estimate, conclusive, durationS: readClock() - startedS };
     }
     plan = next;
   }
@@ -166,27 +169,32 @@ function assess({ made, options }: Series): Standing {
   const { kind } = made[made.length - 1];
   const limits = kind === "repeat" || kind === "compare" ? manySamples : oneSample;
   const runs = chooseRuns(made, limits.fewestRuns);
-  const interval = estimateInterval(runs, options.seed);
+  const estimate = estimateRuns(runs, limits.fewestRuns, options.seed, options.history ?? unknownSpread);
   return {
     limits,
     runs,
-    interval,
-    conclusive: runs.length >= limits.fewestRuns && meetsGoal(interval, unitOf[kind], options.goal),
+    estimate,
+    conclusive: runs.length >= limits.fewestRuns && meetsGoal(estimate.interval, unitOf[kind], options.goal),
   };
 }
 
-function planNext(
-  { made, costs, options, startedS }: Series,
-  { limits, conclusive }: Standing,
-  last: ProcessRun,
-): RunPlan | "stop" {
+/** Returns how many runs the goal needs, by the first ones; undefined as long as there are too few of them. */
+function countWanted(clean: readonly JudgedRun[], firstStage: number, { goal, history }: MeasureOptions): number | undefined {
+  if (clean.length < firstStage) return undefined;
+  const unit = unitOf[clean[0].kind];
+  const medians = clean.slice(0, firstStage).map((run) => median(run.steady));
+  const scale = unit !== "%" && medians.every((each) => each > 0) ? "relative" : "absolute";
+  return countWantedRuns(estimateLevel(medians, scale, history), unit, goal);
+}
+
+function planNext({ made, costs, options, startedS }: Series, { limits }: Standing, last: ProcessRun): RunPlan | "stop" {
   const clean = made.filter((run) => !run.disturbed && isSettled(run));
   return planNextRun(
     {
       runs: clean.map((run) => run.steady),
       warmupSamples: Math.max(0, ...made.filter(isSettled).map(countWarmup)),
       runsMade: made.length,
-      goalMet: conclusive && clean.length >= limits.fewestRuns,
+      wantedRuns: countWanted(clean, limits.fewestRuns, options),
       runCostS: median(costs),
       sampleCostS: last.timedS / last.samples.length,
       remainingS: options.budgetS - (readClock() - startedS),

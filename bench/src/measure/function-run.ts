@@ -1,13 +1,13 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { type Category, categories, type Metadata } from "@fleetmark/shared/model/result";
+import { unknownSpread } from "@fleetmark/shared/stats/levels";
 import { measureProcess } from "../executors/child/process-measurement.js";
 import type { Job } from "../executors/executor.js";
 import { readClock } from "../machine/clock.js";
 import { estimateFullPace, measuredPace, recordPace } from "../machine/pace.js";
 import type { Iterate, RepeatTask } from "../workloads/workload.js";
 import type { Measurement } from "./benchmark-run.js";
-import { estimateInterval, judgeRun, listPaces } from "./judged-run.js";
-import { meetsGoal } from "./repetition.js";
+import { estimateRuns, judgeRun, listPaces } from "./judged-run.js";
 
 export interface FunctionOptions {
   /** Names the result; a comparison matches by it. */
@@ -38,7 +38,7 @@ let kept: unknown;
 export async function measureFunction(
   fn: () => unknown,
   options: FunctionOptions,
-  { seed, goal }: { readonly seed: number; readonly goal: number },
+  { seed }: { readonly seed: number },
 ): Promise<Measurement> {
   const { name, category = "external", iterations = 300, warmup = 1, budgetS = 10, ...rest } = options;
   checkOptions({ name, category, iterations, warmup, budgetS });
@@ -61,8 +61,9 @@ export async function measureFunction(
   const run = await measureProcess(task, job, { setupS: readClock() - started, pinned: false });
   recordPace(measuredPace, listPaces(run));
   const runs = [judgeRun(run, estimateFullPace(measuredPace))];
-  const interval = estimateInterval(runs, seed);
-  return { benchmark, made: runs, runs, interval, conclusive: meetsGoal(interval, "s", goal), durationS: readClock() - started };
+  // One process says nothing of how others would differ: no goal is met by it.
+  const estimate = estimateRuns(runs, 1, seed, unknownSpread);
+  return { benchmark, made: runs, runs, estimate, conclusive: false, durationS: readClock() - started };
 }
 
 /** @throws FleetmarkError CONFIG_INVALID */

@@ -1,5 +1,6 @@
 import type { SteadyState } from "@fleetmark/shared/model/result";
 import { bootstrapMedian, type MedianInterval } from "@fleetmark/shared/stats/bootstrap";
+import { estimateStagedLevel, type Level, placeLevel, type Spread } from "@fleetmark/shared/stats/levels";
 import { median, quantile, sortNumbers } from "@fleetmark/shared/stats/quantiles";
 import type { ProcessRun } from "../executors/executor.js";
 import { isPaceLost, listDisturbances } from "../machine/disturbance.js";
@@ -72,12 +73,24 @@ export function chooseRuns<R extends Pick<JudgedRun, "verdict" | "disturbed">>(m
   return settled.length >= fewestSettled && 2 * settled.length > pool.length ? settled : pool;
 }
 
+/** The level of a benchmark, and its 95 % interval. */
+export interface Estimate {
+  readonly level: Level;
+  readonly interval: MedianInterval;
+  /** The median of each run. */
+  readonly medians: readonly number[];
+}
+
 /**
- * Estimates the 95 % interval of the median from the steady samples of some runs: as a factor where they are positive
- * amounts.
+ * Estimates the level from the medians of some runs, as a factor where all are positive amounts. Of a single run whose
+ * kin nothing is known of, the interval is the spread of the median within it.
+ * @param firstStage how many runs decided how many there are
  */
-export function estimateInterval(runs: readonly JudgedRun[], seed: number): MedianInterval {
-  const samples = runs.map((run) => run.steady);
-  const isPositive = unitOf[runs[0].kind] !== "%" && samples.every((run) => run.every((sample) => sample > 0));
-  return bootstrapMedian(samples, { seed, scale: isPositive ? "relative" : "absolute" });
+export function estimateRuns(runs: readonly JudgedRun[], firstStage: number, seed: number, history: Spread): Estimate {
+  const medians = runs.map((run) => median(run.steady));
+  const isPositive = unitOf[runs[0].kind] !== "%" && medians.every((each) => each > 0);
+  const scale = isPositive ? "relative" : "absolute";
+  const level = estimateStagedLevel(medians, firstStage, scale, history);
+  if (level.spread.degrees > 0) return { level, interval: placeLevel(level), medians };
+  return { level, interval: bootstrapMedian([runs[0].steady], { seed }), medians };
 }

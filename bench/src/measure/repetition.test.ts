@@ -65,14 +65,14 @@ describe("planNextRun", () => {
     runs: makeRuns(3, 50, 0.5, 1),
     warmupSamples: 0,
     runsMade: 3,
-    goalMet: false,
+    wantedRuns: 20,
     runCostS: 0.3,
     sampleCostS: 0.01,
     remainingS: 5,
   };
 
   it("stops at the goal, at the most runs, and when the time left fits no run", () => {
-    expect(planNextRun({ ...state, goalMet: true }, limits)).toBe("stop");
+    expect(planNextRun({ ...state, wantedRuns: 3 }, limits)).toBe("stop");
     expect(planNextRun({ ...state, runsMade: 20 }, limits)).toBe("stop");
     expect(planNextRun({ ...state, remainingS: 0.1 }, limits)).toBe("stop");
   });
@@ -87,7 +87,7 @@ describe("planNextRun", () => {
     for (const made of [1, 2]) {
       expect(planNextRun({ ...state, runs: state.runs.slice(0, made), runsMade: made, remainingS: 0 }, limits)).not.toBe("stop");
     }
-    expect(planNextRun({ ...state, runs: state.runs.slice(0, 2), runsMade: 2, goalMet: true }, limits)).not.toBe("stop");
+    expect(planNextRun({ ...state, runs: state.runs.slice(0, 2), runsMade: 2, wantedRuns: 1 }, limits)).not.toBe("stop");
   });
 
   it("never plans fewer samples than say something, nor more than the most", () => {
@@ -101,7 +101,10 @@ describe("planNextRun", () => {
         fc.integer({ min: 0, max: 500 }),
         (runsMade, runCostS, sampleCostS, remainingS, seed, warmupSamples) => {
           const runs = makeRuns(runsMade, 30, 0.3, 1, seed);
-          const plan = planNextRun({ runs, warmupSamples, runsMade, goalMet: false, runCostS, sampleCostS, remainingS }, limits);
+          const plan = planNextRun(
+            { runs, warmupSamples, runsMade, wantedRuns: undefined, runCostS, sampleCostS, remainingS },
+            limits,
+          );
           if (plan === "stop") return;
           expect(plan.samples).toBeGreaterThanOrEqual(limits.fewestSamples);
           expect(plan.samples).toBeLessThanOrEqual(limits.mostSamples);

@@ -1,5 +1,6 @@
 import { isAutocorrelated, rankAutocorrelation } from "@fleetmark/shared/stats/autocorrelation";
 import type { MedianInterval } from "@fleetmark/shared/stats/bootstrap";
+import { countRunsNeeded, type Level, placeLevel } from "@fleetmark/shared/stats/levels";
 import { median } from "@fleetmark/shared/stats/quantiles";
 import { madToSigma, medianAbsoluteDeviation } from "@fleetmark/shared/stats/robust";
 import { mean, variance } from "@fleetmark/shared/stats/summary";
@@ -61,6 +62,13 @@ export function meetsGoal({ median, low, high }: MedianInterval, unit: "s" | "%"
   return (high - low) / 2 <= allowedReach(unit, median, goal);
 }
 
+/** Returns how many runs are needed for the goal, by what the first ones say. */
+export function countWantedRuns(first: Level, unit: "s" | "%" | "MB", goal: number): number {
+  const { median } = placeLevel(first);
+  const reach = allowedReach(unit, median, goal);
+  return countRunsNeeded(first, first.scale === "relative" ? Math.log1p(reach / median) : reach);
+}
+
 export interface RepetitionState {
   /** Steady samples of each undisturbed run that settled. */
   readonly runs: readonly ArrayLike<number>[];
@@ -68,7 +76,8 @@ export interface RepetitionState {
   readonly warmupSamples: number;
   /** Runs made in all, disturbed ones included. */
   readonly runsMade: number;
-  readonly goalMet: boolean;
+  /** How many runs the goal needs, by the first of them; undefined as long as there are fewer than those. */
+  readonly wantedRuns: number | undefined;
   /** Seconds of a process before its first and after its last sample, and of a sample. */
   readonly runCostS: number;
   readonly sampleCostS: number;
@@ -119,7 +128,8 @@ function chooseWanted(
 export function planNextRun(state: RepetitionState, limits: RepetitionLimits): RunPlan | "stop" {
   const { runs, warmupSamples, runCostS, sampleCostS, remainingS } = state;
   const missing = limits.fewestRuns - runs.length;
-  if ((state.goalMet && missing <= 0) || state.runsMade >= limits.mostRuns) return "stop";
+  const isDone = state.wantedRuns !== undefined && runs.length >= Math.max(limits.fewestRuns, state.wantedRuns);
+  if (isDone || state.runsMade >= limits.mostRuns) return "stop";
   // A run must go on for long after its warm-up, which takes longer in some processes than in others.
   const fewest = Math.max(limits.fewestSamples, Math.ceil(shortestRunS / sampleCostS), warmupFactor * warmupSamples);
   const least = Math.min(fewest, limits.mostSamples);

@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { RunProgress } from "@fleetmark/shared/model/progress";
 import type { Origin, Result, Run } from "@fleetmark/shared/model/result";
+import type { Spread } from "@fleetmark/shared/stats/levels";
 import { readHostFacts } from "../host/facts.js";
 import { readFingerprint } from "../host/fingerprint.js";
 import { nameHardwareClass } from "../host/hardware-class.js";
@@ -25,6 +26,9 @@ import { findSuite, type Suite } from "./suites.js";
  * run is then `interrupted`, with what was measured before.
  */
 
+/** Tells how process runs of a benchmark differed on hardware of a class; undefined where nothing is known. */
+export type SpreadHistory = (hardwareClass: string, name: string) => Spread | undefined;
+
 export interface SuiteOptions {
   /** The name of a suite, or one of the caller's own. */
   readonly suite: string | Suite;
@@ -43,6 +47,8 @@ export interface SuiteOptions {
   readonly budgetS?: number;
   /** Relative half width of the 95 % interval of each median at which its measuring stops; default 0.02. */
   readonly goal?: number;
+  /** How process runs of a benchmark differed on this host before. Default: nothing is known. */
+  readonly history?: SpreadHistory;
   /** For one process run; past it the benchmark has failed. */
   readonly timeoutS?: number;
   readonly signal?: AbortSignal;
@@ -141,6 +147,7 @@ async function runBenchmark(suiteRun: SuiteRun, benchmark: Benchmark): Promise<v
       seed: options.seed ?? 1,
       budgetS: Math.max(0, suiteRun.budgetS - (readClock() - suiteRun.startedS)) / left,
       goal: options.goal ?? 0.02,
+      history: options.history?.(hwClass, nameBenchmark(benchmark)),
       timeoutS: options.timeoutS,
       signal: options.signal,
       onQuiet: options.onQuiet,

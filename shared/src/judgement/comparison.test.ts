@@ -108,8 +108,9 @@ describe("memory", () => {
     const withPeaks = (low: number, high: number): Result =>
       makeResult(1, 0.01, { memory_peak_mb: high, metadata: { memory_peak_low_mb: low } });
     const judge = (after: Result) =>
-      compareWithBaseline([after], toBaseline([withPeaks(50, 60)])).comparisons.find(({ metric }) => metric === "memory");
-    expect(judge(withPeaks(55, 80))).toMatchObject({ verdict: "unchanged" });
+      compareWithBaseline([after], toBaseline([withPeaks(57, 60)])).comparisons.find(({ metric }) => metric === "memory");
+    expect(judge(withPeaks(58, 61))).toMatchObject({ verdict: "unchanged" });
+    expect(judge(withPeaks(55, 80))).toMatchObject({ verdict: "inconclusive" });
     expect(judge(withPeaks(78, 80))).toMatchObject({ verdict: "regressed", severity: "medium" });
     expect(judge({ ...withPeaks(78, 80), process_runs: 4 })).toMatchObject({ verdict: "inconclusive", severity: "none" });
   });

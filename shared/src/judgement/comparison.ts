@@ -1,8 +1,8 @@
 import type { Result } from "../model/result.js";
 import { type Baseline, type BaselineEntry, toBaseline } from "../model/result-file.js";
-import { type MedianInterval, scaleBy } from "../stats/bootstrap.js";
-import { compareIntervals, type MedianChange } from "../stats/compare.js";
-import { normalQuantile } from "../stats/distributions.js";
+import type { MedianInterval } from "../stats/bootstrap.js";
+import { compareIntervals } from "../stats/compare.js";
+import { compareAmounts, compareOverheads, readSingle } from "./moved.js";
 import { gradeSeverity, type Severity } from "./severity.js";
 import { judgeChange, type Verdict } from "./verdict.js";
 
@@ -15,7 +15,7 @@ export interface Comparison {
   readonly after: number;
   /** after / before − 1 in percent; for an overhead the difference in percentage points. */
   readonly change: number;
-  /** 99 % interval of the change; null where the files hold single figures. */
+  /** 99 % interval of the change; null where nothing is known of how process runs differ. */
   readonly low: number | null;
   readonly high: number | null;
   readonly verdict: Verdict;
@@ -31,32 +31,12 @@ export interface ComparisonReport {
   readonly otherHardware: { readonly before: string; readonly after: string } | null;
 }
 
-/**
- * A suite makes dozens of comparisons, so each is held to 99 %: results carry 95 % intervals, which are widened by the
- * ratio of the normal quantiles.
- */
-const widening = normalQuantile(0.995) / normalQuantile(0.975);
-
-/**
- * How far off a median may be whose measuring was disturbed, beside its interval: whatever else ran took part of the
- * core, the caches and the memory's bandwidth, for both sides of the comparison unlike. Only what is far beyond that is
- * called.
- */
-const disturbedReach = 0.5;
-
 /** Percent of memory gained or lost from which it is called. */
 const severeMemory = 20;
 
-function readInterval(result: Result): MedianInterval {
-  const { median, median_low, median_high } = result;
-  const { project, restore } = scaleBy(result.quantity !== "overhead" && median_low > 0 ? "relative" : "absolute");
-  const widen = (bound: number): number => restore(project(median) + widening * (project(bound) - project(median)));
-  const reach = result.disturbance === "" ? 0 : disturbedReach * Math.abs(median);
-  return { median, low: widen(median_low) - reach, high: widen(median_high) + reach };
-}
-
-function exact(value: number): MedianInterval {
-  return { median: value, low: value, high: value };
+/** The bounds of a change's interval; null where nothing is known of how runs differ. */
+function boundChange(low: number, high: number): Pick<Comparison, "low" | "high"> {
+  return Number.isFinite(low) && Number.isFinite(high) ? { low, high } : { low: null, high: null };
 }
 
 /** Whether a result may be compared or kept as a baseline: its times settled. */
@@ -68,20 +48,26 @@ export function isSteady(result: Result): boolean {
 function compareThroughput(result: Result, entry: BaselineEntry): Comparison | undefined {
   if (result.quantity !== "time" || entry.throughput === undefined || result.throughput <= 0) return undefined;
   const perIteration = result.throughput * result.median;
-  const before = entry.result === undefined ? exact(perIteration / entry.throughput) : readInterval(entry.result);
-  const times = compareIntervals(before, readInterval(result), "relative");
+  const times = compareAmounts(entry.result ?? readSingle(perIteration / entry.throughput), result);
   const toChange = (timeChange: number): number => 100 * (1 / (1 + timeChange) - 1);
   const [change, low, high] = [times.change, times.high, times.low].map(toChange);
   const verdict = isSteady(result) ? judgeChange(change, low, high, -1) : "not-steady";
-  const figures = { before: entry.throughput, after: result.throughput, change, low, high };
+  const figures = { before: entry.throughput, after: result.throughput, change, ...boundChange(low, high) };
   return { name: result.name, metric: "throughput", ...figures, verdict, severity: gradeSeverity(verdict, -change) };
 }
 
 function compareOverhead(result: Result, entry: BaselineEntry): Comparison | undefined {
   if (result.quantity !== "overhead" || entry.result === undefined) return undefined;
-  const moved: MedianChange = compareIntervals(readInterval(entry.result), readInterval(result), "absolute");
-  const verdict = isSteady(result) ? judgeChange(moved.change, moved.low, moved.high, 1) : "not-steady";
-  return { name: result.name, metric: "overhead", ...moved, verdict, severity: gradeSeverity(verdict, moved.change) };
+  const { low, high, ...moved } = compareOverheads(entry.result, result);
+  const verdict = isSteady(result) ? judgeChange(moved.change, low, high, 1) : "not-steady";
+  return {
+    name: result.name,
+    metric: "overhead",
+    ...moved,
+    ...boundChange(low, high),
+    verdict,
+    severity: gradeSeverity(verdict, moved.change),
+  };
 }
 
 /**
@@ -96,21 +82,28 @@ function readPeak(peakMb: number, result: Result | undefined): MedianInterval {
   return { median: peakMb, low: typeof lowest === "number" && lowest > 0 ? lowest : peakMb, high: peakMb };
 }
 
+/** Memory is called from a fifth on, and unchanged where its interval excludes as much. */
+function judgeMemory(change: number, low: number, high: number): Verdict {
+  if (change > severeMemory && low > 0) return "regressed";
+  if (change < -severeMemory && high < 0) return "improved";
+  return high < severeMemory && low > -severeMemory ? "unchanged" : "inconclusive";
+}
+
 /** Memory that a benchmark measures as its quantity has an interval; the peak of processes that were timed a range. */
 function compareMemory(result: Result, entry: BaselineEntry): Comparison | undefined {
   const isMeasured = result.quantity === "memory" && entry.result !== undefined;
   if (!isMeasured && entry.memoryPeakMb <= 0) return undefined;
   const moved = isMeasured
-    ? compareIntervals(readInterval(entry.result as Result), readInterval(result), "relative")
+    ? compareAmounts(entry.result as Result, result)
     : compareIntervals(readPeak(entry.memoryPeakMb, entry.result), readPeak(result.memory_peak_mb, result), "relative");
   const change = 100 * moved.change;
   const [low, high] = [100 * moved.low, 100 * moved.high];
-  const found = change > severeMemory && low > 0 ? "regressed" : change < -severeMemory && high < 0 ? "improved" : "unchanged";
+  const found = judgeMemory(change, low, high);
   const runs = Math.min(result.process_runs, entry.result?.process_runs ?? fewestPeaks);
   const isVague = !isMeasured && entry.result !== undefined && runs < fewestPeaks;
   const verdict = isVague && found !== "unchanged" ? "inconclusive" : found;
   const severity = verdict === "regressed" ? "medium" : "none";
-  const interval = entry.result === undefined ? { low: null, high: null } : { low, high };
+  const interval = entry.result === undefined ? { low: null, high: null } : boundChange(low, high);
   return {
     name: result.name,
     metric: "memory",
@@ -124,21 +117,12 @@ function compareMemory(result: Result, entry: BaselineEntry): Comparison | undef
 }
 
 function compareTimes(result: Result, former: Result): Comparison {
-  const times = compareIntervals(readInterval(former), readInterval(result), "relative");
+  const times = compareAmounts(former, result);
   const [change, low, high] = [100 * times.change, 100 * times.low, 100 * times.high];
   const verdict = isSteady(result) ? judgeChange(change, low, high, 1) : "not-steady";
   const { before, after } = times;
-  return {
-    name: result.name,
-    metric: "time",
-    before,
-    after,
-    change,
-    low,
-    high,
-    verdict,
-    severity: gradeSeverity(verdict, change),
-  };
+  const figures = { before, after, change, ...boundChange(low, high) };
+  return { name: result.name, metric: "time", ...figures, verdict, severity: gradeSeverity(verdict, change) };
 }
 
 /**

@@ -17,7 +17,9 @@ const count = z.int().nonnegative();
 /** Statistics over the steady samples of one benchmark, in the result's unit. Interval bounds are at 95 %. */
 const statisticsShape = {
   n: count.describe("steady samples that the statistics are made of"),
-  median: number.describe("in which each process run counts alike, however many samples it has"),
+  median: number.describe(
+    "the level: geometric mean of the process runs' medians, of an overhead the mean; of a single run its median",
+  ),
   median_low: number.describe("lower bound of the 95 % interval of the median"),
   median_high: number.describe("upper bound of the 95 % interval of the median"),
   mean: number,
@@ -64,6 +66,17 @@ export const resultSchema = z.object({
   steady_state: z.enum(steadyStates).describe("the worst verdict among the process runs that count"),
   conclusive: z.enum(["yes", "no"]).describe("whether the interval of the median met its goal within the time budget"),
   disturbance: z.string().describe("what disturbed the measurement; empty if nothing was seen"),
+  run_medians: z.array(number).optional().describe("of each process run that counts, the median of its steady samples"),
+  run_spread: number
+    .nonnegative()
+    .optional()
+    .describe(
+      "standard deviation between runs' medians, with what is known from before: of their logarithms; of an overhead, in points",
+    ),
+  run_spread_degrees: number
+    .nonnegative()
+    .optional()
+    .describe("degrees of freedom of run_spread; 0 where one run is all that is known"),
   ...statisticsShape,
 });
 

@@ -59,6 +59,15 @@ describe.each(examples)("a record of $kind.measurement", ({ kind, record }) => {
   });
 });
 
+describe("a result", () => {
+  it("carries the median of each of its runs, and how they differ", () => {
+    const whole = makeResult({ run_medians: [4.95e-5, 5.05e-5], run_spread: 0.014, run_spread_degrees: 1 });
+    const point = resultRecord.toPoint(whole);
+    expect(point.fields).toMatchObject({ run_medians: "[0.0000495,0.0000505]", run_spread: 0.014, run_spread_degrees: 1 });
+    expect(resultRecord.fromPoint(point)).toEqual(whole);
+  });
+});
+
 describe("a run", () => {
   const origin = { commit: "1a2b", branch: "main", dirty: "no", labels: { pr: "12" } } as const;
 

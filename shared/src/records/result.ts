@@ -10,7 +10,7 @@ export const resultRecord = defineRecord({
   identity: ["host", "category", "benchmark", "runtime", "device", "params"],
   textField: "run",
   runField: "run",
-  jsonFields: ["metadata"],
+  jsonFields: ["metadata", "run_medians"],
   origin: "batch",
   schema: resultSchema,
 });

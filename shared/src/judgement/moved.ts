@@ -1,0 +1,102 @@
+import type { Result } from "../model/result.js";
+import { type MedianInterval, type Scale, scaleBy } from "../stats/bootstrap.js";
+import { compareIntervals, type MedianChange } from "../stats/compare.js";
+import { normalQuantile } from "../stats/distributions.js";
+import { compareLevels, type Level, unknownSpread } from "../stats/levels.js";
+import { mean } from "../stats/summary.js";
+
+/**
+ * By how much a figure moved between two results, with what may explain it but the code: chance, and the machine's
+ * pace.
+ */
+
+/** A suite makes dozens of comparisons, so each is held to 99 %. */
+const confidence = 0.99;
+
+/** Results of former versions carry 95 % intervals alone, which are widened by the ratio of the normal quantiles. */
+const widening = normalQuantile(0.995) / normalQuantile(0.975);
+
+/**
+ * How far off a median may be whose measuring was disturbed, where the result does not tell what that took: whatever
+ * else ran took part of the core, the caches and the memory's bandwidth.
+ */
+const unknownLoss = 0.5;
+
+function readInterval(result: Result): MedianInterval {
+  const { median, median_low, median_high } = result;
+  const { project, restore } = scaleBy(result.quantity !== "overhead" && median_low > 0 ? "relative" : "absolute");
+  const widen = (bound: number): number => restore(project(median) + widening * (project(bound) - project(median)));
+  const reach = result.disturbance === "" || tellsPace(result) ? 0 : unknownLoss * Math.abs(median);
+  return { median, low: widen(median_low) - reach, high: widen(median_high) + reach };
+}
+
+/** The level of a result that keeps its runs' medians. */
+function readLevel(result: Result, scale: Scale): Level | undefined {
+  const { run_medians: medians = [], run_spread = 0, run_spread_degrees: degrees = 0 } = result;
+  if (medians.length === 0 || (scale === "relative" && medians.some((each) => each <= 0))) return undefined;
+  const { project } = scaleBy(scale);
+  return { scale, centre: mean(medians.map(project)), runs: medians.length, spread: { variance: run_spread ** 2, degrees } };
+}
+
+/** A figure of which nothing but itself is known. */
+export function readSingle(value: number): Level {
+  return { scale: "relative", centre: Math.log(value), runs: 1, spread: unknownSpread };
+}
+
+function readNumber({ metadata }: Result, key: string): number | undefined {
+  const value = metadata[key];
+  return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : undefined;
+}
+
+function tellsPace(result: Result): boolean {
+  return (readNumber(result, "reference_work_us") ?? 0) > 0;
+}
+
+/** The share of time that the measured thread did not have its core, or waited for memory. */
+function readAbsence(result: Result): number {
+  const keys = ["wait_percent", "steal_percent", "memory_stall_percent"];
+  return Math.min(
+    0.9,
+    keys.reduce((sum, key) => sum + (readNumber(result, key) ?? 0) / 100, 0),
+  );
+}
+
+/**
+ * Returns by what factor, as a logarithm, the machine itself may have become slower from one result to the other:
+ * positive if the later one had the slower core or less of it. The reference work that is timed between samples tells
+ * the pace.
+ */
+function measureDrift(before: Result, after: Result): number {
+  const [was, is] = [before, after].map((each) => readNumber(each, "reference_work_us") ?? 0);
+  if (was === 0 || is === 0) return 0;
+  return Math.log(is / was) + Math.log((1 - readAbsence(before)) / (1 - readAbsence(after)));
+}
+
+/** What the machine explains of a change of times is not called: it reaches towards no change by as much. */
+function allowForDrift(change: MedianChange, drift: number): MedianChange {
+  const low = Math.expm1(Math.log1p(change.low) - Math.max(0, drift));
+  return { ...change, low, high: Math.expm1(Math.log1p(change.high) + Math.max(0, -drift)) };
+}
+
+/** How times or memory moved, as after / before − 1. @param former the result that `before` was read off */
+export function compareAmounts(before: Result | Level, after: Result): MedianChange {
+  const level = readLevel(after, "relative");
+  if ("spread" in before) {
+    if (level !== undefined) return compareLevels(before, level, confidence);
+    const value = Math.exp(before.centre);
+    return compareIntervals({ median: value, low: value, high: value }, readInterval(after), "relative");
+  }
+  const former = readLevel(before, "relative");
+  const isKnown = level !== undefined && former !== undefined;
+  const moved = isKnown
+    ? compareLevels(former, level, confidence)
+    : compareIntervals(readInterval(before), readInterval(after), "relative");
+  return after.quantity === "time" ? allowForDrift(moved, measureDrift(before, after)) : moved;
+}
+
+/** How an overhead moved, in its own points: both of its sides ran in turns at one pace. */
+export function compareOverheads(before: Result, after: Result): MedianChange {
+  const [former, level] = [readLevel(before, "absolute"), readLevel(after, "absolute")];
+  if (former !== undefined && level !== undefined) return compareLevels(former, level, confidence);
+  return compareIntervals(readInterval(before), readInterval(after), "absolute");
+}
