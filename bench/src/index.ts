@@ -20,7 +20,7 @@ export { formatComparison } from "./report/comparison-table.js";
 export { formatOrigin, formatOrigins } from "./report/origin-line.js";
 export { buildResultFile, makeResultFolder, readBaseline, writeResultFile } from "./report/result-files.js";
 export { formatResultsTable } from "./report/results-table.js";
-export { readSpreadHistory } from "./report/spread-history.js";
+export { readRunHistory } from "./report/run-history.js";
 export { formatSummary, type SummaryFacts } from "./report/summary.js";
 export { probeRuntimes, type RuntimeReport } from "./runtimes/registry.js";
 export { readSuiteFile, readSuiteFiles } from "./suite-file/suite-file.js";

@@ -39,6 +39,8 @@ export interface Job {
   readonly samples: number;
   readonly fewestSamples: number;
   readonly limitS: number;
+  /** As it was in former runs of the benchmark: samples that are means of unlike many are not alike. */
+  readonly iterationsPerSample?: number | undefined;
   /** The core to stay on, if any. */
   readonly core: number | undefined;
   /** Whether to look for a leak after the samples. */

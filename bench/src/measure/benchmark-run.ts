@@ -31,14 +31,21 @@ import { countWantedRuns, meetsGoal, planNextRun, type RepetitionLimits, type Ru
  *     └──────────────────────────────────────────────────────────────────┘              └──► Measurement
  */
 
+/** What is known of a benchmark's process runs on this host from before. */
+export interface RunHistory {
+  /** How their medians differed. */
+  readonly spread: Spread;
+  /** Of the newest result. */
+  readonly iterationsPerSample: number;
+}
+
 export interface MeasureOptions {
   readonly taskModule: string;
   readonly seed: number;
   readonly budgetS: number;
   /** Relative half width of the 95 % interval of the median at which measuring stops. */
   readonly goal: number;
-  /** How process runs of this benchmark differed on this host before. */
-  readonly history?: Spread | undefined;
+  readonly history?: RunHistory | undefined;
   /** For one process run; default: a minute and three times the budget. */
   readonly timeoutS?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -133,7 +140,8 @@ async function makeRun(series: Series, plan: RunPlan): Promise<ProcessRun> {
   const { taskModule, seed, signal, onQuiet } = options;
   const startedS = readClock();
   const core = await placeRun(series);
-  const job = { benchmark, taskModule, seed, ...plan, core, checkLeak: series.made.length === 0 };
+  const iterationsPerSample = series.made[0]?.iterationsPerSample ?? options.history?.iterationsPerSample;
+  const job = { benchmark, taskModule, seed, ...plan, core, iterationsPerSample, checkLeak: series.made.length === 0 };
   const limits: ExecutorOptions = { timeoutS: options.timeoutS ?? 60 + 3 * options.budgetS, signal, onQuiet };
   const run = await executor.run(job, limits);
   checkDevice(series.made, run);
@@ -169,7 +177,7 @@ function assess({ made, options }: Series): Standing {
   const { kind } = made[made.length - 1];
   const limits = kind === "repeat" || kind === "compare" ? manySamples : oneSample;
   const runs = chooseRuns(made, limits.fewestRuns);
-  const estimate = estimateRuns(runs, limits.fewestRuns, options.seed, options.history ?? unknownSpread);
+  const estimate = estimateRuns(runs, limits.fewestRuns, options.seed, options.history?.spread ?? unknownSpread);
   return {
     limits,
     runs,
@@ -184,7 +192,7 @@ function countWanted(clean: readonly JudgedRun[], firstStage: number, { goal, hi
   const unit = unitOf[clean[0].kind];
   const medians = clean.slice(0, firstStage).map((run) => median(run.steady));
   const scale = unit !== "%" && medians.every((each) => each > 0) ? "relative" : "absolute";
-  return countWantedRuns(estimateLevel(medians, scale, history), unit, goal);
+  return countWantedRuns(estimateLevel(medians, scale, history?.spread), unit, goal);
 }
 
 function planNext({ made, costs, options, startedS }: Series, { limits }: Standing, last: ProcessRun): RunPlan | "stop" {

@@ -2,7 +2,6 @@ import { hostname } from "node:os";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { RunProgress } from "@fleetmark/shared/model/progress";
 import type { Origin, Result, Run } from "@fleetmark/shared/model/result";
-import type { Spread } from "@fleetmark/shared/stats/levels";
 import { readHostFacts } from "../host/facts.js";
 import { readFingerprint } from "../host/fingerprint.js";
 import { nameHardwareClass } from "../host/hardware-class.js";
@@ -10,7 +9,7 @@ import { readClock } from "../machine/clock.js";
 import { layOutOrigin } from "../origin/origin.js";
 import type { Benchmark } from "../workloads/workload.js";
 import { buildResult, nameBenchmark } from "./benchmark-result.js";
-import { measureBenchmark } from "./benchmark-run.js";
+import { measureBenchmark, type RunHistory } from "./benchmark-run.js";
 import { findSuite, type Suite } from "./suites.js";
 
 /*
@@ -26,8 +25,8 @@ import { findSuite, type Suite } from "./suites.js";
  * run is then `interrupted`, with what was measured before.
  */
 
-/** Tells how process runs of a benchmark differed on hardware of a class; undefined where nothing is known. */
-export type SpreadHistory = (hardwareClass: string, name: string) => Spread | undefined;
+/** Tells what is known of a benchmark's process runs on hardware of a class; undefined where nothing is. */
+export type FindHistory = (hardwareClass: string, name: string) => RunHistory | undefined;
 
 export interface SuiteOptions {
   /** The name of a suite, or one of the caller's own. */
@@ -47,8 +46,8 @@ export interface SuiteOptions {
   readonly budgetS?: number;
   /** Relative half width of the 95 % interval of each median at which its measuring stops; default 0.02. */
   readonly goal?: number;
-  /** How process runs of a benchmark differed on this host before. Default: nothing is known. */
-  readonly history?: SpreadHistory;
+  /** What this host measured before. Default: nothing is known. */
+  readonly findHistory?: FindHistory;
   /** For one process run; past it the benchmark has failed. */
   readonly timeoutS?: number;
   readonly signal?: AbortSignal;
@@ -147,7 +146,7 @@ async function runBenchmark(suiteRun: SuiteRun, benchmark: Benchmark): Promise<v
       seed: options.seed ?? 1,
       budgetS: Math.max(0, suiteRun.budgetS - (readClock() - suiteRun.startedS)) / left,
       goal: options.goal ?? 0.02,
-      history: options.history?.(hwClass, nameBenchmark(benchmark)),
+      history: options.findHistory?.(hwClass, nameBenchmark(benchmark)),
       timeoutS: options.timeoutS,
       signal: options.signal,
       onQuiet: options.onQuiet,

@@ -9,7 +9,7 @@ import {
   makeResultFolder,
   nameBenchmark,
   probeRuntimes,
-  readSpreadHistory,
+  readRunHistory,
   runSuite,
   type Suite,
   type SuiteOptions,
@@ -155,11 +155,11 @@ async function measure(suite: Suite, options: BenchOptions, { reporting, sent, s
   const origin = await findOrigin({ labels: options.label });
   const budget = options.budget === undefined ? {} : { budgetS: options.budget };
   const place = reporting === undefined ? {} : { host: reporting.config.host, hardwareClass: reporting.hardwareClass };
-  const history = await readSpreadHistory(options.outputDir);
+  const findHistory = await readRunHistory(options.outputDir);
   const outcome = await runWithProgress({
     suite,
     origin,
-    history,
+    findHistory,
     signal,
     onResult: (result) => sent?.addResult(result),
     ...place,

@@ -44,6 +44,14 @@ describe("how times moved", () => {
     expect(high).toBeLessThan(0.06);
   });
 
+  it("may be explained by samples that are means of unlike many iterations, up to twice as much", () => {
+    const one = measured(1, {}, { iterations_per_sample: 1 });
+    const [four, many] = [4, 100].map((n) => measured(1.5, {}, { iterations_per_sample: n }));
+    expect(compareAmounts(one, four).low).toBeLessThan(0);
+    expect(compareAmounts(one, measured(3, {}, { iterations_per_sample: 4 })).low).toBeGreaterThan(0);
+    expect(compareAmounts(measured(1, {}, { iterations_per_sample: 25 }), many).low).toBeGreaterThan(0.4);
+  });
+
   it("against a single figure is told by the spread of the other side", () => {
     const { low, high } = compareAmounts(readSingle(1), measured(1.5));
     expect(low).toBeGreaterThan(0.4);

@@ -72,10 +72,21 @@ function measureDrift(before: Result, after: Result): number {
   return Math.log(is / was) + Math.log((1 - readAbsence(before)) / (1 - readAbsence(after)));
 }
 
-/** What the machine explains of a change of times is not called: it reaches towards no change by as much. */
-function allowForDrift(change: MedianChange, drift: number): MedianChange {
-  const low = Math.expm1(Math.log1p(change.low) - Math.max(0, drift));
-  return { ...change, low, high: Math.expm1(Math.log1p(change.high) + Math.max(0, -drift)) };
+/** A mean of so many iterations is a mean, however skewed their times are. */
+const manyIterations = 20;
+/** Medians of means of one iteration and of many may lie so far apart, as a factor. */
+const unlikeFactor = 2;
+
+/** Whether samples of two results are means of unlike many iterations, so that their medians differ by themselves. */
+function isUnlike(before: Result, after: Result): boolean {
+  const [fewer, more] = [before, after].map((each) => each.iterations_per_sample).sort((a, b) => a - b);
+  return fewer < manyIterations && more >= 2 * fewer;
+}
+
+/** What explains a change of times beside the code is not called: the interval reaches so much further. */
+function allowFor(change: MedianChange, drift: number, doubt: number): MedianChange {
+  const low = Math.expm1(Math.log1p(change.low) - Math.max(0, drift) - doubt);
+  return { ...change, low, high: Math.expm1(Math.log1p(change.high) + Math.max(0, -drift) + doubt) };
 }
 
 /** How times or memory moved, as after / before − 1. @param former the result that `before` was read off */
@@ -91,7 +102,8 @@ export function compareAmounts(before: Result | Level, after: Result): MedianCha
   const moved = isKnown
     ? compareLevels(former, level, confidence)
     : compareIntervals(readInterval(before), readInterval(after), "relative");
-  return after.quantity === "time" ? allowForDrift(moved, measureDrift(before, after)) : moved;
+  if (after.quantity !== "time") return moved;
+  return allowFor(moved, measureDrift(before, after), isUnlike(before, after) ? Math.log(unlikeFactor) : 0);
 }
 
 /** How an overhead moved, in its own points: both of its sides ran in turns at one pace. */

@@ -53,18 +53,30 @@ function prunePieces(pieces: readonly Piece[], bound: number, change: number): P
   return kept;
 }
 
+/**
+ * Pieces are not split nearer to their ends than this, in standard deviations: where the loss bends it is hardly
+ * another on the one side than on the other, and without this noise that hangs together, whose penalty is large, would
+ * keep some pieces for each sample.
+ */
+const narrowest = 0.1;
+
 /** Adds the loss of one sample, min((y − θ)², bound²), which splits pieces at y ± bound. */
 function addLoss(pieces: readonly Piece[], y: number): Piece[] {
   const [near, far] = [y - lossBound, y + lossBound];
   const grown: Piece[] = [];
+  const add = (piece: Piece, low: number, high: number): void => {
+    const { a, b, c } = piece;
+    if (Math.abs((low + high) / 2 - y) >= lossBound) grown.push({ ...piece, low, high, c: c + lossBound ** 2 });
+    else grown.push({ ...piece, low, high, a: a + 1, b: b - 2 * y, c: c + y * y });
+  };
   for (const piece of pieces) {
-    const { low, high, a, b, c } = piece;
-    const outer = c + lossBound ** 2;
-    if (low < near) grown.push({ ...piece, high: Math.min(high, near), c: outer });
-    if (high > near && low < far) {
-      grown.push({ ...piece, low: Math.max(low, near), high: Math.min(high, far), a: a + 1, b: b - 2 * y, c: c + y * y });
-    }
-    if (high > far) grown.push({ ...piece, low: Math.max(low, far), c: outer });
+    const { low, high } = piece;
+    const isCut = (at: number): boolean => at > low + narrowest && at < high - narrowest;
+    const from = isCut(near) ? near : low;
+    const to = isCut(far) ? far : high;
+    if (from > low) add(piece, low, from);
+    add(piece, from, to);
+    if (to < high) add(piece, to, high);
   }
   return grown;
 }

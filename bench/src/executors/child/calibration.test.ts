@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readClock } from "../../machine/clock.js";
-import { calibrate, chooseSampleLength } from "./calibration.js";
+import { calibrate, chooseIterations, chooseSampleLength } from "./calibration.js";
 
 describe("calibrate", () => {
   const clock = { resolutionS: 1e-7, costS: 5e-8 };
@@ -15,6 +15,23 @@ describe("calibrate", () => {
     const of = (secondsEach: number) => calibrate((iterations) => iterations * secondsEach, clock, 10);
     expect(await of(0.05)).toEqual({ iterationsPerSample: 1, secondsPerIteration: 0.05 });
     expect(Math.abs((await of(1e-6)).iterationsPerSample - 500)).toBeLessThanOrEqual(1);
+  });
+
+  it("is not misled by a stall, whichever trial it falls into", async () => {
+    for (let stalled = 0; stalled < 12; stalled++) {
+      let trial = 0;
+      const timer = (iterations: number): number => iterations * 2e-6 + (trial++ === stalled ? 0.2 : 0);
+      const { iterationsPerSample } = await calibrate(timer, clock, 10);
+      expect(Math.abs(iterationsPerSample - 250), `stalled in trial ${stalled}`).toBeLessThanOrEqual(5);
+    }
+  });
+
+  it("keeps the iterations of former runs, unless samples would be too short", () => {
+    const found = { iterationsPerSample: 250, secondsPerIteration: 2e-6 };
+    expect(chooseIterations(found, clock, undefined)).toBe(250);
+    expect(chooseIterations(found, clock, 130)).toBe(130);
+    expect(chooseIterations(found, clock, 9000)).toBe(9000);
+    expect(chooseIterations(found, clock, 100)).toBe(250);
   });
 
   it("goes by what is left when compiling is over", async () => {

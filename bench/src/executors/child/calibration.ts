@@ -27,19 +27,36 @@ export function chooseSampleLength(clock: ClockFacts): number {
 
 /**
  * Finds how many iterations make a sample, by trials of which each lasts about twice as long as the one before: until
- * the time per iteration has stopped falling, as it does while code is being compiled, or until the time limit.
+ * two in a row take the same time per iteration, or until the time limit, after two trials at least. A stall makes one
+ * trial look slow: such a one is made again, and the faster of the last two counts.
  */
 export async function calibrate(timer: Timer, clock: ClockFacts, limitS: number): Promise<Calibration> {
   const deadline = readClock() + limitS;
   let before = Number.POSITIVE_INFINITY;
-  for (let count = 1; ; count *= 2) {
+  for (let count = 1; ; ) {
     const seconds = Math.max(await timer(count), clock.resolutionS);
     const each = seconds / count;
-    const settled = seconds >= shortestTrialS && each > before * (1 - settledShare);
+    const isSlower = each > before * (1 + settledShare);
+    const settled = seconds >= shortestTrialS && each > before * (1 - settledShare) && !isSlower;
     // The next trial takes about twice as long as this one: better to end early than late.
-    if (settled || readClock() + seconds > deadline) {
-      return { iterationsPerSample: Math.max(1, Math.ceil(chooseSampleLength(clock) / each)), secondsPerIteration: each };
+    if (settled || (Number.isFinite(before) && readClock() + seconds > deadline)) {
+      const least = Math.min(each, before);
+      return { iterationsPerSample: Math.max(1, Math.ceil(chooseSampleLength(clock) / least)), secondsPerIteration: least };
     }
+    if (!isSlower) count *= 2;
     before = each;
   }
+}
+
+/**
+ * Chooses how many iterations a sample has: as many as in the runs before, so that all are means of as many, unless a
+ * sample would be too short by half.
+ */
+export function chooseIterations(
+  { iterationsPerSample, secondsPerIteration }: Calibration,
+  clock: ClockFacts,
+  pinned: number | undefined,
+): number {
+  if (pinned === undefined || 2 * pinned * secondsPerIteration < chooseSampleLength(clock)) return iterationsPerSample;
+  return pinned;
 }

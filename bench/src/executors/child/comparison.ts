@@ -1,5 +1,8 @@
 import type { Timer } from "./sample.js";
 
+/** A, B, B and A. */
+export const blocksPerQuad = 4;
+
 /** One sample of a comparison. */
 export interface Quad {
   readonly overheadPercent: number;

@@ -3,8 +3,8 @@ import type { ClockFacts } from "../../machine/clock.js";
 import { addWindow, beginWatch, summarizeWatch, type WatchSummary } from "../../machine/watch.js";
 import type { CompareTask, EpisodeTask, FirstCallTask, RepeatTask, Task } from "../../workloads/workload.js";
 import type { GcFigures, Job, LeakVerdict } from "../executor.js";
-import { calibrate } from "./calibration.js";
-import { timeQuad } from "./comparison.js";
+import { calibrate, chooseIterations } from "./calibration.js";
+import { blocksPerQuad, timeQuad } from "./comparison.js";
 import { measureEpisode } from "./episode.js";
 import { measureFirstCall } from "./first-call.js";
 import { watchGc } from "./garbage.js";
@@ -44,7 +44,9 @@ export function measureTask(task: Task, job: Job, clock: ClockFacts): Promise<Ta
 async function measureRepeat(task: RepeatTask, job: Job, clock: ClockFacts): Promise<TaskMeasurement> {
   const { awaited } = await timeFirstCall(task.iterate);
   const timer = createTimer(task.iterate, awaited);
-  const { iterationsPerSample, secondsPerIteration } = await calibrate(timer, clock, job.limitS * calibrationShare);
+  const calibration = await calibrate(timer, clock, job.limitS * calibrationShare);
+  const { secondsPerIteration } = calibration;
+  const iterationsPerSample = chooseIterations(calibration, clock, job.iterationsPerSample);
   const samples = new Float64Array(job.samples);
   const store = (i: number, seconds: number): undefined => {
     samples[i] = seconds / iterationsPerSample;
@@ -73,7 +75,8 @@ async function measureCompare(task: CompareTask, job: Job, clock: ClockFacts): P
   const candidate = createTimer(task.candidate, (await timeFirstCall(task.candidate)).awaited);
   const limitS = (job.limitS * calibrationShare) / 2;
   const [a, b] = [await calibrate(baseline, clock, limitS), await calibrate(candidate, clock, limitS)];
-  const iterations = Math.max(a.iterationsPerSample, b.iterationsPerSample);
+  const slower = a.iterationsPerSample > b.iterationsPerSample ? a : b;
+  const iterations = chooseIterations(slower, clock, job.iterationsPerSample && job.iterationsPerSample / blocksPerQuad);
   const samples = new Float64Array(job.samples);
   const course = new Float64Array(job.samples);
   const sample = async (i: number): Promise<undefined> => {
@@ -87,8 +90,8 @@ async function measureCompare(task: CompareTask, job: Job, clock: ClockFacts): P
     ...sampled,
     samples: samples.slice(0, sampled.count),
     course: course.slice(0, sampled.count),
-    iterationsPerSample: 4 * iterations,
-    iterations: 4 * iterations * sampled.count,
+    iterationsPerSample: blocksPerQuad * iterations,
+    iterations: blocksPerQuad * iterations * sampled.count,
     metadata,
     gc,
     leak: undefined,

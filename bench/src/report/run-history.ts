@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Result } from "@fleetmark/shared/model/result";
 import { parseResultFile } from "@fleetmark/shared/model/result-file";
 import { measureSpread, poolSpreads, type Spread } from "@fleetmark/shared/stats/levels";
-import type { SpreadHistory } from "../measure/suite-run.js";
+import type { FindHistory } from "../measure/suite-run.js";
 
 /** How many of the newest result files are read, and how many degrees of freedom they may count in all. */
 const most = { files: 20, degrees: 20 } as const;
@@ -27,27 +27,27 @@ function readSpread({ quantity, run_medians: medians = [], steady_state }: Resul
 }
 
 /**
- * Reads from the newest result files of a folder how process runs of each benchmark differ: what a run of today need
+ * Reads from the newest result files of a folder what process runs of each benchmark are like: what a run of today need
  * not find out anew.
  */
-export async function readSpreadHistory(folder: string): Promise<SpreadHistory> {
+export async function readRunHistory(folder: string): Promise<FindHistory> {
   const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(".json"));
-  const newest = names.sort().slice(-most.files);
-  const spreads = new Map<string, Spread[]>();
+  const known = new Map<string, { spreads: Spread[]; iterationsPerSample: number }>();
   // The baseline holds results that other files hold too.
   const seen = new Set<string>();
-  for (const name of newest) {
+  for (const name of names.sort().slice(-most.files)) {
     for (const result of await readResults(join(folder, name))) {
       const spread = readSpread(result);
-      const identity = `${result.run} ${result.name}`;
+      const identity = JSON.stringify([result.run, result.name]);
       if (spread === undefined || seen.has(identity)) continue;
       seen.add(identity);
       const key = keyOf(result.hw_class, result.name);
-      spreads.set(key, [...(spreads.get(key) ?? []), spread]);
+      const spreads = [...(known.get(key)?.spreads ?? []), spread];
+      known.set(key, { spreads, iterationsPerSample: result.iterations_per_sample });
     }
   }
   return (hardwareClass, name) => {
-    const known = spreads.get(keyOf(hardwareClass, name));
-    return known === undefined ? undefined : poolSpreads(known, most.degrees);
+    const found = known.get(keyOf(hardwareClass, name));
+    return found && { spread: poolSpreads(found.spreads, most.degrees), iterationsPerSample: found.iterationsPerSample };
   };
 }

@@ -6,7 +6,7 @@ import { measureSpread } from "@fleetmark/shared/stats/levels";
 import { expect, it, onTestFinished } from "vitest";
 import { makeResult, makeRun } from "../../../shared/test/records.js";
 import { buildResultFile } from "./result-files.js";
-import { readSpreadHistory } from "./spread-history.js";
+import { readRunHistory } from "./run-history.js";
 
 function makeFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "fleetmark-history-"));
@@ -25,20 +25,21 @@ it("knows how runs differ from each result once, by hardware, up to twenty degre
   write(folder, "baseline.json", [makeResult({ run: "r0", run_medians: [1, 2] })]);
   writeFileSync(join(folder, "results-x.json"), "{");
   const { name, hw_class } = makeResult({});
-  const history = await readSpreadHistory(folder);
+  const history = await readRunHistory(folder);
   expect(history("another", name)).toBeUndefined();
   expect(history(hw_class, "another")).toBeUndefined();
   // The baseline's is r0 too, and comes first by name: its two runs stand for it, and eight results of four runs follow.
   const known = history(hw_class, name);
-  expect(known?.degrees).toBe(20);
+  expect(known?.spread.degrees).toBe(20);
+  expect(known?.iterationsPerSample).toBe(10);
   const [pair, four] = [measureSpread([1, 2], "relative"), measureSpread(medians, "relative")];
-  expect(known?.variance).toBeCloseTo((pair.variance + 24 * four.variance) / 25, 12);
+  expect(known?.spread.variance).toBeCloseTo((pair.variance + 24 * four.variance) / 25, 12);
 });
 
 it("knows nothing where there is nothing, or results of one run", async () => {
-  expect((await readSpreadHistory("/nowhere"))("a", "b")).toBeUndefined();
+  expect((await readRunHistory("/nowhere"))("a", "b")).toBeUndefined();
   const folder = makeFolder();
   write(folder, "results-1.json", [makeResult({ run_medians: [1] }), makeResult({ name: "other", run_medians: undefined })]);
   const { name, hw_class } = makeResult({});
-  expect((await readSpreadHistory(folder))(hw_class, name)).toBeUndefined();
+  expect((await readRunHistory(folder))(hw_class, name)).toBeUndefined();
 });
