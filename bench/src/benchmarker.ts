@@ -50,12 +50,13 @@ export class Benchmarker {
   }
 
   /**
-   * Measures a function; one that returns a promise is awaited, call by call. What the function throws is passed on.
-   * @throws FleetmarkError CONFIG_INVALID for options that make no sense
+   * Measures a function; one that returns promises is awaited, call by call. What the function throws is passed on.
+   * @throws FleetmarkError CONFIG_INVALID for options that make no sense; BENCHMARK_FAILED where a promise did not
+   * settle in time, or only some calls return one
    */
   async benchmarkFunction(fn: () => unknown, options: FunctionOptions): Promise<Result> {
     const { seed = 1 } = this.#options;
-    const measurement = await measureFunction(fn, options, { seed });
+    const measurement = await measureFunction(fn, options, seed);
     const place = {
       suite: "functions",
       run: this.#run,

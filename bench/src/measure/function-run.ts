@@ -1,11 +1,12 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { type Category, categories, type Metadata } from "@fleetmark/shared/model/result";
 import { unknownSpread } from "@fleetmark/shared/stats/levels";
+import { z } from "zod";
 import { measureProcess } from "../executors/child/process-measurement.js";
 import type { Job } from "../executors/executor.js";
 import { readClock } from "../machine/clock.js";
 import { estimateFullPace, measuredPace, recordPace } from "../machine/pace.js";
-import type { Iterate, RepeatTask } from "../workloads/workload.js";
+import { type Iterate, type Processed, processedUnits, type RepeatTask } from "../workloads/workload.js";
 import type { Measurement } from "./benchmark-run.js";
 import { estimateRuns, judgeRun, listPaces } from "./judged-run.js";
 
@@ -23,29 +24,48 @@ export interface FunctionOptions {
   readonly warmup?: number;
   /** Seconds after which no more samples are begun; default 10. */
   readonly budgetS?: number;
-  /** Whatever else belongs in the result's metadata. */
-  readonly [metadata: string]: Metadata[string] | undefined;
+  /**
+   * Seconds after which a promise that has not settled is given up; default: a minute and three times the budget. A
+   * function that never returns can't be given up.
+   */
+  readonly timeoutS?: number;
+  /** What a call processes, which its throughput counts: `{ unit: "elements", perIteration: 64 }`. Default: one call. */
+  readonly processed?: Processed;
+  /** Whatever else is to be said of it. */
+  readonly metadata?: Metadata;
 }
 
 /** What calls return is kept here, so that the work is not optimised away. */
 let kept: unknown;
 
 /**
- * Measures a function in this process; one that returns a promise is awaited, call by call. What the function throws
- * is passed on.
- * @throws FleetmarkError CONFIG_INVALID for options that make no sense
+ * Measures a function in this process; one that returns promises, or whatever else has a `then`, is awaited, call by
+ * call. What the function throws is passed on, and nothing is measured of it.
+ * @throws FleetmarkError CONFIG_INVALID for options that make no sense; BENCHMARK_FAILED where a promise did not settle
+ * in time, or only some calls return one
  */
-export async function measureFunction(
-  fn: () => unknown,
-  options: FunctionOptions,
-  { seed }: { readonly seed: number },
-): Promise<Measurement> {
-  const { name, category = "external", iterations = 300, warmup = 1, budgetS = 10, ...rest } = options;
-  checkOptions({ name, category, iterations, warmup, budgetS });
+export async function measureFunction(fn: () => unknown, options: FunctionOptions, seed: number): Promise<Measurement> {
+  const checked = checkOptions(options);
+  const { budgetS, timeoutS = 60 + 3 * budgetS } = checked;
+  const measuring = measureCalls(fn, checked, seed);
+  let timer: NodeJS.Timeout | undefined;
+  const givenUp = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new FleetmarkError("BENCHMARK_FAILED", `it did not settle within ${timeoutS} s`)),
+      timeoutS * 1e3,
+    );
+  });
+  // What is given up may fail later, when nobody listens.
+  measuring.catch(() => {});
+  return Promise.race([measuring, givenUp]).finally(() => clearTimeout(timer));
+}
+
+type Checked = ReturnType<typeof checkOptions>;
+
+async function measureCalls(fn: () => unknown, options: Checked, seed: number): Promise<Measurement> {
+  const { name, category, iterations, warmup, budgetS, processed, metadata } = options;
   const started = readClock();
   const iterate = await prepare(fn, warmup);
-  const metadata = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)) as Metadata;
-  const processed = { unit: "calls", perIteration: 1 } as const;
   const task: RepeatTask = { kind: "repeat", iterate, processed, metadata, teardown: () => undefined };
   const benchmark = { workload: name, category, params: {}, runtime: "js", device: "cpu" };
   const job: Job = {
@@ -66,24 +86,50 @@ export async function measureFunction(
   return { benchmark, made: runs, runs, estimate, conclusive: false, durationS: readClock() - started };
 }
 
+const positive = z.number().positive();
+
+const optionsSchema = z.strictObject({
+  name: z.string().min(1),
+  category: z.enum(categories).default("external"),
+  iterations: z.int().positive().default(300),
+  warmup: z.int().nonnegative().default(1),
+  budgetS: positive.default(10),
+  timeoutS: positive.optional(),
+  processed: z.strictObject({ unit: z.enum(processedUnits), perIteration: positive }).default({ unit: "calls", perIteration: 1 }),
+  metadata: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).default({}),
+});
+
 /** @throws FleetmarkError CONFIG_INVALID */
-function checkOptions({ name, category, iterations, warmup, budgetS }: Required<Omit<FunctionOptions, symbol>>): void {
-  const refuse = (what: string): never => {
-    throw new FleetmarkError("CONFIG_INVALID", `benchmarkFunction: ${what}`);
-  };
-  if (typeof name !== "string" || name === "") refuse("name must be a text that is not empty");
-  if (!(categories as readonly unknown[]).includes(category)) refuse(`category must be one of ${categories.join(", ")}`);
-  if (!Number.isSafeInteger(iterations) || Number(iterations) < 1) refuse("iterations must be a whole number from 1");
-  if (!Number.isSafeInteger(warmup) || Number(warmup) < 0) refuse("warmup must be a whole number from 0");
-  if (!(Number(budgetS) > 0)) refuse("budgetS must be over 0");
+function checkOptions(options: FunctionOptions): z.infer<typeof optionsSchema> {
+  const parsed = optionsSchema.safeParse(options);
+  if (parsed.success) return parsed.data;
+  const found = parsed.error.issues.map(({ path, message }) =>
+    [path.join("."), message].filter((part) => part !== "").join(": "),
+  );
+  throw new FleetmarkError("CONFIG_INVALID", `benchmarkFunction: ${found.join("; ")}`, { cause: parsed.error });
 }
 
-/** Calls the function as often as its warm-up asks, at least once to see whether it returns a promise. */
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}
+
+/** @throws FleetmarkError BENCHMARK_FAILED */
+function refuseMixed(returned: PromiseLike<unknown>): never {
+  // It is not awaited any more, and may fail.
+  returned.then(undefined, () => {});
+  const what = "it returns a promise in some calls and none in others: make it return one always, or never";
+  throw new FleetmarkError("BENCHMARK_FAILED", what);
+}
+
+/**
+ * Calls the function as often as its warm-up asks, at least once to see whether it returns a promise. One that does so
+ * only sometimes is awaited if it did in any of these calls.
+ */
 async function prepare(fn: () => unknown, warmup: number): Promise<Iterate> {
   let isAwaited = false;
   for (let i = 0; i < Math.max(1, warmup); i++) {
     const returned = fn();
-    isAwaited = returned instanceof Promise;
+    isAwaited ||= isThenable(returned);
     kept = await returned;
   }
   if (isAwaited) {
@@ -94,6 +140,7 @@ async function prepare(fn: () => unknown, warmup: number): Promise<Iterate> {
   }
   return () => {
     kept = fn();
+    if (isThenable(kept)) refuseMixed(kept);
     return typeof kept === "number" ? kept : 1;
   };
 }
