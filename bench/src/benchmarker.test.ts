@@ -79,7 +79,7 @@ describe("Benchmarker", () => {
   });
 
   it("counts what a call processes", async () => {
-    const processed = { unit: "elements", perIteration: 64 };
+    const processed = { unit: "elements", perIteration: 64 } as const;
     const result = await new Benchmarker().benchmarkFunction(() => spin(20_000), { name: "x", iterations: 30, processed });
     expect(result.throughput_unit).toBe("elements/s");
     expect(result.throughput).toBeCloseTo(64 / result.median, 5);
