@@ -16,7 +16,7 @@ export interface BlockCache {
 /** Of the engine: what it may use for whatever is asked of it. */
 export const memoryLimit = "1GB";
 /** What it may keep. */
-const keptLimit = "64MB";
+const keptLimit = "32MB";
 const everyMs = 30_000;
 
 export function createBlockCache(intervalMs = everyMs): BlockCache {
