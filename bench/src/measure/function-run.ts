@@ -29,7 +29,7 @@ export interface FunctionOptions {
    * function that never returns can't be given up.
    */
   readonly timeoutS?: number;
-  /** What a call processes, which its throughput counts: `{ unit: "elements", perIteration: 64 }`. Default: one call. */
+  /** What a call processes, for its throughput: `{ unit: "elements", perIteration: 64 }`. Default: one call. */
   readonly processed?: Processed;
   /** Whatever else is to be said of it. */
   readonly metadata?: Metadata;

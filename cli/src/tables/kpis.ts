@@ -24,12 +24,18 @@ const words: Readonly<Record<AgedKpi["status"], string>> = {
   ok: "ok",
   missed: "target missed",
   alert: "ALERT",
+  undecided: "undecided",
   missing: "not measured",
   stale: "stale",
 };
 
-export function describeStatus({ status, measured_status }: AgedKpi): string {
-  return status === "stale" && measured_status !== "ok" ? `stale, was ${words[measured_status]}` : words[status];
+export function describeStatus({
+  status,
+  measured_status,
+  reason,
+}: Pick<AgedKpi, "status" | "measured_status" | "reason">): string {
+  if (status === "stale" && measured_status !== "ok") return `stale, was ${words[measured_status]}`;
+  return status === "undecided" && reason !== "" ? `undecided: ${reason}` : words[status];
 }
 
 function paintStatus({ status }: AgedKpi, colours: Colors): (text: string) => string {
@@ -108,6 +114,7 @@ const figures: readonly Column<KpiRow>[] = [
     text: ({ reading }) => describeStatus(reading),
     paint: ({ reading }, colours) => paintStatus(reading, colours),
   },
+  { key: "reason", title: "reason", align: "left", value: ({ reading }) => reading.reason, only: "programs" },
 ];
 
 const age: Column<KpiRow> = {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { makeResult } from "../../test/records.js";
 import { findKpi, judgeKpi, kpis, rateSeverity, readKpis } from "./kpis.js";
+import type { Result } from "./result.js";
 
 const result = makeResult();
 
@@ -36,7 +37,10 @@ describe("readKpis", () => {
 
   it("takes the worst environment for the step time", () => {
     const step = { ...result, category: "environment" as const, benchmark: "environment_step", params: "env=A" };
-    const readings = readKpis([step, { ...step, params: "env=B", median: 6e-3, name: "the slow one" }]);
+    const readings = readKpis([
+      step,
+      { ...step, params: "env=B", median: 6e-3, median_low: 5.9e-3, median_high: 6.1e-3, name: "the slow one" },
+    ]);
     expect(of(readings, "environment_step_time_ms")).toMatchObject({ name: "the slow one", status: "alert" });
   });
 
@@ -55,6 +59,35 @@ describe("readKpis", () => {
       expect(rateSeverity(kpi, kpi.better === "lower" ? kpi.alert * 2 : kpi.alert / 2)).toBeGreaterThan(2);
       expect(rateSeverity(kpi, kpi.better === "lower" ? kpi.target / 2 : kpi.target * 2)).toBeLessThan(1);
     }
+  });
+
+  it("is undecided where the interval lies on both sides of a line, or the work has no level, and says why", () => {
+    const step = (low: number, median: number, high: number, more: Partial<Result> = {}) =>
+      of(
+        readKpis([
+          makeResult({
+            category: "environment",
+            benchmark: "environment_step",
+            median,
+            median_low: low,
+            median_high: high,
+            ...more,
+          }),
+        ]),
+        "environment_step_time_ms",
+      );
+    expect(step(0.8e-3, 0.9e-3, 0.99e-3)).toMatchObject({ status: "ok", reason: "" });
+    expect(step(0.8e-3, 0.9e-3, 1.1e-3)).toMatchObject({ status: "undecided", reason: "wide" });
+    expect(step(0.9e-3, 1.2e-3, 1.3e-3)).toMatchObject({ status: "undecided", reason: "wide" });
+    expect(step(4e-3, 5.5e-3, 6e-3, { disturbance: "hypervisor took 9 % of a core" })).toMatchObject({
+      status: "undecided",
+      reason: "wide, disturbed: hypervisor took 9 % of a core",
+    });
+    expect(step(5.5e-3, 6e-3, 6.5e-3)).toMatchObject({ status: "alert", reason: "" });
+    expect(step(0.1e-3, 0.1e-3, 0.1e-3, { steady_state: "no_steady_state" })).toMatchObject({
+      status: "undecided",
+      reason: "not steady",
+    });
   });
 
   it("leaves batch 256 out of the policy KPI", () => {

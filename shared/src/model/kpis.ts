@@ -2,13 +2,13 @@ import { z } from "zod";
 import type { Category, Result } from "./result.js";
 
 /**
- * ok: on the good side of the target; missed: past the target, short of the alert threshold; alert: past it; missing:
- * not measured.
+ * ok: on the good side of the target; missed: past the target, short of the alert threshold; alert: past it; undecided:
+ * the interval lies on both sides of one of them, or the work has no level; missing: not measured.
  */
-export const kpiStatuses = ["ok", "missed", "alert", "missing"] as const;
+export const kpiStatuses = ["ok", "missed", "alert", "undecided", "missing"] as const;
 export type KpiStatus = (typeof kpiStatuses)[number];
 
-const kpiUnits = ["ms", "%", "MB", "s", "steps/s"] as const;
+const kpiUnits = ["ms", "%", "MB", "s", "transitions/s"] as const;
 
 /**
  * One key performance indicator. This catalogue is the single source for the CLI, the judge, dashboards and alert
@@ -109,11 +109,11 @@ export const kpis: readonly Kpi[] = [
   {
     id: "training_throughput_steps_per_sec",
     title: "Training throughput",
-    unit: "steps/s",
+    unit: "transitions/s",
     better: "higher",
     target: 1000,
     alert: 100,
-    description: "Transitions processed per second by TD3+BC updates at batch 256, on the host's best runtime",
+    description: "Transitions processed per second by TD3+BC updates of 256 each, on the host's best runtime",
     category: "rl",
     benchmark: "td3_bc_update",
     params: "batch=256",
@@ -136,6 +136,7 @@ export const hostKpiSchema = z.object({
   target: z.number(),
   alert: z.number(),
   status: z.enum(kpiStatuses),
+  reason: z.string().describe("why it is undecided; empty where it is not"),
   name: z.string().nullable().describe("the benchmark that speaks for the host"),
   run: z.string().nullable(),
   time_us: z.int().nonnegative().describe("microseconds since the Unix epoch").nullable(),
@@ -149,10 +150,18 @@ export type KpiReading = { readonly [K in keyof HostKpi]: NonNullable<HostKpi[K]
 };
 
 /** Tells on which side of the target and the alert threshold a value lies. Values on the line are not past it. */
-export function judgeKpi(kpi: Kpi, value: number): KpiReading["status"] {
+export function judgeKpi(kpi: Kpi, value: number): "ok" | "missed" | "alert" {
   const sign = kpi.better === "lower" ? 1 : -1;
   if (sign * (value - kpi.alert) > 0) return "alert";
   return sign * (value - kpi.target) >= 0 ? "missed" : "ok";
+}
+
+/** Judges a result by its whole interval: what may lie on either side of a line is not called. */
+function judgeInterval(kpi: Kpi, bounds: readonly number[], result: Result): Pick<KpiReading, "status" | "reason"> {
+  if (result.steady_state === "no_steady_state") return { status: "undecided", reason: "not steady" };
+  const [status, ...others] = bounds.map((bound) => judgeKpi(kpi, bound));
+  if (others.every((other) => other === status)) return { status, reason: "" };
+  return { status: "undecided", reason: result.disturbance === "" ? "wide" : `wide, disturbed: ${result.disturbance}` };
 }
 
 /**
@@ -187,7 +196,7 @@ export function readKpi(kpi: Kpi, result: Result): KpiReading {
     high: bounds[1],
     target: kpi.target,
     alert: kpi.alert,
-    status: judgeKpi(kpi, value),
+    ...judgeInterval(kpi, [value, ...bounds], result),
     name: result.name,
     run: result.run,
     time_us: result.time_us,
@@ -204,6 +213,7 @@ function describeMissing({ id, unit, target, alert }: Kpi): HostKpi {
     target,
     alert,
     status: "missing",
+    reason: "",
     name: null,
     run: null,
     time_us: null,

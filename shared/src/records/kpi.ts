@@ -22,6 +22,7 @@ export const kpiSchema = z.object({
   target: z.number(),
   alert: z.number(),
   status: z.enum(kpiStatuses).exclude(["missing"]),
+  reason: z.string().optional().describe("why it is undecided"),
   severity: z.number().describe("1 at the target, 2 at the alert threshold, linear between and beyond"),
   run,
 });
@@ -42,7 +43,7 @@ export const kpiRecord = defineRecord({
 export function deriveKpi(result: Result): KpiRecord | undefined {
   const kpi = findKpi(result);
   if (kpi === undefined) return undefined;
-  const { value, low, high, target, alert, status } = readKpi(kpi, result);
+  const { value, low, high, target, alert, status, reason } = readKpi(kpi, result);
   return {
     kpi: kpi.id,
     host: result.host,
@@ -59,6 +60,7 @@ export function deriveKpi(result: Result): KpiRecord | undefined {
     target,
     alert,
     status,
+    ...(reason === "" ? {} : { reason }),
     severity: rateSeverity(kpi, value),
     run: result.run,
   };

@@ -29,7 +29,10 @@ function describeHosts(hosts: Minute["hosts"]): string {
 
 function describeKpis(kpis: readonly AgedKpi[]): string {
   const counts = new Map<string, number>();
-  for (const reading of kpis) counts.set(describeStatus(reading), (counts.get(describeStatus(reading)) ?? 0) + 1);
+  for (const reading of kpis) {
+    const words = describeStatus({ ...reading, reason: "" });
+    counts.set(words, (counts.get(words) ?? 0) + 1);
+  }
   if (counts.size === 0) return "none measured";
   return [...counts].map(([words, count]) => `${count} ${words}`).join(", ");
 }

@@ -32,7 +32,7 @@ const kpiUnits: Readonly<Record<Kpi["unit"], KpiUnit>> = {
   s: { unit: units.seconds, decimals: 2, divisor: 1, logarithmic: true },
   "%": { unit: units.percent, decimals: 1, divisor: 1, logarithmic: false },
   MB: { unit: units.megabytes, decimals: 1, divisor: 1, logarithmic: false },
-  "steps/s": { unit: "suffix:steps/s", decimals: 0, divisor: 1, logarithmic: true },
+  "transitions/s": { unit: "suffix:transitions/s", decimals: 0, divisor: 1, logarithmic: true },
 };
 
 /** The unit in which dashboards show a KPI. */
