@@ -1,5 +1,13 @@
 /** Ways to wait, none of which keeps a process alive that has nothing else to do. */
 
+/** What a timer can count to: past it, it would end at once. */
+const longestTimerMs = 2 ** 31 - 1;
+
+/** Returns seconds as a timer takes them, at most 24 days. */
+export function toTimerMs(seconds: number): number {
+  return Math.min(longestTimerMs, seconds * 1000);
+}
+
 /** A wait that can be cut short. */
 export interface Pause {
   /** Resolves after so many seconds, or as soon as the pause is ended. One wait at a time. */

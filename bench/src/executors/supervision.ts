@@ -1,6 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { awaitEnd, describeEnd, killGroup } from "@fleetmark/shared/tools/process-group";
+import { toTimerMs } from "@fleetmark/shared/waiting";
 
 /** How much of the end of a process's stderr goes into the error. */
 const stderrTailLength = 2_000;
@@ -63,7 +64,7 @@ export function supervise<T>(child: ChildProcess, { timeoutS, signal }: Supervis
     awaited.expect(killedPatienceS);
   };
   const abortBySignal = (): void => abort(signal?.reason);
-  let timer = setTimeout(() => abort(describe(`took longer than ${timeoutS} s`)), timeoutS * 1e3);
+  let timer = setTimeout(() => abort(describe(`took longer than ${timeoutS} s`)), toTimerMs(timeoutS));
   const decideFinally = (found: Outcome<T>): void => {
     decide(found);
     clearTimeout(timer);

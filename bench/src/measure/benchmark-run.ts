@@ -205,6 +205,7 @@ function planNext({ made, costs, options, startedS }: Series, { limits }: Standi
       wantedRuns: countWanted(clean, limits.fewestRuns, options),
       runCostS: median(costs),
       sampleCostS: last.timedS / last.samples.length,
+      budgetS: options.budgetS,
       remainingS: options.budgetS - (readClock() - startedS),
     },
     limits,

@@ -1,6 +1,7 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { type Category, categories, type Metadata } from "@fleetmark/shared/model/result";
 import { unknownSpread } from "@fleetmark/shared/stats/levels";
+import { toTimerMs } from "@fleetmark/shared/waiting";
 import { z } from "zod";
 import { measureProcess } from "../executors/child/process-measurement.js";
 import type { Job } from "../executors/executor.js";
@@ -52,7 +53,7 @@ export async function measureFunction(fn: () => unknown, options: FunctionOption
   const givenUp = new Promise<never>((_, reject) => {
     timer = setTimeout(
       () => reject(new FleetmarkError("BENCHMARK_FAILED", `it did not settle within ${timeoutS} s`)),
-      timeoutS * 1e3,
+      toTimerMs(timeoutS),
     );
   });
   // What is given up may fail later, when nobody listens.

@@ -68,6 +68,7 @@ describe("planNextRun", () => {
     wantedRuns: 20,
     runCostS: 0.3,
     sampleCostS: 0.01,
+    budgetS: 10,
     remainingS: 5,
   };
 
@@ -90,6 +91,12 @@ describe("planNextRun", () => {
     expect(planNextRun({ ...state, runs: state.runs.slice(0, 2), runsMade: 2, wantedRuns: 1 }, limits)).not.toBe("stop");
   });
 
+  it("makes one run alone where the budget was too short for more", () => {
+    const short = { ...state, budgetS: 0.001, remainingS: 0 };
+    expect(planNextRun({ ...short, runs: [], runsMade: 0 }, limits)).not.toBe("stop");
+    expect(planNextRun({ ...short, runs: state.runs.slice(0, 1), runsMade: 1 }, limits)).toBe("stop");
+  });
+
   it("never plans fewer samples than say something, nor more than the most", () => {
     fc.assert(
       fc.property(
@@ -102,7 +109,7 @@ describe("planNextRun", () => {
         (runsMade, runCostS, sampleCostS, remainingS, seed, warmupSamples) => {
           const runs = makeRuns(runsMade, 30, 0.3, 1, seed);
           const plan = planNextRun(
-            { runs, warmupSamples, runsMade, wantedRuns: undefined, runCostS, sampleCostS, remainingS },
+            { runs, warmupSamples, runsMade, wantedRuns: undefined, runCostS, sampleCostS, budgetS: 10, remainingS },
             limits,
           );
           if (plan === "stop") return;

@@ -81,6 +81,8 @@ export interface RepetitionState {
   /** Seconds of a process before its first and after its last sample, and of a sample. */
   readonly runCostS: number;
   readonly sampleCostS: number;
+  /** Of the whole benchmark, and what is left of it. */
+  readonly budgetS: number;
   readonly remainingS: number;
 }
 
@@ -97,6 +99,7 @@ export interface RunPlan {
   readonly limitS: number;
 }
 
+/** Runs that are made whatever they cost, where the budget was for as many; one in any case. */
 const unconditionalRuns = 3;
 
 /**
@@ -133,9 +136,9 @@ export function planNextRun(state: RepetitionState, limits: RepetitionLimits): R
   // A run must go on for long after its warm-up, which takes longer in some processes than in others.
   const fewest = Math.max(limits.fewestSamples, Math.ceil(shortestRunS / sampleCostS), warmupFactor * warmupSamples);
   const least = Math.min(fewest, limits.mostSamples);
-  // Some runs are made whatever they cost: one says nothing about the next, and two little.
-  if (state.runsMade >= Math.min(limits.fewestRuns, unconditionalRuns) && remainingS < runCostS + least * sampleCostS)
-    return "stop";
+  // One run says nothing about the next, and two little; but a budget that was too short for them is kept.
+  const canMake = state.budgetS > unconditionalRuns * runCostS ? unconditionalRuns : 1;
+  if (state.runsMade >= Math.min(limits.fewestRuns, canMake) && remainingS < runCostS + least * sampleCostS) return "stop";
   const affordable = Math.floor((remainingS / Math.max(1, missing) - runCostS) / sampleCostS);
   const wanted = chooseWanted(runs, runCostS, sampleCostS, limits);
   const samples = Math.max(least, Math.min(wanted + warmupSamples, affordable, limits.mostSamples));

@@ -118,11 +118,22 @@ function checkUse({ baseline, compareBaseline, saveBaseline, accept }: BenchOpti
   );
 }
 
+/** One short process a benchmark takes about as long, in seconds. */
+const shortestBenchmarkS = 0.5;
+
+/** @throws FleetmarkError USAGE where no budget could be kept */
+function checkBudget({ budget }: BenchOptions, benchmarks: number): void {
+  const least = Math.ceil(shortestBenchmarkS * benchmarks);
+  if (budget === undefined || budget >= least) return;
+  throw new FleetmarkError("USAGE", `a budget of ${budget} s is too short for ${benchmarks} benchmarks: give ${least}s or more`);
+}
+
 async function bench(command: Command, options: BenchOptions): Promise<number> {
   checkUse(options);
   const reporting = await planReport(command, options);
   if (options.sendOnly && reporting !== undefined) return (await concludeReport(await openReport(reporting), reporting)) ? 0 : 3;
   const suite = await leaveOutUnavailable(selectBenchmarks(options), options.runtime);
+  checkBudget(options, suite.benchmarks.length);
   // Before hours are spent on what can't be compared, or kept.
   const baseline = await readWantedBaseline(options);
   await prepareFolders(options);
