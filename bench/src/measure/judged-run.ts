@@ -1,5 +1,6 @@
 import type { SteadyState } from "@fleetmark/shared/model/result";
-import { bootstrapMedian, type MedianInterval } from "@fleetmark/shared/stats/bootstrap";
+import { bootstrapMedian } from "@fleetmark/shared/stats/bootstrap";
+import type { MedianInterval } from "@fleetmark/shared/stats/intervals";
 import { estimateStagedLevel, type Level, placeLevel, type Spread } from "@fleetmark/shared/stats/levels";
 import { median, quantile, sortNumbers } from "@fleetmark/shared/stats/quantiles";
 import type { ProcessRun } from "../executors/executor.js";
@@ -92,5 +93,5 @@ export function estimateRuns(runs: readonly JudgedRun[], firstStage: number, see
   const scale = isPositive ? "relative" : "absolute";
   const level = estimateStagedLevel(medians, firstStage, scale, history);
   if (level.spread.degrees > 0) return { level, interval: placeLevel(level), medians };
-  return { level, interval: bootstrapMedian([runs[0].steady], { seed }), medians };
+  return { level, interval: bootstrapMedian(runs[0].steady, { seed }), medians };
 }

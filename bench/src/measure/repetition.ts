@@ -1,5 +1,5 @@
 import { isAutocorrelated, rankAutocorrelation } from "@fleetmark/shared/stats/autocorrelation";
-import type { MedianInterval } from "@fleetmark/shared/stats/bootstrap";
+import type { MedianInterval } from "@fleetmark/shared/stats/intervals";
 import { countRunsNeeded, type Level, placeLevel } from "@fleetmark/shared/stats/levels";
 import { median } from "@fleetmark/shared/stats/quantiles";
 import { madToSigma, medianAbsoluteDeviation } from "@fleetmark/shared/stats/robust";

@@ -1,7 +1,6 @@
 import type { Result } from "../model/result.js";
 import { type Baseline, type BaselineEntry, toBaseline } from "../model/result-file.js";
-import type { MedianInterval } from "../stats/bootstrap.js";
-import { compareIntervals } from "../stats/compare.js";
+import { compareIntervals, type MedianInterval } from "../stats/intervals.js";
 import { compareAmounts, compareOverheads, readSingle } from "./moved.js";
 import { gradeSeverity, type Severity } from "./severity.js";
 import { judgeChange, type Verdict } from "./verdict.js";

@@ -1,7 +1,6 @@
 import type { Result } from "../model/result.js";
-import { type MedianInterval, type Scale, scaleBy } from "../stats/bootstrap.js";
-import { compareIntervals, type MedianChange } from "../stats/compare.js";
 import { normalQuantile } from "../stats/distributions.js";
+import { compareIntervals, type MedianChange, type MedianInterval, type Scale, scaleBy } from "../stats/intervals.js";
 import { compareLevels, type Level, unknownSpread } from "../stats/levels.js";
 import { mean } from "../stats/summary.js";
 

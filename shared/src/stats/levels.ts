@@ -1,7 +1,5 @@
-import type { MedianInterval, Scale } from "./bootstrap.js";
-import { scaleBy } from "./bootstrap.js";
-import type { MedianChange } from "./compare.js";
 import { studentQuantile } from "./distributions.js";
+import { type MedianChange, type MedianInterval, type Scale, scaleBy } from "./intervals.js";
 import { mean, variance } from "./summary.js";
 
 /**
