@@ -16,7 +16,7 @@ export { findSuite, listBenchmarks, type Suite } from "./measure/suites.js";
 export { readPerson } from "./origin/ci.js";
 export { findOrigin } from "./origin/origin.js";
 export { type Colours, plainColours } from "./report/colours.js";
-export { formatComparison } from "./report/comparison-table.js";
+export { describeOtherMemory, formatComparison } from "./report/comparison-table.js";
 export { formatOrigin, formatOrigins } from "./report/origin-line.js";
 export { buildResultFile, makeResultFolder, readBaseline, writeResultFile } from "./report/result-files.js";
 export { formatResultsTable } from "./report/results-table.js";

@@ -14,6 +14,12 @@ function paintVerdict({ verdict, severity }: Comparison, colour: Colours): strin
   return verdict === "unchanged" ? verdict : colour.yellow(verdict);
 }
 
+/** Says of how many benchmarks the memory is not compared, and why; empty if of none. */
+export function describeOtherMemory({ otherMemory }: Pick<ComparisonReport, "otherMemory">): string {
+  if (otherMemory.length === 0) return "";
+  return `\nmemory of ${otherMemory.length} benchmarks is not compared: the baseline's tool measures it in another way`;
+}
+
 /** Lays out how each figure moved against the baseline: change, its 99 % interval, verdict and severity. */
 export function formatComparison(report: ComparisonReport, colour: Colours): string {
   const rows = report.comparisons.map((comparison) => [
@@ -46,5 +52,5 @@ export function formatComparison(report: ComparisonReport, colour: Colours): str
     report.otherHardware === null
       ? ""
       : `${colour.yellow(`The baseline is of other hardware (${report.otherHardware.before}, now ${report.otherHardware.after}): only memory is judged.`)}\n`;
-  return [doubt, table, ...added, ...missing].join("");
+  return [doubt, table, describeOtherMemory(report), ...added, ...missing].join("");
 }

@@ -38,14 +38,15 @@ export async function writeResultFile(path: string, file: ResultFile): Promise<v
 
 /**
  * Reads a result file, of Fleetmark or of the Python suite, to compare with.
+ * @param names what benchmarks of another suite are called here
  * @throws FleetmarkError RESULT_FILE_INVALID when it can't be read or is none
  */
-export async function readBaseline(path: string): Promise<Baseline> {
+export async function readBaseline(path: string, names?: ReadonlyMap<string, string>): Promise<Baseline> {
   let text: string;
   try {
     text = await readFile(path, "utf8");
   } catch (cause) {
     throw new FleetmarkError("RESULT_FILE_INVALID", `${path}: ${errorMessage(cause)}`, { cause });
   }
-  return parseBaseline(text, path);
+  return parseBaseline(text, path, names);
 }

@@ -4,7 +4,13 @@ import { readBaseline, readPerson, writeResultFile } from "@fleetmark/bench";
 import { errorMessage, FleetmarkError, systemErrorCode } from "@fleetmark/shared/errors";
 import { type ComparisonReport, isSteady } from "@fleetmark/shared/judgement/comparison";
 import type { Result } from "@fleetmark/shared/model/result";
-import { type Acceptance, type Baseline, parseResultFile, type ResultFile } from "@fleetmark/shared/model/result-file";
+import {
+  type Acceptance,
+  type Baseline,
+  parseNames,
+  parseResultFile,
+  type ResultFile,
+} from "@fleetmark/shared/model/result-file";
 import type { BenchOptions } from "./options.js";
 
 export const defaultBaseline = "baseline.json";
@@ -15,7 +21,18 @@ export function locateBaseline({ baseline, outputDir }: BenchOptions): string {
 
 /** @throws FleetmarkError RESULT_FILE_INVALID */
 export async function readWantedBaseline(options: BenchOptions): Promise<Baseline | undefined> {
-  return options.compareBaseline ? readBaseline(locateBaseline(options)) : undefined;
+  if (!options.compareBaseline) return undefined;
+  return readBaseline(locateBaseline(options), options.map === undefined ? undefined : await readNames(options.map));
+}
+
+/** @throws FleetmarkError RESULT_FILE_INVALID */
+async function readNames(path: string): Promise<ReadonlyMap<string, string>> {
+  try {
+    return parseNames(await readFile(path, "utf8"), path);
+  } catch (thrown) {
+    if (thrown instanceof FleetmarkError) throw thrown;
+    throw new FleetmarkError("RESULT_FILE_INVALID", `${path}: ${errorMessage(thrown)}`, { cause: thrown });
+  }
 }
 
 /** Says who makes this level the baseline, and what had regressed by it. */

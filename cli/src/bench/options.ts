@@ -13,6 +13,8 @@ export interface BenchOptions {
   readonly runtime?: string;
   readonly outputDir: string;
   readonly baseline?: string;
+  /** File that says what benchmarks of another suite are called here. */
+  readonly map?: string;
   readonly compareBaseline?: boolean;
   readonly saveBaseline?: boolean;
   /** True where no reason is given. */

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import type { Report } from "@fleetmark/agent";
 import {
   buildResultFile,
+  describeOtherMemory,
   findOrigin,
   formatOrigin,
   formatSummary,
@@ -58,6 +59,7 @@ function addSelectionOptions(command: Command): Command {
 function addBaselineOptions(command: Command): Command {
   return command
     .option("--baseline <file>", `the baseline (default: ${defaultBaseline} in the output directory)`)
+    .option("--map <file>", 'names of another suite\'s baseline: {"their name": "our name"}, as JSON')
     .option("--compare-baseline", "compare with the baseline; exit code 1 on a regression of medium or high severity")
     .addOption(
       new Option("--fail-on <what...>", "what ends --compare-baseline with exit code 1")
@@ -110,7 +112,8 @@ async function listSelected({ benchmarks }: Suite, { json }: BenchOptions): Prom
 }
 
 /** @throws FleetmarkError USAGE where a flag would change nothing */
-function checkUse({ baseline, compareBaseline, saveBaseline, accept }: BenchOptions): void {
+function checkUse({ baseline, compareBaseline, saveBaseline, accept, map }: BenchOptions): void {
+  if (map !== undefined && !compareBaseline) throw new FleetmarkError("USAGE", "--map is for --compare-baseline");
   if (baseline === undefined || compareBaseline || saveBaseline || accept !== undefined) return;
   throw new FleetmarkError(
     "USAGE",
@@ -253,6 +256,8 @@ function printComparison(report: ComparisonReport, colour: Colors): void {
     process.stdout.write(`${colour.yellow(wrapText(doubt, readWidth(process.stdout)))}\n`);
   }
   printText(buildComparisonTable(comparisons), "; --json has all");
+  if (report.otherMemory.length > 0)
+    process.stdout.write(`${wrapText(describeOtherMemory(report).trim(), readWidth(process.stdout))}\n`);
   for (const name of added) process.stdout.write(`not in the baseline: ${name}\n`);
   for (const name of missing) process.stdout.write(`only in the baseline: ${name}\n`);
   process.stdout.write(`${wrapText(describeCounts(report), readWidth(process.stdout))}\n`);

@@ -1,7 +1,7 @@
 import type { Result, Run } from "@fleetmark/shared/model/result";
 import { parseBaseline, toBaseline } from "@fleetmark/shared/model/result-file";
 import { describe, expect, it } from "vitest";
-import { compareWithBaseline, countVerdicts, isFailure, isSteady } from "./comparison.js";
+import { compareFigure, compareWithBaseline, countVerdicts, isFailure, isSteady } from "./comparison.js";
 
 /** A result of a benchmark that takes `median` seconds, give or take a share. */
 function makeResult(median: number, reach: number, more: Partial<Result> = {}): Result {
@@ -154,10 +154,10 @@ describe("a report", () => {
       [makeResult(1, 0.01, { name: "new" })],
       toBaseline([makeResult(1, 0.01, { name: "old" })]),
     );
-    expect(report).toEqual({ comparisons: [], added: ["new"], missing: ["old"], otherHardware: null });
+    expect(report).toEqual({ comparisons: [], added: ["new"], missing: ["old"], otherMemory: [], otherHardware: null });
   });
 
-  it("takes the figures of the Python suite", () => {
+  it("takes the throughput of the Python suite, whose memory is measured in another way", () => {
     const text = JSON.stringify({
       results: [
         {
@@ -176,8 +176,23 @@ describe("a report", () => {
     const report = compareWithBaseline([makeResult(1e-3, 0.01)], parseBaseline(text, "old.json"));
     expect(report.comparisons).toMatchObject([
       { metric: "throughput", before: 2000, after: 1000, verdict: "regressed", severity: "high" },
-      { metric: "memory", before: 60, after: 50, low: null, verdict: "unchanged" },
     ]);
+    expect(report.comparisons).toHaveLength(1);
+    expect(report.otherMemory).toEqual(["w js/cpu"]);
+  });
+
+  it("skips figures that have no ratio", () => {
+    const compare = (before: Result, after: Result) =>
+      compareWithBaseline([after], toBaseline([before])).comparisons.filter(({ metric }) => metric !== "memory");
+    const compile = (median: number) => makeResult(median, 0, { throughput: 0 });
+    // The first call may come out faster than the steady one.
+    expect(compare(compile(-1e-3), compile(1e-3))).toEqual([]);
+    expect(compare(compile(1e-3), compile(0))).toEqual([]);
+    expect(compareFigure(compile(-1e-3), compile(1e-3))).toMatchObject({ verdict: "inconclusive", low: null, high: null });
+    const result = makeResult(1e-3, 0.01);
+    expect(compare(makeResult(1e-3, 0.01, { throughput: 5e-324 }), result)).toMatchObject([{ metric: "throughput" }]);
+    const plain = { results: [{ ...result, metadata: {}, throughput: 5e-324 }] };
+    expect(compareWithBaseline([result], parseBaseline(JSON.stringify(plain), "old.json")).comparisons).toEqual([]);
   });
 
   it("judges no time against other hardware", () => {

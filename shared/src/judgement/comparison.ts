@@ -26,6 +26,8 @@ export interface ComparisonReport {
   /** Benchmarks that only one side has. */
   readonly added: readonly string[];
   readonly missing: readonly string[];
+  /** Benchmarks whose memory the baseline's tool measured in another way. */
+  readonly otherMemory: readonly string[];
   /** The hardware classes, where the baseline is of another: times can't be compared then. */
   readonly otherHardware: { readonly before: string; readonly after: string } | null;
 }
@@ -43,10 +45,18 @@ export function isSteady(result: Result): boolean {
   return result.steady_state !== "no_steady_state";
 }
 
+/** Whether two figures have a ratio: both positive, and neither so small that nothing can be divided by it. */
+function isRatio(a: number, b: number): boolean {
+  return a > 0 && b > 0 && Number.isFinite(a / b) && a / b > 0;
+}
+
 /** Times turn into throughput: half the time is twice the throughput, so the interval turns round too. */
 function compareThroughput(result: Result, entry: BaselineEntry): Comparison | undefined {
   if (result.quantity !== "time" || entry.throughput === undefined || result.throughput <= 0) return undefined;
   const perIteration = result.throughput * result.median;
+  const hasRatio =
+    entry.result === undefined ? isRatio(perIteration, entry.throughput) : isRatio(result.median, entry.result.median);
+  if (!hasRatio) return undefined;
   const times = compareAmounts(entry.result ?? readSingle(perIteration / entry.throughput), result);
   const toChange = (timeChange: number): number => 100 * (1 / (1 + timeChange) - 1);
   const [change, low, high] = [times.change, times.high, times.low].map(toChange);
@@ -88,8 +98,14 @@ function judgeMemory(change: number, low: number, high: number): Verdict {
   return high < severeMemory && low > -severeMemory ? "unchanged" : "inconclusive";
 }
 
+/** Resident memory is ours; another suite's, such as a tracer's of the heap, is not to be compared with it. */
+function isLikeMemory({ result }: BaselineEntry): boolean {
+  return result !== undefined;
+}
+
 /** Memory that a benchmark measures as its quantity has an interval; the peak of processes that were timed a range. */
 function compareMemory(result: Result, entry: BaselineEntry): Comparison | undefined {
+  if (!isLikeMemory(entry)) return undefined;
   const isMeasured = result.quantity === "memory" && entry.result !== undefined;
   if (!isMeasured && entry.memoryPeakMb <= 0) return undefined;
   const moved = isMeasured
@@ -115,7 +131,8 @@ function compareMemory(result: Result, entry: BaselineEntry): Comparison | undef
   };
 }
 
-function compareTimes(result: Result, former: Result): Comparison {
+function compareTimes(result: Result, former: Result): Comparison | undefined {
+  if (!isRatio(result.median, former.median)) return undefined;
   const times = compareAmounts(former, result);
   const [change, low, high] = [100 * times.change, 100 * times.low, 100 * times.high];
   const verdict = isSteady(result) ? judgeChange(change, low, high, 1) : "not-steady";
@@ -134,12 +151,18 @@ function compareOwnFigure(result: Result, entry: BaselineEntry): Comparison | un
   return compareTimes(result, entry.result);
 }
 
+/** Times that have no ratio. */
+function leaveOpen({ name, median: after }: Result, { median: before }: Result): Comparison {
+  return { name, metric: "time", before, after, change: 0, low: null, high: null, verdict: "inconclusive", severity: "none" };
+}
+
 /** Compares a result with a former one of the same benchmark by the figure that the benchmark is about. */
 export function compareFigure(result: Result, former: Result): Comparison {
   const [entry] = toBaseline([former]).entries;
   const found = entry === undefined ? [] : [compareThroughput(result, entry), compareOverhead(result, entry)];
   const memory = entry === undefined || result.quantity !== "memory" ? undefined : compareMemory(result, entry);
-  const comparison = found.find((each) => each !== undefined) ?? memory ?? compareTimes(result, former);
+  const own = found.find((each) => each !== undefined) ?? memory ?? compareTimes(result, former);
+  const comparison = own ?? leaveOpen(result, former);
   return result.hw_class === former.hw_class ? comparison : doubt(comparison);
 }
 
@@ -163,6 +186,10 @@ export function compareWithBaseline(results: readonly Result[], baseline: Baseli
     comparisons,
     added: results.filter((result) => !entries.has(result.name)).map((result) => result.name),
     missing: baseline.entries.filter((entry) => !names.has(entry.name)).map((entry) => entry.name),
+    otherMemory: results.flatMap(({ name }) => {
+      const entry = entries.get(name);
+      return entry === undefined || isLikeMemory(entry) ? [] : [name];
+    }),
     otherHardware,
   };
 }

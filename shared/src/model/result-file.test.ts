@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { FleetmarkError } from "../errors.js";
-import { parseBaseline } from "./result-file.js";
+import { parseBaseline, parseNames } from "./result-file.js";
 
 const plain = {
   name: "jit",
@@ -32,6 +32,23 @@ describe("parseBaseline", () => {
         run: undefined,
       },
     );
+  });
+
+  it("calls what another suite measured by our names", () => {
+    const text = JSON.stringify({ results: [plain, { ...plain, name: "copy" }] });
+    const names = parseNames('{"jit":"jit_compile{kernel=k} jax-js/cpu"}', "names.json");
+    expect(parseBaseline(text, "old.json", names).entries.map(({ name }) => name)).toEqual([
+      "jit_compile{kernel=k} jax-js/cpu",
+      "copy",
+    ]);
+    const refuse = (map: string, message: RegExp) =>
+      expect(() => parseBaseline(text, "old.json", parseNames(map, "names.json"))).toThrow(
+        expect.objectContaining({ code: "RESULT_FILE_INVALID", message: expect.stringMatching(message) }),
+      );
+    refuse('{"jit":"copy"}', /copy twice/);
+    refuse('{"jitt":"x"}', /none of the map's jitt/);
+    refuse('["jit"]', /their name/);
+    refuse('{"jit":7}', /their name/);
   });
 
   it("reads past a byte order mark", () => {

@@ -111,18 +111,40 @@ export function parseResultFile(text: string, name: string): ResultFile {
   return check(resultFileSchema, parseJson(text, name), name);
 }
 
+const namesSchema = z.record(z.string().min(1), z.string().min(1));
+
 /**
- * Reads a baseline from the text of a result file, of this project or of the Python suite.
+ * Reads a map of names from its text: an object whose keys are names of another suite, and whose values are ours.
  * @throws FleetmarkError RESULT_FILE_INVALID
  */
-export function parseBaseline(text: string, name: string): Baseline {
+export function parseNames(text: string, name: string): ReadonlyMap<string, string> {
+  const names = namesSchema.safeParse(parseJson(text, name));
+  if (!names.success) {
+    const message = `${name}: it must be an object such as {"their name": "our name"}: ${explain(names.error)}`;
+    throw new FleetmarkError("RESULT_FILE_INVALID", message, { cause: names.error });
+  }
+  return new Map(Object.entries(names.data));
+}
+
+/**
+ * Reads a baseline from the text of a result file, of this project or of the Python suite.
+ * @param names what benchmarks of another suite are called here
+ * @throws FleetmarkError RESULT_FILE_INVALID
+ */
+export function parseBaseline(text: string, name: string, names: ReadonlyMap<string, string> = new Map()): Baseline {
   const parsed = parseJson(text, name);
   if (typeof parsed === "object" && parsed !== null && "format" in parsed) {
     const file = check(resultFileSchema, parsed, name);
     return toBaseline(file.results, file.run);
   }
-  const file = check(plainFileSchema, parsed, name);
-  return { entries: file.results.map((result) => toEntry(result, undefined)), run: undefined };
+  const plain = check(plainFileSchema, parsed, name).results;
+  const unknown = [...names.keys()].filter((theirs) => !plain.some((result) => result.name === theirs));
+  if (unknown.length > 0) throw new FleetmarkError("RESULT_FILE_INVALID", `${name} has none of the map's ${unknown.join(", ")}`);
+  const results = plain.map((result) => ({ ...result, name: names.get(result.name) ?? result.name }));
+  return {
+    entries: check(plainFileSchema, { results }, name).results.map((result) => toEntry(result, undefined)),
+    run: undefined,
+  };
 }
 
 /** Returns the JSON Schema of a result file. */
