@@ -73,12 +73,26 @@ export interface ProcessRun {
   readonly residentBytes: number;
   /** Heap and collector, of a process that shows them. */
   readonly memory: MemoryFigures | undefined;
+  /** Of work with a deadline that is long enough to be timed singly. */
+  readonly latency?: Latency | undefined;
   readonly exposure: Exposure;
   readonly conditions: Conditions;
   readonly windows: readonly WindowSeen[];
   readonly pinned: boolean;
   /** Depends on all that the work returned. */
   readonly checksum: number;
+}
+
+/** Iterations that were timed one by one, in seconds. */
+export interface Latency {
+  readonly iterations: number;
+  readonly p50S: number;
+  readonly p99S: number;
+  readonly p999S: number;
+  readonly maxS: number;
+  readonly deadlineS: number;
+  /** How many took longer than the deadline. */
+  readonly missed: number;
 }
 
 export interface GcPauses {

@@ -5,7 +5,14 @@ import { describeDisturbances } from "../machine/disturbance.js";
 import type { Benchmark } from "../workloads/workload.js";
 import type { Measurement } from "./benchmark-run.js";
 import { type JudgedRun, unitOf } from "./judged-run.js";
-import { describeClock, describeMachine, describeMemory, describeProcesses, mergeMetadata } from "./result-metadata.js";
+import {
+  describeClock,
+  describeLatency,
+  describeMachine,
+  describeMemory,
+  describeProcesses,
+  mergeMetadata,
+} from "./result-metadata.js";
 import { worstVerdict } from "./steady-state.js";
 
 /** Where a result belongs. */
@@ -68,6 +75,7 @@ export function buildResult(measurement: Measurement, place: ResultPlace): Resul
       ...describeMachine(runs),
       ...(benchmark.v8Flags === undefined ? {} : { v8_flags: benchmark.v8Flags.join(" ") }),
       ...describeClock(runs),
+      ...describeLatency(runs),
       setup_s: median(runs.map((run) => run.setupS)),
     },
     benchmark: benchmark.workload,

@@ -4,10 +4,11 @@ import { unknownSpread } from "@fleetmark/shared/stats/levels";
 import { toTimerMs } from "@fleetmark/shared/waiting";
 import { z } from "zod";
 import { measureProcess } from "../executors/child/process-measurement.js";
+import { wrapCalls } from "../executors/child/user-function.js";
 import type { Job } from "../executors/executor.js";
 import { readClock } from "../machine/clock.js";
 import { estimateFullPace, measuredPace, recordPace } from "../machine/pace.js";
-import { type Iterate, type Processed, processedUnits, type RepeatTask } from "../workloads/workload.js";
+import { type Processed, processedUnits, type RepeatTask } from "../workloads/workload.js";
 import type { Measurement } from "./benchmark-run.js";
 import { estimateRuns, judgeRun, listPaces } from "./judged-run.js";
 
@@ -32,12 +33,11 @@ export interface FunctionOptions {
   readonly timeoutS?: number;
   /** What a call processes, for its throughput: `{ unit: "elements", perIteration: 64 }`. Default: one call. */
   readonly processed?: Processed;
+  /** Milliseconds within which a controller needs a call: some thousand are then timed singly as well. */
+  readonly deadlineMs?: number;
   /** Whatever else is to be said of it. */
   readonly metadata?: Metadata;
 }
-
-/** What calls return is kept here, so that the work is not optimised away. */
-let kept: unknown;
 
 /**
  * Measures a function in this process; one that returns promises, or whatever else has a `then`, is awaited, call by
@@ -64,10 +64,11 @@ export async function measureFunction(fn: () => unknown, options: FunctionOption
 type Checked = ReturnType<typeof checkOptions>;
 
 async function measureCalls(fn: () => unknown, options: Checked, seed: number): Promise<Measurement> {
-  const { name, category, iterations, warmup, budgetS, processed, metadata } = options;
+  const { name, category, iterations, warmup, budgetS, processed, deadlineMs, metadata } = options;
   const started = readClock();
-  const iterate = await prepare(fn, warmup);
-  const task: RepeatTask = { kind: "repeat", iterate, processed, metadata, teardown: () => undefined };
+  const iterate = await wrapCalls(fn, warmup);
+  const deadline = deadlineMs === undefined ? {} : { deadlineS: deadlineMs / 1e3 };
+  const task: RepeatTask = { kind: "repeat", iterate, processed, metadata, ...deadline, teardown: () => undefined };
   const benchmark = { workload: name, category, params: {}, runtime: "js", device: "cpu" };
   const job: Job = {
     benchmark,
@@ -97,6 +98,7 @@ const optionsSchema = z.strictObject({
   budgetS: positive.default(10),
   timeoutS: positive.optional(),
   processed: z.strictObject({ unit: z.enum(processedUnits), perIteration: positive }).default({ unit: "calls", perIteration: 1 }),
+  deadlineMs: positive.optional(),
   metadata: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).default({}),
 });
 
@@ -108,40 +110,4 @@ function checkOptions(options: FunctionOptions): z.infer<typeof optionsSchema> {
     [path.join("."), message].filter((part) => part !== "").join(": "),
   );
   throw new FleetmarkError("CONFIG_INVALID", `benchmarkFunction: ${found.join("; ")}`, { cause: parsed.error });
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
-}
-
-/** @throws FleetmarkError BENCHMARK_FAILED */
-function refuseMixed(returned: PromiseLike<unknown>): never {
-  // It is not awaited any more, and may fail.
-  returned.then(undefined, () => {});
-  const what = "it returns a promise in some calls and none in others: make it return one always, or never";
-  throw new FleetmarkError("BENCHMARK_FAILED", what);
-}
-
-/**
- * Calls the function as often as its warm-up asks, at least once to see whether it returns a promise. One that does so
- * only sometimes is awaited if it did in any of these calls.
- */
-async function prepare(fn: () => unknown, warmup: number): Promise<Iterate> {
-  let isAwaited = false;
-  for (let i = 0; i < Math.max(1, warmup); i++) {
-    const returned = fn();
-    isAwaited ||= isThenable(returned);
-    kept = await returned;
-  }
-  if (isAwaited) {
-    return async () => {
-      kept = await fn();
-      return typeof kept === "number" ? kept : 1;
-    };
-  }
-  return () => {
-    kept = fn();
-    if (isThenable(kept)) refuseMixed(kept);
-    return typeof kept === "number" ? kept : 1;
-  };
 }

@@ -1,6 +1,6 @@
 import type { Metadata } from "@fleetmark/shared/model/result";
 import { median } from "@fleetmark/shared/stats/quantiles";
-import type { GcPauses, LeakVerdict, MemoryFigures } from "../executors/executor.js";
+import type { GcPauses, Latency, LeakVerdict, MemoryFigures } from "../executors/executor.js";
 import { isSettled, type JudgedRun, listPaces } from "./judged-run.js";
 
 function sum<T>(all: readonly T[], read: (each: T) => number): number {
@@ -58,6 +58,22 @@ function describeLeak(leak: LeakVerdict | undefined): Metadata {
     leak_bytes_per_iteration: leak.slope,
     leak_bytes_per_iteration_low: leak.low,
     leak_bytes_per_iteration_high: leak.high,
+  };
+}
+
+/** What iterations took that were timed one by one: of runs' quantiles the medians, of all runs the slowest. */
+export function describeLatency(runs: readonly JudgedRun[]): Metadata {
+  const latencies = runs.flatMap(({ latency }) => latency ?? []);
+  if (latencies.length === 0) return {};
+  const typicalUs = (read: (each: Latency) => number): number => 1e6 * median(latencies.map(read));
+  return {
+    single_iterations: sum(latencies, ({ iterations }) => iterations),
+    single_p50_us: typicalUs(({ p50S }) => p50S),
+    single_p99_us: typicalUs(({ p99S }) => p99S),
+    single_p999_us: typicalUs(({ p999S }) => p999S),
+    single_max_us: 1e6 * Math.max(...latencies.map(({ maxS }) => maxS)),
+    deadline_ms: 1e3 * latencies[0].deadlineS,
+    deadline_missed: sum(latencies, ({ missed }) => missed),
   };
 }
 

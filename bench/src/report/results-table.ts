@@ -1,5 +1,5 @@
 import { formatNumber, formatQuantity } from "@fleetmark/shared/model/numbers";
-import type { Result } from "@fleetmark/shared/model/result";
+import { type Result, readP99 } from "@fleetmark/shared/model/result";
 import type { Colours } from "./colours.js";
 import { formatTable, left, right } from "./table.js";
 
@@ -11,7 +11,7 @@ export function formatResultsTable(results: readonly Result[], colour: Colours):
     result.name,
     formatQuantity(result, result.median),
     `${formatQuantity(result, result.median_low)} … ${formatQuantity(result, result.median_high)}`,
-    formatQuantity(result, result.p99),
+    formatQuantity(result, readP99(result)),
     String(result.n),
     result.throughput > 0 ? `${formatNumber(result.throughput)} ${result.throughput_unit}` : "",
     [

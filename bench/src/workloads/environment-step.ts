@@ -1,7 +1,7 @@
 import { createRandom, drawNormal } from "../environments/random.js";
 import { createEnvironment } from "../environments/registry.js";
 import { checkParamNames } from "./params.js";
-import { compileInLine, type Workload } from "./workload.js";
+import { compileInLine, controlPeriodS, type Workload } from "./workload.js";
 
 /** Standard deviation of the noise on the controller's actions. */
 const noise = 0.05;
@@ -40,6 +40,7 @@ export const environmentStep: Workload = {
         actions: environment.actionSpace.low.length,
         episode_steps: actions.length,
       },
+      deadlineS: controlPeriodS,
       iterate: () => {
         const outcome = environment.step(actions[next++]);
         if (outcome.terminated || outcome.truncated) {

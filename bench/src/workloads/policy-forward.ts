@@ -1,7 +1,7 @@
 import { checkParamNames, readCount } from "./params.js";
 import { choosePolicyWidths, createPolicyProgram } from "./policy.js";
 import { requireRuntime } from "./program.js";
-import { optimizeWasmAtOnce, type Workload } from "./workload.js";
+import { controlPeriodS, optimizeWasmAtOnce, type Workload } from "./workload.js";
 
 /** A policy's forward pass as a controller meets it: observations to the device, actions back. */
 export const policyForward: Workload = {
@@ -19,6 +19,8 @@ export const policyForward: Workload = {
       kind: "repeat",
       processed: { unit: "passes", perIteration: batch },
       metadata: { network: widths.join("-"), includes_transfer: true },
+      // A batch is for training; a controller acts on one observation.
+      ...(batch === 1 ? { deadlineS: controlPeriodS } : {}),
       iterate,
       teardown: dispose,
     };

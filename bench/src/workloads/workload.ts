@@ -63,9 +63,17 @@ interface TaskBase {
   teardown(): void;
 }
 
+/** The period of a control loop at 1 kHz, in seconds: what a step and a policy's action have to keep to. */
+export const controlPeriodS = 1e-3;
+
 /** Measured: the time of one iteration, over many. */
 export interface RepeatTask extends TaskBase {
   readonly kind: "repeat";
+  /**
+   * Seconds within which a controller needs an iteration. Some thousand are then timed singly as well: a sample is a
+   * mean, in which one slow iteration among hundreds disappears.
+   */
+  readonly deadlineS?: number;
   readonly iterate: Iterate;
 }
 

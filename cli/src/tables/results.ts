@@ -1,5 +1,5 @@
 import { formatCount, formatNumber, formatQuantity } from "@fleetmark/shared/model/numbers";
-import type { Result } from "@fleetmark/shared/model/result";
+import { type Result, readP99 } from "@fleetmark/shared/model/result";
 import type { Column, Table } from "../output/table.js";
 import { formatMoment, formatSince, formatTime } from "./times.js";
 
@@ -61,8 +61,8 @@ export const figureColumns: readonly Column<Result>[] = [
     key: "p99",
     title: "p99",
     align: "right",
-    value: ({ p99 }) => p99,
-    text: (result) => formatQuantity(result, result.p99),
+    value: readP99,
+    text: (result) => formatQuantity(result, readP99(result)),
     rank: 2,
   },
   { key: "n", title: "n", align: "right", value: ({ n }) => n, text: ({ n }) => formatCount(n), rank: 1 },

@@ -121,3 +121,9 @@ export type Run = z.infer<typeof runSchema>;
 export function formatBenchmarkName(benchmark: string, params: string, runtime: string, device: string): string {
   return `${benchmark}${params === "" ? "" : `{${params}}`} ${runtime}/${device}`;
 }
+
+/** The 99th percentile of single iterations where these were timed, in the result's unit; else that of its samples. */
+export function readP99({ p99, metadata, unit }: Pick<Result, "p99" | "metadata" | "unit">): number {
+  const single = metadata.single_p99_us;
+  return unit === "s" && typeof single === "number" ? single / 1e6 : p99;
+}

@@ -2,12 +2,13 @@ import type { Metadata } from "@fleetmark/shared/model/result";
 import type { ClockFacts } from "../../machine/clock.js";
 import { addWindow, beginWatch, summarizeWatch, type WatchSummary } from "../../machine/watch.js";
 import type { CompareTask, EpisodeTask, FirstCallTask, RepeatTask, Task } from "../../workloads/workload.js";
-import type { GcFigures, Job, LeakVerdict } from "../executor.js";
+import type { GcFigures, Job, Latency, LeakVerdict } from "../executor.js";
 import { calibrate, chooseIterations } from "./calibration.js";
 import { blocksPerQuad, timeQuad } from "./comparison.js";
 import { measureEpisode } from "./episode.js";
 import { measureFirstCall } from "./first-call.js";
 import { watchGc } from "./garbage.js";
+import { measureLatency } from "./latency.js";
 import { searchLeak } from "./leak.js";
 import { lookAround } from "./look.js";
 import { createTimer, timeFirstCall } from "./sample.js";
@@ -22,6 +23,7 @@ export interface TaskMeasurement extends WatchSummary {
   readonly metadata: Metadata;
   readonly gc: GcFigures;
   readonly leak: LeakVerdict | undefined;
+  readonly latency?: Latency | undefined;
 }
 
 /** Share of the time limit that calibration may take: the upper bound of warm-up that is not sampled. */
@@ -57,6 +59,7 @@ async function measureRepeat(task: RepeatTask, job: Job, clock: ClockFacts): Pro
   };
   const { sampled, gc } = await sampleWatched(sample, job);
   const taken = samples.slice(0, sampled.count);
+  const latency = task.deadlineS === undefined ? undefined : await measureLatency(timer, clock, task.deadlineS);
   const leak = job.checkLeak ? await searchLeak(timer, secondsPerIteration) : undefined;
   return {
     ...sampled,
@@ -67,6 +70,7 @@ async function measureRepeat(task: RepeatTask, job: Job, clock: ClockFacts): Pro
     metadata: {},
     gc,
     leak,
+    latency,
   };
 }
 

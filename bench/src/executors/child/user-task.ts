@@ -1,5 +1,6 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import type { Benchmark, Iterate, Params, Processed, RepeatTask, Task } from "../../workloads/workload.js";
+import type { Benchmark, Params, Processed, RepeatTask, Task } from "../../workloads/workload.js";
+import { wrapCalls } from "./user-function.js";
 
 /*
  * Tasks out of modules of the user's own. What Fleetmark's own modules are held to by their types is looked at here.
@@ -12,29 +13,10 @@ function fail(url: string, what: string): never {
   throw new FleetmarkError("BENCHMARK_FAILED", `${url} ${what}`);
 }
 
-/** What a function returned last; kept, so that the work is not optimised away. */
-let kept: unknown;
-
-/** The engine awaits what is no number, so a function that returns anything else is given a number of its own. */
-function makeIterate(measured: (params: Params) => unknown, params: Params, isAwaited: boolean): Iterate {
-  if (isAwaited) {
-    return async () => {
-      kept = await measured(params);
-      return typeof kept === "number" ? kept : 1;
-    };
-  }
-  return () => {
-    kept = measured(params);
-    return typeof kept === "number" ? kept : 1;
-  };
-}
-
 /** Makes a task that calls a function with the benchmark's parameters; one call tells whether it is to be awaited. */
 async function wrapFunction(measured: (params: Params) => unknown, { params }: Benchmark): Promise<RepeatTask> {
-  const returned = measured(params);
-  const isAwaited = returned instanceof Promise;
-  kept = await returned;
-  return { kind: "repeat", iterate: makeIterate(measured, params, isAwaited), processed: oneCall, teardown: nothing };
+  const iterate = await wrapCalls(() => measured(params), 1);
+  return { kind: "repeat", iterate, processed: oneCall, teardown: nothing };
 }
 
 const work: Readonly<Record<Task["kind"], readonly string[]>> = {
