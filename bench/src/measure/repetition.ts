@@ -99,13 +99,14 @@ export interface RunPlan {
   readonly limitS: number;
 }
 
-/** Runs that are made whatever they cost, where the budget was for as many; one in any case. */
+/** Runs that are made whatever they cost, unless the budget, in seconds, is so short that it must have been meant. */
 const unconditionalRuns = 3;
+const shortBudgetS = 1;
 
 /**
  * Shorter runs, in seconds, may end before anything is compiled, and before the kernel's counters show a disturbance.
  */
-const shortestRunS = 0.25;
+const shortestRunS = 0.15;
 
 /** How many times its warm-up a run must last. */
 const warmupFactor = 3;
@@ -136,8 +137,8 @@ export function planNextRun(state: RepetitionState, limits: RepetitionLimits): R
   // A run must go on for long after its warm-up, which takes longer in some processes than in others.
   const fewest = Math.max(limits.fewestSamples, Math.ceil(shortestRunS / sampleCostS), warmupFactor * warmupSamples);
   const least = Math.min(fewest, limits.mostSamples);
-  // One run says nothing about the next, and two little; but a budget that was too short for them is kept.
-  const canMake = state.budgetS > unconditionalRuns * runCostS ? unconditionalRuns : 1;
+  // One run says nothing about the next, and two little.
+  const canMake = state.budgetS < shortBudgetS ? 1 : unconditionalRuns;
   if (state.runsMade >= Math.min(limits.fewestRuns, canMake) && remainingS < runCostS + least * sampleCostS) return "stop";
   const affordable = Math.floor((remainingS / Math.max(1, missing) - runCostS) / sampleCostS);
   const wanted = chooseWanted(runs, runCostS, sampleCostS, limits);

@@ -29,6 +29,14 @@ export interface TaskMeasurement extends WatchSummary {
 /** Share of the time limit that calibration may take: the upper bound of warm-up that is not sampled. */
 const calibrationShare = 0.3;
 
+/** Seconds that calibration may take where the iterations of a sample are known: it is a warm-up then. */
+const pinnedCalibrationS = 0.02;
+
+function limitCalibration({ limitS, iterationsPerSample }: Job): number {
+  const share = limitS * calibrationShare;
+  return iterationsPerSample === undefined ? share : Math.min(share, pinnedCalibrationS);
+}
+
 /** Measures the task that a job asks for, within its time limit. Quiet must reign from here on. */
 export function measureTask(task: Task, job: Job, clock: ClockFacts): Promise<TaskMeasurement> {
   switch (task.kind) {
@@ -46,7 +54,7 @@ export function measureTask(task: Task, job: Job, clock: ClockFacts): Promise<Ta
 async function measureRepeat(task: RepeatTask, job: Job, clock: ClockFacts): Promise<TaskMeasurement> {
   const { awaited } = await timeFirstCall(task.iterate);
   const timer = createTimer(task.iterate, awaited);
-  const calibration = await calibrate(timer, clock, job.limitS * calibrationShare);
+  const calibration = await calibrate(timer, clock, limitCalibration(job));
   const { secondsPerIteration } = calibration;
   const iterationsPerSample = chooseIterations(calibration, clock, job.iterationsPerSample);
   const samples = new Float64Array(job.samples);
@@ -77,7 +85,7 @@ async function measureRepeat(task: RepeatTask, job: Job, clock: ClockFacts): Pro
 async function measureCompare(task: CompareTask, job: Job, clock: ClockFacts): Promise<TaskMeasurement> {
   const baseline = createTimer(task.baseline, (await timeFirstCall(task.baseline)).awaited);
   const candidate = createTimer(task.candidate, (await timeFirstCall(task.candidate)).awaited);
-  const limitS = (job.limitS * calibrationShare) / 2;
+  const limitS = limitCalibration(job) / 2;
   const [a, b] = [await calibrate(baseline, clock, limitS), await calibrate(candidate, clock, limitS)];
   const slower = a.iterationsPerSample > b.iterationsPerSample ? a : b;
   const iterations = chooseIterations(slower, clock, job.iterationsPerSample && job.iterationsPerSample / blocksPerQuad);
