@@ -29,13 +29,8 @@ const words: Readonly<Record<AgedKpi["status"], string>> = {
   stale: "stale",
 };
 
-export function describeStatus({
-  status,
-  measured_status,
-  reason,
-}: Pick<AgedKpi, "status" | "measured_status" | "reason">): string {
-  if (status === "stale" && measured_status !== "ok") return `stale, was ${words[measured_status]}`;
-  return status === "undecided" && reason !== "" ? `undecided: ${reason}` : words[status];
+export function describeStatus({ status, measured_status }: AgedKpi): string {
+  return status === "stale" && measured_status !== "ok" ? `stale, was ${words[measured_status]}` : words[status];
 }
 
 function paintStatus({ status }: AgedKpi, colours: Colors): (text: string) => string {
@@ -46,7 +41,7 @@ function paintStatus({ status }: AgedKpi, colours: Colors): (text: string) => st
 
 function describeChange({ change }: KpiRow): string {
   if (change === undefined) return "";
-  const unit = change.kpi.endsWith("_percent") ? " points" : " %";
+  const unit = change.kpi.endsWith("_percent") ? " pp" : " %";
   return `${change.change > 0 ? "+" : ""}${change.change.toFixed(1)}${unit} ${change.verdict}`;
 }
 
@@ -135,6 +130,17 @@ const since: Column<KpiRow> = {
   paint: ({ change }, colours) => paintVerdict(change, colours),
 };
 
+const why: Column<KpiRow> = {
+  key: "",
+  title: "why",
+  align: "left",
+  value: () => null,
+  // What disturbed it is told to programs, and by `fleetmark results`: a table has no room for it.
+  text: ({ reading: { reason } }) => reason.replace(/:.*$/s, ""),
+  rank: 6,
+  only: "people",
+};
+
 const speaker: Column<KpiRow> = {
   key: "benchmark",
   title: "measured by",
@@ -149,6 +155,14 @@ const speaker: Column<KpiRow> = {
  */
 export function buildKpiTable(rows: readonly KpiRow[], { hasHosts, hasAges }: KpiTableOptions): Table<KpiRow> {
   const hasChanges = rows.some(({ change }) => change !== undefined);
-  const columns = [...listIdentity(hasHosts), ...figures, ...(hasAges ? [age] : []), ...(hasChanges ? [since] : []), speaker];
+  const hasReasons = rows.some(({ reading }) => reading.reason !== "");
+  const columns = [
+    ...listIdentity(hasHosts),
+    ...figures,
+    ...(hasReasons ? [why] : []),
+    ...(hasAges ? [age] : []),
+    ...(hasChanges ? [since] : []),
+    speaker,
+  ];
   return { columns, rows };
 }

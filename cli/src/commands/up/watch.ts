@@ -30,7 +30,7 @@ function describeHosts(hosts: Minute["hosts"]): string {
 function describeKpis(kpis: readonly AgedKpi[]): string {
   const counts = new Map<string, number>();
   for (const reading of kpis) {
-    const words = describeStatus({ ...reading, reason: "" });
+    const words = describeStatus(reading);
     counts.set(words, (counts.get(words) ?? 0) + 1);
   }
   if (counts.size === 0) return "none measured";
