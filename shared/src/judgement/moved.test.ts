@@ -71,8 +71,16 @@ describe("how times moved", () => {
 
 describe("how an overhead moved", () => {
   it("is told in points, whatever the machine's pace was", () => {
-    const overhead = (run_medians: number[], us: number): Result =>
-      makeResult({ quantity: "overhead", unit: "%", run_medians, run_spread: 1, run_spread_degrees: 5, metadata: work(us) });
+    const overhead = (run_medians: [number, number, number], us: number): Result =>
+      makeResult({
+        quantity: "overhead",
+        unit: "%",
+        median: run_medians[1],
+        run_medians,
+        run_spread: 1,
+        run_spread_degrees: 5,
+        metadata: work(us),
+      });
     const { before, after, change, high } = compareOverheads(overhead([9, 10, 11], 20), overhead([-1, 0, 1], 40));
     expect([before, after, change]).toEqual([10, 0, -10]);
     expect(high).toBeCloseTo(-10 + 3.1693 * Math.sqrt(2 / 3), 3);

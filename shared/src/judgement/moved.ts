@@ -2,7 +2,6 @@ import type { Result } from "../model/result.js";
 import { normalQuantile } from "../stats/distributions.js";
 import { compareIntervals, type MedianChange, type MedianInterval, type Scale, scaleBy } from "../stats/intervals.js";
 import { compareLevels, type Level, unknownSpread } from "../stats/levels.js";
-import { mean } from "../stats/summary.js";
 
 /**
  * By how much a figure moved between two results, with what may explain it but the code: chance, and the machine's
@@ -31,10 +30,10 @@ function readInterval(result: Result): MedianInterval {
 
 /** The level of a result that keeps its runs' medians. */
 function readLevel(result: Result, scale: Scale): Level | undefined {
-  const { run_medians: medians = [], run_spread = 0, run_spread_degrees: degrees = 0 } = result;
-  if (medians.length === 0 || (scale === "relative" && medians.some((each) => each <= 0))) return undefined;
-  const { project } = scaleBy(scale);
-  return { scale, centre: mean(medians.map(project)), runs: medians.length, spread: { variance: run_spread ** 2, degrees } };
+  const { median, run_medians: medians = [], run_spread = 0, run_spread_degrees: degrees = 0 } = result;
+  if (medians.length === 0 || (scale === "relative" && [median, ...medians].some((each) => each <= 0))) return undefined;
+  // The level itself stands in the result: what is shown is what is compared.
+  return { scale, centre: scaleBy(scale).project(median), runs: medians.length, spread: { variance: run_spread ** 2, degrees } };
 }
 
 /** A figure of which nothing but itself is known. */
