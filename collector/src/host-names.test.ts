@@ -97,6 +97,14 @@ describe("a host that was given another name", () => {
     expect([await readValues(collector, "old"), await readValues(collector, "new")]).toEqual([[1], []]);
   });
 
+  it("keeps what it measured under a name that no collector heard of", async () => {
+    const collector = await start();
+    const agent = await attachAgent(collector.grpc, { host: "new", identity: first });
+    agent.sendBatch(makeBatch("between", first));
+    expect((await agent.nextAck()).committed).toMatchObject([{ host: "between", sequence: 1n }]);
+    expect([await readValues(collector, "between"), await readValues(collector, "new")]).toEqual([[1], []]);
+  });
+
   it("may not send for a host that another agent was", async () => {
     const collector = await start();
     await attachAgent(collector.grpc, { host: "other", identity: second });

@@ -15,6 +15,8 @@ export interface NameKeeper {
   take(host: string, who: Who, isPresent: boolean): string | undefined;
   /** Whether the agent of this identity holds the name, or held it before. */
   isHolder(host: string, identity: string): boolean;
+  /** Whether nobody ever held the name, as far as this collector knows. */
+  isFree(host: string): boolean;
   /** Whether it held the name before, and another does now. */
   isFormer(host: string, identity: string): boolean;
 }
@@ -77,25 +79,35 @@ export function createNameKeeper({ kept, metrics, logger }: NameKeeperOptions): 
       return undefined;
     },
     isFormer: (host, identity) => kept.holders.get(host)?.former.includes(readClaim({ identity, machine: "" }).identity) ?? false,
+    isFree: (host) => !kept.holders.has(host),
     isHolder: (host, identity) => isHeldBy(kept.holders, host, readClaim({ identity, machine: "" })),
   };
 }
 
+/** Who sends a batch. */
+interface Sender {
+  /** The host that the link vouches for. */
+  readonly host: string;
+  readonly identity?: string;
+  /** Whether the link lets it speak for that host too. */
+  readonly speaksFor?: (host: string) => boolean;
+}
+
 /**
  * Finds the host whose batch it is. It is the one that the link vouches for; or another, that the same agent was
- * measured under before it was given this name. What an agent measured under a name that was never its own, as the
- * second of two twins does until it is given another, is that of the name it has now.
+ * measured under before it was given this name. A name that nobody ever held was its own too: it had it while no
+ * collector could be reached. What an agent measured under a name that another holds, as the second of two twins does
+ * until it is given another, is that of the name it has now.
  * @throws FleetmarkError BATCH_FOREIGN where it is another agent's
  */
 export function findName(
-  keeper: Pick<NameKeeper, "isHolder">,
+  keeper: Pick<NameKeeper, "isHolder" | "isFree">,
   { id, identity }: Pick<BatchOutline, "id" | "identity">,
-  source: { readonly host: string; readonly identity?: string },
+  { host, identity: shown, speaksFor = () => false }: Sender,
 ): string {
-  const { host } = source;
   if (id.host === host) return host;
-  if (keeper.isHolder(id.host, identity || (source.identity ?? ""))) return id.host;
-  const isOwn = source.identity === undefined ? keeper.isHolder(host, identity) : identity !== "" && identity === source.identity;
+  if (keeper.isHolder(id.host, identity || (shown ?? ""))) return id.host;
+  const isOwn = shown === undefined ? keeper.isHolder(host, identity) : identity !== "" && identity === shown;
   if (!isOwn) throw new FleetmarkError("BATCH_FOREIGN", `a batch of host ${id.host} from ${host}`);
-  return host;
+  return keeper.isFree(id.host) && speaksFor(id.host) ? id.host : host;
 }

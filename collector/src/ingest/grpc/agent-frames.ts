@@ -44,7 +44,8 @@ function handleHello(session: Session, message: Hello, receivedUs: number): void
   if (session.attachment !== undefined) throw new FleetmarkError("PROTOCOL_VIOLATION", "a second Hello");
   checkIdentity(session, message.host);
   const { host, identity } = message;
-  const source: Source = { link: "grpc", host, identity, isLocal: isLocalPeer(call.getPeer()) };
+  const speaksFor = (other: string): boolean => session.names?.includes(other) ?? true;
+  const source: Source = { link: "grpc", host, identity, isLocal: isLocalPeer(call.getPeer()), speaksFor };
   const hello = context.intake.takeHello(message, source);
   const attachment: Attachment = {
     link: "grpc",

@@ -67,7 +67,7 @@ async function serve(): Promise<Served> {
   const guard = createSeriesGuard(limits.new_series_per_host_per_hour, async () => []);
   const judgeClock = () => ({ verdict: "agreed", offsetUs: 0, hosts: 0, agreeing: 0 }) as const;
   const nextOwnId = () => ({ epochUs: 1, sequence: 1 });
-  const nameKeeper = { take: () => undefined, isHolder: () => false, isFormer: () => false };
+  const nameKeeper = { take: () => undefined, isHolder: () => false, isFree: () => true, isFormer: () => false };
   const intake = createIntake({ ...shared, nameKeeper, writer, quarantine, guard, judgeClock, nextOwnId });
   const presence = createPresence({ fleet, metrics, logger, maxBatchBytes: limits.max_batch_bytes });
   const parts = { limits, metrics, logger, intake, presence, receiveResult: () => {} };
