@@ -24,6 +24,16 @@ export interface OpenProbe {
   close(): void;
 }
 
+/** A sample that failed, with what there is to tell of it all the same. */
+export class FailedSample extends FleetmarkError {
+  readonly points: readonly Point[];
+
+  constructor(message: string, points: readonly Point[]) {
+    super("PROBE_FAILED", message);
+    this.points = points;
+  }
+}
+
 /**
  * A source of host telemetry. One file each; `registry.ts` lists them. Measurements and fields have Telegraf's names.
  */

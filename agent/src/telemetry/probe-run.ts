@@ -1,14 +1,15 @@
 import { errorMessage, systemErrorCode } from "@fleetmark/shared/errors";
 import type { Logger } from "@fleetmark/shared/log";
 import type { Point } from "@fleetmark/shared/model/series";
-import type { OpenProbe } from "../probes/probe.js";
+import { FailedSample, type OpenProbe } from "../probes/probe.js";
 
 /**
  * The life of one probe. Its turns come at its interval:
  *
  *   turn ── a sample is still under way ──► the turn is skipped and counted: late
  *        ── it failed often ──────────────► the turn is skipped, 1, 2, 4 … 32 of them
- *        ── else ──► sample ──► points ────────► ok
+ *        ── else ──► sample ──► points ────────► ok; slow, where it took more than a tenth of its interval: turns
+ *                                               are then skipped until it takes no more
  *                           ──► no points ─────► ok; after three in a row: empty
  *                           ──► no such file ──► unavailable
  *                           ──► an error ──────► failed
@@ -18,12 +19,14 @@ import type { OpenProbe } from "../probes/probe.js";
  * The log tells when the trouble begins, when it changes and when it is over.
  */
 
-export type ProbeState = "ok" | "late" | "failed" | "unavailable" | "empty";
+export type ProbeState = "ok" | "slow" | "late" | "failed" | "unavailable" | "empty";
 
 export interface ProbeRunOptions {
   readonly name: string;
   readonly probe: OpenProbe;
   readonly logger: Logger;
+  /** Seconds between two turns. */
+  readonly intervalS: number;
   /** Gives the time of a sample, microseconds since the Unix epoch. */
   stamp(): number;
   record(points: readonly Point[]): void;
@@ -40,7 +43,7 @@ export interface ProbeRun {
   skipped: number;
   failuresInRow: number;
   emptyInRow: number;
-  /** Turns to skip, because it failed. */
+  /** Turns to skip, because it failed or is slow. */
   rest: number;
 }
 
@@ -51,6 +54,9 @@ export interface ProbeRun {
 const absences = new Set(["ENOENT", "ENOTDIR", "EACCES", "EPERM", "EOPNOTSUPP"]);
 
 const patience = { failures: 3, empty: 3, longestRest: 32 } as const;
+
+/** What a probe may take of its time. A tool that takes seconds costs the host as much again. */
+const mostBusy = 0.1;
 
 export function createProbeRun(options: ProbeRunOptions): ProbeRun {
   return {
@@ -96,9 +102,12 @@ function noticePoints(run: ProbeRun, timeUs: number, points: readonly Point[], s
   run.failuresInRow = 0;
   run.emptyInRow = points.length === 0 ? run.emptyInRow + 1 : 0;
   const isEmpty = run.emptyInRow >= patience.empty;
+  run.rest = Math.min(patience.longestRest, Math.ceil(seconds / mostBusy / run.options.intervalS) - 1);
   if (isEmpty) complain(run, "empty", "there is nothing for it on this host");
+  else if (run.rest > 0) complain(run, "slow", "it takes more than a tenth of its interval; it is asked more seldom");
   else if (points.length > 0) endComplaint(run);
-  tell(run, isEmpty ? "empty" : "ok", timeUs, points, { duration_s: seconds, success: 1 });
+  const state = isEmpty ? "empty" : run.rest > 0 ? "slow" : "ok";
+  tell(run, state, timeUs, points, { duration_s: seconds, success: 1 });
 }
 
 function noticeFailure(run: ProbeRun, timeUs: number, thrown: unknown, seconds: number): void {
@@ -112,7 +121,8 @@ function noticeFailure(run: ProbeRun, timeUs: number, thrown: unknown, seconds: 
     run.rest = Math.min(patience.longestRest, 2 ** (run.failuresInRow - patience.failures));
   }
   complain(run, "failed", errorMessage(thrown));
-  tell(run, "failed", timeUs, [], { duration_s: seconds, success: 0 });
+  const points = thrown instanceof FailedSample ? thrown.points : [];
+  tell(run, "failed", timeUs, points, { duration_s: seconds, success: 0 });
 }
 
 async function takeSample(run: ProbeRun): Promise<void> {
@@ -144,6 +154,7 @@ export function takeTurn(run: ProbeRun): void {
     skipTurn(run, "late");
   } else if (run.rest > 0) {
     run.rest--;
-    skipTurn(run, "failed");
+    // A turn that is left out on purpose is no failure.
+    if (run.failuresInRow > 0) skipTurn(run, "failed");
   } else void takeSample(run);
 }

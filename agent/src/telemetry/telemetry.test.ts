@@ -37,7 +37,7 @@ function runProbe(name: string, probe: OpenProbe): ProbeRun {
     nowUs += 1;
     return nowUs;
   };
-  return createProbeRun({ name, probe, logger, stamp, record: (more) => points.push(...more) });
+  return createProbeRun({ name, probe, logger, intervalS: 10, stamp, record: (more) => points.push(...more) });
 }
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -27,8 +27,8 @@ export function startTelemetry(options: TelemetryOptions): Running {
   let isStopped = false;
   const opened = options.probes.map(({ name, open }) => {
     const probe = open({ roots, logger });
-    const run = createProbeRun({ name, probe, logger, stamp, record });
     const interval = options.chooseInterval(name);
+    const run = createProbeRun({ name, probe, logger, intervalS: interval, stamp, record });
     const ticker = startTicker(interval, async () => {
       await options.pass(interval);
       if (!isStopped) takeTurn(run);

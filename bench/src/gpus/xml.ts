@@ -1,0 +1,64 @@
+import { SaxesParser } from "saxes";
+
+/** An element of a document: its text, or the elements within it. */
+export interface XmlElement {
+  readonly name: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly children: readonly XmlElement[];
+  /** Its own text, trimmed. */
+  readonly text: string;
+}
+
+interface OpenElement extends XmlElement {
+  readonly children: XmlElement[];
+  text: string;
+}
+
+/** Elements within one another, at most: nvidia-smi has six. */
+const deepest = 32;
+
+/**
+ * Reads a whole document into a tree. One that was cut off, or goes on with something else, is an error: half a
+ * document tells of half the cards.
+ * @param skip names of elements that are left out with all that they hold
+ * @throws Error that says what is wrong with the document and in which line
+ */
+export function parseXml(text: string, skip: ReadonlySet<string> = new Set()): XmlElement {
+  const parser = new SaxesParser();
+  const open: OpenElement[] = [{ name: "", attributes: {}, children: [], text: "" }];
+  // How deep inside of a skipped element.
+  let skipped = 0;
+  parser.on("error", (error) => {
+    throw error;
+  });
+  parser.on("opentag", ({ name, attributes }) => {
+    if (skipped > 0 || skip.has(name)) {
+      skipped++;
+      return;
+    }
+    if (open.length > deepest) throw new Error(`elements within one another more than ${deepest} deep`);
+    open.push({ name, attributes: { ...attributes }, children: [], text: "" });
+  });
+  parser.on("text", (part) => {
+    if (skipped === 0) open[open.length - 1].text += part;
+  });
+  parser.on("closetag", () => {
+    if (skipped > 0) {
+      skipped--;
+      return;
+    }
+    const [parent, closed] = [open[open.length - 2], open[open.length - 1]];
+    open.pop();
+    closed.text = closed.text.trim();
+    parent.children.push(closed);
+  });
+  parser.write(text).close();
+  return open[0].children[0];
+}
+
+/** Finds the first element at a path below another, such as `pci/replay_counter`. */
+export function findElement(from: XmlElement, path: string): XmlElement | undefined {
+  let found: XmlElement | undefined = from;
+  for (const name of path.split("/")) found = found?.children.find((child) => child.name === name);
+  return found;
+}
