@@ -67,6 +67,7 @@ function finish(
   if (answer === undefined) return;
   run.answer = undefined;
   abandonProcess(child);
+  run.chunks.length = 0;
   answer({ ...outcome, seconds: elapsed(run) });
 }
 
@@ -76,13 +77,14 @@ function giveUp(run: ToolRun, state: "failed" | "timed_out", reason: string): vo
 }
 
 function conclude(run: ToolRun, end: ProcessEnd): void {
+  if (run.answer === undefined) return;
   const stdout = Buffer.concat(run.chunks).toString("utf8");
   if (typeof end === "object" && end.code === 0) {
     finish(run, { state: "ok", stdout });
     return;
   }
   // Many tools complain on stdout.
-  const said = (run.complaint || stdout).trim().replaceAll(/\s+/g, " ").slice(-reasonLength);
+  const said = (run.complaint || stdout.slice(-4 * reasonLength)).trim().replaceAll(/\s+/g, " ").slice(-reasonLength);
   finish(run, { state: "failed", reason: said === "" ? describeEnd(end) : `${describeEnd(end)}: ${said}` });
 }
 
