@@ -141,6 +141,16 @@ soak: build ## Watch the memory of agent and collector under load (MINUTES=30)
 bench-agent: build ## Measure the memory and CPU of an agent at rest (SECONDS=60, ARGS=--json)
 	@node test/run.mjs test/load/bench-agent.ts $(SECONDS) $(ARGS)
 
+.PHONY: gpu-bundle
+gpu-bundle: build ## Pack the GPU check into gpu-check/, for a host without network, npm or Node.js (a minute and a half)
+	@test/gpu/bundle.sh gpu-check/fleetmark-gpu-check
+	@tar cf - -C gpu-check fleetmark-gpu-check | xz -T0 > gpu-check/fleetmark-gpu-check-linux-x64.tar.xz
+	@ls -l gpu-check/fleetmark-gpu-check-linux-x64.tar.xz
+
+.PHONY: gpu-check
+gpu-check: build ## See what Fleetmark sees and measures of this host's GPUs (SECONDS=300 for the suite; under eight minutes; ends with one JSON line)
+	@node test/dist/gpu/check.js --output gpu-check/report --seconds $(or $(SECONDS),300)
+
 .PHONY: schema
 schema: build ## Write docs/result-file.schema.json from the code
 	@node cli/bin/fleetmark.js bench --schema > docs/result-file.schema.json

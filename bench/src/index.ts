@@ -12,7 +12,7 @@ export { nameBenchmark } from "./measure/benchmark-result.js";
 export type { FunctionOptions } from "./measure/function-run.js";
 export { matchGlob } from "./measure/glob.js";
 export { runSuite, type SuiteOptions, type SuiteOutcome } from "./measure/suite-run.js";
-export { findSuite, listBenchmarks, type Suite } from "./measure/suites.js";
+export { findSuite, listBenchmarks, type Suite, suites } from "./measure/suites.js";
 export { readPerson } from "./origin/ci.js";
 export { findOrigin } from "./origin/origin.js";
 export { type Colours, plainColours } from "./report/colours.js";

@@ -79,6 +79,8 @@ export interface ProcessRun {
   readonly conditions: Conditions;
   readonly windows: readonly WindowSeen[];
   readonly pinned: boolean;
+  /** What disturbed the card that it ran on, in words; empty where nothing did or there is none. */
+  readonly cardDisturbance?: string;
   /** Depends on all that the work returned. */
   readonly checksum: number;
 }

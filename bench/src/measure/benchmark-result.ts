@@ -49,6 +49,11 @@ function describeDisturbance(runs: readonly JudgedRun[]): string {
   return describeDisturbances(runs.map((run) => run.exposure)) || windows;
 }
 
+/** Says what disturbed the card, by the first run that tells of something. */
+function describeCards(runs: readonly JudgedRun[]): string {
+  return runs.find(({ cardDisturbance = "" }) => cardDisturbance !== "")?.cardDisturbance ?? "";
+}
+
 /**
  * Returns the result of a measurement: the statistics of the steady samples of the runs that count, on the device that
  * they ran on.
@@ -94,7 +99,7 @@ export function buildResult(measurement: Measurement, place: ResultPlace): Resul
     iterations_per_sample: iterationsPerSample,
     steady_state: worstVerdict(runs.map((run) => run.verdict)),
     conclusive: measurement.conclusive ? "yes" : "no",
-    disturbance: describeDisturbance(runs.filter((run) => run.disturbed)),
+    disturbance: [describeDisturbance(runs.filter((run) => run.disturbed)), describeCards(runs)].filter(Boolean).join("; "),
     run_medians: [...medians],
     run_spread: Math.sqrt(level.spread.variance),
     run_spread_degrees: level.spread.degrees,

@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { RunProgress } from "@fleetmark/shared/model/progress";
 import type { Origin, Result, Run } from "@fleetmark/shared/model/result";
+import { findCards, isOfCards, placeOnCards } from "../gpus/placement.js";
 import { readHostFacts } from "../host/facts.js";
 import { readFingerprint } from "../host/fingerprint.js";
 import { nameHardwareClass } from "../host/hardware-class.js";
@@ -31,6 +32,8 @@ export type FindHistory = (hardwareClass: string, name: string) => RunHistory | 
 export interface SuiteOptions {
   /** The name of a suite, or one of the caller's own. */
   readonly suite: string | Suite;
+  /** The card to measure, such as `gpu3`, of what is measured once a card; default: one after the other. */
+  readonly device?: string;
   /** Default: the machine's host name. */
   readonly host?: string;
   /** Default: found out from the machine. */
@@ -105,10 +108,10 @@ export function createRunId(): string {
 /**
  * Runs a suite on this host. A benchmark that fails, or whose runtime is not there, becomes an entry of
  * `run.failures`; an abort keeps what was measured. No process is left behind.
- * @throws FleetmarkError BENCHMARK_UNKNOWN when there is no such suite
+ * @throws FleetmarkError BENCHMARK_UNKNOWN when there is no such suite, RUNTIME_UNAVAILABLE when there is no such card
  */
 export async function runSuite(options: SuiteOptions): Promise<SuiteOutcome> {
-  const suite = typeof options.suite === "string" ? requireSuite(options.suite) : options.suite;
+  const suite = await placeSuite(typeof options.suite === "string" ? requireSuite(options.suite) : options.suite, options);
   const suiteRun: SuiteRun = {
     run: options.run ?? createRunId(),
     suite,
@@ -128,6 +131,12 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteOutcome> {
   }
   reportProgress(suiteRun, "");
   return { run: describeRun(suiteRun), results: suiteRun.results };
+}
+
+/** Puts what is measured once a card onto the host's cards. @throws FleetmarkError RUNTIME_UNAVAILABLE */
+async function placeSuite(suite: Suite, { device }: SuiteOptions): Promise<Suite> {
+  if (device === undefined && !suite.benchmarks.some(isOfCards)) return suite;
+  return { ...suite, benchmarks: placeOnCards(suite.benchmarks, await findCards(), device) };
 }
 
 async function findHardwareClass({ onFinding, signal }: SuiteOptions): Promise<string> {

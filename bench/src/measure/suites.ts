@@ -1,4 +1,5 @@
 import { environments } from "../environments/registry.js";
+import { listGpuBenchmarks } from "../gpus/gpu-suite.js";
 import { jaxJs } from "../runtimes/jax-js.js";
 import { runtimes } from "../runtimes/registry.js";
 import type { Runtime } from "../runtimes/runtime.js";
@@ -76,13 +77,19 @@ const full: Suite = {
   benchmarks: [...plainBenchmarks, ...runtimes.flatMap(listTensorBenchmarks), ...comparisons, ...memoryBenchmarks],
 };
 
-export const suites: readonly Suite[] = [quick, full];
+const gpu: Suite = {
+  name: "gpu",
+  description: "What each card does by the library that the host has: launches, products, memory, copies, sustained load",
+  benchmarks: listGpuBenchmarks(),
+};
+
+export const suites: readonly Suite[] = [quick, full, gpu];
 
 export function findSuite(name: string): Suite | undefined {
   return suites.find((candidate) => candidate.name === name);
 }
 
-/** Every benchmark that exists: those of `full`, which holds all others. */
+/** Every benchmark of the host's own code: those of `full`, which holds all but the cards'. */
 export function listBenchmarks(): readonly Benchmark[] {
   return full.benchmarks;
 }

@@ -1,4 +1,5 @@
 import type { Category, Metadata } from "@fleetmark/shared/model/result";
+import type { CardPlace } from "../gpus/card-place.js";
 import type { TensorRuntime } from "../runtimes/runtime.js";
 
 /** Parameters of a benchmark, by name. */
@@ -46,7 +47,7 @@ export interface Workload {
 export type Iterate = (() => number) | (() => Promise<number>);
 
 /** What an iteration may process. */
-export const processedUnits = ["steps", "transitions", "passes", "elements", "bytes", "calls"] as const;
+export const processedUnits = ["steps", "transitions", "passes", "elements", "bytes", "flops", "calls"] as const;
 
 /** What one iteration processes: the source of throughput. */
 export interface Processed {
@@ -125,6 +126,8 @@ export interface Benchmark {
    * was used.
    */
   readonly device: string;
+  /** The card that it is put on, of those that have one: what it goes through is watched, and no other will do. */
+  readonly card?: CardPlace;
   /** The workload's flags for V8; a result names them. */
   readonly v8Flags?: readonly string[];
   /** What is run instead of a workload of ours; `workload` is then only its name. */

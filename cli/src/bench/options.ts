@@ -11,6 +11,7 @@ export interface BenchOptions {
   readonly categories?: Category[];
   readonly filter?: string;
   readonly runtime?: string;
+  readonly device?: string;
   readonly outputDir: string;
   readonly baseline?: string;
   /** File that says what benchmarks of another suite are called here. */
@@ -53,4 +54,10 @@ export function addLabel(text: string, before: Readonly<Record<string, string>>)
   }
   const former = key === "label" ? before.label : undefined;
   return { ...before, [key]: former === undefined ? value : `${former}, ${value}` };
+}
+
+/** @throws InvalidArgumentError for what is no card */
+export function readDevice(text: string): string {
+  if (/^gpu\d{1,3}$/.test(text)) return text;
+  throw new InvalidArgumentError("a card is gpu0, gpu1, … as nvidia-smi numbers them");
 }

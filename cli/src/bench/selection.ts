@@ -1,4 +1,13 @@
-import { type Benchmark, findSuite, matchGlob, nameBenchmark, probeRuntimes, readSuiteFile, type Suite } from "@fleetmark/bench";
+import {
+  type Benchmark,
+  findSuite,
+  matchGlob,
+  nameBenchmark,
+  probeRuntimes,
+  readSuiteFile,
+  type Suite,
+  suites,
+} from "@fleetmark/bench";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { BenchOptions } from "./options.js";
 
@@ -17,7 +26,7 @@ function chooseSuite({ suite, quick, suiteFile }: BenchOptions): Suite {
   const name = quick ? "quick" : (suite ?? "full");
   const found = own.find((each) => each.name === name) ?? findSuite(name);
   if (found !== undefined) return found;
-  const known = ["quick", "full", ...own.map((each) => each.name)];
+  const known = [...suites, ...own].map((each) => each.name);
   throw new FleetmarkError(
     "BENCHMARK_UNKNOWN",
     `no suite ${name}; there are ${known.slice(0, -1).join(", ")} and ${known.at(-1)}`,

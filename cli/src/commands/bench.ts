@@ -24,7 +24,7 @@ import { resultFileJsonSchema } from "@fleetmark/shared/model/result-file";
 import { formatDuration } from "@fleetmark/shared/model/units";
 import { type Command, Option } from "commander";
 import { defaultBaseline, describeAcceptance, locateBaseline, readWantedBaseline, saveBaseline } from "../bench/baseline.js";
-import { addLabel, type BenchOptions, failures, readBudget } from "../bench/options.js";
+import { addLabel, type BenchOptions, failures, readBudget, readDevice } from "../bench/options.js";
 import { concludeReport, openReport, planReport, type Reporting } from "../bench/reporting.js";
 import { leaveOutUnavailable, needsRuntime, selectBenchmarks } from "../bench/selection.js";
 import { reportFailure } from "../output/failure.js";
@@ -43,6 +43,7 @@ Examples:
   fleetmark bench --quick --save-baseline
   fleetmark bench --quick --baseline benchmark-results/baseline.json --compare-baseline
   fleetmark bench --suite-file suites.yaml --suite plant --report
+  fleetmark bench --suite gpu --device gpu0
   fleetmark bench --filter 'td3_bc*' --budget 2m --json`;
 
 function addSelectionOptions(command: Command): Command {
@@ -53,6 +54,9 @@ function addSelectionOptions(command: Command): Command {
     .addOption(new Option("--categories <names...>", "of these categories only").choices([...categories]))
     .option("--filter <glob>", "benchmarks whose full name matches, such as 'policy_forward*jax-js*'")
     .option("--runtime <name>", "on this runtime only (js: those that need none)")
+    .addOption(
+      new Option("--device <name>", "of what is measured once a card, on this one only: gpu0, gpu1, …").argParser(readDevice),
+    )
     .option("--budget <duration>", "time for the whole suite, such as 5m", readBudget);
 }
 
@@ -168,6 +172,7 @@ interface Measuring {
 async function measure(suite: Suite, options: BenchOptions, { reporting, sent, signal }: Measuring): Promise<SuiteOutcome> {
   const origin = await findOrigin({ labels: options.label });
   const budget = options.budget === undefined ? {} : { budgetS: options.budget };
+  const device = options.device === undefined ? {} : { device: options.device };
   const place = reporting === undefined ? {} : { host: reporting.config.host, hardwareClass: reporting.hardwareClass };
   const findHistory = await readRunHistory(options.outputDir);
   const outcome = await runWithProgress({
@@ -178,6 +183,7 @@ async function measure(suite: Suite, options: BenchOptions, { reporting, sent, s
     onResult: (result) => sent?.addResult(result),
     ...place,
     ...budget,
+    ...device,
   });
   await sent?.addRun(outcome.run);
   return outcome;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** What a workload belongs to. */
-export const categories = ["jax", "environment", "rl", "safety", "memory", "external"] as const;
+export const categories = ["jax", "environment", "rl", "safety", "memory", "gpu", "external"] as const;
 export type Category = (typeof categories)[number];
 
 /**

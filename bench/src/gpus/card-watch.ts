@@ -1,0 +1,229 @@
+import { FleetmarkError } from "@fleetmark/shared/errors";
+import type { Metadata } from "@fleetmark/shared/model/result";
+import { median } from "@fleetmark/shared/stats/quantiles";
+import { type CardPlace, nameDevice } from "./card-place.js";
+import { askNvidiaCards, createSmiRunner, type RunSmi } from "./nvidia-cards.js";
+import { type CountedReason, countedReasons, type EventReason, slowingReasons } from "./nvidia-fields.js";
+import type { Card } from "./nvidia-log.js";
+
+/*
+ * What a card went through while it was measured: looked at before, about once a second during, and after. Counters
+ * tell of the time between two looks as well.
+ */
+
+/** Seconds between two looks: each is a process, and takes the driver's locks for a moment. */
+const everyS = 1;
+const deadlineS = 10;
+
+/** A card that others use this much is not measured. */
+const busy = { utilizationPercent: 10, waitS: 5 } as const;
+
+/** A reason that held for less of the time than this disturbs nothing. */
+const leastShare = 0.02;
+
+interface Look {
+  readonly atS: number;
+  readonly card: Card;
+}
+
+export interface CardWatch {
+  /** Ends the watch with a last look. */
+  stop(): Promise<CardCourse>;
+}
+
+/** What was seen of a card. */
+export interface CardCourse {
+  readonly metadata: Metadata;
+  /** What held it back or disturbed it, in words; empty if nothing did. */
+  readonly disturbance: string;
+}
+
+async function look(run: RunSmi, { uuid }: CardPlace, startedMs: number): Promise<Look | undefined> {
+  const told = await askNvidiaCards((args) => run([...args, "-i", uuid]));
+  const card = told.state === "ok" ? told.log.cards.find((each) => each.uuid === uuid) : undefined;
+  return card === undefined ? undefined : { atS: (performance.now() - startedMs) / 1e3, card };
+}
+
+const pause = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1e3).unref());
+
+/** Says who uses a card; empty if nobody does. */
+export function describeUse({ fields, processes }: Pick<Card, "fields" | "processes">): string {
+  const computing = processes.filter(({ type }) => type.includes("C"));
+  const utilization = Number(fields.utilization_gpu ?? 0);
+  const parts = [
+    ...computing
+      .slice(0, 3)
+      .map(({ pid, name }) => `process ${pid}${name === "" ? "" : ` (${name.split("/").at(-1)?.slice(0, 60)})`}`),
+    ...(computing.length > 3 ? [`${computing.length - 3} more`] : []),
+    ...(utilization > busy.utilizationPercent ? [`${utilization} % utilised`] : []),
+  ];
+  return parts.join(", ");
+}
+
+/**
+ * Waits until nobody uses the card: what the process before left behind is gone after a moment.
+ * @throws FleetmarkError DEVICE_BUSY that says who uses it
+ */
+async function awaitIdle(run: RunSmi, place: CardPlace, startedMs: number): Promise<Look | undefined> {
+  for (;;) {
+    const seen = await look(run, place, startedMs);
+    const use = seen === undefined ? "" : describeUse(seen.card);
+    if (use === "") return seen;
+    if ((seen?.atS ?? 0) > busy.waitS) throw new FleetmarkError("DEVICE_BUSY", `${nameDevice(place)} is used by others: ${use}`);
+    await pause(0.5);
+  }
+}
+
+/**
+ * Begins to watch a card that is about to be measured.
+ * @throws FleetmarkError DEVICE_BUSY when others use it
+ */
+export async function watchCard(
+  place: CardPlace,
+  run: RunSmi = createSmiRunner(`nvidia-smi -q of ${place.uuid}`, deadlineS),
+): Promise<CardWatch> {
+  const startedMs = performance.now();
+  const before = await awaitIdle(run, place, startedMs);
+  const during: Look[] = [];
+  let isOver = false;
+  let looking: Promise<void> = Promise.resolve();
+  const lookOn = async (): Promise<void> => {
+    const seen = await look(run, place, startedMs);
+    if (seen !== undefined && !isOver) during.push(seen);
+  };
+  const watch = async (): Promise<void> => {
+    for (;;) {
+      await pause(everyS);
+      if (isOver) return;
+      looking = lookOn();
+      await looking;
+    }
+  };
+  void watch();
+  return {
+    stop: async () => {
+      isOver = true;
+      await looking;
+      return describeCourse(place, before, during, await look(run, place, startedMs));
+    },
+  };
+}
+
+function numbersOf(looks: readonly Look[], field: string): number[] {
+  return looks.flatMap(({ card }) => (typeof card.fields[field] === "number" ? [card.fields[field]] : []));
+}
+
+function typical(key: string, values: readonly number[], choose: (values: readonly number[]) => number = median): Metadata {
+  return values.length === 0 ? {} : { [key]: choose(values) };
+}
+
+const largest = (values: readonly number[]): number => Math.max(...values);
+
+/** Looks while it worked; all of them where no utilisation is told. */
+function selectWorking(during: readonly Look[]): readonly Look[] {
+  const working = during.filter(({ card }) => Number(card.fields.utilization_gpu ?? 0) > 0);
+  return working.length === 0 ? during : working;
+}
+
+/** Shares of the time that each reason held for: by its counter, else by how many of the looks saw it. */
+export function listShares(before: Look | undefined, during: readonly Look[], after: Look | undefined): Map<EventReason, number> {
+  const shares = new Map<EventReason, number>();
+  const elapsedUs = before === undefined || after === undefined ? 0 : 1e6 * (after.atS - before.atS);
+  const working = selectWorking(during);
+  for (const reason of slowingReasons) {
+    const seen = numbersOf(working, `event_reason_${reason}`);
+    const bySight = seen.length === 0 ? undefined : seen.reduce((a, b) => a + b, 0) / seen.length;
+    const field = `event_us_${reason}`;
+    const isCounted = (countedReasons as readonly EventReason[]).includes(reason as CountedReason);
+    const [from, to] = [before?.card.fields[field], after?.card.fields[field]];
+    const counted =
+      isCounted && typeof from === "number" && typeof to === "number" && to >= from && elapsedUs > 0
+        ? Math.min(1, (to - from) / elapsedUs)
+        : undefined;
+    const share = counted ?? bySight;
+    if (share !== undefined) shares.set(reason, share);
+  }
+  return shares;
+}
+
+const words: Readonly<Partial<Record<EventReason, string>>> = {
+  sw_power_cap: "power capped",
+  hw_slowdown: "slowed down by the hardware",
+  hw_thermal_slowdown: "slowed down by the hardware for its temperature",
+  hw_power_brake_slowdown: "braked by the power supply",
+  sw_thermal_slowdown: "slowed down for its temperature",
+};
+
+const percent = (share: number): string => `${Math.round(100 * share)} %`;
+
+/** A power cap at the card's own default is how it is built: it belongs to the figure, and disturbs nothing. */
+function isLowered({ fields }: Card): boolean {
+  const { power_limit: limit, power_default_limit: usual } = fields;
+  return typeof limit === "number" && typeof usual === "number" && limit < usual;
+}
+
+function grow(field: string, before: Look | undefined, after: Look | undefined): number {
+  const [from, to] = [before?.card.fields[field], after?.card.fields[field]];
+  return typeof from === "number" && typeof to === "number" ? Math.max(0, to - from) : 0;
+}
+
+function listDisturbances(
+  shares: ReadonlyMap<EventReason, number>,
+  { before, during, after }: { before: Look | undefined; during: readonly Look[]; after: Look | undefined },
+): string[] {
+  const last = after ?? during.at(-1) ?? before;
+  const found: string[] = [];
+  for (const [reason, share] of shares) {
+    if (share < leastShare || (reason === "sw_power_cap" && (last === undefined || !isLowered(last.card)))) continue;
+    const limits =
+      reason === "sw_power_cap" && last !== undefined
+        ? `, limit ${last.card.fields.power_limit} of ${last.card.fields.power_default_limit} W`
+        : "";
+    found.push(`${words[reason]} ${percent(share)} of the run${limits}`);
+  }
+  const errors = grow("ecc_volatile_uncorrectable", before, after);
+  if (errors > 0) found.push(`${errors} uncorrectable memory errors`);
+  const working = selectWorking(during);
+  const [width, widest] = [numbersOf(working, "pcie_link_width_current"), numbersOf(working, "pcie_link_width_max")];
+  if (width.length > 0 && widest.length > 0 && largest(width) < largest(widest))
+    found.push(`PCIe ${largest(width)} lanes wide of ${largest(widest)}`);
+  if (before !== undefined && after === undefined) found.push("the card gave no answer at the end");
+  return found;
+}
+
+function describeCourse(
+  place: CardPlace,
+  before: Look | undefined,
+  during: readonly Look[],
+  after: Look | undefined,
+): CardCourse {
+  const all = [before, ...during, after].filter((each) => each !== undefined);
+  const working = selectWorking(during);
+  const shares = listShares(before, during, after);
+  const sm = numbersOf(working, "clocks_current_sm");
+  const most = numbersOf(all, "clocks_max_sm");
+  const metadata: Metadata = {
+    card_index: place.index,
+    card_uuid: place.uuid,
+    card_name: place.name,
+    card_looks: all.length,
+    ...typical("card_temperature_before_c", numbersOf(all.slice(0, 1), "temperature_gpu")),
+    ...typical("card_temperature_c", numbersOf(all, "temperature_gpu"), largest),
+    ...typical("card_memory_temperature_c", numbersOf(all, "temperature_memory"), largest),
+    ...typical("card_power_w", numbersOf(working, "power_draw")),
+    ...typical("card_power_most_w", numbersOf(working, "power_draw_instant"), largest),
+    ...typical("card_power_limit_w", numbersOf(all, "power_limit"), (values) => Math.min(...values)),
+    ...typical("card_power_default_limit_w", numbersOf(all, "power_default_limit")),
+    ...typical("card_sm_clock_mhz", sm),
+    ...typical("card_sm_clock_low_mhz", sm, (values) => Math.min(...values)),
+    ...typical("card_sm_clock_max_mhz", most, largest),
+    ...typical("card_memory_clock_mhz", numbersOf(working, "clocks_current_memory")),
+    ...typical("card_utilization_percent", numbersOf(working, "utilization_gpu")),
+    ...typical("card_memory_used_mib", numbersOf(all, "memory_used"), largest),
+    ...typical("card_pcie_generation", numbersOf(working, "pcie_link_gen_current"), largest),
+    ...typical("card_pcie_width", numbersOf(working, "pcie_link_width_current"), largest),
+    card_ecc_uncorrectable: grow("ecc_volatile_uncorrectable", before, after),
+    ...Object.fromEntries([...shares].map(([reason, share]) => [`card_${reason}_percent`, 100 * share])),
+  };
+  return { metadata, disturbance: listDisturbances(shares, { before, during, after }).join("; ") };
+}
