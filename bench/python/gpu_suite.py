@@ -188,10 +188,11 @@ class Torch:
 
         return Work(queue, self.wait, "bytes", copied(direction, mib), lambda: float(target[:10].sum().item()), {"pinned": self.on_gpu})
 
-    def product(self, a, b):
+    def product(self, a, b, expected):
         self.torch.backends.cuda.matmul.allow_tf32 = False
         left, right = self.put(a), self.put(b)
-        return lambda: self.torch.mm(left, right), lambda expected, got: int((got != self.put(expected)).sum().item())
+        known = self.put(expected)
+        return lambda: self.torch.mm(left, right), lambda got: int((got != known).sum().item())
 
 
 class Jax:
@@ -278,13 +279,13 @@ class Jax:
         checksum = lambda: float(count)
         return Work(queue, self.wait, "bytes", copied(direction, mib), checksum, {"pinned": False})
 
-    def product(self, a, b):
+    def product(self, a, b, expected):
         numpy = self.jax.numpy
-        left, right = self.put(a), self.put(b)
+        left, right, known = self.put(a), self.put(b), self.put(expected)
         precision = self.jax.lax.Precision.HIGHEST
         multiply = self.jax.jit(lambda x, y: numpy.matmul(x, y, precision=precision))
         count = self.jax.jit(lambda x, y: (x != y).sum())
-        return lambda: multiply(left, right), lambda expected, got: int(count(got, self.put(expected)))
+        return lambda: multiply(left, right), lambda got: int(count(got, known))
 
 
     def policy_forward(self, batch, seed):
@@ -497,10 +498,10 @@ class Cupy:
 
         return Work(queue, self.wait, "bytes", copied(direction, mib), lambda: float(on_device[:10].sum()), {"pinned": True})
 
-    def product(self, a, b):
+    def product(self, a, b, expected):
         os.environ["CUPY_TF32"] = "0"
-        left, right = self.cupy.asarray(a), self.cupy.asarray(b)
-        return lambda: left @ right, lambda expected, got: int((got != self.cupy.asarray(expected)).sum())
+        left, right, known = (self.cupy.asarray(each) for each in (a, b, expected))
+        return lambda: left @ right, lambda got: int((got != known).sum())
 
 
 LIBRARIES = {"torch": Torch, "jax": Jax, "cupy": Cupy}
@@ -521,12 +522,12 @@ def check(library, n, seed):
 
     a, b = whole_numbers(n, seed)
     expected = (a.astype(numpy.float64) @ b.astype(numpy.float64)).astype(numpy.float32)
-    multiply, count_wrong = library.product(a, b)
+    multiply, count_wrong = library.product(a, b, expected)
     found = {"products": 0, "wrong": 0}
 
     def queue(count):
         for _ in range(count):
-            wrong = count_wrong(expected, multiply())
+            wrong = count_wrong(multiply())
             found["products"] += 1
             found["wrong"] += wrong
             if wrong:

@@ -2,7 +2,8 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { commandExecutor, runCommand } from "#bench/executors/command.js";
+import { runCommand } from "#bench/executors/command.js";
+import { commandExecutor } from "#bench/executors/command-executor.js";
 import type { ExecutorOptions, Job } from "#bench/executors/executor.js";
 import type { Command } from "#bench/workloads/workload.js";
 
@@ -36,6 +37,36 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+describe("a command on a card", () => {
+  const onCard = (behaviour: string, device: string): Job => {
+    const job = createJob(inNode(behaviour));
+    return { ...job, benchmark: { ...job.benchmark, device, card: { index: 3, uuid: "GPU-3", name: "NVIDIA H100 80GB HBM3" } } };
+  };
+
+  it("tells of the card, which no host without the tool tells more of", async () => {
+    const given = await commandExecutor.run(onCard("gpu", "gpu"), { timeoutS: 30 });
+    expect(given).toMatchObject({
+      device: "gpu",
+      cardDisturbance: "",
+      metadata: { card_index: 3, card_uuid: "GPU-3", card_looks: 0 },
+    });
+  });
+
+  it("that fell back to the CPU is one of the CPU", async () => {
+    const given = await commandExecutor.run(onCard("measure", "gpu3"), { timeoutS: 30 });
+    expect(given.device).toBe("cpu");
+    expect(given.metadata).not.toHaveProperty("card_uuid");
+  });
+
+  it("that ran on another is refused", async () => {
+    const running = commandExecutor.run(onCard("gpu", "gpu3"), { timeoutS: 30 });
+    await expect(running).rejects.toMatchObject({
+      code: "BENCHMARK_FAILED",
+      message: "it was put on gpu3 and says that it ran on gpu",
+    });
+  });
+});
 
 describe("a command", () => {
   it("is asked for samples, and watched meanwhile", async () => {

@@ -1,7 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { leadGroup } from "@fleetmark/shared/tools/process-group";
-import { type CardWatch, watchCard } from "../gpus/card-watch.js";
 import { readClock } from "../machine/clock.js";
 import { type Resident, readResident } from "../machine/memory.js";
 import { timeReferenceWork, warmUpReferenceWork } from "../machine/pace.js";
@@ -20,7 +19,7 @@ import {
   type Ready,
   splitLines,
 } from "./command-protocol.js";
-import type { Executor, ExecutorOptions, Job, ProcessRun } from "./executor.js";
+import type { ExecutorOptions, Job, ProcessRun } from "./executor.js";
 import { createQuietSignal, type Supervised, supervise } from "./supervision.js";
 
 /*
@@ -68,30 +67,6 @@ interface CommandRun {
   timer: NodeJS.Timeout | undefined;
 }
 
-/** Begins to watch the benchmark's card, if it is put on one. @throws FleetmarkError DEVICE_BUSY */
-type WatchCard = typeof watchCard;
-
-/** Runs a command while the card that it is put on is watched. */
-async function watchWhile(job: Job, run: () => Promise<ProcessRun>, watch: WatchCard): Promise<ProcessRun> {
-  const { card, device } = job.benchmark;
-  if (card === undefined) return run();
-  const watching: CardWatch = await watch(card);
-  let outcome: ProcessRun;
-  try {
-    outcome = await run();
-  } catch (thrown) {
-    await watching.stop();
-    throw thrown;
-  }
-  const { metadata, disturbance } = await watching.stop();
-  // What fell back to the CPU says so by its name; figures of another card would be filed as this one's.
-  if (outcome.device !== device && outcome.device !== "cpu")
-    throw new FleetmarkError("BENCHMARK_FAILED", `it was put on ${device} and says that it ran on ${outcome.device}`);
-  return outcome.device === device
-    ? { ...outcome, metadata: { ...outcome.metadata, ...metadata }, cardDisturbance: disturbance }
-    : outcome;
-}
-
 /** @param ask tells of a process where there is no /proc, and is not asked elsewhere */
 export async function runCommand(
   job: Job,
@@ -112,11 +87,6 @@ export async function runCommand(
     run.quieten(false);
   }
 }
-
-export const commandExecutor: Executor = {
-  name: "command",
-  run: (job, options) => watchWhile(job, () => runCommand(job, options), watchCard),
-};
 
 function startCommand(
   { program, args, folder }: Command,

@@ -1,5 +1,5 @@
 import type { Benchmark } from "../workloads/workload.js";
-import { commandExecutor } from "./command.js";
+import { commandExecutor } from "./command-executor.js";
 import type { Executor } from "./executor.js";
 import { nodeChildExecutor } from "./node-child.js";
 

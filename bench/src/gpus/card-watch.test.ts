@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { smiLog } from "../../test/smi-log.js";
-import { watchCard } from "./card-watch.js";
+import { type CardWatch, watchCard } from "./card-watch.js";
 
 const place = { index: 0, uuid: "GPU-0", name: "NVIDIA H100 80GB HBM3" };
 const busy = "utilization/gpu_util";
@@ -19,6 +19,16 @@ function watchThrough(...looks: Readonly<Record<string, string>>[]) {
   });
 }
 
+/** Lets the timed section last so long, milliseconds. */
+async function time(watch: CardWatch, ms: number) {
+  watch.onTimed(true);
+  await vi.advanceTimersByTimeAsync(ms);
+  watch.onTimed(false);
+  const stopped = watch.stop();
+  await vi.advanceTimersByTimeAsync(1000);
+  return stopped;
+}
+
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
@@ -31,8 +41,7 @@ describe("a card that is watched", () => {
       { ...working, "clocks/sm_clock": "1725 MHz" },
       { [limit]: "700 W", [usual]: "700 W" },
     );
-    await vi.advanceTimersByTimeAsync(2500);
-    const { metadata, disturbance } = await watch.stop();
+    const { metadata, disturbance } = await time(watch, 700);
     expect(metadata).toMatchObject({
       card_index: 0,
       card_uuid: "GPU-0",
@@ -49,9 +58,12 @@ describe("a card that is watched", () => {
 
   it("says that its power was capped below the usual, by its counter", async () => {
     const lowered = { [limit]: "500 W", [usual]: "700 W" };
-    const watch = await watchThrough({ ...lowered, [capCounter]: "1000 us" }, { ...lowered, [capCounter]: "1841000 us" });
-    await vi.advanceTimersByTimeAsync(2000);
-    const { disturbance, metadata } = await watch.stop();
+    const watch = await watchThrough(
+      lowered,
+      { ...lowered, [capCounter]: "1000 us" },
+      { ...lowered, [capCounter]: "1841000 us" },
+    );
+    const { disturbance, metadata } = await time(watch, 1999);
     expect(disturbance).toBe("power capped 92 % of the run, limit 500 of 700 W");
     expect(metadata.card_sw_power_cap_percent).toBeCloseTo(92, 5);
   });
@@ -69,8 +81,7 @@ describe("a card that is watched", () => {
     ],
   ])("says what disturbed it: %j", async (fields, words) => {
     const watch = await watchThrough({ "ecc_errors/volatile/dram_uncorrectable": "0" }, fields);
-    await vi.advanceTimersByTimeAsync(2500);
-    expect((await watch.stop()).disturbance).toBe(words);
+    expect((await time(watch, 2500)).disturbance).toBe(words);
   });
 
   it("is not measured while others use it, and is waited for a moment", async () => {
@@ -97,8 +108,19 @@ describe("a card that is watched", () => {
       isThere ? { state: "ok", stdout: smiLog(), seconds: 0 } : { state: "failed", reason: "GPU is lost", seconds: 0 },
     );
     isThere = false;
-    await vi.advanceTimersByTimeAsync(1500);
-    expect((await watch.stop()).disturbance).toBe("the card gave no answer at the end");
+    expect((await time(watch, 1500)).disturbance).toBe("the card gave no answer at the end");
+  });
+
+  it("is not looked at while its process prepares itself", async () => {
+    let looks = 0;
+    const watch = await watchCard(place, async () => {
+      looks++;
+      return { state: "ok", stdout: smiLog(), seconds: 0 };
+    });
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(looks).toBe(1);
+    await time(watch, 1200);
+    expect(looks).toBe(1 + 3 + 1);
   });
 
   it("that no tool tells of is measured all the same", async () => {

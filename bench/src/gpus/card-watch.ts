@@ -7,12 +7,12 @@ import { type CountedReason, countedReasons, type EventReason, slowingReasons } 
 import type { Card } from "./nvidia-log.js";
 
 /*
- * What a card went through while it was measured: looked at before, about once a second during, and after. Counters
- * tell of the time between two looks as well.
+ * What a card went through while it was measured: looked at before its process begins, from the beginning of the timed
+ * section to its end, and then. Counters tell of the time between two looks as well.
  */
 
-/** Seconds between two looks: each is a process, and takes the driver's locks for a moment. */
-const everyS = 1;
+/** Seconds between two looks: each is a process of a tenth of a second. */
+const everyS = 0.5;
 const deadlineS = 10;
 
 /** A card that others use this much is not measured. */
@@ -27,8 +27,16 @@ interface Look {
 }
 
 export interface CardWatch {
-  /** Ends the watch with a last look. */
+  /** True when the timed section begins, false when it ends: what lies around it is not measured, and not looked at. */
+  onTimed(isTimed: boolean): void;
+  /** Ends the watch. */
   stop(): Promise<CardCourse>;
+}
+
+interface Course {
+  readonly before: Look | undefined;
+  readonly during: Look[];
+  after: Look | undefined;
 }
 
 /** What was seen of a card. */
@@ -83,28 +91,33 @@ export async function watchCard(
   run: RunSmi = createSmiRunner(`nvidia-smi -q of ${place.uuid}`, deadlineS),
 ): Promise<CardWatch> {
   const startedMs = performance.now();
-  const before = await awaitIdle(run, place, startedMs);
-  const during: Look[] = [];
-  let isOver = false;
-  let looking: Promise<void> = Promise.resolve();
+  const course: Course = { before: await awaitIdle(run, place, startedMs), during: [], after: undefined };
+  let isTimed = false;
+  let watching: Promise<void> = Promise.resolve();
   const lookOn = async (): Promise<void> => {
-    const seen = await look(run, place, startedMs);
-    if (seen !== undefined && !isOver) during.push(seen);
-  };
-  const watch = async (): Promise<void> => {
-    for (;;) {
-      await pause(everyS);
-      if (isOver) return;
-      looking = lookOn();
-      await looking;
+    while (isTimed) {
+      const seen = await look(run, place, startedMs);
+      if (seen !== undefined) course.during.push(seen);
+      if (isTimed) await pause(everyS);
     }
   };
-  void watch();
+  const lookLast = async (): Promise<void> => {
+    await watching;
+    course.after = await look(run, place, startedMs);
+  };
+  let ending: Promise<void> | undefined;
   return {
+    onTimed: (now) => {
+      if (now === isTimed || ending !== undefined) return;
+      isTimed = now;
+      if (now) watching = lookOn();
+      else ending = lookLast();
+    },
     stop: async () => {
-      isOver = true;
-      await looking;
-      return describeCourse(place, before, during, await look(run, place, startedMs));
+      isTimed = false;
+      ending ??= lookLast();
+      await ending;
+      return describeCourse(place, course);
     },
   };
 }
@@ -126,16 +139,17 @@ function selectWorking(during: readonly Look[]): readonly Look[] {
 }
 
 /** Shares of the time that each reason held for: by its counter, else by how many of the looks saw it. */
-export function listShares(before: Look | undefined, during: readonly Look[], after: Look | undefined): Map<EventReason, number> {
+export function listShares({ before, during, after }: Course): Map<EventReason, number> {
   const shares = new Map<EventReason, number>();
-  const elapsedUs = before === undefined || after === undefined ? 0 : 1e6 * (after.atS - before.atS);
+  const first = during[0] ?? before;
+  const elapsedUs = first === undefined || after === undefined ? 0 : 1e6 * (after.atS - first.atS);
   const working = selectWorking(during);
   for (const reason of slowingReasons) {
     const seen = numbersOf(working, `event_reason_${reason}`);
     const bySight = seen.length === 0 ? undefined : seen.reduce((a, b) => a + b, 0) / seen.length;
     const field = `event_us_${reason}`;
     const isCounted = (countedReasons as readonly EventReason[]).includes(reason as CountedReason);
-    const [from, to] = [before?.card.fields[field], after?.card.fields[field]];
+    const [from, to] = [first?.card.fields[field], after?.card.fields[field]];
     const counted =
       isCounted && typeof from === "number" && typeof to === "number" && to >= from && elapsedUs > 0
         ? Math.min(1, (to - from) / elapsedUs)
@@ -167,10 +181,7 @@ function grow(field: string, before: Look | undefined, after: Look | undefined):
   return typeof from === "number" && typeof to === "number" ? Math.max(0, to - from) : 0;
 }
 
-function listDisturbances(
-  shares: ReadonlyMap<EventReason, number>,
-  { before, during, after }: { before: Look | undefined; during: readonly Look[]; after: Look | undefined },
-): string[] {
+function listDisturbances(shares: ReadonlyMap<EventReason, number>, { before, during, after }: Course): string[] {
   const last = after ?? during.at(-1) ?? before;
   const found: string[] = [];
   for (const [reason, share] of shares) {
@@ -191,15 +202,11 @@ function listDisturbances(
   return found;
 }
 
-function describeCourse(
-  place: CardPlace,
-  before: Look | undefined,
-  during: readonly Look[],
-  after: Look | undefined,
-): CardCourse {
+function describeCourse(place: CardPlace, course: Course): CardCourse {
+  const { before, during, after } = course;
   const all = [before, ...during, after].filter((each) => each !== undefined);
   const working = selectWorking(during);
-  const shares = listShares(before, during, after);
+  const shares = listShares(course);
   const sm = numbersOf(working, "clocks_current_sm");
   const most = numbersOf(all, "clocks_max_sm");
   const metadata: Metadata = {
@@ -211,7 +218,7 @@ function describeCourse(
     ...typical("card_temperature_c", numbersOf(all, "temperature_gpu"), largest),
     ...typical("card_memory_temperature_c", numbersOf(all, "temperature_memory"), largest),
     ...typical("card_power_w", numbersOf(working, "power_draw")),
-    ...typical("card_power_most_w", numbersOf(working, "power_draw_instant"), largest),
+    ...typical("card_power_most_w", [...numbersOf(during, "power_draw"), ...numbersOf(during, "power_draw_instant")], largest),
     ...typical("card_power_limit_w", numbersOf(all, "power_limit"), (values) => Math.min(...values)),
     ...typical("card_power_default_limit_w", numbersOf(all, "power_default_limit")),
     ...typical("card_sm_clock_mhz", sm),
@@ -225,5 +232,5 @@ function describeCourse(
     card_ecc_uncorrectable: grow("ecc_volatile_uncorrectable", before, after),
     ...Object.fromEntries([...shares].map(([reason, share]) => [`card_${reason}_percent`, 100 * share])),
   };
-  return { metadata, disturbance: listDisturbances(shares, { before, during, after }).join("; ") };
+  return { metadata, disturbance: listDisturbances(shares, course).join("; ") };
 }

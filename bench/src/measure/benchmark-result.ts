@@ -49,9 +49,10 @@ function describeDisturbance(runs: readonly JudgedRun[]): string {
   return describeDisturbances(runs.map((run) => run.exposure)) || windows;
 }
 
-/** Says what disturbed the card, by the first run that tells of something. */
-function describeCards(runs: readonly JudgedRun[]): string {
-  return runs.find(({ cardDisturbance = "" }) => cardDisturbance !== "")?.cardDisturbance ?? "";
+/** Says what disturbed the card, by the first run that tells of something; undefined where there was no card. */
+function describeCards(runs: readonly JudgedRun[]): string | undefined {
+  const told = runs.flatMap(({ cardDisturbance }) => cardDisturbance ?? []);
+  return told.find((each) => each !== "") ?? told[0];
 }
 
 /**
@@ -99,7 +100,7 @@ export function buildResult(measurement: Measurement, place: ResultPlace): Resul
     iterations_per_sample: iterationsPerSample,
     steady_state: worstVerdict(runs.map((run) => run.verdict)),
     conclusive: measurement.conclusive ? "yes" : "no",
-    disturbance: [describeDisturbance(runs.filter((run) => run.disturbed)), describeCards(runs)].filter(Boolean).join("; "),
+    disturbance: describeCards(runs) ?? describeDisturbance(runs.filter((run) => run.disturbed)),
     run_medians: [...medians],
     run_spread: Math.sqrt(level.spread.variance),
     run_spread_degrees: level.spread.degrees,

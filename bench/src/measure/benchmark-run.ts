@@ -142,7 +142,11 @@ async function makeRun(series: Series, plan: RunPlan): Promise<ProcessRun> {
   const core = await placeRun(series);
   const iterationsPerSample = series.made[0]?.iterationsPerSample ?? options.history?.iterationsPerSample;
   const job = { benchmark, taskModule, seed, ...plan, core, iterationsPerSample, checkLeak: series.made.length === 0 };
-  const limits: ExecutorOptions = { timeoutS: options.timeoutS ?? 60 + 3 * options.budgetS, signal, onQuiet };
+  const limits: ExecutorOptions = {
+    timeoutS: options.timeoutS ?? 60 + 3 * options.budgetS + (benchmark.lastsS ?? 0),
+    signal,
+    onQuiet,
+  };
   const run = await executor.run(job, limits);
   checkDevice(series.made, run);
   recordPace(measuredPace, listPaces(run));

@@ -36,13 +36,17 @@ export function judgeRun(run: ProcessRun, fullS: number): JudgedRun {
   return { ...run, verdict, steady: run.samples.slice(start), ...judgeDisturbance(run, fullS) };
 }
 
-/** Judges what disturbed a process run on a machine whose reference work takes `fullS` at full pace. */
+/**
+ * Judges what disturbed a process run on a machine whose reference work takes `fullS` at full pace. Of work on a card
+ * the card tells: the host's cores only wait for it.
+ */
 export function judgeDisturbance(
-  { exposure, windows }: Pick<ProcessRun, "exposure" | "windows">,
+  { exposure, windows, cardDisturbance }: Pick<ProcessRun, "exposure" | "windows" | "cardDisturbance">,
   fullS: number,
 ): Pick<JudgedRun, "exposure" | "disturbed" | "disturbedWindows"> {
   const losses = windows.map(({ workS }) => findPaceLoss(workS, fullS));
   const seen = { ...exposure, paceLoss: quantile(sortNumbers(losses), 1 - mostDisturbedWindows) };
+  if (cardDisturbance !== undefined) return { exposure: seen, disturbed: cardDisturbance !== "", disturbedWindows: 0 };
   const disturbedWindows = windows.filter(({ disturbed }, i) => disturbed || isPaceLost(losses[i])).length;
   const disturbed = listDisturbances(seen).length > 0 || disturbedWindows > mostDisturbedWindows * windows.length;
   return { exposure: seen, disturbed, disturbedWindows };

@@ -117,7 +117,9 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteOutcome> {
     suite,
     host: options.host ?? hostname(),
     hwClass: options.hardwareClass ?? (await findHardwareClass(options)),
-    budgetS: options.budgetS ?? (suite.name === "quick" ? quickBudgetS : budgetPerBenchmarkS * suite.benchmarks.length),
+    budgetS:
+      options.budgetS ??
+      (suite.name === "quick" ? quickBudgetS : (suite.secondsEach ?? budgetPerBenchmarkS) * suite.benchmarks.length),
     startedUs: Date.now() * 1e3,
     startedS: readClock(),
     options,

@@ -29,7 +29,7 @@ export function classifyAdapter(description: string, isFallback = false): Device
 }
 
 async function findAdapter(): Promise<{ readonly description: string; readonly device: Device }> {
-  const scope = globalThis as { navigator?: { gpu?: Gpu } };
+  const scope = globalThis as { navigator?: { gpu?: Gpu; userAgent?: string } };
   if (scope.navigator?.gpu === undefined) {
     // Dawn's binding for Node is an optional peer; its package exports what a browser has in its global scope.
     const dawn = "webgpu";
@@ -37,10 +37,9 @@ async function findAdapter(): Promise<{ readonly description: string; readonly d
       throw new Error("no WebGPU in this Node.js; `npm install webgpu` installs Dawn's binding", { cause });
     });
     Object.assign(globalThis, binding.globals);
-    Object.defineProperty(globalThis, "navigator", {
-      value: { ...scope.navigator, gpu: binding.create([]) },
-      configurable: true,
-    });
+    // jax-js reads the name of the browser; Node.js has one from version 21 on, and not where a copy would find it.
+    const userAgent = scope.navigator?.userAgent ?? `Node.js/${process.versions.node.split(".")[0]}`;
+    Object.defineProperty(globalThis, "navigator", { value: { userAgent, gpu: binding.create([]) }, configurable: true });
   }
   const adapter = await scope.navigator?.gpu?.requestAdapter({ powerPreference: "high-performance" });
   if (adapter === null || adapter === undefined) throw new Error("WebGPU finds no adapter: no GPU, or no driver for it");

@@ -128,6 +128,8 @@ export interface Benchmark {
   readonly device: string;
   /** The card that it is put on, of those that have one: what it goes through is watched, and no other will do. */
   readonly card?: CardPlace;
+  /** Seconds that a process of it lasts by itself, whatever its budget: of what shows only after a while. */
+  readonly lastsS?: number;
   /** The workload's flags for V8; a result names them. */
   readonly v8Flags?: readonly string[];
   /** What is run instead of a workload of ours; `workload` is then only its name. */
