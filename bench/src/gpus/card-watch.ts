@@ -52,7 +52,8 @@ async function look(run: RunSmi, { uuid }: CardPlace, startedMs: number): Promis
   return card === undefined ? undefined : { atS: (performance.now() - startedMs) / 1e3, card };
 }
 
-const pause = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1e3).unref());
+/** Not let go of by the process: else it would end here where nothing else is under way. */
+const pause = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1e3));
 
 /** Says who uses a card; empty if nobody does. */
 export function describeUse({ fields, processes }: Pick<Card, "fields" | "processes">): string {

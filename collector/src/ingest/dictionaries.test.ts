@@ -36,3 +36,16 @@ it("forgets what was not asked for the longest, so that hostile dictionaries tak
   }
   expect(read(encodeDictionary(["lost"]), "h1")).not.toBe(lost);
 });
+
+it("forgets what nobody has asked for in five minutes, and keeps what is in use", () => {
+  let nowUs = 0;
+  const read = createDictionaryReader(() => nowUs);
+  const [once, used] = [read(encodeDictionary(["once"]), "h1"), read(encodeDictionary(["used"]), "h1")];
+  for (let minute = 1; minute <= 6; minute++) {
+    nowUs = minute * 60e6;
+    expect(read(encodeDictionary(["used"]), "h1")).toBe(used);
+    read(encodeDictionary([`another ${minute}`]), "h1");
+  }
+  expect(read(encodeDictionary(["used"]), "h1")).toBe(used);
+  expect(read(encodeDictionary(["once"]), "h1")).not.toBe(once);
+});
