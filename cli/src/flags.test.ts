@@ -39,7 +39,7 @@ const groups: readonly Readonly<Record<string, string>>[] = [
   { suites: "/suites.yaml,/more.yaml" },
   { "telemetry.interval": "3s", "telemetry.probes": "cpu,mem" },
   Object.fromEntries(
-    ["cpu", "mem", "disk", "diskio", "net", "system", "pressure"].map((probe, i) => [
+    ["cpu", "mem", "disk", "diskio", "net", "system", "pressure", "nvidia_smi"].map((probe, i) => [
       `telemetry.intervals.${probe}`,
       `${i + 2}m`,
     ]),
@@ -212,6 +212,7 @@ const commands: readonly (readonly [path: readonly string[], args: readonly stri
 ];
 
 const samples: Readonly<Record<string, string>> = {
+  "--device": "gpu7",
   "--collector": "127.0.0.1:1",
   "--code": "TIME_AHEAD",
   "--last": "3",

@@ -1,5 +1,5 @@
 /** How often runs of one and the same build are called different: pairs of the quick suite, compared. */
-import { findSuite, type Suite } from "#bench/measure/suites.js";
+import { findSuite, type Suite } from "#bench/suites/suites.js";
 import { comparePair, describeHost, readPairs, tally } from "./pairs.js";
 
 const pairs = readPairs();

@@ -3,7 +3,7 @@
  * policy forward pass.
  */
 import { nameBenchmark } from "#bench/measure/benchmark-result.js";
-import { findSuite, type Suite } from "#bench/measure/suites.js";
+import { findSuite, type Suite } from "#bench/suites/suites.js";
 import { comparePair, describeHost, readPairs, tally } from "./pairs.js";
 
 const pairs = readPairs();

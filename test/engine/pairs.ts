@@ -5,7 +5,7 @@ import { version } from "@fleetmark/shared/version";
 import { readHostFacts } from "#bench/host/facts.js";
 import { nameHardwareClass } from "#bench/host/hardware-class.js";
 import { runSuite } from "#bench/measure/suite-run.js";
-import type { Suite } from "#bench/measure/suites.js";
+import type { Suite } from "#bench/suites/suites.js";
 
 /** Reads the number of pairs from the command line; 20 by default. */
 export function readPairs(): number {

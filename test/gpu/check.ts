@@ -27,6 +27,13 @@ const startedMs = performance.now();
 const elapsed = (): number => Math.round((performance.now() - startedMs) / 100) / 10;
 const say = (text: string): void => void process.stderr.write(`${elapsed().toFixed(1).padStart(6)} s  ${text}\n`);
 const keep = (name: string, text: string): void => writeFileSync(join(values.output, name), text);
+const ending = new AbortController();
+const report: Record<string, unknown> = {};
+/** Kept as it grows: whoever is cut off has what was measured before. */
+const note = (part: string, told: unknown): void => {
+  report[part] = told;
+  keep("report.json", `${JSON.stringify(report, null, 2)}\n`);
+};
 
 async function ask(...args: string[]): Promise<ToolOutcome> {
   return runTool(`nvidia-smi ${args.join(" ")}`, "nvidia-smi", args, { deadlineS: 20 });
@@ -130,17 +137,23 @@ function summarize({
   };
 }
 
-async function measure(suite: Suite, budgetS: number) {
-  const { run, results } = await runSuite({
+async function measure(name: "suite" | "webgpu", suite: Suite, budgetS: number): Promise<void> {
+  const results: Result[] = [];
+  const { run } = await runSuite({
     suite,
     budgetS,
+    signal: ending.signal,
     onFinding: say,
     onProgress: ({ benchmark, completed, total }) => say(benchmark === "" ? `${completed} of ${total} done` : benchmark),
-    onResult: ({ name, throughput, throughput_unit, disturbance }) =>
-      say(`  ${name}: ${throughput.toPrecision(4)} ${throughput_unit}${disturbance === "" ? "" : ` (${disturbance})`}`),
+    onResult: (result) => {
+      results.push(result);
+      note(name, { results: results.map(summarize) });
+      const { throughput, throughput_unit: unit, disturbance } = result;
+      say(`  ${result.name}: ${throughput.toPrecision(4)} ${unit}${disturbance === "" ? "" : ` (${disturbance})`}`);
+    },
   });
-  for (const { name, error } of run.failures) say(`  failed ${name}: ${error}`);
-  return { results: results.map(summarize), failures: run.failures, seconds: run.duration };
+  for (const { name: failed, error } of run.failures) say(`  failed ${failed}: ${error}`);
+  note(name, { results: results.map(summarize), failures: run.failures, seconds: run.duration });
 }
 
 function select(name: string, isWanted: (benchmark: Suite["benchmarks"][number]) => boolean): Suite {
@@ -153,28 +166,38 @@ function select(name: string, isWanted: (benchmark: Suite["benchmarks"][number])
 }
 
 mkdirSync(values.output, { recursive: true });
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const) {
+  process.once(signal, () => {
+    say(`interrupted; what there is of the report is in ${values.output}`);
+    ending.abort();
+    setTimeout(() => process.exit(code), 1000);
+  });
+}
 say("what the tool says");
-const captures = await capture();
+note("captures", await capture());
 say("the doctor");
 const doctor = await examineHost();
-say("the probe beside the tool's table, idle");
-const idle = await compareProbe();
+note("doctor", doctor);
+say("the probe beside the tool's table");
+note("probe", await compareProbe());
 say("the GPU suite");
-const suite = await measure(
+await measure(
+  "suite",
   select("gpu", () => true),
   Number(values.seconds),
 );
 say("the WebGPU runtime");
-const isWebGpuThere = doctor.runtimes.some(({ name, available }) => name === "webgpu" && available);
-const webgpu = isWebGpuThere
-  ? await measure(
-      select(
-        "full",
-        ({ runtime, workload }) => runtime === "webgpu" && /policy_forward|td3_bc_update|tensor_execution/.test(workload),
-      ),
-      45,
-    )
-  : { unavailable: doctor.runtimes.find(({ name }) => name === "webgpu") };
+if (doctor.runtimes.some(({ name, available }) => name === "webgpu" && available)) {
+  const isShort = /policy_forward|td3_bc_update|tensor_execution/;
+  await measure(
+    "webgpu",
+    select("full", ({ runtime, workload }) => runtime === "webgpu" && isShort.test(workload)),
+    45,
+  );
+} else note("webgpu", { unavailable: doctor.runtimes.find(({ name }) => name === "webgpu") });
 const after = await ask("-q", "-x");
 if (after.state === "ok") {
   keep("query-after.xml", after.stdout);
@@ -184,8 +207,7 @@ if (after.state === "ok") {
       .join(", ")}`,
   );
 }
-const report = { seconds: elapsed(), captures, doctor, idle, suite, webgpu };
-keep("report.json", `${JSON.stringify(report, null, 2)}\n`);
+note("seconds", elapsed());
 say(`report in ${values.output}`);
 process.stdout.write(`${JSON.stringify(report)}\n`);
 process.exit(0);

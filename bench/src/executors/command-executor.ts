@@ -29,7 +29,9 @@ export async function runOnCard(job: Job, card: CardPlace, options: ExecutorOpti
   // Figures of another card would be filed as this one's.
   if (run.device !== device)
     throw new FleetmarkError("BENCHMARK_FAILED", `it was put on ${device} and says that it ran on ${run.device}`);
-  const more = { ...metadata, ...describePeak(card, job.benchmark, run) };
+  const { workload, params } = job.benchmark;
+  const peak = describePeak(card.name, { workload, params, perIteration: run.processed.perIteration, samples: run.samples });
+  const more = { ...metadata, ...peak };
   return { ...run, metadata: { ...run.metadata, ...more }, cardDisturbance: disturbance };
 }
 

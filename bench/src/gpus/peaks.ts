@@ -1,8 +1,5 @@
 import type { Metadata } from "@fleetmark/shared/model/result";
 import { median } from "@fleetmark/shared/stats/quantiles";
-import type { ProcessRun } from "../executors/executor.js";
-import type { Benchmark } from "../workloads/workload.js";
-import type { CardPlace } from "./card-place.js";
 
 /**
  * What the makers publish of their cards: dense products (without sparsity), in TFLOP/s by the type of the factors, and
@@ -35,25 +32,28 @@ export function findPeaks(name: string): Peaks | undefined {
   return name.includes("MIG") ? undefined : published.find(([pattern]) => pattern.test(name))?.[1];
 }
 
+/** What was measured: a benchmark of the suite gpu. */
+interface Measured {
+  readonly workload: string;
+  readonly params: Readonly<Record<string, string | number>>;
+  /** Flops or bytes. */
+  readonly perIteration: number;
+  /** Seconds per iteration. */
+  readonly samples: ArrayLike<number>;
+}
+
 /** What a benchmark could reach at most: flops or bytes a second. Copies from and to the host have another limit. */
-function findPeak(
-  { workload, params }: Pick<Benchmark, "workload" | "params">,
-  { tflops, memoryGbS }: Peaks,
-): number | undefined {
+function findPeak({ workload, params }: Pick<Measured, "workload" | "params">, { tflops, memoryGbS }: Peaks): number | undefined {
   if (workload === "gpu_triad" || (workload === "gpu_copy" && params.direction === "d2d")) return memoryGbS * 1e9;
   const tera = workload === "gpu_gemm" || workload === "gpu_sustained" ? tflops[String(params.dtype)] : undefined;
   return tera === undefined ? undefined : tera * 1e12;
 }
 
-/** The published peak of a card for a benchmark, and how much of it a run reached. */
-export function describePeak(
-  { name }: CardPlace,
-  benchmark: Pick<Benchmark, "workload" | "params">,
-  { processed, samples }: Pick<ProcessRun, "processed" | "samples">,
-): Metadata {
-  const peaks = findPeaks(name);
-  const peak = peaks === undefined ? undefined : findPeak(benchmark, peaks);
-  if (peak === undefined || samples.length === 0) return {};
-  const reached = processed.perIteration / median(samples);
+/** The published peak of a card for a benchmark, and how much of it was reached. */
+export function describePeak(cardName: string, measured: Measured): Metadata {
+  const peaks = findPeaks(cardName);
+  const peak = peaks === undefined ? undefined : findPeak(measured, peaks);
+  if (peak === undefined || measured.samples.length === 0) return {};
+  const reached = measured.perIteration / median(measured.samples);
   return { card_peak_per_s: peak, card_peak_percent: (100 * reached) / peak };
 }

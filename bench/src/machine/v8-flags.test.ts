@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { suites } from "../measure/suites.js";
+import { suites } from "../suites/suites.js";
 import { keepKnownFlags } from "./v8-flags.js";
 
 it("keeps the flags that this V8 knows, however they are written", async () => {

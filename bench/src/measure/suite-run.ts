@@ -2,16 +2,16 @@ import { hostname } from "node:os";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { RunProgress } from "@fleetmark/shared/model/progress";
 import type { Origin, Result, Run } from "@fleetmark/shared/model/result";
-import { findCards, isOfCards, placeOnCards } from "../gpus/placement.js";
 import { readHostFacts } from "../host/facts.js";
 import { readFingerprint } from "../host/fingerprint.js";
 import { nameHardwareClass } from "../host/hardware-class.js";
 import { readClock } from "../machine/clock.js";
 import { layOutOrigin } from "../origin/origin.js";
+import { findCards, isOfCards, placeOnCards } from "../suites/placement.js";
+import { findSuite, type Suite } from "../suites/suites.js";
 import type { Benchmark } from "../workloads/workload.js";
 import { buildResult, nameBenchmark } from "./benchmark-result.js";
 import { measureBenchmark, type RunHistory } from "./benchmark-run.js";
-import { findSuite, type Suite } from "./suites.js";
 
 /*
  * The life of a run, by the layers it passes:

@@ -1,6 +1,6 @@
 import { findKpi, kpis } from "@fleetmark/shared/model/kpis";
 import { describe, expect, test } from "vitest";
-import { findSuite, listBenchmarks, suites } from "../measure/suites.js";
+import { findSuite, listBenchmarks, suites } from "../suites/suites.js";
 import { setupTask, workloads } from "./registry.js";
 import type { Benchmark, Iterate } from "./workload.js";
 

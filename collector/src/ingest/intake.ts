@@ -41,7 +41,7 @@ export interface Source {
   readonly isLocal?: boolean;
   /** The identity of the agent at the other end, where the link has one end. */
   readonly identity?: string;
-  /** Whether it may speak for another host too: one that its certificate names, or any where it is taken at its word. */
+  /** Whether it may speak for another host too: one that its certificate names, or any if it is taken at its word. */
   readonly speaksFor?: (host: string) => boolean;
 }
 

@@ -1,5 +1,4 @@
 import { environments } from "../environments/registry.js";
-import { listGpuBenchmarks } from "../gpus/gpu-suite.js";
 import { jaxJs } from "../runtimes/jax-js.js";
 import { runtimes } from "../runtimes/registry.js";
 import type { Runtime } from "../runtimes/runtime.js";
@@ -8,6 +7,7 @@ import { compileKernels } from "../workloads/jit-compile.js";
 import { vectorKernels } from "../workloads/kernels.js";
 import { findWorkload } from "../workloads/registry.js";
 import type { Benchmark, Params } from "../workloads/workload.js";
+import { listGpuBenchmarks } from "./gpu-suite.js";
 
 /** A named list of benchmarks. Which of their runtimes a host has is decided when it runs. */
 export interface Suite {

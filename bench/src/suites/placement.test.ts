@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { smiLog } from "../../test/smi-log.js";
+import type { RunSmi } from "../gpus/nvidia-cards.js";
 import { nameBenchmark } from "../measure/benchmark-result.js";
 import type { Benchmark } from "../workloads/workload.js";
 import { listGpuBenchmarks } from "./gpu-suite.js";
-import type { RunSmi } from "./nvidia-cards.js";
 import { findCards, placeOnCards } from "./placement.js";
 
 const smi =

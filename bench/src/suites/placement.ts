@@ -1,8 +1,8 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import { type CardPlace, nameDevice } from "../gpus/card-place.js";
+import { askNvidiaCards, createSmiRunner, type RunSmi } from "../gpus/nvidia-cards.js";
+import { type Card, isLost } from "../gpus/nvidia-log.js";
 import type { Benchmark } from "../workloads/workload.js";
-import { type CardPlace, nameDevice } from "./card-place.js";
-import { askNvidiaCards, createSmiRunner, type RunSmi } from "./nvidia-cards.js";
-import { type Card, isLost } from "./nvidia-log.js";
 
 const deadlineS = 30;
 
@@ -27,8 +27,8 @@ export function isOfCards({ command, device }: Pick<Benchmark, "command" | "devi
 }
 
 /**
- * Puts the benchmarks of GPUs onto cards: one after the other, each of them whole, so that a suite that is cut short has
- * measured some cards in full. The others stay as they are, before them.
+ * Puts the benchmarks of GPUs onto cards: one after the other, each of them whole, so that a suite that is cut short
+ * has measured some cards in full. The others stay as they are, before them.
  * @param device such as `gpu3`; default: every card
  * @throws FleetmarkError RUNTIME_UNAVAILABLE when there is no such card
  */
