@@ -61,6 +61,31 @@ describe("classifySteadyState", () => {
     expect(classifySteadyState(drift).verdict).toBe("no_steady_state");
   });
 
+  it.each([0.1, 0.15, 0.3, -0.15])("mostly finds no steady state in a ramp by %d to the end", (rise) => {
+    for (const [n, noise] of [
+      [100, 0.02],
+      [300, 0.05],
+      [3000, 0.1],
+    ]) {
+      const verdicts = Array.from({ length: 20 }, (_, seed) => {
+        const times = makeTimes([[1, n]], noise, seed).map((time, i) => time * (1 + (rise * i) / n));
+        return classifySteadyState(times).verdict;
+      });
+      expect(verdicts.filter((each) => each === "no_steady_state").length, `${n} samples`).toBeGreaterThanOrEqual(14);
+    }
+  });
+
+  it("does not take what has come to rest for a ramp", () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const risen = makeTimes([[1, 900]], 0.05, seed).map((time, i) => time * (1 + 0.15 * Math.min(1, i / 100)));
+      expect(classifySteadyState(risen).verdict).toBe("slowdown");
+      const settling = makeTimes([[1, 900]], 0.05, seed).map((time, i) => time * (1 + 0.5 * Math.exp(-i / 60)));
+      expect(["warmup", "flat"]).toContain(classifySteadyState(settling).verdict);
+      const slight = makeTimes([[1, 900]], 0.05, seed).map((time, i) => time * (1 + (0.02 * i) / 900));
+      expect(["flat", "slowdown"]).toContain(classifySteadyState(slight).verdict);
+    }
+  });
+
   it("counts a short excursion from a level and back to it, or at the very end, as noise", () => {
     const back: [number, number][] = [
       [1, 200],

@@ -110,6 +110,7 @@ const figures: readonly Column<KpiRow>[] = [
     paint: ({ reading }, colours) => paintStatus(reading, colours),
   },
   { key: "reason", title: "reason", align: "left", value: ({ reading }) => reading.reason, only: "programs" },
+  { key: "also", title: "also", align: "left", value: ({ reading }) => reading.also, only: "programs" },
 ];
 
 const age: Column<KpiRow> = {
@@ -146,6 +147,7 @@ const speaker: Column<KpiRow> = {
   title: "measured by",
   align: "left",
   value: ({ reading }) => reading.name,
+  text: ({ reading: { name, also } }) => (also === "" ? (name ?? "") : `${name} (${also})`),
   paint: (_, colours) => colours.dim,
   rank: 1,
 };

@@ -44,6 +44,36 @@ describe("readKpis", () => {
     expect(of(readings, "environment_step_time_ms")).toMatchObject({ name: "the slow one", status: "alert" });
   });
 
+  it("judges the safety layer by the bare step too, where a slow one does not hide behind the policy", () => {
+    const safety = {
+      ...result,
+      category: "safety" as const,
+      benchmark: "safety_overhead",
+      quantity: "overhead" as const,
+      unit: "%",
+    };
+    const level = (params: string, percent: number) => ({
+      ...safety,
+      name: `safety_overhead{${params}} js/cpu`,
+      params,
+      median: percent,
+      median_low: percent,
+      median_high: percent,
+    });
+    const readings = readKpis([level("loop=policy", 2), level("loop=bare", 400)]);
+    expect(of(readings, "safety_validation_overhead_percent")).toMatchObject({
+      value: 400,
+      status: "alert",
+      name: "safety_overhead{loop=bare} js/cpu",
+    });
+  });
+
+  it("says what training throughput is in updates", () => {
+    const update = { ...result, benchmark: "td3_bc_update", params: "batch=256", throughput: 8000 };
+    expect(of(readKpis([update]), "training_throughput_steps_per_sec").also).toBe("31.3 updates/s");
+    expect(of(readKpis([result]), "policy_inference_time_ms").also).toBe("");
+  });
+
   it("reads throughput from the results, with the interval of the time turned round", () => {
     const update = { ...result, benchmark: "td3_bc_update", params: "batch=256", throughput: 8000 };
     const reading = of(readKpis([update]), "training_throughput_steps_per_sec");

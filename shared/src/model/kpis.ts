@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { formatNumber } from "./numbers.js";
 import type { Category, Result } from "./result.js";
 
 /**
@@ -29,6 +30,8 @@ export interface Kpi {
   /** What of the result is read, and the factor from the result's unit to the KPI's. */
   readonly read: "median" | "throughput";
   readonly scale: number;
+  /** What it amounts to in another unit: the value divided by a parameter of the benchmark. */
+  readonly also?: { readonly unit: string; readonly dividedBy: string };
   /** Which result speaks for the host where several feed the KPI. */
   readonly speaks: "worst" | "best";
 }
@@ -70,10 +73,10 @@ export const kpis: readonly Kpi[] = [
     better: "lower",
     target: 10,
     alert: 25,
-    description: "(checked − unchecked) / unchecked over interleaved episodes with a policy in the loop",
+    description:
+      "(checked − unchecked) / unchecked over interleaved episodes, of the bare step and with a policy in the loop; the worse",
     category: "safety",
     benchmark: "safety_overhead",
-    params: "loop=policy",
     read: "median",
     scale: 1,
     speaks: "worst",
@@ -120,6 +123,7 @@ export const kpis: readonly Kpi[] = [
     read: "throughput",
     scale: 1,
     speaks: "best",
+    also: { unit: "updates/s", dividedBy: "batch" },
   },
 ];
 
@@ -137,6 +141,7 @@ export const hostKpiSchema = z.object({
   alert: z.number(),
   status: z.enum(kpiStatuses),
   reason: z.string().describe("why it is undecided; empty where it is not"),
+  also: z.string().describe("the value in another unit, such as 33.8 updates/s; empty where there is none"),
   name: z.string().nullable().describe("the benchmark that speaks for the host"),
   run: z.string().nullable(),
   time_us: z.int().nonnegative().describe("microseconds since the Unix epoch").nullable(),
@@ -182,6 +187,16 @@ export function findKpi(result: Pick<Result, "category" | "benchmark" | "params"
   );
 }
 
+function convertValue({ also }: Kpi, value: number, params: string): string {
+  const divisor = Number(
+    params
+      .split(",")
+      .find((each) => each.startsWith(`${also?.dividedBy}=`))
+      ?.split("=")[1],
+  );
+  return also === undefined || !(divisor > 0) ? "" : `${formatNumber(value / divisor)} ${also.unit}`;
+}
+
 /** Reads a KPI off a result that feeds it. The interval of a throughput is the inverted interval of the time. */
 export function readKpi(kpi: Kpi, result: Result): KpiReading {
   const ofMedian = (bound: number): number =>
@@ -197,6 +212,7 @@ export function readKpi(kpi: Kpi, result: Result): KpiReading {
     target: kpi.target,
     alert: kpi.alert,
     ...judgeInterval(kpi, [value, ...bounds], result),
+    also: convertValue(kpi, value, result.params),
     name: result.name,
     run: result.run,
     time_us: result.time_us,
@@ -214,6 +230,7 @@ function describeMissing({ id, unit, target, alert }: Kpi): HostKpi {
     alert,
     status: "missing",
     reason: "",
+    also: "",
     name: null,
     run: null,
     time_us: null,
