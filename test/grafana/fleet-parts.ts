@@ -42,7 +42,7 @@ export function nameHost(index: number): string {
 
 export const collectorNames = ["collector-a", "collector-b", "collector-c"] as const;
 
-/** Which host plays which part. The first twelve breach a KPI each; those from 27 on behave in every way. */
+/** Which host plays which part. The first twelve breach a KPI each; those from 33 on behave in every way. */
 export const parts = {
   silent: 12,
   clockOff: 13,
@@ -67,10 +67,17 @@ export const parts = {
   /** Its kernel changed half-way. */
   upgraded: 25,
   certificateEnds: 26,
+  /** Their second card: lost, not told of, told of slowly, with broken memory, hot, on half its lanes. */
+  gpuLost: 27,
+  gpuToolFails: 28,
+  gpuToolSlow: 29,
+  gpuMemory: 30,
+  gpuHot: 31,
+  gpuNarrow: 32,
 } as const;
 
 /** The fewest hosts that hold all parts. */
-export const leastHosts = 28;
+export const leastHosts = 34;
 
 /** Breaches begin so long before the end, except those that need less. */
 export const breachMs = 30 * 60_000;
@@ -112,6 +119,14 @@ export function listBreaches(): Breach[] {
     { rule: "fm-disk-full-warning", labels: on(parts.diskFilling, { path: "/data" }) },
     { rule: "fm-disk-full-warning", labels: on(parts.diskFull, { path: "/data" }) },
     { rule: "fm-disk-full-critical", labels: on(parts.diskFull, { path: "/data" }) },
+    { rule: "fm-gpu-lost", labels: on(parts.gpuLost, { index: "1" }) },
+    { rule: "fm-gpu-tool-failing", labels: on(parts.gpuToolFails) },
+    { rule: "fm-gpu-tool-slow", labels: on(parts.gpuToolSlow) },
+    { rule: "fm-gpu-memory-errors", labels: on(parts.gpuMemory, { index: "1" }) },
+    { rule: "fm-gpu-memory-repair-warning", labels: on(parts.gpuMemory, { index: "1" }) },
+    { rule: "fm-gpu-memory-repair-critical", labels: on(parts.gpuMemory, { index: "1" }) },
+    { rule: "fm-gpu-slowed", labels: on(parts.gpuHot, { index: "1" }) },
+    { rule: "fm-gpu-pcie-narrow", labels: on(parts.gpuNarrow, { index: "1" }) },
     { rule: "fm-quarantine-growing", labels: { host: "collector-b" } },
     { rule: "fm-clock-disputed", labels: { host: "collector-b" } },
     { rule: "fm-collector-certificate-warning", labels: { host: "collector-b" } },

@@ -175,6 +175,28 @@ const gpuBenchmarks: readonly SimulatedBenchmark[] = [
     median: 0.006,
     processed: 256,
   },
+  ...["gpu0", "gpu1"].flatMap((device): SimulatedBenchmark[] => [
+    {
+      category: "gpu",
+      benchmark: "gpu_gemm",
+      params: "dtype=bf16,n=8192",
+      runtime: "torch",
+      device,
+      ...time,
+      median: 4.4e-3,
+      processed: 2 * 8192 ** 3,
+    },
+    {
+      category: "gpu",
+      benchmark: "gpu_triad",
+      params: "mib=1024",
+      runtime: "torch",
+      device,
+      ...time,
+      median: 1.8e-3,
+      processed: 3 * 2 ** 30,
+    },
+  ]),
 ];
 
 function medianFor(kpi: Kpi, value: number, processed: number): number {

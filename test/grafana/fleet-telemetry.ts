@@ -1,4 +1,5 @@
 import type { Point } from "@fleetmark/shared/model/series";
+import { simulateCards } from "./fleet-gpus.js";
 import { breachMs, collectorNames, type FleetFacts, type Host, parts } from "./fleet-parts.js";
 
 /** What the simulated hosts, agents and collectors say of themselves, field by field. */
@@ -130,6 +131,7 @@ export function simulateTelemetry(host: Host, nowMs: number, facts: FleetFacts):
       tags: { resource, type: "some" },
       fields: { avg10: busy ? chance() * 3 : 0, avg60: 0, avg300: 0, total: 0 },
     })),
+    ...simulateCards(host, nowMs, facts, busy),
     ...simulateAgent(host, nowMs, facts, busy),
   ];
 }

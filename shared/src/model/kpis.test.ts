@@ -50,7 +50,7 @@ describe("readKpis", () => {
       category: "safety" as const,
       benchmark: "safety_overhead",
       quantity: "overhead" as const,
-      unit: "%",
+      unit: "%" as const,
     };
     const level = (params: string, percent: number) => ({
       ...safety,

@@ -1,5 +1,6 @@
 import { folder } from "../panels/dashboard-ids.js";
 import { fleetRules } from "./fleet-rules.js";
+import { gpuRules } from "./gpu-rules.js";
 import { kpiRules } from "./kpi-rules.js";
 import type { ProvisionedRule } from "./rule.js";
 
@@ -18,6 +19,7 @@ export interface RuleGroup {
 export const ruleGroups: readonly RuleGroup[] = [
   { orgId: 1, name: "KPIs", folder, interval: "5m", rules: kpiRules },
   { orgId: 1, name: "Fleet and pipeline", folder, interval: "1m", rules: fleetRules },
+  { orgId: 1, name: "GPUs", folder, interval: "1m", rules: gpuRules },
 ];
 
 export function buildRulesFile(): object {

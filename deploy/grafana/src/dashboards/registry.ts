@@ -1,5 +1,6 @@
 import { benchmarkDashboard } from "./benchmarks.js";
 import { fleetDashboard } from "./fleet.js";
+import { gpuDashboard } from "./gpus.js";
 import { hostDashboard } from "./host.js";
 import { kpiDashboard } from "./kpis.js";
 import { pipelineDashboard } from "./pipeline.js";
@@ -11,6 +12,7 @@ export const dashboards = [
   kpiDashboard,
   benchmarkDashboard,
   hostDashboard,
+  gpuDashboard,
   pipelineDashboard,
   runbookDashboard,
 ] as const;

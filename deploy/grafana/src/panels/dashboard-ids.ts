@@ -4,6 +4,7 @@ export const dashboardUids = {
   kpis: "fleetmark-kpis",
   benchmarks: "fleetmark-benchmarks",
   host: "fleetmark-host",
+  gpus: "fleetmark-gpus",
   pipeline: "fleetmark-pipeline",
   runbooks: "fleetmark-runbooks",
 } as const;

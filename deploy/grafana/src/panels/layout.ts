@@ -8,7 +8,7 @@ import {
 } from "@grafana/grafana-foundation-sdk/dashboard";
 import { environmentAnnotation, runAnnotation } from "./annotations.js";
 import { dashboardTag, dashboardUids } from "./dashboard-ids.js";
-import { buildSharedVariable, type Opening, type VariableName } from "./variables.js";
+import { buildSharedVariable, nameVariable, type Opening, type VariableName } from "./variables.js";
 
 /** Panels side by side, of one height. */
 export interface Shelf {
@@ -89,6 +89,7 @@ const linked: readonly { readonly uid: string; readonly title: string; readonly 
   { uid: dashboardUids.benchmarks, title: "Benchmark trends", takes: ["host", "hw_class"] },
   // It opens on one host, and knows no All that could be handed on.
   { uid: dashboardUids.host, title: "Host", takes: [] },
+  { uid: dashboardUids.gpus, title: "GPUs", takes: ["host"] },
   { uid: dashboardUids.pipeline, title: "Pipeline", takes: ["host"] },
   { uid: dashboardUids.runbooks, title: "Runbooks", takes: [] },
 ];
@@ -101,7 +102,8 @@ function listLinks({ uid, variables }: DashboardFacts): DashboardLink[] {
   return linked
     .filter((each) => each.uid !== uid)
     .map((each) => {
-      const carried = each.takes.filter((name) => variables.includes(name)).map((name) => `\${${name}:queryparam}`);
+      const names = variables.map(nameVariable);
+      const carried = each.takes.filter((name) => names.includes(name)).map((name) => `\${${name}:queryparam}`);
       return {
         title: each.title,
         type: "link" as DashboardLink["type"],

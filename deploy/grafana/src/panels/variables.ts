@@ -42,6 +42,14 @@ const variables = {
       tag: "host",
       description: "Hosts whose agents have reported",
     }),
+  gpuHost: () =>
+    buildVariable({
+      name: "host",
+      label: "Host",
+      measurement: "nvidia_smi",
+      tag: "host",
+      description: "Hosts whose cards were seen",
+    }),
   hw_class: () =>
     buildVariable({
       name: "hw_class",
@@ -98,6 +106,11 @@ export type VariableName = keyof typeof variables;
 
 /** What a dashboard opens with in a variable in place of All: values, or the first that there is. */
 export type Opening = readonly string[] | "first";
+
+/** The name that queries and links know a variable by. */
+export function nameVariable(name: VariableName): string {
+  return variables[name]().build().name;
+}
 
 export function buildSharedVariable(name: VariableName, selection?: Opening): QueryVariableBuilder {
   const variable = variables[name]();
