@@ -50,6 +50,7 @@ const operations = ["", "K", "M", "B", "T"].map((prefix) => `${prefix} ops/s`);
 const binaryBytes = ["", "Ki", "Mi", "Gi", "Ti"].map((prefix) => ` ${prefix}B`);
 const bytes = ["", "k", "M", "G", "T"].map((prefix) => ` ${prefix}B`);
 const byteRates = ["", "k", "M", "G", "T"].map((prefix) => ` ${prefix}B/s`);
+const watts = ["", "k", "M"].map((prefix) => ` ${prefix}W`);
 const packetRates = ["m", "", "k", "M", "G"].map((prefix) => ` ${prefix}p/s`);
 
 /** The place of megabytes among the bytes. */
@@ -71,6 +72,10 @@ export function formatValue(value: number | string | null, unit: string, decimal
   switch (unit) {
     case "percent":
       return `${formatNumber(value, decimals)}%`;
+    case "celsius":
+      return `${formatNumber(value, decimals)} °C`;
+    case "watt":
+      return scale(value, 1000, watts, decimals);
     case "s":
       return formatSeconds(value, decimals);
     case "none":
