@@ -1,6 +1,6 @@
 import { cardFields, type FieldPlace, migFields, unreadElements } from "./nvidia-fields.js";
 import { type Reading, readNumber, readTruth, readWords } from "./reading.js";
-import { findElement, parseXml, type XmlElement } from "./xml.js";
+import { cutElements, findElement, parseXml, type XmlElement } from "./xml.js";
 
 /** Reads what `nvidia-smi -q -x` prints. Which driver printed it is never asked: a value is taken from where it is. */
 
@@ -151,7 +151,7 @@ function readCard(element: XmlElement, index: number): Card {
  * @throws Error that says why it is none: cut off, garbled, or about something else
  */
 export function parseNvidiaLog(text: string): NvidiaLog {
-  const root = parseXml(text, unreadElements);
+  const root = parseXml(cutElements(text, unreadElements));
   if (root.name !== "nvidia_smi_log") throw new Error(`a document of ${root.name.slice(0, 100)}, not of nvidia_smi_log`);
   return {
     driverVersion: readText(root, "driver_version"),
