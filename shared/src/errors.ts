@@ -187,12 +187,15 @@ const catalogue = {
   SUITE_FILE_INVALID: { exit: 2, remedy: "Correct the file at the key named above; docs/own-benchmarks.md shows a suite file." },
   BENCHMARK_UNKNOWN: {
     exit: 2,
-    remedy: "`fleetmark bench --list` shows the benchmarks; the suites are quick, full, and those of suite files.",
+    remedy: "`fleetmark bench --list` shows the benchmarks; the suites are quick, full, gpu, and those of suite files.",
   },
   BENCHMARK_FAILED: { exit: 3, remedy: "Look at the message of the benchmark's process above." },
   ACTION_INVALID: { exit: 3, remedy: "Check the policy: an action is one finite number per dimension of the action space." },
   RUNTIME_UNAVAILABLE: { exit: 3, remedy: "`fleetmark doctor` says what each runtime lacks on this host." },
-  DEVICE_BUSY: { exit: 3, remedy: "Measure when the others are done, or another card: --device gpu1." },
+  DEVICE_BUSY: {
+    exit: 3,
+    remedy: "Measure when the others are done, or another card: `fleetmark bench --suite gpu --device gpu1`.",
+  },
   RESULT_FILE_INVALID: { exit: 2, remedy: "Name a result file that `fleetmark bench` or the Python benchmark suite wrote." },
   SUBJECT_UNKNOWN: {
     exit: 2,

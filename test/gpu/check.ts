@@ -6,7 +6,7 @@ import { parseNvidiaLog } from "@fleetmark/bench/gpus";
 import type { Result } from "@fleetmark/shared/model/result";
 import type { Point } from "@fleetmark/shared/model/series";
 import { runTool, type ToolOutcome } from "@fleetmark/shared/tools/tool-runner";
-import { openNvidiaSmi } from "#agent/probes/nvidia-smi.js";
+import { openNvidiaSmi } from "#agent/probes/nvidia-cards.js";
 import { FailedSample, type OpenProbe } from "#agent/probes/probe.js";
 import { compareFields, queryNames } from "./csv-fields.js";
 

@@ -76,7 +76,7 @@ function isDrifting(times: ArrayLike<number>, start: number): boolean {
   return Math.abs(after - before) > Math.max(equalShare * after, 3 * noise);
 }
 
-/** Blocks whose medians show a trend, and how many of their pairs must agree on its direction, less those that don't. */
+/** Blocks whose medians show a trend, and how many of their pairs must agree on its direction, less the others. */
 const rampBlocks = 10;
 const rampTau = 0.8;
 

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createFakeNvidiaSmi, type FakeNvidiaSmi } from "../../../bench/test/fake-nvidia-smi.js";
 import { smiLog } from "../../../bench/test/smi-log.js";
 import { findCapture } from "../../../shared/test/examples.js";
-import { openNvidiaSmi } from "./nvidia-smi.js";
+import { openNvidiaSmi } from "./nvidia-cards.js";
 import { FailedSample, type OpenProbe } from "./probe.js";
 
 let smi: FakeNvidiaSmi;
