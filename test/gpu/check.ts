@@ -109,32 +109,23 @@ async function compareProbe() {
   };
 }
 
-function summarize({
-  name,
-  median,
-  median_low,
-  median_high,
-  unit,
-  throughput,
-  throughput_unit,
-  process_runs,
-  steady_state,
-  disturbance,
-  metadata,
-}: Result) {
-  return {
-    name,
-    median,
-    median_low,
-    median_high,
-    unit,
-    throughput,
-    throughput_unit,
-    process_runs,
-    steady_state,
-    disturbance,
-    metadata,
-  };
+/** What of a result the report holds. */
+const told = [
+  "name",
+  "median",
+  "median_low",
+  "median_high",
+  "unit",
+  "throughput",
+  "throughput_unit",
+  "process_runs",
+  "steady_state",
+  "disturbance",
+  "metadata",
+] as const satisfies (keyof Result)[];
+
+function summarize(result: Result): object {
+  return Object.fromEntries(told.map((key) => [key, result[key]]));
 }
 
 async function measure(name: "suite" | "webgpu", suite: Suite, budgetS: number): Promise<void> {

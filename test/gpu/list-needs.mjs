@@ -14,5 +14,6 @@ function add(name, from) {
 }
 
 for (const own of ["shared", "bench", "agent"]) for (const name of Object.keys(packages[own].dependencies ?? {})) add(name, own);
+// What WebGPU's binding, which is no dependency, needs itself.
 add("debug", "");
 for (const path of needed) console.log(path.replace(/^node_modules\//, ""));

@@ -11,7 +11,7 @@ import type { Executor, ExecutorOptions, Job, ProcessRun } from "./executor.js";
  */
 export async function runOnCard(job: Job, card: CardPlace, options: ExecutorOptions, watch = watchCard): Promise<ProcessRun> {
   const { device } = job.benchmark;
-  const watching = await watch(card);
+  const watching = await watch(card, options.signal);
   const onQuiet = (quiet: boolean): void => {
     watching.onTimed(quiet);
     options.onQuiet?.(quiet);

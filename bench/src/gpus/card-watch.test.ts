@@ -13,7 +13,7 @@ const usual = "gpu_power_readings/default_power_limit";
 /** Looks at a card whose values are, look after look, these; the last ones stay. */
 function watchThrough(...looks: Readonly<Record<string, string>>[]) {
   let taken = 0;
-  return watchCard(place, async () => {
+  return watchCard(place, undefined, async () => {
     const fields = looks[Math.min(taken++, looks.length - 1)];
     return { state: "ok", stdout: smiLog({ fields }), seconds: 0.01 };
   });
@@ -102,9 +102,20 @@ describe("a card that is watched", () => {
     await (await soon).stop();
   });
 
+  it("is waited for no longer when the run is aborted", async () => {
+    const ending = new AbortController();
+    const used = smiLog({ fields: { [busy]: "90 %" } });
+    const watching = watchCard(place, ending.signal, async () => ({ state: "ok", stdout: used, seconds: 0 }));
+    const refused = expect(watching).rejects.toThrow("interrupted");
+    await vi.advanceTimersByTimeAsync(700);
+    ending.abort(new Error("interrupted"));
+    await vi.advanceTimersByTimeAsync(600);
+    await refused;
+  });
+
   it("that vanishes in the middle says so", async () => {
     let isThere = true;
-    const watch = await watchCard(place, async () =>
+    const watch = await watchCard(place, undefined, async () =>
       isThere ? { state: "ok", stdout: smiLog(), seconds: 0 } : { state: "failed", reason: "GPU is lost", seconds: 0 },
     );
     isThere = false;
@@ -113,7 +124,7 @@ describe("a card that is watched", () => {
 
   it("is not looked at while its process prepares itself", async () => {
     let looks = 0;
-    const watch = await watchCard(place, async () => {
+    const watch = await watchCard(place, undefined, async () => {
       looks++;
       return { state: "ok", stdout: smiLog(), seconds: 0 };
     });
@@ -124,7 +135,7 @@ describe("a card that is watched", () => {
   });
 
   it("that no tool tells of is measured all the same", async () => {
-    const watch = await watchCard(place, async () => ({ state: "absent", reason: "not found", seconds: 0 }));
+    const watch = await watchCard(place, undefined, async () => ({ state: "absent", reason: "not found", seconds: 0 }));
     expect(await watch.stop()).toMatchObject({ disturbance: "", metadata: { card_uuid: "GPU-0", card_looks: 0 } });
   });
 });

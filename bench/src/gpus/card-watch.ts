@@ -3,7 +3,7 @@ import type { Metadata } from "@fleetmark/shared/model/result";
 import { median } from "@fleetmark/shared/stats/quantiles";
 import { type CardPlace, nameDevice } from "./card-place.js";
 import { askNvidiaCards, createSmiRunner, type RunSmi } from "./nvidia-cards.js";
-import { type CountedReason, countedReasons, type EventReason, slowingReasons } from "./nvidia-fields.js";
+import { type EventReason, slowingReasons } from "./nvidia-fields.js";
 import type { Card } from "./nvidia-log.js";
 
 /*
@@ -56,7 +56,7 @@ async function look(run: RunSmi, { uuid }: CardPlace, startedMs: number): Promis
 const pause = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1e3));
 
 /** Says who uses a card; empty if nobody does. */
-export function describeUse({ fields, processes }: Pick<Card, "fields" | "processes">): string {
+function describeUse({ fields, processes }: Pick<Card, "fields" | "processes">): string {
   const computing = processes.filter(({ type }) => type.includes("C"));
   const utilization = Number(fields.utilization_gpu ?? 0);
   const parts = [
@@ -73,8 +73,9 @@ export function describeUse({ fields, processes }: Pick<Card, "fields" | "proces
  * Waits until nobody uses the card: what the process before left behind is gone after a moment.
  * @throws FleetmarkError DEVICE_BUSY that says who uses it
  */
-async function awaitIdle(run: RunSmi, place: CardPlace, startedMs: number): Promise<Look | undefined> {
+async function awaitIdle(run: RunSmi, place: CardPlace, startedMs: number, signal?: AbortSignal): Promise<Look | undefined> {
   for (;;) {
+    signal?.throwIfAborted();
     const seen = await look(run, place, startedMs);
     const use = seen === undefined ? "" : describeUse(seen.card);
     if (use === "") return seen;
@@ -85,14 +86,15 @@ async function awaitIdle(run: RunSmi, place: CardPlace, startedMs: number): Prom
 
 /**
  * Begins to watch a card that is about to be measured.
- * @throws FleetmarkError DEVICE_BUSY when others use it
+ * @throws FleetmarkError DEVICE_BUSY when others use it; the signal's reason when aborted meanwhile
  */
 export async function watchCard(
   place: CardPlace,
-  run: RunSmi = createSmiRunner(`nvidia-smi -q of ${place.uuid}`, deadlineS),
+  signal?: AbortSignal,
+  run: RunSmi = createSmiRunner(`nvidia-smi -q of ${place.uuid}`, deadlineS, signal),
 ): Promise<CardWatch> {
   const startedMs = performance.now();
-  const course: Course = { before: await awaitIdle(run, place, startedMs), during: [], after: undefined };
+  const course: Course = { before: await awaitIdle(run, place, startedMs, signal), during: [], after: undefined };
   let isTimed = false;
   let watching: Promise<void> = Promise.resolve();
   const lookOn = async (): Promise<void> => {
@@ -140,7 +142,7 @@ function selectWorking(during: readonly Look[]): readonly Look[] {
 }
 
 /** Shares of the time that each reason held for: by its counter, else by how many of the looks saw it. */
-export function listShares({ before, during, after }: Course): Map<EventReason, number> {
+function listShares({ before, during, after }: Course): Map<EventReason, number> {
   const shares = new Map<EventReason, number>();
   const first = during[0] ?? before;
   const elapsedUs = first === undefined || after === undefined ? 0 : 1e6 * (after.atS - first.atS);
@@ -149,10 +151,9 @@ export function listShares({ before, during, after }: Course): Map<EventReason, 
     const seen = numbersOf(working, `event_reason_${reason}`);
     const bySight = seen.length === 0 ? undefined : seen.reduce((a, b) => a + b, 0) / seen.length;
     const field = `event_us_${reason}`;
-    const isCounted = (countedReasons as readonly EventReason[]).includes(reason as CountedReason);
     const [from, to] = [first?.card.fields[field], after?.card.fields[field]];
     const counted =
-      isCounted && typeof from === "number" && typeof to === "number" && to >= from && elapsedUs > 0
+      typeof from === "number" && typeof to === "number" && to >= from && elapsedUs > 0
         ? Math.min(1, (to - from) / elapsedUs)
         : undefined;
     const share = counted ?? bySight;
@@ -171,28 +172,24 @@ const words: Readonly<Partial<Record<EventReason, string>>> = {
 
 const percent = (share: number): string => `${Math.round(100 * share)} %`;
 
-/** A power cap at the card's own default is how it is built: it belongs to the figure, and disturbs nothing. */
-function isLowered({ fields }: Card): boolean {
-  const { power_limit: limit, power_default_limit: usual } = fields;
-  return typeof limit === "number" && typeof usual === "number" && limit < usual;
-}
-
 function grow(field: string, before: Look | undefined, after: Look | undefined): number {
   const [from, to] = [before?.card.fields[field], after?.card.fields[field]];
   return typeof from === "number" && typeof to === "number" ? Math.max(0, to - from) : 0;
 }
 
+/** Says what held a card back, unless it is a power cap at the card's own default: that is how the card is built. */
+function describeReason(reason: EventReason, share: number, last: Look | undefined): string[] {
+  if (share < leastShare) return [];
+  const held = `${words[reason]} ${percent(share)} of the run`;
+  if (reason !== "sw_power_cap") return [held];
+  const { power_limit: limit, power_default_limit: usual } = last?.card.fields ?? {};
+  const isLowered = typeof limit === "number" && typeof usual === "number" && limit < usual;
+  return isLowered ? [`${held}, limit ${limit} of ${usual} W`] : [];
+}
+
 function listDisturbances(shares: ReadonlyMap<EventReason, number>, { before, during, after }: Course): string[] {
   const last = after ?? during.at(-1) ?? before;
-  const found: string[] = [];
-  for (const [reason, share] of shares) {
-    if (share < leastShare || (reason === "sw_power_cap" && (last === undefined || !isLowered(last.card)))) continue;
-    const limits =
-      reason === "sw_power_cap" && last !== undefined
-        ? `, limit ${last.card.fields.power_limit} of ${last.card.fields.power_default_limit} W`
-        : "";
-    found.push(`${words[reason]} ${percent(share)} of the run${limits}`);
-  }
+  const found = [...shares].flatMap(([reason, share]) => describeReason(reason, share, last));
   const errors = grow("ecc_volatile_uncorrectable", before, after);
   if (errors > 0) found.push(`${errors} uncorrectable memory errors`);
   const working = selectWorking(during);

@@ -1,6 +1,7 @@
 import { errorMessage } from "@fleetmark/shared/errors";
-import { runTool, type ToolOutcome, type ToolState } from "@fleetmark/shared/tools/tool-runner";
+import type { ToolOutcome, ToolState } from "@fleetmark/shared/tools/tool-runner";
 import { type Card, type NvidiaLog, parseNvidiaLog } from "./nvidia-log.js";
+import { runVendorTool } from "./vendor-tool.js";
 
 /*
  * Asks nvidia-smi for all that it knows of the cards.
@@ -26,8 +27,6 @@ export type CardsTold =
 export type RunSmi = (args: readonly string[]) => Promise<ToolOutcome>;
 
 const limits = { maxBytes: 32 * 2 ** 20 } as const;
-/** Where it lies that is often not on the PATH of a service. */
-const usualPlace = "/usr/lib/wsl/lib/nvidia-smi";
 
 /**
  * Returns what runs nvidia-smi and never waits longer than `deadlineS`: without persistence mode the driver is loaded
@@ -36,10 +35,7 @@ const usualPlace = "/usr/lib/wsl/lib/nvidia-smi";
  */
 export function createSmiRunner(name: string, deadlineS: number, signal?: AbortSignal): RunSmi {
   const options = { ...limits, deadlineS, signal };
-  return async (args) => {
-    const outcome = await runTool(name, "nvidia-smi", args, options);
-    return outcome.state === "absent" ? runTool(name, usualPlace, args, options) : outcome;
-  };
+  return (args) => runVendorTool(name, "nvidia-smi", args, options);
 }
 
 const query = ["-q", "-x"] as const;

@@ -110,9 +110,6 @@ const counterNames = {
   hw_power_brake_slowdown: "hw_power_brake",
 } as const satisfies Partial<Record<EventReason, string>>;
 
-export type CountedReason = keyof typeof counterNames;
-export const countedReasons = Object.keys(counterNames) as readonly CountedReason[];
-
 const reasonFields = eventReasons.map((reason) =>
   place(
     `event_reason_${reason}`,
@@ -121,8 +118,8 @@ const reasonFields = eventReasons.map((reason) =>
     `clocks_throttle_reasons/clocks_throttle_reason_${reason}`,
   ),
 );
-const counterFields = countedReasons.map((reason) =>
-  place(`event_us_${reason}`, "us", `clocks_event_reasons_counters/clocks_event_reasons_counters_${counterNames[reason]}`),
+const counterFields = Object.entries(counterNames).map(([reason, name]) =>
+  place(`event_us_${reason}`, "us", `clocks_event_reasons_counters/clocks_event_reasons_counters_${name}`),
 );
 
 /** ECC errors; drivers before 450 tell bits and not where they were. */

@@ -1,5 +1,6 @@
-import { runTool, type ToolOutcome, type ToolState } from "@fleetmark/shared/tools/tool-runner";
+import type { ToolOutcome, ToolState } from "@fleetmark/shared/tools/tool-runner";
 import { z } from "zod";
+import { runVendorTool } from "../gpus/vendor-tool.js";
 import { normalizeAddress } from "./gpu-bus.js";
 import { isGpuName, isNvidiaName } from "./gpu-name.js";
 
@@ -14,21 +15,10 @@ export type RunTool = (name: string, args: readonly string[]) => Promise<ToolOut
 const deadlineS = 5;
 const maxBytes = 2 ** 20;
 
-/** Where tools lie that are often not on the PATH of a service. */
-const usualPlaces: Readonly<Record<string, string>> = {
-  "nvidia-smi": "/usr/lib/wsl/lib/nvidia-smi",
-  "rocm-smi": "/opt/rocm/bin/rocm-smi",
-  "amd-smi": "/opt/rocm/bin/amd-smi",
-};
-
 /** Returns what runs tools until the signal aborts. */
 export function createToolRunner(signal: AbortSignal | undefined): RunTool {
   const options = { deadlineS, maxBytes, signal };
-  return async (name, args) => {
-    const outcome = await runTool(name, name, args, options);
-    const place = usualPlaces[name];
-    return outcome.state === "absent" && place !== undefined ? runTool(name, place, args, options) : outcome;
-  };
+  return (name, args) => runVendorTool(name, name, args, options);
 }
 
 export interface ToolGpu {

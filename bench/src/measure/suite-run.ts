@@ -135,10 +135,10 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteOutcome> {
   return { run: describeRun(suiteRun), results: suiteRun.results };
 }
 
-/** Puts what is measured once a card onto the host's cards. @throws FleetmarkError RUNTIME_UNAVAILABLE */
-async function placeSuite(suite: Suite, { device }: SuiteOptions): Promise<Suite> {
+/** Puts what is measured once a card onto the host's cards. @throws FleetmarkError RUNTIME_UNAVAILABLE, USAGE */
+async function placeSuite(suite: Suite, { device, signal }: SuiteOptions): Promise<Suite> {
   if (device === undefined && !suite.benchmarks.some(isOfCards)) return suite;
-  return { ...suite, benchmarks: placeOnCards(suite.benchmarks, await findCards(), device) };
+  return { ...suite, benchmarks: placeOnCards(suite.benchmarks, await findCards(signal), device) };
 }
 
 async function findHardwareClass({ onFinding, signal }: SuiteOptions): Promise<string> {

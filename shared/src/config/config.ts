@@ -178,12 +178,15 @@ export function loadConfig<S extends z.ZodObject>(schema: S, sources: ConfigSour
   throw new FleetmarkError("CONFIG_INVALID", lines.join("\n"), { cause: parsed.error });
 }
 
+/** What is read beside configurations: the Python of the suite gpu, and where Grafana's alerts find their runbooks. */
+const plainVariables = ["FLEETMARK_PYTHON", "FLEETMARK_RUNBOOK_URL"] as const;
+
 /**
  * Checks that every FLEETMARK_… variable is one that some process reads, or one that Kubernetes sets.
  * @throws FleetmarkError ENVIRONMENT_INVALID naming the nearest known variable
  */
 export function checkEnvironment(environment: ConfigSources["environment"], schemas: readonly z.ZodObject[]): void {
-  const known = schemas.flatMap((schema) => listConfigKeys(schema).map((key) => key.variable));
+  const known = [...plainVariables, ...schemas.flatMap((schema) => listConfigKeys(schema).map((key) => key.variable))];
   for (const [name, value] of Object.entries(environment)) {
     if (!name.startsWith("FLEETMARK_") || known.includes(name) || isServiceLink(name, value)) continue;
     const nearest = findNearest(name, known);

@@ -74,6 +74,10 @@ describe("the variables of service links", () => {
     expect(() => checkEnvironment({ [name]: value }, [schema])).toThrow(`did you mean ${nearest}?`);
   });
 
+  it.each(["FLEETMARK_PYTHON", "FLEETMARK_RUNBOOK_URL"])("lets %s pass, which is no key of any configuration", (name) => {
+    expect(() => checkEnvironment({ [name]: "anything" }, [schema])).not.toThrow();
+  });
+
   it("are not a port that a person has given", () => {
     expect(isServiceLink("FLEETMARK_COLLECTOR_PORT", "tcp://10.0.0.1:7420")).toBe(true);
     expect(isServiceLink("FLEETMARK_COLLECTOR_PORT", "tcp://[fd00::1]:7420")).toBe(true);
