@@ -30,6 +30,7 @@ const groups: readonly Readonly<Record<string, string>>[] = [
     "nats.password_file": "/password",
     "nats.stream.replicas": "3",
     "nats.stream.max_bytes": "1GiB",
+    "nats.stream.max_batches_per_host": "100",
     "nats.stream.max_age": "3d",
     "nats.stream.storage": "memory",
   },

@@ -208,13 +208,14 @@ function createCore({ config, metrics, logger, undoings }: Base, { quarantine, s
 async function startLinks({ config, metrics, logger, undoings }: Base, core: Core): Promise<Links> {
   const { presence, commands, writer, intake } = core;
   const shared = {
+    limits: config.limits,
     intake,
     presence,
     receiveResult: ({ host, link }: Source, result: CommandResult) => receiveResult(commands, host, link, result),
     metrics,
     logger,
   };
-  const grpc = await startGrpcIngest({ config: config.grpc, limits: config.limits, findFailure: writer.failure, ...shared });
+  const grpc = await startGrpcIngest({ config: config.grpc, findFailure: writer.failure, ...shared });
   let nats: NatsIngest | undefined;
   undoings.push(async () => {
     stopCommands(commands);

@@ -47,7 +47,7 @@ const limitsSchema = z.strictObject({
     .default(20_000),
   max_hosts: z.int().min(1).describe("most hosts that are heard of within an hour; others are refused meanwhile").default(20_000),
   bytes_per_second_per_host: byteSizeSchema
-    .describe("bytes that a host may send over gRPC in a second, ten seconds' worth at once; it is read more slowly beyond that")
+    .describe("bytes that a host may send in a second, ten seconds' worth at once; beyond it, it is read more slowly")
     .refine((bytes) => bytes >= 65_536, { message: "must be at least 64KiB" })
     .prefault("16MiB"),
   connections_per_address: z
@@ -133,6 +133,11 @@ const natsStreamSchema = z.strictObject({
     .refine((bytes) => bytes >= 2 ** 20, "must be at least 1MiB")
     .describe("size of the batches that wait in NATS; beyond it they wait with the agents")
     .prefault("4GiB"),
+  max_batches_per_host: z
+    .int()
+    .refine((batches) => batches === 0 || batches >= 64, "must be at least 64, what an agent sends at once, or 0 for no bound")
+    .describe("batches of one host that wait in NATS; beyond it they wait with their agent")
+    .default(256),
   max_age: durationSchema
     .refine((seconds) => seconds === 0 || seconds >= 120, "must be at least 2m, or 0 for no bound")
     .describe("batches that waited in NATS for longer leave it, and their agents send them again")

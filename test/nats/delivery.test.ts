@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import {
   type Ack,
@@ -268,6 +269,51 @@ describeWith("nats-server")("delivery over NATS", () => {
     expect(await Promise.all(fates)).toEqual(Array(30).fill("committed"));
   });
 
+  it("turns a host away whose part of the stream is full, and no other", async () => {
+    const stream = { max_batches_per_host: 64 };
+    const collector = await openReadyCollector({}, stream);
+    await collector.stop();
+    const js = jetstream(nats.nc);
+    const publish = (sequence: number) => {
+      const point = { measurement: "oracle", tags: {}, timeUs: Date.now() * 1000, fields: { number: sequence } };
+      return js.publish(natsSubject("batch", "h1"), encodeBatch(buildBatch(sequence, [point])));
+    };
+    for (let sequence = 1; sequence <= 64; sequence++) await publish(sequence);
+    await expect(publish(65)).rejects.toThrow("maximum messages per subject exceeded");
+    const [full, other] = [await openAgent("h1"), await openAgent("h2")];
+    const fates = [full.produce(3), other.produce(5)];
+    await vi.waitFor(() => expect(full.codes()).toContain("NATS_STREAM_FULL"), patience);
+    const manager = await jetstreamManager(nats.nc);
+    await vi.waitFor(async () => expect((await manager.streams.info(natsStream)).state.messages).toBe(69), patience);
+    expect([other.codes(), full.delivery.spool.batches]).toEqual([[], 3]);
+    await openCollector({}, stream);
+    expect((await Promise.all(fates)).flat()).toEqual(Array(8).fill("committed"));
+  });
+
+  it("gives back for a while what a host sends beyond its rate, takes it once, and goes on with the others", async () => {
+    const collector = await openReadyCollector({ limits: { bytes_per_second_per_host: "64KiB" } });
+    const acks = [hearAcks("h1"), hearAcks("h2")];
+    const timeUs = Date.now() * 1000;
+    // Random hexadecimals, for a batch is compressed: 1.2 MB in all, of which 640 KiB may come at once.
+    const send = (host: string, sequence: number, bytes: number) => {
+      const fields = { number: sequence, text: randomBytes(bytes).toString("hex").slice(0, 60_000) };
+      const batch = buildBatch(sequence, [{ measurement: "oracle", tags: {}, timeUs: timeUs + sequence, fields }], host);
+      return jetstream(nats.nc).publish(natsSubject("batch", host), encodeBatch(batch));
+    };
+    const began = performance.now();
+    for (let sequence = 1; sequence <= 28; sequence++) await send("h1", sequence, 30_000);
+    await send("h2", 1, 100);
+    await vi.waitFor(() => expect(acks[1]).toHaveLength(1), patience);
+    const committed = () => (acks[0] ?? []).flatMap((ack) => ack.committed).length;
+    expect(committed()).toBeLessThan(28);
+    await vi.waitFor(() => expect(committed()).toBe(28), patience);
+    expect(performance.now() - began).toBeGreaterThan(500);
+    expect(await countSamples(collector.http)).toBe(29);
+    const sentBack = await readMetric(collector.http, "fleetmark_hosts_throttled_total");
+    expect(sentBack).toBeGreaterThan(0);
+    expect(await readMetric(collector.http, "fleetmark_nats_redelivered_total")).toBe(sentBack);
+  });
+
   it("goes on by itself once there is a stream, and says meanwhile that there is none", async () => {
     const agent = await openAgent("h1");
     const fates = agent.produce(3);
@@ -311,6 +357,40 @@ describeWith("nats-server")("delivery over NATS", () => {
       );
     });
 
+    it("stops the ingest where a host's newest batch would push out its oldest", async () => {
+      const manager = await jetstreamManager(nats.nc);
+      const subjects = ["fleetmark.v1.batch.*"];
+      const made = { name: natsStream, subjects, retention: "workqueue", discard: "new", max_msgs_per_subject: 256 } as const;
+      await manager.streams.add({ ...made, max_bytes: 4 * 2 ** 30 });
+      const collector = await openCollector();
+      await vi.waitFor(() => expect(collector.codes()).toContain("NATS_STREAM_MISMATCH"), patience);
+      const said = collector.events.find(({ code }) => code === "NATS_STREAM_MISMATCH")?.msg;
+      expect(said).toContain("`nats stream edit FLEETMARK --discard-per-subject");
+      expect((await fetch(`http://127.0.0.1:${collector.http.port}/readyz`)).status).toBe(503);
+    });
+
+    it("goes on with one that bounds no host, and says so", async () => {
+      const first = await openCollector({}, { max_batches_per_host: 0 });
+      const agent = await openAgent("h1");
+      expect(await agent.produce(1)).toEqual(["committed"]);
+      expect(first.codes()).toEqual([]);
+      await first.stop();
+      const second = await openCollector();
+      expect(await agent.produce(1)).toEqual(["committed"]);
+      const said = second.events.find(({ code }) => code === "NATS_STREAM_MISMATCH")?.msg;
+      expect(said).toContain("--max-msgs-per-subject=256 --discard-per-subject` changes it");
+      expect(said).toMatch(/configure nats\.stream\.max_batches_per_host: 0$/);
+    });
+
+    it("says how to take a host's bound away", async () => {
+      const first = await openReadyCollector();
+      await first.stop();
+      const second = await openReadyCollector({}, { max_batches_per_host: 0 });
+      const said = second.events.find(({ code }) => code === "NATS_STREAM_MISMATCH")?.msg;
+      expect(said).toContain("--max-msgs-per-subject=-1 --no-discard-per-subject` changes it");
+      expect(said).toMatch(/configure nats\.stream\.max_batches_per_host: 256$/);
+    });
+
     it.each([
       [{ replicas: 3 }, "set nats.stream.replicas to 1"],
       [{ max_bytes: "1TiB" }, "lower nats.stream.max_bytes"],
@@ -328,7 +408,7 @@ describeWith("nats-server")("delivery over NATS", () => {
       const second = await openCollector({}, { max_bytes: "1GiB", max_age: "1d" });
       expect(await agent.produce(1)).toEqual(["committed"]);
       const said = second.events.find(({ code }) => code === "NATS_STREAM_MISMATCH")?.msg;
-      expect(said).toContain("`nats stream edit FLEETMARK --max-bytes 1073741824 --max-age 86400s` changes it");
+      expect(said).toContain("`nats stream edit FLEETMARK --max-bytes=1073741824 --max-age=86400s` changes it");
       expect(said).toContain("to keep it, configure nats.stream.max_bytes: 4294967296, nats.stream.max_age: 604800s");
       const manager = await jetstreamManager(nats.nc);
       expect((await manager.streams.info(natsStream)).config.max_bytes).toBe(4 * 2 ** 30);

@@ -8,7 +8,7 @@ export interface IngestLimits {
   readonly max_series_per_batch: number;
   /** Hosts that are heard of within an hour. */
   readonly max_hosts: number;
-  /** Bytes that a host may send over gRPC in a second, ten seconds' worth of them at once. */
+  /** Bytes that a host may send in a second, ten seconds' worth of them at once. */
   readonly bytes_per_second_per_host: number;
   /** Connections that one address may have to the gRPC port. */
   readonly connections_per_address: number;

@@ -72,7 +72,7 @@ function createDoubtMetrics({ count, countByCode, gauge }: ReturnType<typeof cre
     ),
     hostsThrottled: count(
       "hosts_throttled_total",
-      "Times that a host had sent more than it may and was not read from for up to a second",
+      "Times that a host had sent more than it may, and was not read from for up to a second or had a batch sent back to NATS for a while",
     ),
     hostNameConflicts: count(
       "host_name_conflicts_total",

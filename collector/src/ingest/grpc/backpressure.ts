@@ -1,3 +1,4 @@
+import { findDebtMs, spendBytes } from "../byte-budget.js";
 import { type AgentCall, endWhenDone, type Session } from "./session.js";
 
 /**
@@ -25,29 +26,20 @@ function waitForReader(call: AgentCall): Promise<void> {
   });
 }
 
-/** So much of what it may send in a second a host may send at once: seconds. */
-const burstS = 10;
-
-/** Counts a frame against what its host may send. */
-function spend(session: Session, bytes: number): void {
-  const rate = session.context.limits.bytes_per_second_per_host;
-  session.spentUntilMs = Math.max(session.spentUntilMs, performance.now()) + (1000 * bytes) / rate;
-}
-
 /** Returns what a host must wait for that has sent too much of late, if anything. */
-function findDebt({ spentUntilMs, context }: Session): Promise<void> | undefined {
-  const aheadMs = spentUntilMs - performance.now() - 1000 * burstS;
-  if (aheadMs <= 0) return undefined;
+function waitForBudget({ budget, context }: Session): Promise<void> | undefined {
+  const debtMs = findDebtMs(budget, performance.now());
+  if (debtMs === 0) return undefined;
   context.metrics.hostsThrottled.inc();
   return new Promise((resolve) => {
-    setTimeout(resolve, Math.min(1000, aheadMs)).unref();
+    setTimeout(resolve, Math.min(1000, debtMs)).unref();
   });
 }
 
 /** Returns what must come to pass before the stream is read again, if anything. */
 function findCrowd(session: Session): Promise<void> | undefined {
   const { call, context, room } = session;
-  const debt = findDebt(session);
+  const debt = waitForBudget(session);
   if (debt !== undefined) return debt;
   const storeRoom = context.intake.waitForRoom();
   if (storeRoom !== undefined) return storeRoom;
@@ -72,7 +64,7 @@ export async function drainFrames(session: Session, handle: (frame: Buffer) => v
     }
     const frame = session.waiting.shift();
     if (frame === undefined) break;
-    spend(session, frame.length);
+    spendBytes(session.budget, frame.length, session.context.limits.bytes_per_second_per_host, performance.now());
     handle(frame);
   }
   session.draining = false;

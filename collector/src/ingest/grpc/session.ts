@@ -7,6 +7,7 @@ import { encodeCollectorFrame } from "@fleetmark/shared/wire/frames";
 import { Metadata, type ServerDuplexStream, status } from "@grpc/grpc-js";
 import { type Attachment, detachHost, type Presence } from "../../fleet/presence.js";
 import type { Metrics } from "../../telemetry/metrics.js";
+import { type ByteBudget, createByteBudget } from "../byte-budget.js";
 import type { Intake, Source } from "../intake.js";
 import type { IngestLimits } from "../limits.js";
 import { type AckOutbox, createAckOutbox } from "./ack-outbox.js";
@@ -59,11 +60,10 @@ export interface Session {
    * its word.
    */
   readonly names: readonly string[] | undefined;
-  /** Set by Hello. */
   /** When the certificate that opened it ends, milliseconds since the Unix epoch; undefined without one. */
   readonly certificateEndsMs: number | undefined;
-  /** Until when it has used up what it may send, by the steady clock, milliseconds. */
-  spentUntilMs: number;
+  /** What its host may send. */
+  readonly budget: ByteBudget;
   /** The agent at the other end, once it has introduced itself. */
   source: Source | undefined;
   attachment: Attachment | undefined;
@@ -98,7 +98,7 @@ export function createSession(
     attachment: undefined,
     source: undefined,
     certificateEndsMs,
-    spentUntilMs: 0,
+    budget: createByteBudget(),
     reading: true,
     open: true,
     agentDone: false,

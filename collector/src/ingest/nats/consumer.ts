@@ -11,7 +11,8 @@ import { type AckPublisher, publishFate } from "./ack-publisher.js";
 import { readDelivery } from "./delivery-info.js";
 import { jetStreamError } from "./failure.js";
 import { type Fetch, startFetch } from "./fetch.js";
-import { addMessage, extendAll, type InFlight, inFlightLimits } from "./in-flight.js";
+import { chargeHost, type HostBudgets } from "./host-budgets.js";
+import { addMessage, delayMessage, extendAll, type InFlight, inFlightLimits } from "./in-flight.js";
 import { clearObstacle, type Obstacle, setObstacle, warnOnce } from "./obstacle.js";
 import { ensureStream, type NatsStreamConfig } from "./stream.js";
 import { isStuck } from "./watchdog.js";
@@ -26,6 +27,7 @@ export interface ConsumerOptions {
   readonly intake: Intake;
   readonly inFlight: InFlight;
   readonly acks: AckPublisher;
+  readonly budgets: HostBudgets;
   readonly obstacle: Obstacle;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -56,13 +58,19 @@ function readHost(subject: string): string {
 }
 
 /** @throws FleetmarkError NATS_FAILED when it is no delivery of JetStream */
-function passToIntake({ intake, inFlight, acks, metrics }: ConsumerOptions, message: Msg): void {
+function passToIntake({ intake, inFlight, acks, metrics, budgets }: ConsumerOptions, message: Msg): void {
   const reply = message.reply ?? "";
   const { key, deliveries } = readDelivery(reply);
   if (deliveries > 1) metrics.natsRedelivered.inc();
   const added = addMessage(inFlight, key, message.data.length, reply);
   if (added === undefined) return;
   const host = readHost(message.subject);
+  const waitMs = deliveries > 1 ? 0 : chargeHost(budgets, host, message.data.length, performance.now());
+  if (waitMs > 0) {
+    metrics.hostsThrottled.inc();
+    delayMessage(inFlight, added, waitMs);
+    return;
+  }
   intake.takeBatch(message.data, { link: "nats", host }, (fate) => publishFate(acks, added, host, fate));
 }
 

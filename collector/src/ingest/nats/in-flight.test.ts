@@ -1,5 +1,13 @@
 import { expect, it } from "vitest";
-import { addMessage, answerMessage, createInFlight, extendAll, type InFlightMessage, releaseAll } from "./in-flight.js";
+import {
+  addMessage,
+  answerMessage,
+  createInFlight,
+  delayMessage,
+  extendAll,
+  type InFlightMessage,
+  releaseAll,
+} from "./in-flight.js";
 
 function open(limits = { messages: 4, bytes: 100 }) {
   const sent: string[] = [];
@@ -24,6 +32,14 @@ it("tells the server that it works, and gives back what it has not done", () => 
   answerMessage(inFlight, message, "terminated");
   releaseAll(inFlight);
   expect(sent).toEqual(["a +WPI", "b +WPI", "b +TERM", "a -NAK"]);
+  expect(inFlight.messages.size).toBe(0);
+});
+
+it("gives back what is to come again later, with the time in nanoseconds", () => {
+  const { sent, inFlight } = open();
+  delayMessage(inFlight, addMessage(inFlight, "1", 1, "a") as InFlightMessage, 1500.2);
+  answerMessage(inFlight, addMessage(inFlight, "2", 1, "b") as InFlightMessage, "deferred");
+  expect(sent).toEqual(['a -NAK {"delay":1501000000}', 'b -NAK {"delay":10000000000}']);
   expect(inFlight.messages.size).toBe(0);
 });
 

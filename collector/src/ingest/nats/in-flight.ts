@@ -6,9 +6,13 @@ const answers = {
   terminated: "+TERM",
   working: "+WPI",
   released: "-NAK",
-  /** To be delivered again after so long, nanoseconds. */
-  deferred: `-NAK {"delay":${10e9}}`,
+  deferred: delayAnswer(10_000),
 } as const;
+
+/** To be delivered again after so many milliseconds. */
+function delayAnswer(ms: number): string {
+  return `-NAK {"delay":${Math.ceil(ms) * 1e6}}`;
+}
 
 export type Answer = Exclude<keyof typeof answers, "working">;
 
@@ -65,11 +69,20 @@ export function addMessage(inFlight: InFlight, key: string, bytes: number, reply
   return message;
 }
 
-/** Tells the server what became of a message, which is in hand no longer. */
-export function answerMessage(inFlight: InFlight, message: InFlightMessage, answer: Answer): void {
+function letGo(inFlight: InFlight, message: InFlightMessage, answer: string): void {
   if (inFlight.messages.delete(message.key)) inFlight.bytes -= message.bytes;
   updateRoom(inFlight);
-  inFlight.publish(message.reply, answers[answer]);
+  inFlight.publish(message.reply, answer);
+}
+
+/** Tells the server what became of a message, which is in hand no longer. */
+export function answerMessage(inFlight: InFlight, message: InFlightMessage, answer: Answer): void {
+  letGo(inFlight, message, answers[answer]);
+}
+
+/** Gives a message back, to be delivered again after so many milliseconds. */
+export function delayMessage(inFlight: InFlight, message: InFlightMessage, ms: number): void {
+  letGo(inFlight, message, delayAnswer(ms));
 }
 
 /** Tells the server that every message in hand is still worked on. */

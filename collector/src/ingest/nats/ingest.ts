@@ -10,8 +10,10 @@ import { detachSilentHosts, leaveLink, type Presence } from "../../fleet/presenc
 import { readClockUs } from "../../platform/clock.js";
 import type { Metrics } from "../../telemetry/metrics.js";
 import type { Intake, Source } from "../intake.js";
+import type { IngestLimits } from "../limits.js";
 import { type AckPublisher, createAckPublisher } from "./ack-publisher.js";
 import { type ConsumerOptions, startConsumer } from "./consumer.js";
+import { createHostBudgets, forgetPaid, type HostBudgets } from "./host-budgets.js";
 import { createInFlight, type InFlight, releaseAll } from "./in-flight.js";
 import { createObstacle, type Obstacle, setObstacle, warnOnce } from "./obstacle.js";
 import { listenToAgents } from "./requests.js";
@@ -29,7 +31,8 @@ import type { NatsStreamConfig } from "./stream.js";
  *               │ message
  *               ▼
  *            in-flight.ts ──► intake ──► fate ──► ack-publisher.ts ──► Ack to the agent, then the answer to the server
- *            (each message is kept alive meanwhile, or the server would give it to another collector)
+ *            (each message is kept alive meanwhile, or the server would give it to another collector; that of a host
+ *            which sends too much goes back for a while: host-budgets.ts)
  *
  * What is in flight, and which hosts are present, outlives a connection.
  */
@@ -40,6 +43,7 @@ export interface NatsIngestConfig extends NatsConfig {
 
 export interface NatsIngestOptions {
   readonly config: NatsIngestConfig;
+  readonly limits: Pick<IngestLimits, "bytes_per_second_per_host">;
   readonly intake: Intake;
   readonly presence: Presence;
   readonly receiveResult: (source: Source, result: CommandResult) => void;
@@ -66,6 +70,7 @@ interface NatsState {
   readonly publish: (subject: string, payload: Uint8Array | string) => void;
   readonly inFlight: InFlight;
   readonly acks: AckPublisher;
+  readonly budgets: HostBudgets;
   readonly obstacle: Obstacle;
   reading: boolean;
   /** That of the latest connection. */
@@ -76,7 +81,7 @@ const sweepMs = 5000;
 
 /** Serves agents over a connection that is up. Everything that was subscribed on the one before went with it. */
 function serveConnection(state: NatsState, connection: NatsConnection): void {
-  const { options, library, manage, publish, inFlight, acks, obstacle } = state;
+  const { options, library, manage, publish, inFlight, acks, budgets, obstacle } = state;
   const { config, intake, presence, receiveResult, metrics, logger } = options;
   if (!state.reading) return;
   logger.info({ event: "nats_connected", server: connection.getServer() }, "connected to NATS");
@@ -86,6 +91,7 @@ function serveConnection(state: NatsState, connection: NatsConnection): void {
     intake,
     inFlight,
     acks,
+    budgets,
     obstacle,
     metrics,
     logger,
@@ -130,12 +136,16 @@ export async function startNatsIngest(options: NatsIngestOptions): Promise<NatsI
     publish,
     inFlight,
     acks: createAckPublisher(inFlight, publish),
+    budgets: createHostBudgets(options.limits.bytes_per_second_per_host),
     obstacle: createObstacle(metrics, logger),
     reading: true,
     consumer: undefined,
   };
   const keeper = connect(state);
-  const sweeping = setInterval(() => detachSilentHosts(presence, readClockUs()), sweepMs);
+  const sweeping = setInterval(() => {
+    detachSilentHosts(presence, readClockUs());
+    forgetPaid(state.budgets, performance.now());
+  }, sweepMs);
   const stopReading = (): void => {
     state.reading = false;
     void state.consumer?.stop();

@@ -8,6 +8,8 @@ export interface NatsStreamConfig {
   /** Servers of the cluster that hold each batch. */
   readonly replicas: number;
   readonly max_bytes: number;
+  /** Batches of one host that may wait; 0 for no bound. */
+  readonly max_batches_per_host: number;
   /** Seconds; 0 for no bound. */
   readonly max_age: number;
   readonly storage: "file" | "memory";
@@ -38,9 +40,10 @@ interface Difference {
 /**
  * The stream that the configuration asks for. A work queue: what a collector has acknowledged is gone, so its size is
  * the backlog. `discard: new` turns agents away when it is full, and they keep what they have; the oldest would
- * otherwise be dropped.
+ * otherwise be dropped. Each host has a subject of its own, and is turned away alone when its part is full.
  */
-export function wantStream({ replicas, max_bytes, max_age, storage }: NatsStreamConfig): Wanted<StreamConfig> {
+export function wantStream(config: NatsStreamConfig): Wanted<StreamConfig> {
+  const { replicas, max_bytes, max_batches_per_host, max_age, storage } = config;
   return {
     subjects: [natsSubjects("batch")],
     retention: "workqueue",
@@ -48,6 +51,8 @@ export function wantStream({ replicas, max_bytes, max_age, storage }: NatsStream
     storage,
     num_replicas: replicas,
     max_bytes,
+    max_msgs_per_subject: max_batches_per_host === 0 ? -1 : max_batches_per_host,
+    discard_new_per_subject: max_batches_per_host > 0,
     max_age: max_age * nanos,
     duplicate_window: duplicateWindowSeconds * nanos,
   };
@@ -70,12 +75,14 @@ const graveKeys = new Set(["subjects", "retention", "discard", "ack_policy", "de
 const editFlags: Readonly<Record<string, string>> = {
   num_replicas: "--replicas",
   max_bytes: "--max-bytes",
+  max_msgs_per_subject: "--max-msgs-per-subject",
+  discard_new_per_subject: "--discard-per-subject",
   max_age: "--max-age",
   discard: "--discard",
   subjects: "--subjects",
   duplicate_window: "--dupe-window",
 };
-const ownKeys: Readonly<Record<string, string>> = { num_replicas: "replicas" };
+const ownKeys: Readonly<Record<string, string>> = { num_replicas: "replicas", max_msgs_per_subject: "max_batches_per_host" };
 
 /** Returns in what a stream or consumer that exists differs from what is wanted of it. */
 export function compareConfig<C extends object>(actual: C, wanted: Wanted<C>): Difference[] {
@@ -87,6 +94,17 @@ export function compareConfig<C extends object>(actual: C, wanted: Wanted<C>): D
   });
 }
 
+const perSubjectKeys = new Set(["max_msgs_per_subject", "discard_new_per_subject"]);
+
+/** A host's bound only sizes the stream, unless its oldest batches leave when a new one comes. */
+function compareStream(found: StreamConfig, wanted: Wanted<StreamConfig>): Difference[] {
+  // The server leaves out a switch that is off.
+  const discard_new_per_subject = found.discard_new_per_subject === true;
+  const drops = found.max_msgs_per_subject > 0 && !discard_new_per_subject;
+  const differences = compareConfig({ ...found, discard_new_per_subject }, wanted);
+  return differences.map((each) => (perSubjectKeys.has(each.key) ? { ...each, grave: drops } : each));
+}
+
 function show(key: string, value: unknown): string {
   const seconds = typeof value === "number" && ["max_age", "duplicate_window", "ack_wait"].includes(key);
   return seconds ? `${(value as number) / nanos}s` : JSON.stringify(value);
@@ -96,7 +114,9 @@ function explainStream(differences: readonly Difference[]): string {
   const parts = differences.map(({ key, actual, wanted }) => `${key} is ${show(key, actual)}, wanted ${show(key, wanted)}`);
   const flags = differences.flatMap(({ key, wanted }) => {
     const flag = editFlags[key];
-    return flag === undefined ? [] : [`${flag} ${show(key, Array.isArray(wanted) ? wanted[0] : wanted)}`];
+    if (flag === undefined) return [];
+    if (typeof wanted === "boolean") return [wanted ? flag : flag.replace("--", "--no-")];
+    return [`${flag}=${show(key, Array.isArray(wanted) ? wanted[0] : wanted)}`];
   });
   const fixed = differences.filter(({ key }) => !(key in editFlags));
   const edit = flags.length > 0 ? `\`nats stream edit ${natsStream} ${flags.join(" ").replaceAll('"', "")}\` changes it` : "";
@@ -105,8 +125,8 @@ function explainStream(differences: readonly Difference[]): string {
       ? `${fixed.map(({ key }) => key).join(" and ")} can't be changed: delete the stream and a collector makes it anew; agents send again what was in it`
       : "";
   const kept = differences
-    .filter(({ grave }) => !grave)
-    .map(({ key, actual }) => `nats.stream.${ownKeys[key] ?? key}: ${show(key, actual)}`);
+    .filter(({ key, grave }) => !grave && key !== "discard_new_per_subject")
+    .map(({ key, actual }) => `nats.stream.${ownKeys[key] ?? key}: ${actual === -1 ? 0 : show(key, actual)}`);
   const keep = kept.length > 0 ? `to keep it, configure ${kept.join(", ")}` : "";
   return `the stream ${natsStream} differs: ${parts.join("; ")}. ${[edit, anew, keep].filter((text) => text !== "").join("; ")}`;
 }
@@ -160,7 +180,7 @@ export async function ensureStream(
       () => manager.streams.add({ ...stream, name: natsStream }),
       streamMissing,
     );
-    judge(compareConfig(found, stream), explainStream);
+    judge(compareStream(found, stream), explainStream);
     const consumer = wantConsumer();
     const { config: durable } = await findOrMake(
       () => manager.consumers.info(natsStream, natsConsumer),
