@@ -344,6 +344,10 @@ describe("the HTTP API", () => {
       pages++;
     }
     expect([pages, names]).toEqual([3, points.map(({ tags }) => tags.cpu)]);
+    const whole = await fetch(`http://${formatAddress(collector.http)}/api/v1/series/names?measurement=cpu`);
+    expect(whole.headers.get("transfer-encoding")).toBe("chunked");
+    const all = (await whole.json()) as { tags: { cpu: string } }[];
+    expect(all.map(({ tags }) => tags.cpu)).toEqual(names);
   });
 
   it("is documented as docs/openapi.json says, and every answer keeps to it", async () => {

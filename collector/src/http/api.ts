@@ -17,7 +17,7 @@ import type { HistoryQuery, StoreReader } from "../store/store.js";
 import { planHistory, widenBuckets } from "./history-plan.js";
 import { describeHosts } from "./host-answers.js";
 import { takePage } from "./pages.js";
-import { kpisQuery, noQuery, resultsQuery, runsQuery, seriesNamesQuery, seriesQuery } from "./queries.js";
+import { hostsQuery, kpisQuery, resultsQuery, runsQuery, seriesNamesQuery, seriesQuery } from "./queries.js";
 import { addRecordRoutes } from "./record-routes.js";
 import { addRoute, type Router } from "./route.js";
 
@@ -25,9 +25,9 @@ function addFleetRoutes(router: Router, store: StoreReader, fleet: Fleet): void 
   addRoute(router, {
     path: "/api/v1/hosts",
     summary: "The hosts of the fleet: whether they are attached, when they were last heard of, and the run under way",
-    query: noQuery,
+    query: hostsQuery,
     answers: { 200: hostsAnswer },
-    answer: async () => describeHosts(await readHosts(store), fleet),
+    answer: async ({ query }, reply) => takePage(describeHosts(await readHosts(store), fleet), query, reply),
   });
   addRoute(router, {
     path: "/api/v1/runs",
@@ -54,7 +54,10 @@ function addFleetRoutes(router: Router, store: StoreReader, fleet: Fleet): void 
     summary: "The key performance indicators of each host, of a run or of the latest result of each benchmark",
     query: kpisQuery,
     answers: { 200: kpisAnswer },
-    answer: async ({ query }) => foldHostKpis(await findResults(store, query), query.run),
+    answer: async ({ query }, reply) => {
+      const { limit, offset, ...filter } = query;
+      return takePage(foldHostKpis(await findResults(store, filter), query.run), { limit, offset }, reply);
+    },
   });
 }
 

@@ -36,6 +36,8 @@ export function readTags(given: z.infer<typeof tags>, host: string | undefined):
 
 export const noQuery = z.strictObject({});
 
+export const hostsQuery = z.strictObject(pageShape);
+
 export const runsQuery = z.strictObject({
   host: host.optional(),
   before_us: beforeUs.describe("those that ended before this time_us: the last one of a page leads to the next").optional(),
@@ -59,7 +61,7 @@ export const resultsQuery = z.strictObject({
   ...pageShape,
 });
 
-export const kpisQuery = z.strictObject({ host: host.optional(), run: run.optional() });
+export const kpisQuery = z.strictObject({ host: host.optional(), run: run.optional(), ...pageShape });
 
 export const seriesQuery = z.strictObject({
   measurement: z.string().min(1),

@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { describe, expect, it } from "vitest";
-import { askInTurn, countUnread, createReadBudget } from "./read-budget.js";
+import { askInTurn, createReadBudget, followUnread } from "./read-budget.js";
 
 const limits = { running: 2, waiting: 3, patience: 50, unread: 100 };
 
@@ -53,9 +53,11 @@ describe("questions", () => {
   it("are refused while readers leave their answers", async () => {
     const budget = createReadBudget(limits);
     const response = new EventEmitter();
-    countUnread(budget, 101, response);
+    const count = followUnread(budget, response);
+    for (const bytes of [100, 1]) count(bytes);
     await expect(askInTurn(budget, async () => 1)).rejects.toMatchObject({ code: "READS_TOO_MANY" });
     response.emit("close");
+    count(101);
     expect(await askInTurn(budget, async () => 1)).toBe(1);
   });
 });

@@ -65,14 +65,20 @@ export async function askInTurn<T>(budget: ReadBudget, ask: () => Promise<T>): P
   }
 }
 
-/** Counts an answer until its reader has taken it, or is gone. */
-export function countUnread(
+/** Counts the bytes of an answer, as many calls as it takes, until its reader has taken all of it or is gone. */
+export function followUnread(
   budget: ReadBudget,
-  bytes: number,
   response: { once(event: "close", act: () => void): unknown },
-): void {
-  budget.unread += bytes;
+): (bytes: number) => void {
+  let counted = 0;
+  let isOver = false;
   response.once("close", () => {
-    budget.unread -= bytes;
+    isOver = true;
+    budget.unread -= counted;
   });
+  return (bytes) => {
+    if (isOver) return;
+    counted += bytes;
+    budget.unread += bytes;
+  };
 }

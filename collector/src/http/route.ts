@@ -2,6 +2,7 @@ import { errorAnswer } from "@fleetmark/shared/api/answers";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
+import { sendAnswer } from "./long-answers.js";
 import { askInTurn, type ReadBudget } from "./read-budget.js";
 
 /** What a caller may do: readers ask, operators change things and may ask too. */
@@ -90,6 +91,8 @@ export function addRoute<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndef
   const { method = "GET", path, summary, role = "reader", query, body } = route;
   const forbidden: Record<number, z.ZodType> = role === "reader" ? {} : { 403: errorAnswer };
   const crowded: Record<number, z.ZodType> = route.isLight ? {} : { 503: errorAnswer };
+  const list = route.answers[200];
+  const itemSchema = list instanceof z.ZodArray ? toSchema(list.element as z.ZodType, "output") : undefined;
   const answers: Record<number, z.ZodType> = { 400: errorAnswer, ...forbidden, 500: errorAnswer, ...crowded, ...route.answers };
   router.app.route({
     method,
@@ -110,7 +113,11 @@ export function addRoute<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndef
       };
       if (route.isLight) return route.answer(asked, reply);
       // Whoever has gone meanwhile is not asked for.
-      return askInTurn(router.budget, async () => (request.raw.destroyed ? undefined : route.answer(asked, reply)));
+      await askInTurn(router.budget, async () => {
+        const answer = request.raw.destroyed ? undefined : await route.answer(asked, reply);
+        await sendAnswer(router.budget, answer, itemSchema, request, reply);
+      });
+      return reply;
     },
   });
 }

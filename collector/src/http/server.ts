@@ -1,5 +1,3 @@
-import { promisify } from "node:util";
-import { gzip } from "node:zlib";
 import fastifySwagger from "@fastify/swagger";
 import { healthAnswer, notReadyAnswer, readyAnswer } from "@fleetmark/shared/api/answers";
 import { type ErrorCode, errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
@@ -14,8 +12,9 @@ import type { StoreReader } from "../store/store.js";
 import type { Metrics } from "../telemetry/metrics.js";
 import { addApi } from "./api.js";
 import { checkHostName } from "./host-names.js";
+import { addAnswerHooks } from "./long-answers.js";
 import { noQuery } from "./queries.js";
-import { countUnread, createReadBudget, type ReadBudget } from "./read-budget.js";
+import { createReadBudget } from "./read-budget.js";
 import { addRoute, type FindRole, type Router, requireRole } from "./route.js";
 
 /** What the HTTP server shows. */
@@ -131,21 +130,6 @@ const retryAfterS = 2;
 /** A reader that takes nothing for so long is cut off, milliseconds. */
 const stalledAfterMs = 30_000;
 const mostConnections = 1024;
-/** Answers from so many bytes on are compressed for those who take that. */
-const compressedFrom = 4096;
-const compress = promisify(gzip);
-
-/** Counts answers until they are taken, and compresses long ones. */
-function addAnswerHooks(app: FastifyInstance, budget: ReadBudget): void {
-  app.addHook("onSend", async (request, reply, payload) => {
-    if (typeof payload !== "string" || payload.length < compressedFrom) return payload;
-    const isWanted = /\bgzip\b/.test(String(request.headers["accept-encoding"] ?? ""));
-    const sent = isWanted ? await compress(payload) : Buffer.from(payload);
-    if (isWanted) void reply.header("content-encoding", "gzip").header("vary", "accept-encoding").removeHeader("content-length");
-    countUnread(budget, sent.length, reply.raw);
-    return sent;
-  });
-}
 
 function createFastify(logger: Logger): FastifyInstance {
   const app = Fastify({
