@@ -186,7 +186,8 @@ function createCore({ config, metrics, logger, undoings }: Base, { quarantine, s
   const presence = createPresence({ fleet, metrics, logger, maxBatchBytes: limits.max_batch_bytes });
   const commands = createCommands({ presence, metrics, logger });
   const writer = createWriter(store, metrics, logger);
-  const guard = createSeriesGuard(limits.new_series_per_host_per_hour, createSeriesQuestion(store, logger));
+  const seriesBounds = { newPerHour: limits.new_series_per_host_per_hour, perHost: limits.max_series_per_host };
+  const guard = createSeriesGuard(seriesBounds, createSeriesQuestion(store, logger));
   const nextOwnId = createOwnIds();
   undoings.push(startCertificateWatch(config, metrics, logger).stop);
   const clock = startClockWatch({ fleet, metrics, logger });

@@ -40,11 +40,21 @@ const limitsSchema = z.strictObject({
   time_ahead: durationSchema.describe("samples stamped further ahead of the collector's clock are refused").prefault("1h"),
   time_behind: durationSchema.describe("samples stamped further behind the collector's clock are refused").prefault("400d"),
   max_series_per_batch: z.int().min(1).describe("most series of one batch; one with more is rejected").default(10_000),
+  max_samples_per_batch: z
+    .int()
+    .min(1)
+    .describe("most samples of one batch, an agent's own have some ten thousand; one with more is rejected")
+    .default(100_000),
   new_series_per_host_per_hour: z
     .int()
     .min(1)
     .describe("most series of a host that may be new in one hour; samples of others are refused, known series go on")
     .default(20_000),
+  max_series_per_host: z
+    .int()
+    .min(1)
+    .describe("most series of a host in the store; samples of further ones are refused, known series go on")
+    .default(100_000),
   max_hosts: z.int().min(1).describe("most hosts that are heard of within an hour; others are refused meanwhile").default(20_000),
   bytes_per_second_per_host: byteSizeSchema
     .describe("bytes that a host may send in a second, ten seconds' worth at once; beyond it, it is read more slowly")

@@ -90,6 +90,10 @@ const catalogue = {
     exit: 3,
     remedy: "The batch is kept in quarantine; check for a tag that takes ever new values, or raise limits.max_series_per_batch.",
   },
+  BATCH_TOO_MANY_SAMPLES: {
+    exit: 3,
+    remedy: "The batch is kept in quarantine; divide what is sent, or raise limits.max_samples_per_batch.",
+  },
   BATCH_FOREIGN: { exit: 3, remedy: "An agent may send only as the host of its Hello; check for two agents with one name." },
   HOST_FOREIGN: {
     exit: 3,
@@ -122,7 +126,8 @@ const catalogue = {
   },
   SERIES_OVER_LIMIT: {
     exit: 3,
-    remedy: "Check the host for a tag that takes ever new values, or raise limits.new_series_per_host_per_hour of the collector.",
+    remedy:
+      "Check the host for a tag that takes ever new values, or raise limits.new_series_per_host_per_hour or limits.max_series_per_host of the collector.",
   },
   RECORD_INVALID: {
     exit: 3,

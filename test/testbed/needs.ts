@@ -12,8 +12,13 @@ export function describeUnless(obstacle: string | undefined): Describe {
   };
 }
 
+/** Says which of these servers are not here; undefined when all are. */
+export function missingServers(...servers: readonly string[]): string | undefined {
+  const missing = servers.filter((name) => findServer(name) === undefined);
+  return missing.length === 0 ? undefined : `${missing.join(" and ")} not found; \`make servers\` unpacks it`;
+}
+
 /** Groups tests that need servers: `make servers` unpacks them. */
 export function describeWith(...servers: readonly string[]): Describe {
-  const missing = servers.filter((name) => findServer(name) === undefined);
-  return describeUnless(missing.length === 0 ? undefined : `${missing.join(" and ")} not found; \`make servers\` unpacks it`);
+  return describeUnless(missingServers(...servers));
 }

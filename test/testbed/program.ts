@@ -27,6 +27,8 @@ export interface StartOptions {
   /** Starts it as a supervisor would, with a channel for its messages. */
   readonly supervised?: boolean;
   readonly cwd?: string;
+  /** Told of its pid before it has done anything. */
+  readonly onPid?: (pid: number) => void;
 }
 
 export function startProgram(args: readonly string[], options: StartOptions = {}): Program {
@@ -35,6 +37,7 @@ export function startProgram(args: readonly string[], options: StartOptions = {}
     env: { ...process.env, ...options.environment },
     cwd: options.cwd,
   });
+  if (child.pid !== undefined) options.onPid?.(child.pid);
   const output = { stdout: "", stderr: "" };
   const listeners = new Set<() => void>();
   for (const name of ["stdout", "stderr"] as const) {

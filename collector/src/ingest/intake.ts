@@ -295,6 +295,6 @@ export function createIntake(options: IntakeOptions): Intake {
       // A run that has ended has no benchmark under way.
       fleet.touch(host, readClockUs()).progress = checked.benchmark === "" ? undefined : checked;
     },
-    waitForRoom: () => writer.waitForRoom(),
+    waitForRoom: () => writer.waitForRoom() ?? intake.quarantine.waitForRoom(),
   };
 }

@@ -6,6 +6,9 @@ export interface IngestLimits {
   readonly time_ahead: number;
   readonly time_behind: number;
   readonly max_series_per_batch: number;
+  readonly max_samples_per_batch: number;
+  readonly new_series_per_host_per_hour: number;
+  readonly max_series_per_host: number;
   /** Hosts that are heard of within an hour. */
   readonly max_hosts: number;
   /** Bytes that a host may send in a second, ten seconds' worth of them at once. */

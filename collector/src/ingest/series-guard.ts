@@ -3,19 +3,37 @@ import type { HostState } from "../fleet/fleet.js";
 
 /**
  * Guards the store against a host whose tags take ever new values: every series costs every store memory for good. A
- * host may bring so many new series in an hour; one is known while it was seen in this hour or the one before. Kept in
- * memory are hashes alone.
+ * host may bring so many new series in an hour, and have so many in all; one is known while it was seen in this hour or
+ * the one before. Kept in memory are hashes alone.
  */
 
-/** The series of one host, of this hour and the one before. */
+export interface SeriesBounds {
+  /** New series of a host in an hour. */
+  readonly newPerHour: number;
+  /** Series of a host in the store. */
+  readonly perHost: number;
+}
+
+/** What is known of the series of one host. */
 interface SeriesWindow {
   hour: number;
   /** Series of this hour that were not known. */
   fresh: number;
+  /**
+   * Those of this hour and of the one before, while it is not known what the store has, for after a restart nothing is;
+   * from then on those of them that are new.
+   */
   seen: Set<number>;
   before: Set<number>;
-  /** Whether it is known what the store has of the host: after a restart nothing else is. */
-  learned: "no" | "asking" | "yes";
+  /** How many came in as new meanwhile; those that the host brings again after hours are counted again. */
+  admitted: number;
+  /** All that the store has or will have of the host, once it was asked. */
+  stored: Set<number> | undefined;
+  isAsking: boolean;
+  /** The hour in which it was asked last. */
+  askedHour: number;
+  /** Series that came in beyond the limit, for the store may have them. */
+  onTrust: number;
 }
 
 /** Which series of a dictionary are refused; undefined when none is. */
@@ -29,9 +47,6 @@ export interface SeriesGuard {
 }
 
 const hourUs = 3600e6;
-/** How many times the limit a host may keep known, and bring in while the store is asked what it has. */
-const tolerance = 10;
-
 /** FNV-1a (Fowler, Noll & Vo), going on from a hash. */
 function hashText(text: string, from: number): number {
   let hash = from;
@@ -56,8 +71,9 @@ function hashAll(series: readonly Series[]): number[] {
   });
 }
 
-function turnHour(window: SeriesWindow, hour: number): void {
+function turnHour(state: GuardState, window: SeriesWindow, hour: number): void {
   if (window.hour === hour) return;
+  endTrust(state, window);
   window.before = window.hour === hour - 1 ? window.seen : new Set();
   window.seen = new Set();
   window.hour = hour;
@@ -66,8 +82,9 @@ function turnHour(window: SeriesWindow, hour: number): void {
 
 /** What the guard knows. */
 interface GuardState {
-  /** New series for each host and hour. */
-  readonly limit: number;
+  readonly bounds: SeriesBounds;
+  /** Series of all hosts that were let in beyond their limit until the store has said whether it has them. */
+  onTrust: number;
   readonly askStore: AskStore;
   /** By the host's state, with which it goes. */
   readonly windows: WeakMap<object, SeriesWindow>;
@@ -78,52 +95,97 @@ interface GuardState {
 /** Asks the store for the series that it has of a host; undefined when it can't answer. */
 type AskStore = (host: string) => Promise<readonly Series[] | undefined>;
 
+function createWindow(): SeriesWindow {
+  const [seen, before] = [new Set<number>(), new Set<number>()];
+  return { hour: 0, fresh: 0, seen, before, admitted: 0, stored: undefined, isAsking: false, askedHour: -1, onTrust: 0 };
+}
+
 function findWindow({ windows }: GuardState, host: object): SeriesWindow {
   let window = windows.get(host);
   if (window === undefined) {
-    window = { hour: 0, fresh: 0, seen: new Set(), before: new Set(), learned: "no" };
+    window = createWindow();
     windows.set(host, window);
   }
   return window;
 }
 
-/** Takes what the store has of a host for known. */
-async function learnStored({ limit, askStore }: GuardState, window: SeriesWindow, host: string): Promise<void> {
-  window.learned = "asking";
-  const stored = await askStore(host);
-  window.learned = stored === undefined ? "no" : "yes";
-  for (const hash of hashAll(stored?.slice(0, limit * tolerance) ?? [])) window.before.add(hash);
-  // What was let in meanwhile and had been known all along is not new.
-  window.fresh = [...window.seen].filter((hash) => !window.before.has(hash)).length;
+function endTrust(state: GuardState, window: SeriesWindow): void {
+  state.onTrust -= window.onTrust;
+  window.onTrust = 0;
 }
 
-/** Whether a series is let in; it is known from then on. */
-function admitSeries(state: GuardState, window: SeriesWindow, host: string, hash: number): boolean {
-  const { limit } = state;
+/** Takes what the store has of a host for known, and with it what came in meanwhile. */
+async function learnStored(state: GuardState, window: SeriesWindow, host: string): Promise<void> {
+  window.isAsking = true;
+  window.askedHour = window.hour;
+  const answer = await state.askStore(host);
+  window.isAsking = false;
+  if (answer === undefined) return;
+  endTrust(state, window);
+  const stored = new Set(hashAll(answer));
+  // What had been known all along is not new.
+  window.fresh = [...window.seen].filter((hash) => !window.before.has(hash) && !stored.has(hash)).length;
+  for (const hash of [...window.seen, ...window.before]) stored.add(hash);
+  window.stored = stored;
+  window.seen = new Set();
+  window.before = new Set();
+}
+
+/** Judges a series by what came in of late. */
+function admitByWindow(state: GuardState, window: SeriesWindow, host: string, hash: number): boolean {
+  const { bounds } = state;
   if (window.seen.has(hash)) return true;
-  if (window.seen.size >= limit * tolerance) return false;
+  if (window.seen.size >= bounds.perHost) return false;
   if (!window.before.has(hash)) {
-    if (window.fresh >= limit && window.learned === "no") void learnStored(state, window, host);
-    if (window.fresh >= limit && window.learned === "yes") return false;
+    const isOver = window.fresh >= bounds.newPerHour || window.admitted >= bounds.newPerHour;
+    if (isOver && !window.isAsking) void learnStored(state, window, host);
+    if (window.fresh >= bounds.newPerHour) {
+      if (state.onTrust >= bounds.perHost) return false;
+      state.onTrust++;
+      window.onTrust++;
+    }
     window.fresh++;
+    window.admitted++;
   }
   window.seen.add(hash);
   return true;
 }
 
+/** Judges a series by what the store has. */
+function admitByStore(state: GuardState, window: SeriesWindow, stored: Set<number>, host: string, hash: number): boolean {
+  const { bounds } = state;
+  if (stored.has(hash)) return true;
+  if (window.fresh >= bounds.newPerHour) return false;
+  if (stored.size >= bounds.perHost) {
+    // A store may forget series too.
+    if (!window.isAsking && window.askedHour !== window.hour) void learnStored(state, window, host);
+    return false;
+  }
+  window.fresh++;
+  // It may be on its way still when the store is asked next.
+  window.seen.add(hash);
+  stored.add(hash);
+  return true;
+}
+
+/** Whether a series is let in; it is known from then on. */
+function admitSeries(state: GuardState, window: SeriesWindow, host: string, hash: number): boolean {
+  const { stored } = window;
+  return stored === undefined ? admitByWindow(state, window, host, hash) : admitByStore(state, window, stored, host, hash);
+}
+
 /**
- * @param limit new series for each host and hour
- * @param askStore is asked when a host that was not asked for yet comes to the limit; until it answers, ten times the
- *   limit is let in
+ * @param askStore is asked when a host that was not asked for yet comes to its limit; until it answers, the hosts that
+ *   wait for it may bring in as many as one host may have, together
  */
-export function createSeriesGuard(limit: number, askStore: AskStore): SeriesGuard {
-  const state: GuardState = { limit, askStore, windows: new WeakMap(), passed: new WeakMap() };
+export function createSeriesGuard(bounds: SeriesBounds, askStore: AskStore): SeriesGuard {
+  const state: GuardState = { bounds, onTrust: 0, askStore, windows: new WeakMap(), passed: new WeakMap() };
   return {
     judge: (host, series, nowUs) => {
       const hour = Math.floor(nowUs / hourUs);
       if (state.passed.get(series) === hour) return undefined;
       const window = findWindow(state, host);
-      turnHour(window, hour);
+      turnHour(state, window, hour);
       const refused = hashAll(series).map((hash) => !admitSeries(state, window, host.host, hash));
       if (refused.includes(true)) return refused;
       state.passed.set(series, hour);

@@ -105,6 +105,12 @@ describe("validateBatch", () => {
     expect(rejection(encodeBatch(buildBatch(1, points.slice(1))))).toBe("valid");
   });
 
+  it("rejects a batch of too many samples before it decodes them", () => {
+    const points = Array.from({ length: 100_001 }, () => cpu(1));
+    expect(rejection(encodeBatch(buildBatch(1, points)))).toBe("BATCH_TOO_MANY_SAMPLES");
+    expect(rejection(encodeBatch(buildBatch(1, points.slice(1))))).toBe("valid");
+  });
+
   it("refuses the samples of refused series, and takes these out of the dictionary", () => {
     const points = ["a", "b", "c"].map((name, i) => ({ ...cpu(i), tags: { cpu: name } }));
     const { batch, refused } = validate(encodeBatch(buildBatch(1, [...points, ...points])), [false, true, false]);

@@ -188,12 +188,12 @@ export function judgeBatch(
 
 /**
  * Decodes a batch that came from a host, and judges it.
- * @throws FleetmarkError BATCH_TOO_LARGE, BATCH_TOO_MANY_SERIES, BATCH_MALFORMED when it is rejected
- *   whole and for ever
+ * @throws FleetmarkError BATCH_TOO_LARGE, BATCH_TOO_MANY_SERIES, BATCH_TOO_MANY_SAMPLES, BATCH_MALFORMED when it is
+ *   rejected whole and for ever
  */
 export function validateBatch(bytes: Uint8Array, outline: BatchOutline, rules: ValidationRules): ValidatedBatch {
   const { limits } = rules;
-  const { seriesCount } = outline;
+  const { seriesCount, sampleCount } = outline;
   if (bytes.length > limits.max_batch_bytes) {
     const message = `a batch of ${bytes.length} bytes (the limit is ${limits.max_batch_bytes})`;
     throw new FleetmarkError("BATCH_TOO_LARGE", message);
@@ -201,6 +201,10 @@ export function validateBatch(bytes: Uint8Array, outline: BatchOutline, rules: V
   if (seriesCount > limits.max_series_per_batch) {
     const message = `a batch of ${seriesCount} series (the limit is ${limits.max_series_per_batch})`;
     throw new FleetmarkError("BATCH_TOO_MANY_SERIES", message);
+  }
+  if (sampleCount > limits.max_samples_per_batch) {
+    const message = `a batch of ${sampleCount} samples (the limit is ${limits.max_samples_per_batch})`;
+    throw new FleetmarkError("BATCH_TOO_MANY_SAMPLES", message);
   }
   return judgeBatch(decodeBatch(bytes, outline, rules.readDictionary), rules);
 }

@@ -22,9 +22,10 @@ export interface WriteQueue {
 }
 
 /** Encoded bytes in the queue at which the streams are asked to pause; decoded they take about five times as much. */
-const queueBytes = 32 * 2 ** 20;
-/** What a queued batch weighs over its encoded bytes. */
+const queueBytes = 16 * 2 ** 20;
+/** What a queued batch weighs over its encoded bytes, and what each of its samples weighs at least: a number does. */
 const batchOverheadBytes = 1024;
+const sampleBytes = 10;
 /** The most samples that one transaction takes: laying them into rows holds up the event loop for some 20 ms. */
 const groupSamples = 50_000;
 
@@ -42,8 +43,8 @@ export function hasGroup(queue: WriteQueue): boolean {
 }
 
 export function addToQueue(queue: WriteQueue, entry: Omit<Queued, "samples" | "weight">, encodedBytes: number): void {
-  const weight = encodedBytes + batchOverheadBytes;
   const samples = countSamples(entry.batch);
+  const weight = Math.max(encodedBytes, sampleBytes * samples) + batchOverheadBytes;
   queue.queued.push({ ...entry, samples, weight });
   queue.bytes += weight;
   queue.samples += samples;

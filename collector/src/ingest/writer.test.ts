@@ -166,6 +166,18 @@ describe("the writer", () => {
     await store.close();
   });
 
+  it("stores and acknowledges nothing that comes once it is closed", async () => {
+    const store = await openStore(makeDirectory());
+    const writer = createWriter(store, createMetrics(), logger);
+    await new Promise<void>((resolve) => writer.enqueue(buildBatch(1, [cpu(1)]), 100, resolve));
+    await writer.stop(1000);
+    const acknowledged: number[] = [];
+    writer.enqueue(buildBatch(2, [cpu(1)]), 100, () => acknowledged.push(2));
+    await store.close();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(acknowledged).toEqual([]);
+  });
+
   it("tells after the commit which records are new, once for a commit and in order", async () => {
     const store = await openStore(makeDirectory());
     let failures = 1;

@@ -213,6 +213,8 @@ async function stopWriter(writer: WriterState, withinMs: number): Promise<void> 
   if (writer.queue.queued.length === 0) writer.retrying.end();
   await writer.running;
   clearTimeout(deadline);
+  // What comes later, such as from a quarantine that took its time, is not stored and not acknowledged.
+  writer.isOver = true;
 }
 
 export function createWriter(store: Store, metrics: Metrics, logger: Logger, onCommitted: CommitListener = () => {}): Writer {

@@ -6,7 +6,7 @@ import { FleetmarkError } from "../errors.js";
 import { BatchSchema } from "../gen/fleetmark/v1/fleet_pb.js";
 import { type Batch, BatchBuilder, countSamples, maxStepUs } from "../model/batch.js";
 import { type Point, seriesKey } from "../model/series.js";
-import { decodeBatch } from "./batch-decoder.js";
+import { decodeBatch, outlineBatch } from "./batch-decoder.js";
 import { encodeBatch } from "./batch-encoder.js";
 
 const start = 1_700_000_000_000_000;
@@ -51,6 +51,25 @@ describe("a batch on the wire", () => {
         expect(got.series.every((series) => series.tags.host === "h1")).toBe(true);
       }),
     );
+  });
+
+  it("shows before it is decoded how many samples and series it has", () => {
+    fc.assert(
+      fc.property(fc.array(point, { maxLength: 20 }), (points) => {
+        const sent = build(points);
+        const { sampleCount, seriesCount } = outlineBatch(encodeBatch(sent));
+        expect([sampleCount, seriesCount]).toEqual([countSamples(sent), sent.series.length]);
+      }),
+    );
+  });
+
+  it("may have its numbers one by one, and is counted then too", () => {
+    const number = Buffer.alloc(9);
+    number[0] = 0x19;
+    const columns = Buffer.concat([number, number, number]);
+    const id = toBinary(BatchSchema, create(BatchSchema, { id: { host: "h1", epochUs: 1n, sequence: 1n } }));
+    const bytes = Buffer.concat([id, Buffer.from([0x22, columns.length]), columns]);
+    expect(outlineBatch(bytes).sampleCount).toBe(3);
   });
 
   it("holds each series once", () => {

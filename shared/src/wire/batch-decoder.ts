@@ -1,7 +1,13 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { errorMessage, FleetmarkError } from "../errors.js";
-import { BatchIdSchema, BatchSchema, type Batch as WireBatch } from "../gen/fleetmark/v1/fleet_pb.js";
+import {
+  BatchIdSchema,
+  BatchSchema,
+  NumberColumnsSchema,
+  TextColumnsSchema,
+  type Batch as WireBatch,
+} from "../gen/fleetmark/v1/fleet_pb.js";
 import type { Batch, BatchId, Columns } from "../model/batch.js";
 import { checkName, checkTags, findFault, type Series } from "../model/series.js";
 import { decodeBatchId, toSafeNumber } from "./batch-id.js";
@@ -12,6 +18,7 @@ export interface BatchOutline {
   /** Of the agent that measured it; empty where it has none. */
   readonly identity: string;
   readonly seriesCount: number;
+  readonly sampleCount: number;
   /** The encoded dictionary, and the message without it. */
   readonly dictionary: Uint8Array;
   readonly rest: Uint8Array;
@@ -40,6 +47,7 @@ interface Walk {
   id: BatchId | undefined;
   identity: string;
   seriesCount: number;
+  sampleCount: number;
   /** Pairs of start and end; neighbouring entries are joined, and an encoder of ours makes one pair. */
   readonly dictionary: number[];
 }
@@ -50,7 +58,29 @@ const identityField = BatchSchema.field.identity.number;
 const mostIdentity = 64;
 const seriesField = BatchSchema.field.series.number;
 
-/** Walks over the fields of a batch without looking into any but its id. */
+const numbersField = BatchSchema.field.numbers.number;
+const textsField = BatchSchema.field.texts.number;
+/** The values in columns of either kind: numbers may be packed, texts may not. */
+const numberValues = { field: NumberColumnsSchema.field.value.number, packedBytes: 8 };
+const textValues = { field: TextColumnsSchema.field.text.number, packedBytes: undefined };
+
+/** Counts the values in encoded columns. */
+function countValues(columns: Uint8Array, { field, packedBytes }: typeof numberValues | typeof textValues): number {
+  const reader = new BinaryReader(columns);
+  let count = 0;
+  while (reader.pos < reader.len) {
+    const [found, wireType] = reader.tag();
+    if (found !== field) reader.skip(wireType, found);
+    else if (wireType === WireType.LengthDelimited && packedBytes !== undefined) count += reader.bytes().length / packedBytes;
+    else {
+      reader.skip(wireType, found);
+      count++;
+    }
+  }
+  return Math.floor(count);
+}
+
+/** Walks over the fields of a batch without looking into any but its id, and counts its samples. */
 function walkBatch(bytes: Uint8Array, walk: Walk): void {
   const reader = new BinaryReader(bytes);
   while (reader.pos < reader.len) {
@@ -63,6 +93,10 @@ function walkBatch(bytes: Uint8Array, walk: Walk): void {
     if (field === identityField && wireType === WireType.LengthDelimited) {
       const text = reader.string();
       walk.identity = text.length <= mostIdentity ? text : "";
+      continue;
+    }
+    if (wireType === WireType.LengthDelimited && (field === numbersField || field === textsField)) {
+      walk.sampleCount += countValues(reader.bytes(), field === numbersField ? numberValues : textValues);
       continue;
     }
     reader.skip(wireType, field);
@@ -91,20 +125,20 @@ function divide(bytes: Uint8Array, bounds: readonly number[]): { inside: Uint8Ar
  * @throws FleetmarkError BATCH_MALFORMED when the id can't be read
  */
 export function outlineBatch(bytes: Uint8Array): BatchOutline {
-  const walk: Walk = { id: undefined, identity: "", seriesCount: 0, dictionary: [] };
+  const walk: Walk = { id: undefined, identity: "", seriesCount: 0, sampleCount: 0, dictionary: [] };
   try {
     walkBatch(bytes, walk);
   } catch (cause) {
     if (walk.id === undefined) malformed(`a batch without a readable id: ${errorMessage(cause)}`, cause);
     // Decoding would not find it again: the library takes a message that ends in the midst of an inner one for
     // complete.
-    const { id, identity, seriesCount } = walk;
-    return { id, identity, seriesCount, dictionary: bytes.subarray(0, 0), rest: bytes, broken: cause };
+    const { id, identity, seriesCount, sampleCount } = walk;
+    return { id, identity, seriesCount, sampleCount, dictionary: bytes.subarray(0, 0), rest: bytes, broken: cause };
   }
   if (walk.id === undefined) malformed("a batch without an id");
   const { inside, outside } = divide(bytes, walk.dictionary);
-  const { id, identity, seriesCount } = walk;
-  return { id, identity, seriesCount, dictionary: inside, rest: outside };
+  const { id, identity, seriesCount, sampleCount } = walk;
+  return { id, identity, seriesCount, sampleCount, dictionary: inside, rest: outside };
 }
 
 function decodeMessage(bytes: Uint8Array): WireBatch {

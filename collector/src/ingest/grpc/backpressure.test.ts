@@ -64,7 +64,7 @@ async function serve(): Promise<Served> {
   const writer = createWriter(slow.store, metrics, logger);
   const quarantine = await openQuarantine(makeDirectory(), 2 ** 20);
   const shared = { limits, fleet, metrics, logger };
-  const guard = createSeriesGuard(limits.new_series_per_host_per_hour, async () => []);
+  const guard = createSeriesGuard({ newPerHour: 1e6, perHost: 1e6 }, async () => []);
   const judgeClock = () => ({ verdict: "agreed", offsetUs: 0, hosts: 0, agreeing: 0 }) as const;
   const nextOwnId = () => ({ epochUs: 1, sequence: 1 });
   const nameKeeper = { take: () => undefined, isHolder: () => false, isFree: () => true, isFormer: () => false };
@@ -139,15 +139,15 @@ it("takes in so much and no more while the store hangs or fails, then stores and
     for (let ack = await next(); ack !== undefined; ack = await next()) acknowledged[i] += ack.committed.length;
   });
   const pushers = agents.map((agent, i) => push(agent, makeBatch(hosts[i])));
-  await eventually(async () => expect(await readMetric("queueBytes")).toBeGreaterThan(32 * 2 ** 20));
+  await eventually(async () => expect(await readMetric("queueBytes")).toBeGreaterThan(16 * 2 ** 20));
   await waitUntilStuck(pushers);
   // Over the bound by one batch of 200 KB, however many agents there are.
-  expect(await readMetric("queueBytes")).toBeLessThan(32 * 2 ** 20 + 250_000);
+  expect(await readMetric("queueBytes")).toBeLessThan(16 * 2 ** 20 + 250_000);
   slow.mood = "fail";
   slow.release();
   await eventually(async () => expect(await readMetric("storeFailures")).toBeGreaterThan(1));
   await waitUntilStuck(pushers);
-  expect(await readMetric("queueBytes")).toBeLessThan(32 * 2 ** 20 + 250_000);
+  expect(await readMetric("queueBytes")).toBeLessThan(16 * 2 ** 20 + 250_000);
   expect(acknowledged).toEqual([0, 0, 0, 0]);
   expect(failure()).toBe("no space left");
 

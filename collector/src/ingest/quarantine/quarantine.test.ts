@@ -68,13 +68,19 @@ describe("the quarantine", () => {
 
   it("lets no more wait for the disk than fits into memory, and goes on afterwards", async () => {
     const directory = makeDirectory();
-    const quarantine = await openQuarantine(directory, 1_000_000);
-    const keep = (time: number): Promise<void> => quarantine.keep(makeItem(Buffer.alloc(10), "BATCH_MALFORMED"), time);
-    const fates = await Promise.allSettled(Array.from({ length: 1000 }, (_, time) => keep(time)));
-    const kept = fates.filter(({ status }) => status === "fulfilled").length;
-    expect(kept).toBe(256);
+    const quarantine = await openQuarantine(directory, 2 ** 27);
+    const keep = (time: number): Promise<void> => quarantine.keep(makeItem(Buffer.alloc(2 ** 20), "BATCH_MALFORMED"), time);
+    expect(quarantine.waitForRoom()).toBeUndefined();
+    const keeping = Promise.allSettled(Array.from({ length: 100 }, (_, time) => keep(time)));
+    const room = quarantine.waitForRoom();
+    expect(room).toBeInstanceOf(Promise);
+    const fates = await keeping;
+    // 64 MiB, each with a little more than its bytes.
+    expect(fates.filter(({ status }) => status === "fulfilled")).toHaveLength(64);
     expect(fates.at(-1)).toMatchObject({ reason: { code: "DATA_UNWRITABLE" } });
+    await room;
+    expect(quarantine.waitForRoom()).toBeUndefined();
     await keep(2000);
-    expect(readdirSync(join(directory, "quarantine"))).toHaveLength(257);
+    expect(readdirSync(join(directory, "quarantine"))).toHaveLength(65);
   });
 });

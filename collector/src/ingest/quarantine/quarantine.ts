@@ -3,6 +3,7 @@ import { lstat, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type ErrorCode, errorMessage, FleetmarkError, isErrorCode } from "@fleetmark/shared/errors";
 import { makeFolder } from "@fleetmark/shared/tools/folder";
+import { createGate, type Gate, waitAtMost } from "@fleetmark/shared/waiting";
 
 /**
  * What was rejected, on disk, for a person to look into and to take in again: whole batches as they came, samples that
@@ -11,9 +12,14 @@ import { makeFolder } from "@fleetmark/shared/tools/folder";
 export interface Quarantine {
   /**
    * Keeps something, durably; the oldest leaves when the bound would be passed, and what is over the bound is not kept.
-   * @throws FleetmarkError DATA_UNWRITABLE where it comes faster than the disk takes it: it would fill the memory
+   * @throws FleetmarkError DATA_UNWRITABLE where it comes without room and faster than the disk takes it
    */
   keep(item: QuarantineItem, nowUs: number): Promise<void>;
+  /**
+   * Nothing to wait for while there is room for more on its way to the disk; else resolves when there is, or after half
+   * a minute: a disk that hangs holds up nobody for good.
+   */
+  waitForRoom(): Promise<void> | undefined;
   /** Bytes kept now. */
   size(): number;
   /** Looks anew what lies there, where somebody else has taken or laid something. */
@@ -43,9 +49,13 @@ export const quarantineFolder = "quarantine";
 /** Files of a few bytes each would make a folder that nobody can look into. */
 const mostFiles = 10_000;
 /**
- * Batches that wait for the disk. Whoever sends broken ones as fast as a link can take them must not fill the memory.
+ * Bytes that wait for the disk before there is no room for more, and beyond which nothing is kept: whoever sends broken
+ * batches as fast as a link can take them must not fill the memory. A small one weighs more than its bytes.
  */
-const mostWaiting = 256;
+const roomBytes = 8 * 2 ** 20;
+const mostWaitingBytes = 64 * 2 ** 20;
+const itemBytes = 4096;
+const roomWithinS = 30;
 
 /** A name that sorts by time and is safe whatever the host calls itself. */
 function nameFile(nowUs: number, count: number, { kind, code, host = "unknown" }: QuarantineItem): string {
@@ -108,9 +118,10 @@ interface Folder {
   changedMs: number;
   /** Batches since the start: tells those of one moment apart. */
   count: number;
-  /** Batches that wait for the disk, and the last of them. */
+  /** Bytes that wait for the disk, and the last of what they are of. */
   waiting: number;
   turn: Promise<void>;
+  readonly room: Gate;
 }
 
 /** Makes the folder if it is not there, and looks what it holds; what hosts measured is their operators' alone. */
@@ -168,12 +179,19 @@ async function writeKept(folder: Folder, bytes: Uint8Array, name: string): Promi
   folder.bytes += bytes.length;
 }
 
+function addWaiting(folder: Folder, weight: number): void {
+  folder.waiting += weight;
+  if (folder.waiting >= roomBytes) folder.room.shut();
+  else folder.room.open();
+}
+
 /** Writes a batch when those before it are written. */
 async function queueKept(folder: Folder, bytes: Uint8Array, name: string): Promise<void> {
-  if (folder.waiting >= mostWaiting)
+  if (folder.waiting >= mostWaitingBytes)
     throw new FleetmarkError("DATA_UNWRITABLE", "batches are rejected faster than the disk takes them");
-  folder.waiting++;
-  const written = folder.turn.then(() => writeKept(folder, bytes, name)).finally(() => folder.waiting--);
+  const weight = bytes.length + itemBytes;
+  addWaiting(folder, weight);
+  const written = folder.turn.then(() => writeKept(folder, bytes, name)).finally(() => addWaiting(folder, -weight));
   folder.turn = written.catch(() => {});
   return written;
 }
@@ -195,6 +213,7 @@ export async function openQuarantine(dataDir: string, maxBytes: number): Promise
     count: 0,
     waiting: 0,
     turn: Promise.resolve(),
+    room: createGate(),
   };
   try {
     Object.assign(folder, await lookIn(path));
@@ -203,6 +222,10 @@ export async function openQuarantine(dataDir: string, maxBytes: number): Promise
   }
   return {
     keep: (item, nowUs) => queueKept(folder, item.bytes, nameFile(nowUs, ++folder.count, item)),
+    waitForRoom: () => {
+      const room = folder.room.wait();
+      return room && waitAtMost(room, roomWithinS);
+    },
     size: () => folder.bytes,
     look: () => queueLook(folder),
   };

@@ -103,6 +103,41 @@ describe("writing", () => {
   });
 });
 
+describe("closing", () => {
+  it("waits for what is being written, and refuses what is asked later", async () => {
+    const directory = makeDirectory();
+    const store = await openStore(directory);
+    const build = (sequence: number) =>
+      buildBatch(
+        sequence,
+        Array.from({ length: 5000 }, (_, i) => cpu(1, startUs + i)),
+      );
+    // One is being written, one waits for it, and some come while the file is being closed.
+    const early = [1, 2].map((sequence) => store.write([build(sequence)], 1));
+    const closing = store.close();
+    const late = Array.from({ length: 20 }, async (_, i) => {
+      await new Promise((resolve) => setTimeout(resolve, 2 * i));
+      return store.write([build(3 + i)], 1).then(
+        () => "written",
+        (error) => error.code,
+      );
+    });
+    await closing;
+    expect((await Promise.all(early)).flat()).toHaveLength(2);
+    expect(await Promise.all(late)).toEqual(Array(20).fill("STORE_FAILED"));
+    const reader = await openStoreReadOnly(directory);
+    const [{ points }] = await reader.history({
+      ...everything,
+      fromUs: 0,
+      toUs: 2 * startUs,
+      bucketUs: 2 * startUs,
+      aggregate: "count",
+    });
+    expect(points.map(([, count]) => count)).toEqual([10_000]);
+    await reader.close();
+  });
+});
+
 describe("history", () => {
   it("aggregates each series by bucket, within the range and the tags", async () => {
     const store = await openTestStore();

@@ -15,7 +15,7 @@ import { type Damage, findDamage, removeDamage, writeViews } from "./damage/dama
 import { type DamagedRange, readDamageRecord, writeDamageRecord } from "./damage/damage-record.js";
 import { type BlockCache, createBlockCache } from "./file/block-cache.js";
 import { type DataFile, dataFileName, foldAt, foldLog, openDataFile } from "./file/data-file.js";
-import { change, closeHeld, type HeldFile, holdFile, loadFile, requireOpen } from "./held-file.js";
+import { change, endHeld, type HeldFile, holdFile, loadFile, requireOpen } from "./held-file.js";
 import { readHistory } from "./history.js";
 import { type Access, type Looked, query, streamFrom, toStoreFailure } from "./query.js";
 import { findByText, readLatest, readNewest, readReceived } from "./records.js";
@@ -157,12 +157,7 @@ async function closeStore(store: DuckdbStore): Promise<void> {
   store.stop.abort();
   await store.keeping;
   await store.mending;
-  await store.held.changing;
-  const { open } = store.held;
-  const abandon = open?.file.isInPlace() === false;
-  // What a failed checkpoint leaves in the log is replayed at the next opening.
-  if (!abandon) await open?.connection.run("CHECKPOINT").catch(() => {});
-  await closeHeld(store.held, abandon);
+  await endHeld(store.held);
 }
 
 function listSeries({ byMeasurement }: SeriesIndex, measurement: string | undefined): Series[] {

@@ -26,6 +26,8 @@ export interface HeldFile {
   moving: Promise<unknown>;
   /** Told of what is committed, while the file is being compacted. */
   tail: Tail | undefined;
+  /** Whether nothing may be changed any more. */
+  isEnding: boolean;
 }
 
 export interface OpenFile {
@@ -61,7 +63,7 @@ export async function holdFile(dataDir: string): Promise<HeldFile> {
   const open = await openForWriting(dataDir);
   // A compaction that was cut short leaves it.
   await rm(join(dirname(open.file.path), workFolder), { recursive: true, force: true });
-  return { dataDir, open, changing: Promise.resolve(), moving: Promise.resolve(), tail: undefined };
+  return { dataDir, open, changing: Promise.resolve(), moving: Promise.resolve(), tail: undefined, isEnding: false };
 }
 
 /** @throws FleetmarkError STORE_FAILED while it waits to be opened anew */
@@ -106,11 +108,32 @@ async function changeNow<T>(held: HeldFile, act: (open: OpenFile) => Promise<T>)
   }
 }
 
-/** Does something on the writer's connection, alone, on a file opened anew where it failed before. */
+/**
+ * Does something on the writer's connection, alone, on a file opened anew where it failed before.
+ * @throws FleetmarkError STORE_FAILED, also when the file is closed for good
+ */
 export function change<T>(held: HeldFile, act: (open: OpenFile) => Promise<T>): Promise<T> {
+  if (held.isEnding) return Promise.reject(new FleetmarkError("STORE_FAILED", "the store was closed"));
   const changing = held.changing.then(() => changeNow(held, act));
   held.changing = changing.catch(() => {});
   return changing;
+}
+
+/**
+ * Closes the file for good, after the changes that were asked for. The engine never comes back from a connection that
+ * is closed in the midst of a statement, so none may begin meanwhile.
+ */
+export function endHeld(held: HeldFile): Promise<void> {
+  held.isEnding = true;
+  const ending = held.changing.then(async () => {
+    const { open } = held;
+    const abandon = open?.file.isInPlace() === false;
+    // What a failed checkpoint leaves in the log is replayed at the next opening.
+    if (!abandon) await open?.connection.run("CHECKPOINT").catch(() => {});
+    await closeHeld(held, abandon);
+  });
+  held.changing = ending.catch(() => {});
+  return ending;
 }
 
 /**
