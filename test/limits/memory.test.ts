@@ -48,12 +48,12 @@ function nameBody(body: Uint8Array, host: string, sequence: number): Buffer {
   return Buffer.concat([Buffer.from([0x0a, id.length]), id, body]);
 }
 
-const makeSeries = (count: number, tag = ""): Series[] =>
-  Array.from({ length: count }, (_, i) => ({
-    measurement: "flood",
-    tags: tag === "" ? {} : { tag: `${tag}${i}` },
-    field: `f${i % 50}`,
-  }));
+/** Series of fifty fields; with a tag of their own each where one is given. */
+function makeSeries(count: number, tag?: string): Series[] {
+  return Array.from({ length: count }, (_, i): Series => {
+    return { measurement: "flood", tags: tag === undefined ? {} : { tag: `${tag}${i}` }, field: `f${i % 50}` };
+  });
+}
 
 /** Sends for so long, as fast as the collector takes it, as so many hosts. */
 async function flood(collector: BoundedCollector, hosts: number, ms: number, bodies: readonly Uint8Array[]): Promise<void> {
