@@ -11,7 +11,7 @@ export { recallHardwareClass } from "./host/recalled-class.js";
 export { nameBenchmark } from "./measure/benchmark-result.js";
 export type { FunctionOptions } from "./measure/function-run.js";
 export { matchGlob } from "./measure/glob.js";
-export { runSuite, type SuiteOptions, type SuiteOutcome } from "./measure/suite-run.js";
+export { type OtherBuild, runSuite, type SuiteOptions, type SuiteOutcome } from "./measure/suite-run.js";
 export { readPerson } from "./origin/ci.js";
 export { findOrigin } from "./origin/origin.js";
 export { type Colours, plainColours } from "./report/colours.js";

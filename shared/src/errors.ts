@@ -190,6 +190,10 @@ const catalogue = {
   },
   SPOOL_DISK_FULL: { exit: 3, remedy: "Free space where spool.dir is; until then new batches wait in memory, which is bounded." },
   SUITE_FILE_INVALID: { exit: 2, remedy: "Correct the file at the key named above; docs/own-benchmarks.md shows a suite file." },
+  TREE_INVALID: {
+    exit: 2,
+    remedy: "Name a folder that is built, or a commit of the repository; docs/benchmarking.md shows `fleetmark bench --against`.",
+  },
   BENCHMARK_UNKNOWN: {
     exit: 2,
     remedy: "`fleetmark bench --list` shows the benchmarks; the suites are quick, full, gpu, and those of suite files.",

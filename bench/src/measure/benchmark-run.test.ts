@@ -4,7 +4,7 @@ import type { Executor, Job, ProcessRun } from "../executors/executor.js";
 import { chooseExecutor } from "../executors/registry.js";
 import type { Benchmark } from "../workloads/workload.js";
 import { buildResult } from "./benchmark-result.js";
-import { type MeasureOptions, measureBenchmark } from "./benchmark-run.js";
+import { type MeasureOptions, measureBenchmark, measureInTurns } from "./benchmark-run.js";
 
 const benchmark: Benchmark = { workload: "w", category: "rl", params: { batch: 1 }, runtime: "webgpu", device: "gpu" };
 const options: MeasureOptions = { taskModule: "", seed: 1, budgetS: 5, goal: 0.02 };
@@ -112,3 +112,36 @@ it("a command is measured like all else", async () => {
   expect(result.memory_peak_mb).toBeGreaterThan(10);
   expect(result.metadata).toMatchObject({ command_runtime: "node", seed: 1 });
 }, 60_000);
+
+describe("measureInTurns", () => {
+  const own: Benchmark = { ...benchmark, device: "gpu" };
+  const sides = [
+    { benchmark: own, taskModule: "a" },
+    { benchmark: own, taskModule: "b" },
+  ] as const;
+
+  it("alternates the builds, A B B A, with samples of equally many iterations", async () => {
+    const fake = createFake("gpu");
+    const measured = await measureInTurns(sides, options, [fake, fake]);
+    const order = fake.jobs.map(({ taskModule }) => taskModule).join("");
+    expect(order.slice(0, 12)).toBe("abbaabbaabba");
+    expect(fake.jobs.slice(1).map(({ iterationsPerSample }) => iterationsPerSample)).toEqual(Array(order.length - 1).fill(1));
+    expect(measured.map(({ made }) => made.length)).toEqual([order.length / 2, order.length / 2]);
+    expect(measured.map(({ conclusive }) => conclusive)).toEqual([true, true]);
+  });
+
+  it("goes on with the build that is not done yet", async () => {
+    const calmFake = createFake("gpu");
+    let made = 0;
+    const restless: Executor = {
+      name: "restless",
+      run: async (job) => {
+        const run = makeRun("gpu", Math.min(job.samples, 100));
+        const factor = 1 + 0.2 * (made++ % 2);
+        return { ...run, samples: run.samples.map((time) => time * factor), course: run.course.map((time) => time * factor) };
+      },
+    };
+    const [a, b] = await measureInTurns(sides, options, [calmFake, restless]);
+    expect([a.made.length, b.made.length > a.made.length]).toEqual([6, true]);
+  });
+});

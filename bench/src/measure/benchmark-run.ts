@@ -82,7 +82,10 @@ interface Series {
   readonly benchmark: Benchmark;
   readonly options: MeasureOptions;
   readonly executor: Executor;
-  readonly startedS: number;
+  /** What it is measured beside: their samples are to be alike. */
+  readonly beside: Series | undefined;
+  /** Seconds that its processes took so far. */
+  spentS: number;
   made: readonly JudgedRun[];
   /** Seconds that each process took beside its samples. */
   readonly costs: number[];
@@ -95,6 +98,22 @@ interface Standing extends Pick<Measurement, "runs" | "estimate" | "conclusive">
   readonly limits: RepetitionLimits;
 }
 
+async function openSeries(asked: Benchmark, options: MeasureOptions, executor: Executor, beside?: Series): Promise<Series> {
+  const benchmark = await dropUnknownFlags(asked);
+  return { benchmark, options, executor, beside, spentS: 0, made: [], costs: [], loads: readCoreLoads() };
+}
+
+/** Makes a process run. Returns the plan of the next. */
+async function advance(series: Series, plan: RunPlan): Promise<RunPlan | "stop"> {
+  const run = await makeRun(series, plan);
+  return series.options.signal?.aborted ? "stop" : planNext(series, assess(series), run);
+}
+
+function conclude(series: Series): Measurement {
+  const { runs, estimate, conclusive } = assess(series);
+  return { benchmark: series.benchmark, made: series.made, runs, estimate, conclusive, durationS: series.spentS };
+}
+
 /**
  * Measures a benchmark in fresh processes until the interval of its median is narrow enough or its budget is spent.
  * @throws FleetmarkError as its executor does, and BENCHMARK_FAILED when its processes ran on different devices
@@ -104,20 +123,42 @@ export async function measureBenchmark(
   options: MeasureOptions,
   executor = chooseExecutor(asked),
 ): Promise<Measurement> {
-  const startedS = readClock();
-  const benchmark = await dropUnknownFlags(asked);
-  const series: Series = { benchmark, options, executor, startedS, made: [], costs: [], loads: readCoreLoads() };
-  let plan: RunPlan = planFirstRun(options.budgetS);
-  for (;;) {
-    const run = await makeRun(series, plan);
-    const standing = assess(series);
-    const next = planNext(series, standing, run);
-    if (next === "stop" || options.signal?.aborted) {
-      const { runs, estimate, conclusive } = standing;
-      return { benchmark, made: series.made, runs, estimate, conclusive, durationS: readClock() - startedS };
+  const series = await openSeries(asked, options, executor);
+  for (let plan: RunPlan | "stop" = planFirstRun(options.budgetS); plan !== "stop"; ) plan = await advance(series, plan);
+  return conclude(series);
+}
+
+/** One of two builds of a benchmark. */
+export interface Side {
+  readonly benchmark: Benchmark;
+  readonly taskModule: string;
+}
+
+/**
+ * Measures two builds of a benchmark, process by process in turns and in the order A B B A: what changes of the machine
+ * meanwhile changes for both. Their samples are means of equally many iterations, unless one is more than twice as
+ * quick: its samples would be too short for the clock.
+ * @param options whose budget is for both together
+ * @throws FleetmarkError as `measureBenchmark` does
+ */
+export async function measureInTurns(
+  sides: readonly [Side, Side],
+  { budgetS, ...options }: Omit<MeasureOptions, "taskModule">,
+  executors = sides.map(({ benchmark }) => chooseExecutor(benchmark)),
+): Promise<[Measurement, Measurement]> {
+  const open = ({ benchmark, taskModule }: Side, i: number, beside?: Series): Promise<Series> =>
+    openSeries(benchmark, { ...options, taskModule, budgetS: budgetS / 2 }, executors[i], beside);
+  const first = await open(sides[0], 0);
+  const second = await open(sides[1], 1, first);
+  const series = [first, second];
+  const plans: (RunPlan | "stop")[] = series.map(() => planFirstRun(budgetS / 2));
+  for (let turn = 0; plans.some((plan) => plan !== "stop"); turn++) {
+    for (const i of turn % 2 === 0 ? [0, 1] : [1, 0]) {
+      const plan = plans[i];
+      if (plan !== "stop") plans[i] = await advance(series[i], plan);
     }
-    plan = next;
   }
+  return [conclude(first), conclude(second)];
 }
 
 /** Leaves out flags that this V8 does not know. The result then says by which it was measured. */
@@ -140,7 +181,8 @@ async function makeRun(series: Series, plan: RunPlan): Promise<ProcessRun> {
   const { taskModule, seed, signal, onQuiet } = options;
   const startedS = readClock();
   const core = await placeRun(series);
-  const iterationsPerSample = series.made[0]?.iterationsPerSample ?? options.history?.iterationsPerSample;
+  const [known = series.beside?.made[0]] = series.made;
+  const iterationsPerSample = known?.iterationsPerSample ?? options.history?.iterationsPerSample;
   const job = { benchmark, taskModule, seed, ...plan, core, iterationsPerSample, checkLeak: series.made.length === 0 };
   const limits: ExecutorOptions = {
     timeoutS: options.timeoutS ?? 60 + 3 * options.budgetS + (benchmark.lastsS ?? 0),
@@ -149,10 +191,12 @@ async function makeRun(series: Series, plan: RunPlan): Promise<ProcessRun> {
   };
   const run = await executor.run(job, limits);
   checkDevice(series.made, run);
+  const tookS = readClock() - startedS;
+  series.spentS += tookS;
   recordPace(measuredPace, listPaces(run));
   const fullS = estimateFullPace(measuredPace);
   series.made = [...series.made.map((former) => ({ ...former, ...judgeDisturbance(former, fullS) })), judgeRun(run, fullS)];
-  series.costs.push(readClock() - startedS - run.timedS);
+  series.costs.push(tookS - run.timedS);
   return run;
 }
 
@@ -199,7 +243,7 @@ function countWanted(clean: readonly JudgedRun[], firstStage: number, { goal, hi
   return countWantedRuns(estimateLevel(medians, scale, history?.spread), unit, goal);
 }
 
-function planNext({ made, costs, options, startedS }: Series, { limits }: Standing, last: ProcessRun): RunPlan | "stop" {
+function planNext({ made, costs, options, spentS }: Series, { limits }: Standing, last: ProcessRun): RunPlan | "stop" {
   const clean = made.filter((run) => !run.disturbed && isSettled(run));
   return planNextRun(
     {
@@ -210,7 +254,7 @@ function planNext({ made, costs, options, startedS }: Series, { limits }: Standi
       runCostS: median(costs),
       sampleCostS: last.timedS / last.samples.length,
       budgetS: options.budgetS,
-      remainingS: options.budgetS - (readClock() - startedS),
+      remainingS: options.budgetS - spentS,
     },
     limits,
   );

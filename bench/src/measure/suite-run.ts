@@ -11,7 +11,7 @@ import { findCards, isOfCards, placeOnCards } from "../suites/placement.js";
 import { findSuite, type Suite } from "../suites/suites.js";
 import type { Benchmark } from "../workloads/workload.js";
 import { buildResult, nameBenchmark } from "./benchmark-result.js";
-import { measureBenchmark, type RunHistory } from "./benchmark-run.js";
+import { type Measurement, measureBenchmark, measureInTurns, type RunHistory } from "./benchmark-run.js";
 
 /*
  * The life of a run, by the layers it passes:
@@ -53,6 +53,8 @@ export interface SuiteOptions {
   readonly findHistory?: FindHistory;
   /** For one process run; past it the benchmark has failed. */
   readonly timeoutS?: number;
+  /** Another build, which is measured in turns with this one. Default: none. */
+  readonly against?: OtherBuild;
   readonly signal?: AbortSignal;
   /** URL of a module that exports `setupTask`; default: Fleetmark's own workloads. */
   readonly taskModule?: string;
@@ -65,9 +67,21 @@ export interface SuiteOptions {
   readonly onQuiet?: (quiet: boolean) => void;
 }
 
+/** Another build of what a suite measures. */
+export interface OtherBuild {
+  /** Where it is, for people to read. */
+  readonly name: string;
+  /** As of `SuiteOptions`. */
+  readonly taskModule?: string | undefined;
+  /** Its benchmark of this full name; undefined where it has none. */
+  readonly find: (name: string) => Benchmark | undefined;
+}
+
 export interface SuiteOutcome {
   readonly run: Run;
   readonly results: Result[];
+  /** Of the other build, where there was one: those of the benchmarks that both have. */
+  readonly otherResults: Result[];
 }
 
 /** Whole budget of `quick`, which must end within a minute; other suites get this per benchmark. */
@@ -88,6 +102,7 @@ interface SuiteRun {
   readonly startedS: number;
   readonly options: SuiteOptions;
   readonly results: Result[];
+  readonly otherResults: Result[];
   readonly failures: Run["failures"];
 }
 
@@ -117,13 +132,12 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteOutcome> {
     suite,
     host: options.host ?? hostname(),
     hwClass: options.hardwareClass ?? (await findHardwareClass(options)),
-    budgetS:
-      options.budgetS ??
-      (suite.name === "quick" ? quickBudgetS : (suite.secondsEach ?? budgetPerBenchmarkS) * suite.benchmarks.length),
+    budgetS: options.budgetS ?? chooseBudget(suite) * (options.against === undefined ? 1 : 2),
     startedUs: Date.now() * 1e3,
     startedS: readClock(),
     options,
     results: [],
+    otherResults: [],
     failures: [],
   };
   for (const benchmark of suite.benchmarks) {
@@ -132,7 +146,12 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteOutcome> {
     await runBenchmark(suiteRun, benchmark);
   }
   reportProgress(suiteRun, "");
-  return { run: describeRun(suiteRun), results: suiteRun.results };
+  return { run: describeRun(suiteRun), results: suiteRun.results, otherResults: suiteRun.otherResults };
+}
+
+/** Returns how many seconds a suite gets where nobody says. */
+function chooseBudget({ name, secondsEach = budgetPerBenchmarkS, benchmarks }: Suite): number {
+  return name === "quick" ? quickBudgetS : secondsEach * benchmarks.length;
 }
 
 /** Puts what is measured once a card onto the host's cards. @throws FleetmarkError RUNTIME_UNAVAILABLE, USAGE */
@@ -147,24 +166,37 @@ async function findHardwareClass({ onFinding, signal }: SuiteOptions): Promise<s
   return nameHardwareClass(facts);
 }
 
-/** Measures a benchmark of the run. What it throws is a failure of the benchmark, unless the run was aborted. */
-async function runBenchmark(suiteRun: SuiteRun, benchmark: Benchmark): Promise<void> {
-  const { run, suite, host, hwClass, options, results, failures } = suiteRun;
+/** Measures a benchmark of the run, and the other build's beside it where there is one. */
+async function measure(suiteRun: SuiteRun, benchmark: Benchmark): Promise<[Measurement, Measurement?]> {
+  const { suite, hwClass, options } = suiteRun;
   const left = suite.benchmarks.length - countEnded(suiteRun);
+  const name = nameBenchmark(benchmark);
+  const taskModule = options.taskModule ?? ownTasks;
+  const settings = {
+    seed: options.seed ?? 1,
+    budgetS: Math.max(0, suiteRun.budgetS - (readClock() - suiteRun.startedS)) / left,
+    goal: options.goal ?? 0.02,
+    history: options.findHistory?.(hwClass, name),
+    timeoutS: options.timeoutS,
+    signal: options.signal,
+    onQuiet: options.onQuiet,
+  };
+  const other = options.against?.find(name);
+  if (other === undefined) return [await measureBenchmark(benchmark, { ...settings, taskModule })];
+  const otherSide = { benchmark: other, taskModule: options.against?.taskModule ?? taskModule };
+  return measureInTurns([{ benchmark, taskModule }, otherSide], settings);
+}
+
+/** Runs a benchmark of the run. What it throws is a failure of the benchmark, unless the run was aborted. */
+async function runBenchmark(suiteRun: SuiteRun, benchmark: Benchmark): Promise<void> {
+  const { run, suite, host, hwClass, options, results, otherResults, failures } = suiteRun;
   try {
-    const measurement = await measureBenchmark(benchmark, {
-      taskModule: options.taskModule ?? ownTasks,
-      seed: options.seed ?? 1,
-      budgetS: Math.max(0, suiteRun.budgetS - (readClock() - suiteRun.startedS)) / left,
-      goal: options.goal ?? 0.02,
-      history: options.findHistory?.(hwClass, nameBenchmark(benchmark)),
-      timeoutS: options.timeoutS,
-      signal: options.signal,
-      onQuiet: options.onQuiet,
-    });
-    const built = buildResult(measurement, { suite: suite.name, run, host, hwClass, timeUs: Date.now() * 1e3 });
+    const [measurement, other] = await measure(suiteRun, benchmark);
+    const place = { suite: suite.name, run, host, hwClass, timeUs: Date.now() * 1e3 };
+    const built = buildResult(measurement, place);
     const result = { ...built, metadata: { ...built.metadata, ...layOutOrigin(options.origin ?? {}) } };
     results.push(result);
+    if (other !== undefined) otherResults.push(buildResult(other, place));
     await options.onResult?.(result);
   } catch (thrown) {
     if (options.signal?.aborted) return;

@@ -8,7 +8,7 @@ import { version } from "@fleetmark/shared/version";
 import type { SuiteOutcome } from "../measure/suite-run.js";
 
 /** Returns what a result file holds of a run. */
-export function buildResultFile({ run, results }: SuiteOutcome): ResultFile {
+export function buildResultFile({ run, results }: Pick<SuiteOutcome, "run" | "results">): ResultFile {
   return { format: "fleetmark-results/1", fleetmark_version: version, run, results };
 }
 

@@ -10,6 +10,8 @@ export interface SummaryFacts {
   readonly run: Run;
   readonly results: readonly Result[];
   readonly report: ComparisonReport | undefined;
+  /** What is compared with, for people; default: the baseline. */
+  readonly former?: string | undefined;
   readonly accepted: Acceptance | undefined;
 }
 
@@ -28,7 +30,7 @@ function formatChange({ metric, change }: Comparison): string {
 }
 
 /** What moved comes first, and what stands is folded away: few read past the first screen. */
-function describeComparison(report: ComparisonReport): string[] {
+function describeComparison(report: ComparisonReport, former: string): string[] {
   const { comparisons, otherHardware, added, missing } = report;
   const moved = comparisons.filter(({ verdict }) => verdict !== "unchanged");
   const count = (verdict: Comparison["verdict"]): number => comparisons.filter((each) => each.verdict === verdict).length;
@@ -44,13 +46,13 @@ function describeComparison(report: ComparisonReport): string[] {
     each.severity === "none" ? each.verdict : `**${each.verdict}**, ${each.severity}`,
   ]);
   return [
-    counts.length === 0 ? "Nothing was compared: the baseline has none of these benchmarks." : `${counts.join(", ")}.`,
+    counts.length === 0 ? `Nothing was compared: ${former} has none of these benchmarks.` : `${counts.join(", ")}.`,
     ...(otherHardware === null
       ? []
       : [`The baseline is of other hardware (${otherHardware.before}, now ${otherHardware.after}): only memory is judged.`]),
     ...(rows.length === 0 ? [] : [formatRows(["benchmark", "figure", "before", "after", "change", "verdict"], rows)]),
-    ...(added.length === 0 ? [] : [`Not in the baseline: ${added.map((name) => `\`${name}\``).join(", ")}`]),
-    ...(missing.length === 0 ? [] : [`Only in the baseline: ${missing.map((name) => `\`${name}\``).join(", ")}`]),
+    ...(added.length === 0 ? [] : [`Not in ${former}: ${added.map((name) => `\`${name}\``).join(", ")}`]),
+    ...(missing.length === 0 ? [] : [`Only in ${former}: ${missing.map((name) => `\`${name}\``).join(", ")}`]),
   ];
 }
 
@@ -72,7 +74,7 @@ function describeResults(results: readonly Result[]): string {
 /**
  * Writes what a run gave in Markdown, for the summary of a job or a comment: verdicts first, all results folded away.
  */
-export function formatSummary({ run, results, report, accepted }: SummaryFacts): string {
+export function formatSummary({ run, results, report, former = "the baseline", accepted }: SummaryFacts): string {
   const origin = formatOrigin(run);
   const failures = run.failures.map(({ name, error }) => `- **failed** \`${name}\`: ${escapeCell(error)}`);
   const parts = [
@@ -80,7 +82,7 @@ export function formatSummary({ run, results, report, accepted }: SummaryFacts):
     `${run.completed} of ${run.total} benchmarks in ${formatDuration(run.duration)} on ${run.host} (${run.hw_class})${
       origin === "" ? "" : `, of ${escapeCell(origin)}`
     }`,
-    ...(report === undefined ? [] : describeComparison(report)),
+    ...(report === undefined ? [] : describeComparison(report, former)),
     ...(accepted === undefined ? [] : [describeAccepted(accepted)]),
     ...(failures.length === 0 ? [] : [failures.join("\n")]),
     describeResults(results),

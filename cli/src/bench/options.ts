@@ -17,6 +17,8 @@ export interface BenchOptions {
   /** File that says what benchmarks of another suite are called here. */
   readonly map?: string;
   readonly compareBaseline?: boolean;
+  /** A folder or a commit. */
+  readonly against?: string;
   readonly saveBaseline?: boolean;
   /** True where no reason is given. */
   readonly accept?: string | true;

@@ -3,12 +3,12 @@ import { dirname, join } from "node:path";
 import type { Report } from "@fleetmark/agent";
 import {
   buildResultFile,
-  describeOtherMemory,
   findOrigin,
   formatOrigin,
   formatSummary,
   makeResultFolder,
   nameBenchmark,
+  type OtherBuild,
   probeRuntimes,
   readRunHistory,
   runSuite,
@@ -20,20 +20,21 @@ import {
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { type ComparisonReport, compareWithBaseline, countVerdicts, isFailure } from "@fleetmark/shared/judgement/comparison";
 import { categories } from "@fleetmark/shared/model/result";
-import { resultFileJsonSchema } from "@fleetmark/shared/model/result-file";
+import { type Baseline, resultFileJsonSchema } from "@fleetmark/shared/model/result-file";
 import { formatDuration } from "@fleetmark/shared/model/units";
 import { type Command, Option } from "commander";
+import { type Against, buildOtherFile, compareBuilds, openAgainst } from "../bench/against.js";
 import { defaultBaseline, describeAcceptance, locateBaseline, readWantedBaseline, saveBaseline } from "../bench/baseline.js";
+import { type Compared, printComparison } from "../bench/comparison-output.js";
 import { addLabel, type BenchOptions, failures, readBudget, readDevice } from "../bench/options.js";
 import { concludeReport, openReport, planReport, type Reporting } from "../bench/reporting.js";
 import { leaveOutUnavailable, needsRuntime, selectBenchmarks } from "../bench/selection.js";
 import { reportFailure } from "../output/failure.js";
 import { printText } from "../output/formats.js";
 import { createProgressLine, showRunProgress } from "../output/progress-line.js";
-import { type Colors, chooseColours, readWidth } from "../output/terminal.js";
+import { chooseColours, readWidth } from "../output/terminal.js";
 import { wrapText } from "../output/width.js";
 import { awaitInterruption } from "../processes/interruption.js";
-import { buildComparisonTable } from "../tables/comparison.js";
 import { buildResultsTable } from "../tables/results.js";
 
 const examples = `
@@ -43,6 +44,7 @@ Examples:
   fleetmark bench --quick --save-baseline
   fleetmark bench --quick --baseline benchmark-results/baseline.json --compare-baseline
   fleetmark bench --suite-file suites.yaml --suite plant --report
+  fleetmark bench --suite-file suites.yaml --against main
   fleetmark bench --suite gpu --device gpu0
   fleetmark bench --filter 'td3_bc*' --budget 2m --json`;
 
@@ -65,10 +67,9 @@ function addBaselineOptions(command: Command): Command {
     .option("--baseline <file>", `the baseline (default: ${defaultBaseline} in the output directory)`)
     .option("--map <file>", 'names of another suite\'s baseline: {"their name": "our name"}, as JSON')
     .option("--compare-baseline", "compare with the baseline; exit code 1 on a regression of medium or high severity")
+    .option("--against <tree>", "measure another build in turns with this one, and compare: a folder, or a commit such as main")
     .addOption(
-      new Option("--fail-on <what...>", "what ends --compare-baseline with exit code 1")
-        .choices(failures)
-        .default(["regression"]),
+      new Option("--fail-on <what...>", "what ends a comparison with exit code 1").choices(failures).default(["regression"]),
     )
     .option("--save-baseline", "keep the steady results as the baseline; a part of a suite replaces its own alone")
     .option("--accept [reason]", "keep them as the baseline even where they regressed, with who and why; exit code 0 then");
@@ -116,7 +117,9 @@ async function listSelected({ benchmarks }: Suite, { json }: BenchOptions): Prom
 }
 
 /** @throws FleetmarkError USAGE where a flag would change nothing */
-function checkUse({ baseline, compareBaseline, saveBaseline, accept, map }: BenchOptions): void {
+function checkUse({ baseline, compareBaseline, saveBaseline, accept, map, against }: BenchOptions): void {
+  if (against !== undefined && compareBaseline)
+    throw new FleetmarkError("USAGE", "--against compares with another build, --compare-baseline with a file: choose one");
   if (map !== undefined && !compareBaseline) throw new FleetmarkError("USAGE", "--map is for --compare-baseline");
   if (baseline === undefined || compareBaseline || saveBaseline || accept !== undefined) return;
   throw new FleetmarkError(
@@ -129,8 +132,8 @@ function checkUse({ baseline, compareBaseline, saveBaseline, accept, map }: Benc
 const shortestBenchmarkS = 0.5;
 
 /** @throws FleetmarkError USAGE where no budget could be kept */
-function checkBudget({ budget }: BenchOptions, benchmarks: number): void {
-  const least = Math.ceil(shortestBenchmarkS * benchmarks);
+function checkBudget({ budget, against }: BenchOptions, benchmarks: number): void {
+  const least = Math.ceil(shortestBenchmarkS * benchmarks * (against === undefined ? 1 : 2));
   if (budget === undefined || budget >= least) return;
   throw new FleetmarkError("USAGE", `a budget of ${budget} s is too short for ${benchmarks} benchmarks: give ${least}s or more`);
 }
@@ -144,14 +147,24 @@ async function bench(command: Command, options: BenchOptions): Promise<number> {
   // Before hours are spent on what can't be compared, or kept.
   const baseline = await readWantedBaseline(options);
   await prepareFolders(options);
-  const sent = reporting === undefined ? undefined : await openReport(reporting);
   const interruption = awaitInterruption();
-  const outcome = await measure(suite, options, { reporting, sent, signal: interruption.signal });
-  interruption.release();
-  const report = baseline === undefined ? undefined : compareWithBaseline(outcome.results, baseline);
-  await conclude(outcome, report, options);
-  const isReported = reporting === undefined || sent === undefined || (await concludeReport(sent, reporting));
-  return interruption.caught() ?? chooseExitCode(outcome, report, options, isReported);
+  const against = options.against === undefined ? undefined : await openAgainst(options.against, options);
+  try {
+    const sent = reporting === undefined ? undefined : await openReport(reporting);
+    const outcome = await measure(suite, options, { reporting, sent, signal: interruption.signal, against: against?.build });
+    interruption.release();
+    const compared = compare(outcome, baseline, against);
+    await conclude(outcome, compared, options, against);
+    const isReported = reporting === undefined || sent === undefined || (await concludeReport(sent, reporting));
+    return interruption.caught() ?? chooseExitCode(outcome, compared, options, isReported);
+  } finally {
+    await against?.close();
+  }
+}
+
+function compare(outcome: SuiteOutcome, baseline: Baseline | undefined, against: Against | undefined): Compared | undefined {
+  if (against !== undefined) return { report: compareBuilds(outcome, against), former: against.build.name };
+  return baseline === undefined ? undefined : { report: compareWithBaseline(outcome.results, baseline), former: "the baseline" };
 }
 
 /** @throws FleetmarkError DATA_UNWRITABLE */
@@ -166,10 +179,15 @@ interface Measuring {
   readonly sent: Report | undefined;
   /** The first signal ends the run early and keeps what was measured. */
   readonly signal: AbortSignal;
+  readonly against: OtherBuild | undefined;
 }
 
 /** Runs the suite and, where it is asked for, reports each result as soon as it is there. */
-async function measure(suite: Suite, options: BenchOptions, { reporting, sent, signal }: Measuring): Promise<SuiteOutcome> {
+async function measure(
+  suite: Suite,
+  options: BenchOptions,
+  { reporting, sent, signal, against }: Measuring,
+): Promise<SuiteOutcome> {
   const origin = await findOrigin({ labels: options.label });
   const budget = options.budget === undefined ? {} : { budgetS: options.budget };
   const device = options.device === undefined ? {} : { device: options.device };
@@ -184,6 +202,7 @@ async function measure(suite: Suite, options: BenchOptions, { reporting, sent, s
     ...place,
     ...budget,
     ...device,
+    ...(against === undefined ? {} : { against }),
   });
   await sent?.addRun(outcome.run);
   return outcome;
@@ -203,21 +222,30 @@ async function runWithProgress(options: SuiteOptions): Promise<SuiteOutcome> {
 }
 
 /** Keeps and shows what came of it. */
-async function conclude(outcome: SuiteOutcome, report: ComparisonReport | undefined, options: BenchOptions): Promise<void> {
+async function conclude(
+  outcome: SuiteOutcome,
+  compared: Compared | undefined,
+  options: BenchOptions,
+  against: Against | undefined,
+): Promise<void> {
   const file = buildResultFile(outcome);
   const path = join(options.outputDir, `results-${outcome.run.run}.json`);
   await writeResultFile(path, file);
+  const otherPath = join(options.outputDir, `results-${outcome.run.run}-against.json`);
+  if (against !== undefined) await writeResultFile(otherPath, buildOtherFile(outcome, against));
+  const report = compared?.report;
   if (options.json)
     process.stdout.write(
       `${JSON.stringify(report === undefined ? file : { ...file, comparison: { ...report, counts: countVerdicts(report) } }, null, 2)}\n`,
     );
-  else printOutcome(outcome, report);
-  process.stderr.write(`results in ${path}\n`);
+  else printOutcome(outcome, compared);
+  process.stderr.write(`results in ${path}${against === undefined ? "" : `, of the other build in ${otherPath}`}\n`);
   const accepted = options.accept === undefined ? undefined : describeAcceptance(options.accept, report);
   if (options.saveBaseline || accepted !== undefined) {
     await saveBaseline(locateBaseline(options), file, accepted, { hasChoice: hasChoice(options) });
   }
-  if (options.summary !== undefined) await writeSummary(options.summary, formatSummary({ ...outcome, report, accepted }));
+  if (options.summary !== undefined)
+    await writeSummary(options.summary, formatSummary({ ...outcome, report, former: compared?.former, accepted }));
 }
 
 /** @throws FleetmarkError DATA_UNWRITABLE */
@@ -229,7 +257,7 @@ async function writeSummary(path: string, text: string): Promise<void> {
   }
 }
 
-function printOutcome({ run, results }: SuiteOutcome, report: ComparisonReport | undefined): void {
+function printOutcome({ run, results }: SuiteOutcome, compared: Compared | undefined): void {
   const colour = chooseColours(process.stdout);
   const ended = run.state === "interrupted" ? ", interrupted" : "";
   const summary = `suite ${run.suite} on ${run.host} (${run.hw_class}): ${run.completed} of ${run.total} benchmarks in ${formatDuration(run.duration)}${ended}`;
@@ -238,35 +266,12 @@ function printOutcome({ run, results }: SuiteOutcome, report: ComparisonReport |
   const failures = run.failures.map(({ name, error }) => `${colour.red("failed")} ${name}: ${error}\n`).join("");
   process.stdout.write(`${wrapText(`${colour.bold(summary)}\n${measured}${failures}`, readWidth(process.stdout))}\n`);
   printText(buildResultsTable(results), "; the result file has all");
-  if (report !== undefined) printComparison(report, colour);
+  if (compared !== undefined) printComparison(compared, colour);
 }
 
 /** Whether flags leave out some of a suite. */
 function hasChoice({ categories, filter, runtime }: BenchOptions): boolean {
   return categories !== undefined || filter !== undefined || runtime !== undefined;
-}
-
-/** Says in a line how many figures were judged, and how. */
-function describeCounts(report: ComparisonReport): string {
-  const { regressed, improved, unchanged, undecided, missing, added } = countVerdicts(report);
-  const judged = regressed + improved + unchanged;
-  return `${judged} of ${judged + undecided} figures judged: ${regressed} regressed, ${improved} improved, ${unchanged} unchanged, ${undecided} undecided; ${missing} benchmarks only in the baseline, ${added} not in it`;
-}
-
-function printComparison(report: ComparisonReport, colour: Colors): void {
-  const { comparisons, added, missing, otherHardware } = report;
-  process.stdout.write("\nagainst the baseline\n");
-  if (otherHardware !== null) {
-    const { before, after } = otherHardware;
-    const doubt = `The baseline is of other hardware (${before}, now ${after}): only memory is judged.`;
-    process.stdout.write(`${colour.yellow(wrapText(doubt, readWidth(process.stdout)))}\n`);
-  }
-  printText(buildComparisonTable(comparisons), "; --json has all");
-  if (report.otherMemory.length > 0)
-    process.stdout.write(`${wrapText(describeOtherMemory(report).trim(), readWidth(process.stdout))}\n`);
-  for (const name of added) process.stdout.write(`not in the baseline: ${name}\n`);
-  for (const name of missing) process.stdout.write(`only in the baseline: ${name}\n`);
-  process.stdout.write(`${wrapText(describeCounts(report), readWidth(process.stdout))}\n`);
 }
 
 /** Whether a comparison found what is to fail the job. */
@@ -287,16 +292,18 @@ function isRefused(report: ComparisonReport, options: BenchOptions): boolean {
  */
 function chooseExitCode(
   { run, results }: SuiteOutcome,
-  report: ComparisonReport | undefined,
+  compared: Compared | undefined,
   options: BenchOptions,
   isReported: boolean,
 ): number {
   const { accept } = options;
+  const report = compared?.report;
   if (report !== undefined && accept === undefined && isRefused(report, options)) return 1;
   if (run.failures.length > 0 || results.length === 0) return 3;
   if (report !== undefined && accept === undefined) {
     const { regressed, improved, unchanged, undecided } = countVerdicts(report);
-    const why = undecided === 0 ? "the baseline has none of the benchmarks that were measured" : "no figure could be decided";
+    const why =
+      undecided === 0 ? `${compared?.former} has none of the benchmarks that were measured` : "no figure could be decided";
     if (regressed + improved + unchanged === 0) return reportFailure(new FleetmarkError("NOTHING_COMPARED", why));
   }
   return isReported ? 0 : 3;
