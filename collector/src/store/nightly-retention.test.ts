@@ -53,7 +53,8 @@ async function start(): Promise<Nights> {
       nights.nowUs += dayUs;
       const before = held.length;
       await vi.advanceTimersByTimeAsync(86_400_000);
-      await vi.waitUntil(() => held.length > before, { timeout: 10_000 });
+      // Once it is over the next one is set, beside the looks for a consent.
+      await vi.waitUntil(() => held.length > before && vi.getTimerCount() === 2, { timeout: 10_000 });
     },
     countLeft: async () => (await store.planRetention(nights.nowUs))?.samples ?? 0,
   };
