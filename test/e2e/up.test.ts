@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -186,8 +186,13 @@ describe("fleetmark up, interrupted", () => {
 
   it("starts a collector that was killed again, and loses nothing of the run", async () => {
     const folder = makeFolder();
-    const up = startProgram(["up", "--once", "--json", "--data", folder.path, ...freePorts]);
-    await up.waitFor(/benchmark 4 of/);
+    const suites = join(folder.path, "suites.yaml");
+    const benchmarks = "[{ name: environment_step }, { name: policy_forward, params: { batch: 1 }, runtime: jax-js }]";
+    writeFileSync(suites, `suites: [{ name: short, description: two, benchmarks: ${benchmarks} }]\n`);
+    const environment = { FLEETMARK_SUITES: suites };
+    const args = ["up", "--suite", "short", "--once", "--json", "--data", folder.path, ...freePorts];
+    const up = startProgram(args, { environment });
+    await up.waitFor(/benchmark 2 of/);
     const [collector] = await listDescendants(up.process.pid as number);
     process.kill(collector, "SIGKILL");
     const ended = await up.ended;
