@@ -18,11 +18,11 @@ const telegrafFields: Readonly<Record<string, readonly string[]>> = {
   ),
   disk: ["free", "total", "used", "used_percent", "inodes_free", "inodes_total", "inodes_used", "inodes_used_percent"],
   diskio:
-    "reads writes read_bytes write_bytes read_time write_time io_time weighted_io_time iops_in_progress merged_reads merged_writes".split(
+    "reads writes read_bytes write_bytes read_time write_time io_time weighted_io_time iops_in_progress merged_reads merged_writes io_await io_svctm io_util".split(
       " ",
     ),
-  net: ["bytes_sent", "bytes_recv", "packets_sent", "packets_recv", "err_in", "err_out", "drop_in", "drop_out"],
-  system: ["load1", "load5", "load15", "n_users", "n_unique_users", "n_cpus", "uptime"],
+  net: ["bytes_sent", "bytes_recv", "packets_sent", "packets_recv", "err_in", "err_out", "drop_in", "drop_out", "speed"],
+  system: ["load1", "load5", "load15", "n_users", "n_unique_users", "n_cpus", "n_physical_cpus", "uptime"],
   nvidia_smi:
     "fan_speed fbc_stats_session_count fbc_stats_average_fps fbc_stats_average_latency memory_free memory_used memory_total power_draw temperature_gpu utilization_gpu utilization_memory utilization_encoder utilization_decoder pcie_link_gen_current pcie_link_width_current encoder_stats_session_count encoder_stats_average_fps encoder_stats_average_latency clocks_current_graphics clocks_current_sm clocks_current_memory clocks_current_video driver_version cuda_version".split(
       " ",

@@ -3,7 +3,7 @@ import type { Point } from "@fleetmark/shared/model/series";
 import { Point as ClientPoint, InfluxDB, type WriteApi } from "@influxdata/influxdb-client";
 import { openStore } from "#collector/store/duckdb/duckdb.js";
 import { openInfluxStore } from "#collector/store/influx/influx.js";
-import { formatLines } from "#collector/store/influx/line-protocol.js";
+import { formatLines } from "#collector/store/influx/lines/line-protocol.js";
 import type { Store } from "#collector/store/store.js";
 import { buildBatches, createChance, makeTelemetry, nameHost, stepUs } from "./fleet-data.js";
 

@@ -21,6 +21,7 @@ export function diskFields({ unit, blocks, bfree, bavail, files, ffree }: FileSy
     inodes_total: files,
     inodes_free: ffree,
     inodes_used: files - ffree,
+    inodes_used_percent: files > 0 ? (100 * (files - ffree)) / files : 0,
   };
 }
 

@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import type { Point } from "@fleetmark/shared/model/series";
 import { type Roots, readHostFile } from "../host/host-file.js";
 import { toTagValue } from "../host/tag-value.js";
 import { type Fields, type Probe, parseCounts, sampleBy } from "./probe.js";
@@ -70,15 +71,40 @@ export function chooseDisks<T>(
   });
 }
 
+/** Counters that only grow, until the device is another. */
+const growing = ["reads", "writes", "read_time", "write_time", "io_time"] as const;
+
+/**
+ * What Telegraf says of the time between two samples of a device, as iostat(1) does: milliseconds that a request
+ * waited and was served, and percent of the time that the device was busy. Without a request the first two are not
+ * said; nothing is, where a counter fell.
+ * @param elapsedMs between the samples
+ */
+export function measureRequests(before: Fields, after: Fields, elapsedMs: number): Fields {
+  const grown = growing.map((field) => after[field] - before[field]);
+  if (grown.some((growth) => growth < 0) || elapsedMs <= 0) return {};
+  const [reads, writes, readTime, writeTime, ioTime] = grown;
+  const requests = reads + writes;
+  const ofRequests: Fields = requests > 0 ? { io_await: (readTime + writeTime) / requests, io_svctm: ioTime / requests } : {};
+  return { ...ofRequests, io_util: (100 * ioTime) / elapsedMs };
+}
+
 export const diskioProbe: Probe<"diskio"> = {
   name: "diskio",
   open({ roots }) {
+    let before: { readonly devices: ReadonlyMap<string, Fields>; readonly atMs: number } | undefined;
     return sampleBy(async (nowUs) => {
       const devices = parseDiskstats(await readHostFile(roots, "proc", "diskstats"));
+      const atMs = performance.now();
+      const elapsedMs = atMs - (before?.atMs ?? atMs);
       const whole = chooseDisks(devices, listDevices(roots, "block"), listDevices(roots, "class", "block"));
-      return whole.map(([name, fields]) => {
-        return { measurement: "diskio", tags: { name: toTagValue(name) }, timeUs: nowUs, fields };
+      const points = whole.map(([name, fields]): Point => {
+        const earlier = before?.devices.get(name);
+        const measured = earlier === undefined ? {} : measureRequests(earlier, fields, elapsedMs);
+        return { measurement: "diskio", tags: { name: toTagValue(name) }, timeUs: nowUs, fields: { ...fields, ...measured } };
       });
+      before = { devices, atMs };
+      return points;
     });
   },
 };

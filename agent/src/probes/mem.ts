@@ -45,10 +45,12 @@ export function parseMeminfo(text: string): Map<string, number> {
   return lines;
 }
 
+/** What only kernels of 32 bits tell; Telegraf gives 0 elsewhere. */
+const highMemoryFields = ["high_free", "high_total", "low_free", "low_total"] as const;
+
 /**
- * Telegraf's mem fields, bytes and percent. `used` is total − free − buffers − cached and `cached` includes
- * reclaimable slab, as in the gopsutil library that Telegraf reads memory with. Undefined when the text gives no
- * total.
+ * Telegraf's mem fields, bytes and percent. `used` is total − available and `cached` includes reclaimable slab, as in
+ * version 4 of the gopsutil library that Telegraf reads memory with. Undefined when the text gives no total.
  */
 export function memFields(lines: ReadonlyMap<string, number>): Fields | undefined {
   const total = lines.get("MemTotal");
@@ -60,10 +62,11 @@ export function memFields(lines: ReadonlyMap<string, number>): Fields | undefine
     if (value !== undefined) fields[field] = value;
   }
   const buffered = lines.get("Buffers") ?? 0;
+  for (const field of highMemoryFields) fields[field] ??= 0;
   fields.cached = (lines.get("Cached") ?? 0) + (lines.get("SReclaimable") ?? 0);
-  fields.used = Math.max(0, total - free - buffered - fields.cached);
   // Kernels before 3.14 do not estimate what is available.
   fields.available = Math.min(total, lines.get("MemAvailable") ?? free + buffered + fields.cached);
+  fields.used = total - fields.available;
   fields.used_percent = (100 * fields.used) / total;
   fields.available_percent = (100 * fields.available) / total;
   return fields;

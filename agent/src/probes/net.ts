@@ -40,14 +40,42 @@ async function isReported(roots: Roots, name: string): Promise<boolean> {
   return Number.isNaN(flags) ? name !== "lo" : (flags & flagUp) !== 0 && (flags & flagLoopback) === 0;
 }
 
+/** Megabits a second; −1 where the interface has none or does not say, as Telegraf writes. */
+async function readSpeed(roots: Roots, name: string): Promise<number> {
+  try {
+    const text = (await readHostFile(roots, "sys", "class", "net", name, "speed")).trim();
+    return /^\d{1,9}$/.test(text) ? Number(text) : -1;
+  } catch {
+    // The kernel refuses to say it of an interface that is down, and of many that are virtual.
+    return -1;
+  }
+}
+
+/** The kernel asks some network cards for it, and they may take their time. */
+const speedKeptMs = 60_000;
+
+/** Reads the speed of each interface once a minute. */
+function createSpeedReader(roots: Roots): (name: string) => Promise<number> {
+  const known = new Map<string, { readonly speed: number; readonly readMs: number }>();
+  return async (name) => {
+    const nowMs = performance.now();
+    for (const [each, { readMs }] of known) if (nowMs - readMs > speedKeptMs) known.delete(each);
+    const speed = known.get(name)?.speed ?? (await readSpeed(roots, name));
+    if (!known.has(name)) known.set(name, { speed, readMs: nowMs });
+    return speed;
+  };
+}
+
 export const netProbe: Probe<"net"> = {
   name: "net",
   open({ roots }) {
+    const findSpeed = createSpeedReader(roots);
     return sampleBy(async (nowUs) => {
       const points: Point[] = [];
       for (const [name, fields] of parseNetDev(await readHostFile(roots, "proc", "net", "dev"))) {
         if (!(await isReported(roots, name))) continue;
-        points.push({ measurement: "net", tags: { interface: toTagValue(name) }, timeUs: nowUs, fields });
+        const speed = await findSpeed(name);
+        points.push({ measurement: "net", tags: { interface: toTagValue(name) }, timeUs: nowUs, fields: { ...fields, speed } });
       }
       return points;
     });

@@ -132,6 +132,7 @@ test("disk fields follow df: what root keeps for itself is neither used nor free
     inodes_total: 100,
     inodes_free: 90,
     inodes_used: 10,
+    inodes_used_percent: 10,
   });
   expect(diskFields({ ...stats, blocks: 0 })).toBeUndefined();
 });

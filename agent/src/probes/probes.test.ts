@@ -5,6 +5,7 @@ import { checkSeries, type Point } from "@fleetmark/shared/model/series";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Roots } from "../host/host-file.js";
+import { measureRequests } from "./diskio.js";
 import type { OpenProbe, Probe } from "./probe.js";
 import { probes } from "./registry.js";
 
@@ -49,6 +50,10 @@ eth0:1:     100       2    0    0    0     0          0         0      200      
   "proc/pressure/memory": "some avg10=0.00 avg60=0.00 avg300=0.00 total=12\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=10\n",
   "proc/pressure/io":
     "some avg10=0.00 avg60=0.10 avg300=0.02 total=3167642\nfull avg10=0.00 avg60=0.05 avg300=0.01 total=2740314\n",
+  "sys/devices/system/cpu/cpu0/topology/thread_siblings_list": "0-1\n",
+  "sys/devices/system/cpu/cpu1/topology/thread_siblings_list": "0-1\n",
+  "sys/devices/system/cpu/cpufreq/policy0/related_cpus": "0\n",
+  "sys/class/net/eth0/speed": "1000\n",
   "sys/class/net/lo/flags": "0x9\n",
   "sys/class/net/eth0/flags": "0x1003\n",
   "sys/class/net/eth1/flags": "0x1002\n",
@@ -156,8 +161,12 @@ cpu1 1000 50 250 3500 150 10 15 25 200 20
       available_percent: 62.5,
       buffered: 1_000_000 * kB,
       cached: 5_500_000 * kB,
-      used: 5_500_000 * kB,
-      used_percent: 34.375,
+      used: 6_000_000 * kB,
+      used_percent: 37.5,
+      high_free: 0,
+      high_total: 0,
+      low_free: 0,
+      low_total: 0,
       dirty: 656 * kB,
       sreclaimable: 500_000 * kB,
       huge_pages_total: 3,
@@ -206,12 +215,22 @@ cpu1 1000 50 250 3500 150 10 15 25 200 20
       packets_sent: 8161,
       err_out: 3,
       drop_out: 4,
+      speed: 1000,
     });
+    expect(points[1].fields.speed).toBe(-1);
+  });
+
+  test("diskio tells between two samples how long requests took and how busy a device was", () => {
+    const before = { reads: 10, writes: 20, read_time: 100, write_time: 300, io_time: 50 };
+    const after = { reads: 14, writes: 26, read_time: 120, write_time: 380, io_time: 150 };
+    expect(measureRequests(before, after, 1000)).toEqual({ io_await: 10, io_svctm: 10, io_util: 10 });
+    expect(measureRequests(before, before, 1000)).toEqual({ io_util: 0 });
+    expect([measureRequests(after, before, 1000), measureRequests(before, after, 0)]).toEqual([{}, {}]);
   });
 
   test("system", async () => {
     const [{ fields }] = await sampleOnce("system");
-    expect(fields).toEqual({ load1: 0.52, load5: 0.58, load15: 0.59, n_cpus: 2, uptime: 35_047 });
+    expect(fields).toEqual({ load1: 0.52, load5: 0.58, load15: 0.59, n_cpus: 2, n_physical_cpus: 1, uptime: 35_047 });
   });
 
   test("pressure", async () => {
@@ -283,7 +302,7 @@ test.each(fileProbes)("%s gives points that can be stored on this very host", as
     for (const [field, value] of Object.entries(fields)) {
       checkSeries({ measurement, tags, field });
       expect(Number.isFinite(value)).toBe(true);
-      expect(value).toBeGreaterThanOrEqual(0);
+      expect(value).toBeGreaterThanOrEqual(field === "speed" ? -1 : 0);
     }
   }
 });

@@ -1,5 +1,5 @@
 import { BatchBuilder } from "@fleetmark/shared/model/batch";
-import { cutHead, formatHead } from "../store/influx/line-protocol.js";
+import { cutHead, formatHead } from "../store/influx/lines/line-protocol.js";
 import { isKeptWhole } from "../store/retention.js";
 import type { Chunk } from "../store/store.js";
 import type { FileItem } from "./file-item.js";

@@ -2,7 +2,7 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { PassThrough, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
-import { formatLines } from "../store/influx/line-protocol.js";
+import { formatLines } from "../store/influx/lines/line-protocol.js";
 import { policies } from "../store/influx/server/policies.js";
 import type { Chunk } from "../store/store.js";
 import type { FileItem } from "./file-item.js";

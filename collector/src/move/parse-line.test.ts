@@ -2,7 +2,7 @@ import type { Point } from "@fleetmark/shared/model/series";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { buildBatch } from "../../test/support.js";
-import { formatLines } from "../store/influx/line-protocol.js";
+import { formatLines } from "../store/influx/lines/line-protocol.js";
 import { createLineParser } from "./parse-line.js";
 import { readLines } from "./read-lines.js";
 

@@ -1,7 +1,7 @@
 import { isRecord } from "@fleetmark/shared/records/registry";
 import { deliveryMeasurement, hourUs } from "../retention.js";
 import { listMeasurements, ownMeasurements, toChunk } from "./answers.js";
-import { formatLines } from "./line-protocol.js";
+import { formatLines } from "./lines/line-protocol.js";
 import { selectHours } from "./roll-up.js";
 import type { InfluxServer } from "./server/connection.js";
 import { quoteName, quoteSource, quoteText } from "./server/policies.js";

@@ -1,5 +1,6 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { Batch } from "@fleetmark/shared/model/batch";
+import type { Series } from "@fleetmark/shared/model/series";
 import { readClockUs } from "../../platform/clock.js";
 import { sortByTags } from "../ordering.js";
 import { findHorizonUs, hourUs, keepAll, type Retention } from "../retention.js";
@@ -9,7 +10,6 @@ import { readHistory } from "./history.js";
 import {
   addLate,
   closeLateRollUp,
-  countsAs,
   createLateRollUp,
   isPending,
   type LateRollUp,
@@ -19,7 +19,8 @@ import {
   rollUpRange,
   startHours,
 } from "./late-roll-up.js";
-import { formatLines } from "./line-protocol.js";
+import { createFieldTypes, type FieldTypes, findHourlySuffix, readFieldTypes } from "./lines/field-types.js";
+import { formatLines } from "./lines/line-protocol.js";
 import { provePlaces, proveServer } from "./proof.js";
 import { findByText, readLatest, readNewest, readReceived } from "./records.js";
 import { rememberSent, type SentBatches, selectUnsent } from "./sent-batches.js";
@@ -49,6 +50,7 @@ interface InfluxStore {
   /** What this process has written of late. */
   readonly sent: SentBatches;
   readonly late: LateRollUp;
+  readonly types: FieldTypes;
 }
 
 /** The nightly roll-up looks back three days, and has done so a night later. */
@@ -65,10 +67,10 @@ export interface InfluxStoreOptions {
 }
 
 async function writeNew(store: InfluxStore, batches: readonly Batch[], receivedUs: number): Promise<Batch[]> {
-  const { server, sent, late, refuseLine, now } = store;
+  const { server, sent, late, types, refuseLine, now } = store;
   const fresh = selectUnsent(sent, batches);
   if (fresh.length === 0) return [];
-  await writeBatches(server, [...fresh, buildDeliveries(fresh, receivedUs)], refuseLine);
+  await writeBatches(server, types, [...fresh, buildDeliveries(fresh, receivedUs)], refuseLine);
   await addLate(late, fresh, now());
   rememberSent(sent, fresh);
   return fresh;
@@ -80,10 +82,11 @@ async function readBuckets({ server, late, retention, now }: InfluxStore, query:
   return sortByTags(await readHistory(server, query, { horizonUs, finalUs }));
 }
 
-async function overwriteChunk({ server, target, refuseLine }: InfluxStore, { kind, samples }: Chunk): Promise<void> {
-  if (kind === "samples") return writeBatches(server, [samples], refuseLine);
+async function overwriteChunk({ server, target, types, refuseLine }: InfluxStore, { kind, samples }: Chunk): Promise<void> {
+  if (kind === "samples") return writeBatches(server, types, [samples], refuseLine);
   if (!(await server.hasPolicy("hourly"))) throw new FleetmarkError("STORE_FAILED", noHours);
-  await writeLines(server, formatLines([samples], { isInteger: countsAs(target) }), refuseLine, "hourly");
+  const findSuffix = (series: Series): string => findHourlySuffix(types, target, series);
+  await writeLines(server, formatLines([samples], { findSuffix }), refuseLine, "hourly");
 }
 
 /**
@@ -96,7 +99,7 @@ export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine, op
   const server = connectInflux(target);
   // An hour later than the last that is kept: that one may go meanwhile.
   const late = createLateRollUp(target, () => findHorizonUs(retention.hourly, now()) + hourUs);
-  const store: InfluxStore = { target, server, refuseLine, retention, now, sent: new Set(), late };
+  const store: InfluxStore = { target, server, refuseLine, retention, now, sent: new Set(), late, types: createFieldTypes() };
   return {
     write: (batches, receivedUs) => writeNew(store, batches, receivedUs),
     history: (query) => readBuckets(store, query),
@@ -110,6 +113,7 @@ export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine, op
     rollUp: (range) => rollUpRange(late, range),
     prepare: async () => {
       await proveServer(server, target, now());
+      await readFieldTypes(store.types, server);
       // The roll-up asks and writes by a connection of its own, which is to know too which InfluxDB it is.
       if ((await late.server.identify()) !== "2") return;
       await resumeLate(late);

@@ -1,7 +1,7 @@
 import { hourUs } from "../retention.js";
 import { ownMeasurements } from "./answers.js";
 import type { LateRange } from "./late-hours.js";
-import { formatHead } from "./line-protocol.js";
+import { formatHead } from "./lines/line-protocol.js";
 import type { InfluxServer } from "./server/connection.js";
 import { quoteSource } from "./server/policies.js";
 import { throwRefused, writeLines } from "./writes.js";

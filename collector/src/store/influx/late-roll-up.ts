@@ -1,5 +1,5 @@
 import type { Batch } from "@fleetmark/shared/model/batch";
-import { hourlyFields, hourUs } from "../retention.js";
+import { hourUs } from "../retention.js";
 import type { ChunkFilter } from "../store.js";
 import { rollUpFinished, rollUpSpan } from "./hour-roll-up.js";
 import { createLateHours, type LateHours } from "./late-hours.js";
@@ -170,11 +170,6 @@ export async function closeLateRollUp({ timer, hourTimer, server }: LateRollUp):
   clearTimeout(timer);
   clearTimeout(hourTimer);
   await server.close();
-}
-
-/** A count is an integer in hours that the server has rolled up (1.x), a float in those that we have (2.x). */
-export function countsAs({ org }: InfluxTarget): (field: string) => boolean {
-  return (field) => org === "" && field.startsWith(hourlyFields.count);
 }
 
 /**

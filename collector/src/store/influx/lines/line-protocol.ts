@@ -1,16 +1,16 @@
 import type { Series } from "@fleetmark/shared/model/series";
-import type { Samples } from "../store.js";
+import type { Samples } from "../../store.js";
 
 /**
  * InfluxDB's line protocol: `measurement,tag=value field=1.5,text="x" 1700000000000000`, times in microseconds. Names
- * need no escaping: they are letters, digits and _. Numbers are floats always, so that no writer's habit can make a
- * field's type conflict.
+ * need no escaping: they are letters, digits and _. Numbers are floats, but where the store has another type for a
+ * field.
  */
 
 /** What of the line protocol servers read differently. */
 export interface LineDialect {
-  /** The fields that are integers: none of what is measured. */
-  readonly isInteger?: (field: string) => boolean;
+  /** Returns what follows a whole number in a field: `i` of an integer, nothing of a float, as by default. */
+  readonly findSuffix?: (series: Series) => string;
   /**
    * Whether a backslash in a tag's value is written twice, as InfluxDB 3 needs it before a comma, an equals sign, a
    * space or another backslash; for its ancestors a backslash stands for itself, and two are two.
@@ -55,8 +55,11 @@ function formatHeads(series: readonly Series[], doublesBackslash: boolean): read
   return heads;
 }
 
-function formatNumberField(value: number): string {
-  return Object.is(value, -0) ? "-0" : String(value);
+/** What is no whole number of the field's type is written as a float, for the server to judge. */
+function formatNumberField(value: number, suffix: string): string {
+  if (Object.is(value, -0)) return `-0${suffix}`;
+  const fits = suffix !== "" && Number.isSafeInteger(value) && (value >= 0 || suffix !== "u");
+  return fits ? `${value}${suffix}` : String(value);
 }
 
 function formatTextField(value: string): string {
@@ -122,7 +125,7 @@ function addField(growing: GrowingLines, slot: FieldSlot, timeUs: number, text: 
  * Returns one line for each moment of each measurement and tag set of the batches, in the order of their first samples.
  */
 export function formatLines(batches: readonly Samples[], dialect: LineDialect = {}): string[] {
-  const { isInteger = () => false, doublesBackslash = false } = dialect;
+  const { findSuffix = () => "", doublesBackslash = false } = dialect;
   const heads = new Map<string, OpenLines>();
   const growing: GrowingLines = { lines: [], times: [], last: undefined, lastAt: -1 };
   for (const { series, numbers, texts } of batches) {
@@ -134,12 +137,12 @@ export function formatLines(batches: readonly Samples[], dialect: LineDialect = 
         found = heads.get(head) ?? { head, atTime: new Map() };
         heads.set(head, found);
       }
-      return { lines: found, field: `${each.field}=`, suffix: isInteger(each.field) ? "i" : "", writtenAt: -1 };
+      return { lines: found, field: `${each.field}=`, suffix: findSuffix(each), writtenAt: -1 };
     });
     growing.last = undefined;
     numbers.series.forEach((index, i) => {
       const slot = slots[index];
-      addField(growing, slot, numbers.timeUs[i], formatNumberField(numbers.values[i]) + slot.suffix);
+      addField(growing, slot, numbers.timeUs[i], formatNumberField(numbers.values[i], slot.suffix));
     });
     texts.series.forEach((index, i) => {
       addField(growing, slots[index], texts.timeUs[i], formatTextField(texts.values[i]));

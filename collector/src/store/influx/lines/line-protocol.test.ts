@@ -1,7 +1,7 @@
 import { BatchBuilder } from "@fleetmark/shared/model/batch";
 import type { Point } from "@fleetmark/shared/model/series";
 import { describe, expect, it } from "vitest";
-import type { Samples } from "../store.js";
+import type { Samples } from "../../store.js";
 import { formatLines } from "./line-protocol.js";
 
 function build(...points: readonly Point[]): Samples {
