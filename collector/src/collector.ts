@@ -242,6 +242,7 @@ function findTroubles({ store }: Storage, { clock }: Core, retention: NightlyRet
   const damaged = store.listDamage().reduce((sum, { rows }) => sum + rows, 0);
   const troubles = [
     clock.findDispute(),
+    store.findTrouble(),
     held === undefined ? undefined : `nothing is rolled up or dropped: ${held}`,
     damaged === 0
       ? undefined

@@ -107,6 +107,22 @@ describeUnless(memoryGroupObstacle)(`a collector that may have ${groupBytes / 2 
     await collector.expectService();
   });
 
+  it("three thousand connections that say nothing, and others with many times the streams that they may have", async () => {
+    const collector = await startBoundedCollector();
+    const silent = Array.from({ length: 3000 }, () => connectTcp(collector.grpc.port, collector.grpc.host));
+    for (const socket of silent) socket.on("error", sayNothing);
+    onTestFinished(() => {
+      for (const socket of silent) socket.destroy();
+    });
+    for (let i = 0; i < 50; i++) {
+      const session = collector.connect();
+      for (let k = 0; k < 200; k++) openStream(session).write(makeHello(`h${i}-${k}`));
+      await delay(10);
+    }
+    await delay(1000);
+    await collector.expectService();
+  });
+
   it("a thousand hosts that introduce themselves as largely as they may", async () => {
     const collector = await startBoundedCollector(["--limits-max-hosts", "100"]);
     const inventory = JSON.stringify({ text: "x".repeat(255 * 1024) });

@@ -145,6 +145,8 @@ export interface Store extends StoreReader {
   freeze(copy: (path: string) => Promise<void>): Promise<void> | undefined;
   /** What was found damaged; a server sees to that itself. */
   listDamage(): readonly DamagedRange[];
+  /** What it can't do beside taking batches, in words; undefined when it does all. */
+  findTrouble(): string | undefined;
   /**
    * Commits the batches in one transaction: all of them are durable when it resolves, none when it throws.
    * A batch whose id is stored already, or comes twice in the group, changes nothing.

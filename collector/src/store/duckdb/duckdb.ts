@@ -211,6 +211,7 @@ export async function openStore(dataDir: string, retention: Retention = keepAll)
     prepare: () => undefined,
     freeze: (copy) => keepHouse(store, () => freezeFile(store, copy)),
     listDamage: () => store.damage,
+    findTrouble: () => undefined,
     overwrite: (chunk: Chunk) =>
       change(held, ({ connection, state }) => {
         held.tail?.spoil("a chunk was stored meanwhile");

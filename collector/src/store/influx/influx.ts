@@ -121,6 +121,10 @@ export function openInfluxStore(target: InfluxTarget, refuseLine: RefuseLine, op
     },
     freeze: () => undefined,
     listDamage: () => [],
+    findTrouble: () => {
+      const [failure] = late.failures.values();
+      return failure === undefined ? undefined : `hours are not rolled up: ${failure}`;
+    },
     planRetention: async () => undefined,
     // `store setup` has told the server to do all but this.
     retain: async () => {

@@ -1,3 +1,4 @@
+import { errorMessage } from "@fleetmark/shared/errors";
 import type { Batch } from "@fleetmark/shared/model/batch";
 import { hourUs } from "../retention.js";
 import type { ChunkFilter } from "../store.js";
@@ -36,7 +37,11 @@ export interface LateRollUp {
    */
   rolling: Promise<void>;
   underWay: number;
+  /** Why the last one of each kind failed; none once it has not. */
+  readonly failures: Map<RollUpKind, string>;
 }
+
+type RollUpKind = "ended" | "late";
 
 /**
  * Samples that come later than this are late on InfluxDB 1.x, for the nightly roll-up may pass them over: it looks
@@ -66,7 +71,18 @@ export function createLateRollUp(target: InfluxTarget, findOldestUs: () => numbe
     hourTimer: undefined,
     rolling: Promise.resolve(),
     underWay: 0,
+    failures: new Map(),
   };
+}
+
+/** Lets it come after what is under way, and notes how it ended. */
+function queueRollUp(late: LateRollUp, kind: RollUpKind, act: () => Promise<void>): Promise<void> {
+  const rolled = late.rolling.then(act);
+  late.rolling = rolled.then(
+    () => void late.failures.delete(kind),
+    (thrown) => void late.failures.set(kind, errorMessage(thrown)),
+  );
+  return rolled;
 }
 
 /** Whether some hours that came late are not rolled up yet. */
@@ -110,19 +126,17 @@ function awaitRollUp(late: LateRollUp): void {
   if (late.timer !== undefined) return;
   late.timer = setTimeout(() => {
     late.timer = undefined;
-    // What fails is tried again in the night, and told of then.
+    // What fails is tried again in the night; until then /readyz tells of it.
     rollUpLate(late).catch(() => {});
   }, rollUpWithinMs).unref();
 }
 
 /** Rolls up the hours that have ended (2.x), after what is under way. */
 export function rollUpEnded(late: LateRollUp, nowUs: number): Promise<void> {
-  const rolled = late.rolling.then(async () => {
+  return queueRollUp(late, "ended", async () => {
     if ((await late.server.identify()) !== "2" || !(await late.server.hasPolicy("hourly"))) return;
     await rollUpFinished(late.server, late.findOldestUs(), findSettledUs(nowUs));
   });
-  late.rolling = rolled.catch(() => {});
-  return rolled;
 }
 
 /** Rolls up each hour once it has ended (2.x), until the roll-up is closed. */
@@ -131,7 +145,7 @@ export function startHours(late: LateRollUp, now: () => number): void {
   // Up to a minute by chance: whoever comes second finds it done.
   const waitUs = findSettledUs(now()) + hourUs + hourSettlesUs - now() + Math.random() * 60e6;
   late.hourTimer = setTimeout(() => {
-    // What fails is tried again an hour later, and told of in the night.
+    // What fails is tried again an hour later; until then /readyz tells of it.
     rollUpEnded(late, now()).catch(() => {});
     startHours(late, now);
   }, waitUs / 1e3).unref();
@@ -140,13 +154,11 @@ export function startHours(late: LateRollUp, now: () => number): void {
 /** Rolls up the hours that came late, after what is under way. */
 export function rollUpLate(late: LateRollUp): Promise<void> {
   late.underWay++;
-  const rolled = late.rolling
-    .then(() => rollUpRanges(late))
-    .finally(() => {
+  return queueRollUp(late, "late", () =>
+    rollUpRanges(late).finally(() => {
       late.underWay--;
-    });
-  late.rolling = rolled.catch(() => {});
-  return rolled;
+    }),
+  );
 }
 
 async function rollUpRanges(late: LateRollUp): Promise<void> {
