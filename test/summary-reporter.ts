@@ -6,8 +6,9 @@ export class SummaryReporter implements Reporter {
     const counts = { passed: 0, failed: 0, skipped: 0 };
     const reasons: string[] = [];
     for (const module of modules) {
-      const broken = module.errors().length;
-      counts.failed += broken;
+      // A module that can't be loaded, and a group whose preparation fails: its tests count as skipped.
+      counts.failed += module.errors().length;
+      for (const suite of module.children.allSuites()) counts.failed += suite.errors().length;
       for (const test of module.children.allTests()) {
         const result = test.result();
         if (result.state === "passed") counts.passed += 1;

@@ -1,5 +1,6 @@
 import { type Batch, BatchBuilder } from "@fleetmark/shared/model/batch";
 import type { Point } from "@fleetmark/shared/model/series";
+import { isTelegrafInteger } from "#collector/store/influx/lines/telegraf-integers.js";
 import { collectorNames, createChance, type FleetFacts, type Host, hardwareClasses, isSilent, nameHost } from "./fleet-parts.js";
 import { simulateRuns } from "./fleet-runs.js";
 import { simulateCollector, simulateTelemetry } from "./fleet-telemetry.js";
@@ -25,10 +26,19 @@ function* batchPoints(host: string, epochUs: number, points: Iterable<Point>): G
   if (builder.samples > 0) yield builder.build({ host, epochUs, sequence: ++sequence });
 }
 
+/** Makes whole numbers of what agents count, such as bytes: formulas do not. */
+function countWhole({ measurement, fields, ...point }: Point): Point {
+  const round = ([field, value]: [string, number | string]): [string, number | string] => [
+    field,
+    typeof value === "number" && isTelegrafInteger(measurement, field) ? Math.round(value) : value,
+  ];
+  return { ...point, measurement, fields: Object.fromEntries(Object.entries(fields).map(round)) };
+}
+
 function* tick(name: string, facts: FleetFacts, sample: (nowMs: number) => Omit<Point, "timeUs">[]): Generator<Point> {
   for (let nowMs = facts.fromMs; nowMs <= facts.toMs; nowMs += facts.tickMs) {
     if (isSilent(name, nowMs, facts)) continue;
-    for (const point of sample(nowMs)) yield { ...point, timeUs: nowMs * 1000 };
+    for (const point of sample(nowMs)) yield countWhole({ ...point, timeUs: nowMs * 1000 });
   }
 }
 

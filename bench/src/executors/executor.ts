@@ -117,6 +117,8 @@ export interface LeakVerdict {
   readonly slope: number;
   readonly low: number;
   readonly high: number;
+  /** Seconds that the search took. */
+  readonly tookS: number;
 }
 
 export interface MemoryFigures {

@@ -196,7 +196,8 @@ async function makeRun(series: Series, plan: RunPlan): Promise<ProcessRun> {
   recordPace(measuredPace, listPaces(run));
   const fullS = estimateFullPace(measuredPace);
   series.made = [...series.made.map((former) => ({ ...former, ...judgeDisturbance(former, fullS) })), judgeRun(run, fullS)];
-  series.costs.push(tookS - run.timedS);
+  // The search for a leak is made once.
+  series.costs.push(tookS - run.timedS - (run.memory?.leak?.tookS ?? 0));
   return run;
 }
 

@@ -27,19 +27,20 @@ export function chooseSampleLength(clock: ClockFacts): number {
 
 /**
  * Finds how many iterations make a sample, by trials of which each lasts about twice as long as the one before: until
- * two in a row take the same time per iteration, or until the time limit, after two trials at least. A stall makes one
- * trial look slow: such a one is made again, and the faster of the last two counts.
+ * two in a row take the same time per iteration, or until the time limit. A stall makes one trial look slow: such a
+ * one is made again, and the faster of the last two counts.
+ * @param fewestTrials that are made whatever they take: one alone may be a stall
  */
-export async function calibrate(timer: Timer, clock: ClockFacts, limitS: number): Promise<Calibration> {
+export async function calibrate(timer: Timer, clock: ClockFacts, limitS: number, fewestTrials = 2): Promise<Calibration> {
   const deadline = readClock() + limitS;
   let before = Number.POSITIVE_INFINITY;
-  for (let count = 1; ; ) {
+  for (let count = 1, trials = 1; ; trials++) {
     const seconds = Math.max(await timer(count), clock.resolutionS);
     const each = seconds / count;
     const isSlower = each > before * (1 + settledShare);
     const settled = seconds >= shortestTrialS && each > before * (1 - settledShare) && !isSlower;
     // The next trial takes about twice as long as this one: better to end early than late.
-    if (settled || (Number.isFinite(before) && readClock() + seconds > deadline)) {
+    if (settled || (trials >= fewestTrials && readClock() + seconds > deadline)) {
       const least = Math.min(each, before);
       return { iterationsPerSample: Math.max(1, Math.ceil(chooseSampleLength(clock) / least)), secondsPerIteration: least };
     }

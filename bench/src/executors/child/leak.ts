@@ -1,4 +1,5 @@
 import { fitTrend } from "@fleetmark/shared/stats/trend";
+import { readClock } from "../../machine/clock.js";
 import type { LeakVerdict } from "../executor.js";
 import { collectGarbage } from "./garbage.js";
 import type { Timer } from "./sample.js";
@@ -12,6 +13,7 @@ const slowestLeakIterationS = 0.05;
 
 /** Runs rounds of work with a collection after each, and judges what the heap does meanwhile. */
 export async function searchLeak(timer: Timer, secondsPerIteration: number): Promise<LeakVerdict> {
+  const startedS = readClock();
   const perRound = Math.max(1, Math.round(leakRoundS / secondsPerIteration));
   const heaps: number[] = [];
   for (let round = 0; round < leakRounds && secondsPerIteration <= slowestLeakIterationS; round++) {
@@ -20,7 +22,7 @@ export async function searchLeak(timer: Timer, secondsPerIteration: number): Pro
     const { heapUsed, external } = process.memoryUsage();
     heaps.push(heapUsed + external);
   }
-  return judgeLeak(heaps, perRound);
+  return { ...judgeLeak(heaps, perRound), tookS: readClock() - startedS };
 }
 
 /** Fewest rounds from which a trend is read. */
@@ -34,7 +36,7 @@ const leastGrowthBytes = 1024;
  * zero with its whole 95 % interval. The first two rounds, where caches fill, are left out.
  * @param heaps bytes of heap and array buffers in use after each round
  */
-export function judgeLeak(heaps: readonly number[], iterationsPerRound: number): LeakVerdict {
+export function judgeLeak(heaps: readonly number[], iterationsPerRound: number): Omit<LeakVerdict, "tookS"> {
   if (heaps.length < fewestLeakRounds) return { verdict: "unknown", slope: 0, low: 0, high: 0 };
   const settled = heaps.slice(2);
   const { slope, low, high } = fitTrend(

@@ -54,7 +54,8 @@ export function measureTask(task: Task, job: Job, clock: ClockFacts): Promise<Ta
 async function measureRepeat(task: RepeatTask, job: Job, clock: ClockFacts): Promise<TaskMeasurement> {
   const { awaited } = await timeFirstCall(task.iterate);
   const timer = createTimer(task.iterate, awaited);
-  const calibration = await calibrate(timer, clock, limitCalibration(job));
+  // Where the iterations are known, a stall can mislead nobody.
+  const calibration = await calibrate(timer, clock, limitCalibration(job), job.iterationsPerSample === undefined ? 2 : 1);
   const { secondsPerIteration } = calibration;
   const iterationsPerSample = chooseIterations(calibration, clock, job.iterationsPerSample);
   const samples = new Float64Array(job.samples);
