@@ -44,8 +44,11 @@ export async function startBoundedCollector(flags: readonly string[] = []): Prom
   );
   const { grpc, http } = collector.facts;
   onTestFinished(async () => {
+    const beganMs = performance.now();
     collector.process.kill("SIGTERM");
     await collector.ended;
+    // Whatever it was done to, nobody keeps it from its end.
+    expect(performance.now() - beganMs).toBeLessThan(20_000);
     folder.remove();
   });
   const ask = (path: string) => fetch(`http://${formatAddress(http)}${path}`);

@@ -43,6 +43,7 @@ interface ConnectionGuard {
   readonly metrics: Pick<Metrics, "handshakesFailed">;
   readonly logger: Logger;
   readonly frames: FrameMeter;
+  readonly sockets: Set<Socket>;
   /** Open connections by address. */
   readonly open: Map<string, number>;
   /** Failures that the log was not told of yet, by reason. */
@@ -93,6 +94,8 @@ function admit(guard: ConnectionGuard, socket: Socket): boolean {
 const handshakes = new WeakMap<object, NodeJS.Timeout>();
 
 function receiveConnection(guard: ConnectionGuard, socket: Socket): void {
+  guard.sockets.add(socket);
+  socket.once("close", () => guard.sockets.delete(socket));
   if (!admit(guard, socket)) {
     noteFailure(guard, "too_many", socket.remoteAddress);
     socket.destroy();
@@ -104,6 +107,8 @@ function receiveConnection(guard: ConnectionGuard, socket: Socket): void {
     noteFailure(guard, "too_slow", remoteAddress);
     socket.destroy();
   }, deadlines.handshake);
+  // Neither deadline holds up the end of the process.
+  timer.unref();
   handshakes.set(socket, timer);
   socket.once("close", () => clearTimeout(timer));
 }
@@ -120,6 +125,7 @@ function receiveSession(guard: ConnectionGuard, session: ServerHttp2Session): vo
     noteFailure(guard, "silent", remoteAddress);
     session.destroy();
   }, deadlines.stream);
+  timer.unref();
   session.once("stream", () => clearTimeout(timer));
   session.once("close", () => clearTimeout(timer));
 }
@@ -134,17 +140,19 @@ function findServers(server: Server): EventEmitter[] {
 /**
  * Bounds the connections of a gRPC server that listens.
  * @param isSecure whether it speaks TLS
+ * @returns what cuts off all that are open: the library passes over those that never said anything
  */
 export function guardConnections(
   server: Server,
   { limits, isSecure, metrics, logger }: Pick<ConnectionGuard, "limits" | "isSecure" | "metrics" | "logger">,
-): void {
+): () => void {
   const guard: ConnectionGuard = {
     limits,
     isSecure,
     metrics,
     logger,
     frames: createFrameMeter(frameLimits, (reason) => noteFailure(guard, reason, undefined)),
+    sockets: new Set(),
     open: new Map(),
     untold: new Map(),
     toldMs: Number.NEGATIVE_INFINITY,
@@ -161,4 +169,7 @@ export function guardConnections(
       meterStream(guard.frames, stream, () => stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM));
     });
   }
+  return () => {
+    for (const socket of guard.sockets) socket.destroy();
+  };
 }

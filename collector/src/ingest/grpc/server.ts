@@ -106,9 +106,12 @@ function endExpired({ sessions }: SessionContext, nowMs: number): void {
   }
 }
 
-async function stopServer({ server, context }: GrpcServer): Promise<void> {
+async function stopServer({ server, context }: GrpcServer, cutConnections: () => void): Promise<void> {
   for (const session of context.sessions) endSession(session, status.UNAVAILABLE, createStopping());
-  const cut = setTimeout(() => server.forceShutdown(), shutdownWithinMs);
+  const cut = setTimeout(() => {
+    server.forceShutdown();
+    cutConnections();
+  }, shutdownWithinMs);
   await new Promise<void>((resolve) => {
     server.tryShutdown(() => resolve());
   });
@@ -132,7 +135,7 @@ export async function startGrpcIngest({ config, findFailure, ...shared }: GrpcIn
     credentials.close();
     throw thrown;
   });
-  guardConnections(grpc.server, {
+  const cutConnections = guardConnections(grpc.server, {
     limits: shared.limits,
     isSecure: config.tls.cert_file !== undefined,
     metrics: shared.metrics,
@@ -150,7 +153,7 @@ export async function startGrpcIngest({ config, findFailure, ...shared }: GrpcIn
     stop: once(async () => {
       stopReading();
       clearInterval(sweeping);
-      await stopServer(grpc);
+      await stopServer(grpc, cutConnections);
       credentials.close();
     }),
   };
