@@ -104,6 +104,19 @@ describeInflux("a bucket that Telegraf writes to as well", () => {
     await store.close();
   });
 
+  it("takes what a store of floats held, as it has it itself", async () => {
+    const old = await bed.makeDatabase();
+    expect(await writeLines(old, `mem,host=h1 total=8000000000,used=4000000000,used_percent=50 ${startUs}`)).toBe("");
+    const source = await open(old);
+    const target = await bed.makeDatabase();
+    expect(await writeLines(target, telegrafLines(startUs))).toBe("");
+    const store = await open(target);
+    for await (const chunk of source.read({ measurements: [], fromUs: 0, toUs: 2 * startUs })) await store.overwrite(chunk);
+    expect(refused).toEqual([]);
+    expect([await count(store, "mem", "used"), (await readTypes(target))["mem.used"]]).toEqual([2, "integer"]);
+    await Promise.all([source.close(), store.close()]);
+  });
+
   it("is learned from what the server refuses, where another came in meanwhile", async () => {
     const target = await bed.makeDatabase();
     const store = await open(target);
