@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { type ResultFile, resultFileSchema } from "@fleetmark/shared/model/result-file";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeFolder, runProgram, startProgram } from "../testbed/program.js";
@@ -38,9 +39,7 @@ export function step() {
 
 /** A repository whose commit is quick, whose working tree is 1.6 times slower, and whose package is in no commit. */
 beforeAll(() => {
-  for (const made of [repository, temporary, join(repository, "node_modules/steps")]) {
-    spawnSync("mkdir", ["-p", made]);
-  }
+  for (const made of [temporary, join(repository, "node_modules/steps")]) mkdirSync(made, { recursive: true });
   writeFileSync(join(repository, "node_modules/steps/index.js"), "export const start = 1;\n");
   writeFileSync(
     join(repository, "node_modules/steps/package.json"),
@@ -102,6 +101,18 @@ describe("fleetmark bench --against", () => {
     const ended = await runProgram(["bench", "--quick", "--against", "HEAD"], options);
     expect([ended.code, ended.stderr]).toEqual([2, expect.stringMatching(/TREE_INVALID.*holds no Fleetmark/s)]);
     expect(readdirSync(temporary)).toEqual([]);
+  });
+
+  it("ends at Ctrl-C also while git hangs", async () => {
+    const tools = join(folder.path, "tools");
+    mkdirSync(tools);
+    writeFileSync(join(tools, "git"), "#!/bin/sh\nsleep 60\n");
+    chmodSync(join(tools, "git"), 0o755);
+    const environment = { ...options.environment, PATH: `${tools}:${process.env.PATH}` };
+    const program = startProgram([...bench, "--against", "HEAD"], { ...options, environment });
+    await delay(2000);
+    program.process.kill("SIGINT");
+    expect((await program.ended).code).toBe(130);
   });
 
   it("takes the checked-out folder away when it is interrupted", async () => {

@@ -1,14 +1,11 @@
 import { readFileSync } from "node:fs";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2 } from "node:http2";
-import { create } from "@bufbuild/protobuf";
 import type { Address } from "@fleetmark/shared/config/config";
-import { AgentFrameSchema } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import { formatAddress } from "@fleetmark/shared/model/units";
 import { encodeBatch } from "@fleetmark/shared/wire/batch-encoder";
-import { encodeAgentFrame, protocolVersion } from "@fleetmark/shared/wire/frames";
 import { expect, onTestFinished } from "vitest";
 import { attachAgent, buildBatch } from "../../collector/test/support.js";
-import { openAttach, wrapMessage } from "../load/raw-grpc.js";
+import { encodeHello, openAttach, wrapMessage } from "../load/raw-grpc.js";
 import { makeMemoryGroup } from "../testbed/memory-group.js";
 import { makeFolder, startDaemon } from "../testbed/program.js";
 
@@ -81,8 +78,7 @@ export async function startBoundedCollector(flags: readonly string[] = []): Prom
 
 /** A Hello of a guest: any number of them may be there at once. */
 export function makeHello(host: string, inventoryJson = "{}"): Buffer {
-  const value = { protocolVersion, agentVersion: "0", host, hardwareClass: "c", inventoryJson, guest: true };
-  return wrapMessage(encodeAgentFrame(create(AgentFrameSchema, { frame: { case: "hello", value } })));
+  return wrapMessage(encodeHello(host, { guest: true, inventoryJson }));
 }
 
 /** Opens a stream on which an agent would attach, and reads it unless it is not to. */

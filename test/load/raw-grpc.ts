@@ -22,10 +22,10 @@ export function encodeFrame(frame: MessageInitShape<typeof AgentFrameSchema>["fr
   return encodeAgentFrame(create(AgentFrameSchema, { frame }));
 }
 
-export function encodeHello(host: string): Buffer {
+export function encodeHello(host: string, changes: { readonly guest?: boolean; readonly inventoryJson?: string } = {}): Buffer {
   return encodeFrame({
     case: "hello",
-    value: { protocolVersion, agentVersion: "0.0.0", host, hardwareClass: "simulated", inventoryJson: "{}" },
+    value: { protocolVersion, agentVersion: "0.0.0", host, hardwareClass: "simulated", inventoryJson: "{}", ...changes },
   });
 }
 

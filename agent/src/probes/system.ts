@@ -1,5 +1,3 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { type Roots, readHostFile } from "../host/host-file.js";
 import { type Fields, failParse, type Probe, sampleBy } from "./probe.js";
 
@@ -10,23 +8,27 @@ export function parseSystem(loadavg: string, uptime: string, stat: string): Fiel
   const [up] = uptime.split(" ", 1);
   if (loads.length < 3 || ![...loads, up].every((word) => decimal.test(word))) return undefined;
   const [load1, load5, load15] = loads.map(Number);
-  return { load1, load5, load15, n_cpus: stat.match(/^cpu\d+ /gm)?.length ?? 0, uptime: Math.floor(Number(up)) };
+  return { load1, load5, load15, n_cpus: listProcessors(stat).length, uptime: Math.floor(Number(up)) };
+}
+
+/** Names the processors of /proc/stat that are on: cpu0, cpu1, … */
+function listProcessors(stat: string): string[] {
+  return stat.match(/^cpu\d+(?= )/gm) ?? [];
 }
 
 /**
  * Counts cores, each of which may have several processors, by what the kernel says of their threads; undefined where it
- * says nothing. It says more of processors that are there than of those that are off.
+ * says nothing.
  */
-export function countCores(roots: Roots): number | undefined {
-  const folder = join(roots.sys, "devices/system/cpu");
+export async function countCores(roots: Roots, processors: readonly string[]): Promise<number | undefined> {
   const cores = new Set<string>();
-  try {
-    for (const name of readdirSync(folder).filter((each) => /^cpu\d+$/.test(each))) {
-      const path = join(folder, name, "topology/thread_siblings_list");
-      if (existsSync(path)) cores.add(readFileSync(path, "latin1").trim());
+  for (const name of processors) {
+    try {
+      cores.add((await readHostFile(roots, "sys", "devices/system/cpu", name, "topology/thread_siblings_list")).trim());
+    } catch {
+      // Not every kernel tells it.
+      return undefined;
     }
-  } catch {
-    return undefined;
   }
   return cores.size > 0 ? cores.size : undefined;
 }
@@ -40,7 +42,8 @@ export const systemProbe: Probe<"system"> = {
       const read = (name: string): Promise<string> => readHostFile(roots, "proc", name);
       const [loadavg, uptime, stat] = await Promise.all([read("loadavg"), read("uptime"), read("stat")]);
       const fields = parseSystem(loadavg, uptime, stat) ?? failParse("/proc/loadavg or /proc/uptime");
-      if (cores?.ofCpus !== fields.n_cpus) cores = { ofCpus: fields.n_cpus, count: countCores(roots) };
+      if (cores?.ofCpus !== fields.n_cpus)
+        cores = { ofCpus: fields.n_cpus, count: await countCores(roots, listProcessors(stat)) };
       if (cores.count !== undefined) fields.n_physical_cpus = cores.count;
       return [{ measurement: "system", tags: {}, timeUs: nowUs, fields }];
     });

@@ -50,8 +50,8 @@ function selectInTree(tree: Tree, options: BenchOptions): { benchmarks: readonly
  * Finds in another tree what is to be measured of this one.
  * @throws FleetmarkError TREE_INVALID, SUITE_FILE_INVALID, BENCHMARK_UNKNOWN
  */
-export async function openAgainst(where: string, options: BenchOptions): Promise<Against> {
-  const tree = await openTree(where, options.suiteFile ?? process.cwd());
+export async function openAgainst(where: string, options: BenchOptions, signal: AbortSignal): Promise<Against> {
+  const tree = await openTree(where, options.suiteFile ?? process.cwd(), signal);
   try {
     const { benchmarks, taskModule } = selectInTree(tree, options);
     const byName = new Map(benchmarks.map((benchmark) => [nameBenchmark(benchmark), benchmark]));

@@ -28,11 +28,15 @@ function refuse(message: string): never {
 const gitDeadlineS = 120;
 const gitEnvironment = { GIT_TERMINAL_PROMPT: "0" };
 
-/** @throws FleetmarkError TREE_INVALID with what git said */
-async function askGit(folder: string, ...args: string[]): Promise<string> {
-  const outcome = await runTool("git", "git", ["-C", folder, ...args], { deadlineS: gitDeadlineS, environment: gitEnvironment });
-  if (outcome.state === "ok") return outcome.stdout.trim();
-  return refuse(`git ${args[0]}: ${outcome.reason}`);
+/** Asks git something. @throws FleetmarkError TREE_INVALID with what git said */
+type AskGit = (folder: string, ...args: string[]) => Promise<string>;
+
+function createGit(signal?: AbortSignal): AskGit {
+  return async (folder, ...args) => {
+    const options = { deadlineS: gitDeadlineS, environment: gitEnvironment, signal };
+    const outcome = await runTool("git", "git", ["-C", folder, ...args], options);
+    return outcome.state === "ok" ? outcome.stdout.trim() : refuse(`git ${args[0]}: ${outcome.reason}`);
+  };
 }
 
 function isFolder(path: string): boolean {
@@ -45,7 +49,7 @@ function findBelow(folder: string, places: readonly string[]): string | undefine
 }
 
 /** A folder may be a whole repository beside the user's own, or only what corresponds to the working directory. */
-async function openFolder(folder: string, near: string): Promise<Tree> {
+async function openFolder(folder: string, near: string, askGit: AskGit): Promise<Tree> {
   const top = await askGit(near, "rev-parse", "--show-toplevel").catch(() => undefined);
   const find = (path: string): string | undefined => {
     const places = [top, process.cwd()].flatMap((from) => (from === undefined ? [] : relative(from, path)));
@@ -63,7 +67,7 @@ async function linkPackages(top: string, near: string, folder: string): Promise<
   }
 }
 
-async function checkOut(asked: string, near: string): Promise<Tree> {
+async function checkOut(asked: string, near: string, askGit: AskGit): Promise<Tree> {
   const top = await askGit(near, "rev-parse", "--show-toplevel").catch(() =>
     refuse(`there is no folder ${JSON.stringify(asked)}, and ${near} lies in no git repository`),
   );
@@ -72,10 +76,10 @@ async function checkOut(asked: string, near: string): Promise<Tree> {
   );
   const parent = await mkdtemp(join(tmpdir(), "fleetmark-against-"));
   const folder = join(parent, basename(top));
+  // What git has noted of a folder that is gone, it forgets by itself after a while too.
   const remove = async (): Promise<void> => {
-    await askGit(top, "worktree", "remove", "--force", folder).catch(() => {});
     await rm(parent, { recursive: true, force: true });
-    await askGit(top, "worktree", "prune").catch(() => {});
+    await createGit()(top, "worktree", "prune").catch(() => {});
   };
   try {
     await askGit(top, "worktree", "add", "--quiet", "--detach", folder, commit);
@@ -91,9 +95,11 @@ async function checkOut(asked: string, near: string): Promise<Tree> {
 /**
  * Opens a tree: a folder, or else a commit by any name that git knows for it.
  * @param near a file or folder of the user's own tree
+ * @param signal ends what git is asked
  * @throws FleetmarkError TREE_INVALID
  */
-export async function openTree(where: string, near: string): Promise<Tree> {
+export async function openTree(where: string, near: string, signal: AbortSignal): Promise<Tree> {
   const start = isFolder(near) ? resolve(near) : dirname(resolve(near));
-  return isFolder(where) ? openFolder(resolve(where), start) : checkOut(where, start);
+  const askGit = createGit(signal);
+  return isFolder(where) ? openFolder(resolve(where), start, askGit) : checkOut(where, start, askGit);
 }

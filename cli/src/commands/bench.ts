@@ -148,8 +148,9 @@ async function bench(command: Command, options: BenchOptions): Promise<number> {
   const baseline = await readWantedBaseline(options);
   await prepareFolders(options);
   const interruption = awaitInterruption();
-  const against = options.against === undefined ? undefined : await openAgainst(options.against, options);
+  let against: Against | undefined;
   try {
+    if (options.against !== undefined) against = await openAgainst(options.against, options, interruption.signal);
     const sent = reporting === undefined ? undefined : await openReport(reporting);
     const outcome = await measure(suite, options, { reporting, sent, signal: interruption.signal, against: against?.build });
     interruption.release();
@@ -157,6 +158,11 @@ async function bench(command: Command, options: BenchOptions): Promise<number> {
     await conclude(outcome, compared, options, against);
     const isReported = reporting === undefined || sent === undefined || (await concludeReport(sent, reporting));
     return interruption.caught() ?? chooseExitCode(outcome, compared, options, isReported);
+  } catch (thrown) {
+    // What Ctrl-C ended while the other build was looked for fails with a reason of its own.
+    const code = interruption.caught();
+    if (code === undefined || against !== undefined) throw thrown;
+    return code;
   } finally {
     await against?.close();
   }

@@ -47,6 +47,19 @@ describe("a list on its way to its reader", () => {
     expect(await text(stream)).toBe(JSON.stringify(list));
   });
 
+  it("is done with whenever its reader goes, or its turn would never end", async () => {
+    const list = Array.from({ length: 8 }, () => "x".repeat(30_000));
+    for (const compressed of [true, false]) {
+      for (let turns = 0; turns < 40; turns++) {
+        const { stream, written } = streamList({ ...quiet, list, compressed });
+        stream.resume();
+        for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+        stream.destroy();
+        await written;
+      }
+    }
+  });
+
   it("is written no further once its reader is gone, and ends with what can't be written", async () => {
     const list = Array.from({ length: 50 }, () => "x".repeat(30_000));
     let written = 0;

@@ -50,8 +50,9 @@ async function writeSlices<T>({ list, stringify, onBytes }: ListStream<T>, out: 
     // Its reader is gone.
     if (out.destroyed) return;
   }
-  if (gzip !== undefined) await new Promise<void>((resolve) => gzip.once("end", resolve).end());
-  out.push(null);
+  // It closes when all of it is out, and when its reader is gone.
+  if (gzip !== undefined) await new Promise<void>((resolve) => gzip.once("close", resolve).end());
+  if (!out.destroyed) out.push(null);
 }
 
 export interface WrittenList {
@@ -71,6 +72,7 @@ export function streamList<T>(options: ListStream<T>): WrittenList {
       done(error);
     },
   });
+  gzip?.on("error", (thrown) => stream.destroy(thrown));
   const written = writeSlices(options, stream, gzip).catch((thrown: unknown) => void stream.destroy(thrown as Error));
   return { stream, written };
 }

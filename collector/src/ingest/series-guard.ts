@@ -124,7 +124,8 @@ async function learnStored(state: GuardState, window: SeriesWindow, host: string
   endTrust(state, window);
   const stored = new Set(hashAll(answer));
   // What had been known all along is not new.
-  window.fresh = [...window.seen].filter((hash) => !window.before.has(hash) && !stored.has(hash)).length;
+  if (window.stored === undefined)
+    window.fresh = [...window.seen].filter((hash) => !window.before.has(hash) && !stored.has(hash)).length;
   for (const hash of [...window.seen, ...window.before]) stored.add(hash);
   window.stored = stored;
   window.seen = new Set();
