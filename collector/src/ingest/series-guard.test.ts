@@ -61,6 +61,14 @@ it("lets in what one host may have and no more while the store does not answer, 
   expect(count(guard.judge(h1, many(90, 120), 3))).toBe(30);
 });
 
+it("gives it back with the hour where the store never answers, also what hosts took that are gone", async () => {
+  const guard = createSeriesGuard(bounds, async () => undefined);
+  guard.judge({ host: "gone" }, many(0, 100), 0);
+  await settle();
+  expect(count(guard.judge({ host: "h2" }, many(0, 50), 1))).toBe(30);
+  expect(count(guard.judge({ host: "h3" }, many(0, 50), hourUs))).toBe(0);
+});
+
 it("gives what it let in on trust back to others once the store has answered", async () => {
   const guard = createSeriesGuard(bounds, nothing);
   guard.judge({ host: "h1" }, many(0, 100), 0);

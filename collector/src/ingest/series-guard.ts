@@ -47,6 +47,7 @@ export interface SeriesGuard {
 }
 
 const hourUs = 3600e6;
+
 /** FNV-1a (Fowler, Noll & Vo), going on from a hash. */
 function hashText(text: string, from: number): number {
   let hash = from;
@@ -83,8 +84,9 @@ function turnHour(state: GuardState, window: SeriesWindow, hour: number): void {
 /** What the guard knows. */
 interface GuardState {
   readonly bounds: SeriesBounds;
-  /** Series of all hosts that were let in beyond their limit until the store has said whether it has them. */
+  /** Series of all hosts that came in beyond their limit in this hour, until the store has said whether it has them. */
   onTrust: number;
+  hour: number;
   readonly askStore: AskStore;
   /** By the host's state, with which it goes. */
   readonly windows: WeakMap<object, SeriesWindow>;
@@ -109,8 +111,9 @@ function findWindow({ windows }: GuardState, host: object): SeriesWindow {
   return window;
 }
 
+/** Gives back what a host was trusted with; that of an hour before is given back already. */
 function endTrust(state: GuardState, window: SeriesWindow): void {
-  state.onTrust -= window.onTrust;
+  if (window.hour === state.hour) state.onTrust -= window.onTrust;
   window.onTrust = 0;
 }
 
@@ -180,11 +183,12 @@ function admitSeries(state: GuardState, window: SeriesWindow, host: string, hash
  *   wait for it may bring in as many as one host may have, together
  */
 export function createSeriesGuard(bounds: SeriesBounds, askStore: AskStore): SeriesGuard {
-  const state: GuardState = { bounds, onTrust: 0, askStore, windows: new WeakMap(), passed: new WeakMap() };
+  const state: GuardState = { bounds, onTrust: 0, hour: 0, askStore, windows: new WeakMap(), passed: new WeakMap() };
   return {
     judge: (host, series, nowUs) => {
       const hour = Math.floor(nowUs / hourUs);
       if (state.passed.get(series) === hour) return undefined;
+      if (state.hour !== hour) Object.assign(state, { hour, onTrust: 0 });
       const window = findWindow(state, host);
       turnHour(state, window, hour);
       const refused = hashAll(series).map((hash) => !admitSeries(state, window, host.host, hash));
