@@ -79,6 +79,7 @@ function makeBench(proceed: Promise<void>): Bench {
     }),
     nameHardwareClass: () => "c",
     recallHardwareClass: async () => undefined,
+    readFingerprint: () => ({}),
     findSuite: (name) => (name === "quick" ? {} : undefined),
     runSuite: async ({ signal, onProgress, onResult, onQuiet }) => {
       onProgress({ run: "r1", suite: "quick", completed: 0, total: 2, benchmark: "a", elapsed_s: 0, remaining_s: 2 });
@@ -120,7 +121,7 @@ function readConfig(port: number, flags: Record<string, string> = {}): AgentConf
 }
 
 async function start(config: AgentConfig, proceed: Promise<void>): Promise<Agent> {
-  const agent = await startAgent(config, logger, makeBench(proceed));
+  const agent = await startAgent(config, { logger, bench: makeBench(proceed) });
   cleanups.push(() => agent.stop());
   return agent;
 }
@@ -247,7 +248,7 @@ test("a tool that hangs holds up neither the Hello, nor telemetry, nor the end",
   const collector = await startCollector();
   const hanging: Bench = { ...makeBench(never), readHostFacts: () => new Promise(() => {}) };
   const begin = performance.now();
-  const agent = await startAgent(readConfig(collector.port, { "telemetry.interval": "100ms" }), logger, hanging);
+  const agent = await startAgent(readConfig(collector.port, { "telemetry.interval": "100ms" }), { logger, bench: hanging });
   cleanups.push(() => agent.stop());
   await eventually(() => expect(countMeasurements(collector)).toHaveProperty("mem"));
   expect(performance.now() - begin).toBeLessThan(5000);
@@ -275,7 +276,7 @@ test("what is found out after the Hello is told by a point, and by the next Hell
         answer = resolve;
       }),
   };
-  const agent = await startAgent(readConfig(collector.port), logger, slow);
+  const agent = await startAgent(readConfig(collector.port), { logger, bench: slow });
   cleanups.push(() => agent.stop());
   await eventually(() => expect(collector.frames[0]?.case).toBe("hello"));
   answer({ ...(await makeBench(never).readHostFacts({ stateFolder: "" })), cpuModel: "late" });
@@ -296,13 +297,13 @@ test("what is found out after the Hello is told by a point, and by the next Hell
 
 test("an unknown suite is told before anything starts", async () => {
   const config = readConfig(1, { "run.on_start": "quikc" });
-  await expect(startAgent(config, logger, makeBench(never))).rejects.toMatchObject({ code: "BENCHMARK_UNKNOWN" });
+  await expect(startAgent(config, { logger, bench: makeBench(never) })).rejects.toMatchObject({ code: "BENCHMARK_UNKNOWN" });
 });
 
 test("a suite that cannot be run is told to who waits for it, and the agent goes on", async () => {
   const collector = await startCollector();
   const broken: Bench = { ...makeBench(never), runSuite: () => Promise.reject(new Error("no processes left")) };
-  const agent = await startAgent(readConfig(collector.port, { "run.on_start": "quick" }), logger, broken);
+  const agent = await startAgent(readConfig(collector.port, { "run.on_start": "quick" }), { logger, bench: broken });
   cleanups.push(() => agent.stop());
   await expect(agent.runFinished).rejects.toThrow("no processes left");
   expect(await agent.stop()).toEqual({ unacked: 0 });

@@ -3,6 +3,7 @@ import { FleetmarkError } from "@fleetmark/shared/errors";
 import { once, type Running } from "@fleetmark/shared/lifecycle";
 import type { Logger } from "@fleetmark/shared/log";
 import { createLogger } from "@fleetmark/shared/logger";
+import { createRunId } from "@fleetmark/shared/model/run-id";
 import { version } from "@fleetmark/shared/version";
 import { waitAtMost } from "@fleetmark/shared/waiting";
 import { answerCommand, type CommandInbox, createCommandInbox } from "./commands/command-inbox.js";
@@ -10,7 +11,9 @@ import { commandHandlers } from "./commands/command-registry.js";
 import type { AgentConfig } from "./config.js";
 import { type Delivery, startDelivery } from "./delivery/delivery.js";
 import type { Link } from "./delivery/link.js";
-import { examineRoots } from "./host/host-file.js";
+import { examineRoots, type Roots } from "./host/host-file.js";
+import { createGpuUse, type GpuUse } from "./idle/gpu-use.js";
+import { watchForWork } from "./idle/idle-signs.js";
 import { type HostInquiries, startHostInquiries } from "./inventory/host-inquiries.js";
 import { createHostDescription, type HostDescription, introductionToPoint } from "./inventory/introduction.js";
 import { type ClockOffsetMeter, createClockOffsetMeter } from "./links/clock-offset.js";
@@ -19,7 +22,12 @@ import { loadLink } from "./links/load-link.js";
 import { probes } from "./probes/registry.js";
 import { addOwnSuites, type Bench, loadBench } from "./runs/bench.js";
 import { createQuietGate, type QuietGate } from "./runs/quiet-gate.js";
-import { type RunOutcome, type SuiteRun, startSuiteRun } from "./runs/suite-run.js";
+import { openRunBook, type RunBook } from "./runs/run-book.js";
+import { type RunQueue, startRunQueue } from "./runs/run-queue.js";
+import type { RunRequest } from "./runs/run-request.js";
+import { type Scheduler, startScheduler } from "./runs/scheduler.js";
+import { recordSkipped } from "./runs/skipped-runs.js";
+import type { RunOutcome } from "./runs/suite-run.js";
 import { createSelfTelemetry } from "./self-telemetry.js";
 import { startTelemetry } from "./telemetry/telemetry.js";
 import { type ClockReading, readHostClocks } from "./time/clock.js";
@@ -59,21 +67,27 @@ interface AgentState {
   readonly clockOffset: ClockOffsetMeter;
   readonly inbox: CommandInbox;
   readonly gate: QuietGate;
+  readonly roots: Roots;
+  readonly gpuUse: GpuUse;
+  readonly readClocks: () => ClockReading;
   readonly ending: AbortController;
   /** Whether a Hello may have been said. */
   isAttached: boolean;
 }
 
-function startProbes({ config, delivery, gate, logger }: AgentState): Running {
+function startProbes({ config, delivery, gate, roots, gpuUse, logger }: AgentState): Running {
   const { interval, intervals, probes: names } = config.telemetry;
   return startTelemetry({
     probes: probes.filter((probe) => names.includes(probe.name)),
-    roots: examineRoots({ proc: "/proc", sys: "/sys" }),
+    roots,
     logger,
     chooseInterval: (name) => intervals[name] ?? interval,
     pass: gate.pass,
     stamp: () => delivery.clock.stamp(),
-    record: delivery.record,
+    record: (points) => {
+      gpuUse.note(points);
+      delivery.record(points);
+    },
   });
 }
 
@@ -108,9 +122,14 @@ function startInquiries(agent: AgentState): HostInquiries {
 }
 
 /** @throws FleetmarkError BENCHMARK_UNKNOWN */
-function checkSuite(suite: string, bench: Bench): void {
-  if (suite === "none" || bench.findSuite(suite) !== undefined) return;
-  throw new FleetmarkError("BENCHMARK_UNKNOWN", `run.on_start: there is no suite named ${JSON.stringify(suite)}`);
+function checkSuites({ run }: AgentConfig, bench: Bench): void {
+  const named = [
+    ...(run.on_start === "none" ? [] : [{ key: "run.on_start", suite: run.on_start }]),
+    ...run.schedule.map(({ suite }, i) => ({ key: `run.schedule.${i}.suite`, suite })),
+  ];
+  const unknown = named.find(({ suite }) => bench.findSuite(suite) === undefined);
+  if (unknown === undefined) return;
+  throw new FleetmarkError("BENCHMARK_UNKNOWN", `${unknown.key}: there is no suite named ${JSON.stringify(unknown.suite)}`);
 }
 
 async function buildState(
@@ -143,6 +162,9 @@ async function buildState(
     clockOffset,
     inbox,
     gate: createQuietGate(),
+    roots: examineRoots({ proc: "/proc", sys: "/sys" }),
+    gpuUse: createGpuUse(),
+    readClocks,
     ending: new AbortController(),
     isAttached: false,
   };
@@ -164,61 +186,107 @@ function attachLink(agent: AgentState): void {
   );
 }
 
-/** Runs the suite on start, if one is named. Its results carry the hardware class, so it waits for that a while. */
-async function runOnStart(agent: AgentState, factsKnown: Promise<void>): Promise<SuiteRun | undefined> {
-  const { config, ending, bench, description, delivery, gate, logger } = agent;
-  const { signal } = ending;
-  const suite = config.run.on_start;
-  if (suite === "none") return undefined;
-  const stopped = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-  await waitAtMost(Promise.race([factsKnown, stopped]), patience.factsBeforeRun);
-  if (signal.aborted) return undefined;
-  const { hardwareClass } = description.introduction;
-  const { runSuite } = bench;
-  return startSuiteRun({ suite, host: config.host, hardwareClass, signal, runSuite, delivery, gate, logger });
+/** The runs of an agent: what waits and is under way, and what makes more of them. */
+interface Runs {
+  readonly queue: RunQueue;
+  readonly scheduler: Scheduler;
+  readonly onStart: Promise<RunOutcome | undefined>;
+}
+
+/** Seconds for which a run on start, which waits for nothing, may wait for what a process before left. */
+const startPatienceS = 86_400;
+
+/** Starts what runs suites. Results carry the hardware class, so a run waits for that a while. */
+function startRuns(agent: AgentState, book: RunBook, factsKnown: Promise<void>, onActive: (isActive: boolean) => void): Runs {
+  const { config, ending, bench, description, delivery, gate, logger, readClocks } = agent;
+  const { host, run } = config;
+  const nowMs = (): number => readClocks().wallUs / 1000;
+  const stopped = new Promise<void>((resolve) => ending.signal.addEventListener("abort", () => resolve(), { once: true }));
+  const findHardwareClass = (): string => description.introduction.hardwareClass;
+  const queue = startRunQueue({
+    host,
+    findHardwareClass,
+    ready: waitAtMost(Promise.race([factsKnown, stopped]), patience.factsBeforeRun),
+    bench,
+    book,
+    idle: watchForWork({ bounds: run.idle, blackouts: run.blackouts, roots: agent.roots, gpuUse: agent.gpuUse, nowMs }),
+    settleS: run.idle.settle,
+    longestRunS: run.at_most,
+    delivery,
+    gate,
+    nowMs,
+    onActive,
+    logger,
+  });
+  const onStart = run.on_start === "none" ? Promise.resolve(undefined) : queue.add(askOnStart(run.on_start, nowMs()));
+  // A failed run is logged where it fails; whether anyone waits for it is theirs to say.
+  onStart.catch(() => {});
+  const scheduler = startScheduler({
+    host,
+    schedules: run.schedule,
+    book,
+    patienceS: run.idle.patience,
+    nowMs,
+    listRuns: () => {
+      const { current, waiting } = queue.read();
+      return current === undefined ? waiting : [current, ...waiting];
+    },
+    add: (request) => void queue.add(request).catch(() => {}),
+    skip: (...skipped) => recordSkipped({ host, findHardwareClass, delivery, logger }, ...skipped),
+    logger,
+  });
+  return { queue, scheduler, onStart };
+}
+
+/** The run on start begins at once: whoever names it has asked for it. */
+function askOnStart(suite: string, nowMs: number): RunRequest {
+  const dueUs = Math.round(nowMs * 1000);
+  const expiresUs = dueUs + startPatienceS * 1e6;
+  return { run: createRunId(nowMs), suite, trigger: "start", due_us: dueUs, expires_us: expiresUs, needs_idle: false };
 }
 
 async function stopAgent(
   { ending, gate, delivery, logger }: AgentState,
-  suiteRun: Promise<SuiteRun | undefined>,
   running: readonly Running[],
 ): Promise<{ unacked: number }> {
   ending.abort();
   gate.set(false);
-  const recorded = suiteRun.then((run) => run?.recorded);
-  await waitAtMost(Promise.all([recorded, ...running.map((each) => each.stop())]), patience.interruptedRun);
+  await waitAtMost(Promise.all(running.map((each) => each.stop())), patience.interruptedRun);
   const left = await delivery.stop(patience.acknowledgement);
   const kept = left.unacked > 0 ? "what the collector has not acknowledged is kept in the spool, and sent next time" : undefined;
   logger.info({ event: "agent_stopped", unacked: left.unacked }, kept);
   return left;
 }
 
+export interface AgentOptions {
+  readonly logger?: Logger;
+  readonly bench?: Bench;
+  readonly readClocks?: () => ClockReading;
+  /** Told when a run begins and when none is under way any more. */
+  readonly onActive?: (isActive: boolean) => void;
+}
+
 /**
- * Starts the agent: it samples the host, runs the suite on start if one is named, and delivers both to the collector,
+ * Starts the agent: it samples the host, runs suites on start and by schedule, and delivers both to the collector,
  * for as long as it takes the collector to be there.
  * @throws FleetmarkError SUITE_FILE_INVALID, BENCHMARK_UNKNOWN, SPOOL_LOCKED, SPOOL_UNWRITABLE, TLS_UNREADABLE,
  * TLS_INVALID, TLS_EXPIRED
  */
-export async function startAgent(
-  config: AgentConfig,
-  givenLogger?: Logger,
-  givenBench?: Bench,
-  readClocks: () => ClockReading = readHostClocks,
-): Promise<Agent> {
+export async function startAgent(config: AgentConfig, options: AgentOptions = {}): Promise<Agent> {
   const { host } = config;
-  const logger = givenLogger ?? createLogger({ service: "agent", host: config.host, ...config.log });
-  const bench = await addOwnSuites(givenBench ?? (await loadBench()), config.suites);
-  checkSuite(config.run.on_start, bench);
+  const { readClocks = readHostClocks, onActive = () => {} } = options;
+  const logger = options.logger ?? createLogger({ service: "agent", host: config.host, ...config.log });
+  const bench = await addOwnSuites(options.bench ?? (await loadBench()), config.suites);
+  checkSuites(config, bench);
   const agent = await buildState(config, logger, bench, readClocks);
+  const book = await openRunBook(config.spool.dir, logger);
   const inquiries = startInquiries(agent);
   const { factsKnown } = inquiries;
   const running = [startProbes(agent), startSelfTelemetry(agent), inquiries];
   await waitAtMost(factsKnown, patience.factsBeforeHello);
   attachLink(agent);
   logger.info({ event: "agent_started", host, version, hardware_class: agent.description.introduction.hardwareClass });
-  const suiteRun = runOnStart(agent, factsKnown);
-  const runFinished = suiteRun.then((run) => run?.delivered);
-  // A failed run is logged where it fails; whether anyone waits for it is theirs to say.
-  runFinished.catch(() => {});
-  return { host, runFinished, stop: once(() => stopAgent(agent, suiteRun, running)) };
+  const { queue, scheduler, onStart } = startRuns(agent, book, factsKnown, onActive);
+  running.push(scheduler, queue);
+  return { host, runFinished: onStart, stop: once(() => stopAgent(agent, running)) };
 }

@@ -27,7 +27,24 @@ test("needs no file", () => {
     collector: { address: { host: "127.0.0.1", port: 7420 }, tls: {} },
     nats: { servers: [], tls: {}, user: "", insecure: false },
     telemetry: { interval: 10, intervals: {}, probes: probeNames },
-    run: { on_start: "none" },
+    run: {
+      on_start: "none",
+      schedule: [],
+      blackouts: [],
+      at_most: 4 * 3600,
+      idle: {
+        patience: 6 * 3600,
+        settle: 10,
+        other_cpu_cores: 0.5,
+        cpu_pressure_percent: 20,
+        memory_pressure_percent: 5,
+        available_memory_percent: 10,
+        gpu_utilization_percent: 10,
+        unless_files: [],
+        unless_cgroups: ["system.slice/*slurmstepd.scope/job_*", "*/slurm*/uid_*/job_*", "slurm*/uid_*/job_*"],
+        command: [],
+      },
+    },
     suites: [],
     spool: {
       dir: "./fleetmark-data/spool",
@@ -38,6 +55,38 @@ test("needs no file", () => {
     },
     log: { level: "info", format: "auto" },
   });
+});
+
+test("takes schedules from a file, and as JSON from elsewhere", () => {
+  const daily = { suite: "quick", cron: "30 2 * * *" };
+  const whole = { ...daily, name: "quick", timeZone: undefined, jitter: 1800, missed: "once" };
+  expect(loadFile({ run: { schedule: [daily] } }).run.schedule).toEqual([whole]);
+  expect(load({ "run.schedule": JSON.stringify([daily]) }).run.schedule).toEqual([whole]);
+  const weekly = { name: "weekly", suite: "full", cron: "@weekly", time_zone: "Europe/Berlin", jitter: "2h", missed: "skip" };
+  expect(load({ "run.schedule": JSON.stringify([daily, weekly]) }).run.schedule[1]).toEqual({
+    name: "weekly",
+    suite: "full",
+    cron: "@weekly",
+    timeZone: "Europe/Berlin",
+    jitter: 7200,
+    missed: "skip",
+  });
+  expect(load({ "run.blackouts": '[{"cron":"0 6 * * MON-FRI","lasts":"12h"}]' }).run.blackouts).toEqual([
+    { cron: "0 6 * * MON-FRI", timeZone: undefined, lasts: 43_200 },
+  ]);
+});
+
+test.each([
+  ['[{"suite":"quick"}]', "run.schedule.0.cron"],
+  ['[{"suite":"quick","cron":"0 0 30 2 *"}]', "never comes"],
+  ['[{"suite":"quick","cron":"* * * * * *"}]', "more often than once a minute"],
+  ['[{"suite":"quick","cron":"0 3 * * *","time_zone":"Mars/Base"}]', 'no time zone "Mars/Base"'],
+  ['[{"suite":"quick","cron":"0 3 * * *"},{"suite":"quick","cron":"0 4 * * *"}]', 'two schedules are called "quick"'],
+  ['[{"suite":"quick","cron":"0 3 * * *","jitter":"2d"}]', "must be at most 1d"],
+  ['[{"suite":"quick","cron":"0 3 * * *","at":"3"}]', "at"],
+  ["quick 0 3 * * *", "run.schedule"],
+])("refuses the schedule %s", (value, message) => {
+  expect(() => load({ "run.schedule": value })).toThrow(message);
 });
 
 test("takes one probe or several", () => {

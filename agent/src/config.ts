@@ -6,6 +6,9 @@ import { isLoopback } from "@fleetmark/shared/model/units";
 import { checkNatsConfig, natsFields } from "@fleetmark/shared/nats/config";
 import { z } from "zod";
 import { probeNames } from "./probes/registry.js";
+import { runSchema } from "./runs/run-config.js";
+
+export { usualSchedule } from "./runs/run-config.js";
 
 /** Where the collector is. To another machine nothing goes in the clear. */
 const collectorSchema = z
@@ -63,11 +66,7 @@ export const agentConfigSchema = z
           .describe("which probes sample the host"),
       })
       .prefault({}),
-    run: z
-      .strictObject({
-        on_start: z.string().default("none").describe("suite that runs once when the agent starts, or none"),
-      })
-      .prefault({}),
+    run: runSchema.prefault({}),
     suites: z
       .array(z.string().min(1, "must name a file"))
       .default([])

@@ -1,12 +1,13 @@
 import { hostname } from "node:os";
 import { type ComparisonReport, compareWithBaseline } from "@fleetmark/shared/judgement/comparison";
 import type { Origin, Result, Run } from "@fleetmark/shared/model/result";
+import { createRunId } from "@fleetmark/shared/model/run-id";
 import { readHostFacts } from "./host/facts.js";
 import { readFingerprint } from "./host/fingerprint.js";
 import { nameHardwareClass } from "./host/hardware-class.js";
 import { buildResult } from "./measure/benchmark-result.js";
 import { type FunctionOptions, measureFunction } from "./measure/function-run.js";
-import { createRunId, runSuite, type SuiteOptions, type SuiteOutcome } from "./measure/suite-run.js";
+import { runSuite, type SuiteOptions, type SuiteOutcome } from "./measure/suite-run.js";
 import { findOrigin, layOutOrigin } from "./origin/origin.js";
 import { plainColours } from "./report/colours.js";
 import { formatComparison } from "./report/comparison-table.js";

@@ -2,6 +2,7 @@
  * The package's front door. Importing it loads no tensor library: those are loaded by the processes that measure them.
  */
 
+export { matchGlob } from "@fleetmark/shared/model/glob";
 export { Benchmarker, type BenchmarkerOptions, type ResultSink } from "./benchmarker.js";
 export { examineHost, type HostReport } from "./doctor.js";
 export { type HostFacts, type HostFactsOptions, readHostFacts } from "./host/facts.js";
@@ -10,7 +11,6 @@ export { nameHardwareClass } from "./host/hardware-class.js";
 export { recallHardwareClass } from "./host/recalled-class.js";
 export { nameBenchmark } from "./measure/benchmark-result.js";
 export type { FunctionOptions } from "./measure/function-run.js";
-export { matchGlob } from "./measure/glob.js";
 export { type OtherBuild, runSuite, type SuiteOptions, type SuiteOutcome } from "./measure/suite-run.js";
 export { readPerson } from "./origin/ci.js";
 export { findOrigin } from "./origin/origin.js";

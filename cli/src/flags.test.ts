@@ -1,3 +1,4 @@
+import { usualSchedule } from "@fleetmark/agent/config";
 import { listConfigKeys, loadConfig } from "@fleetmark/shared/config/config";
 import { Command } from "commander";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -46,6 +47,21 @@ const groups: readonly Readonly<Record<string, string>>[] = [
     ]),
   ),
   { "http.allowed_hosts": "a.example,b.example", "http.probes.listen": "0.0.0.0:9421" },
+  {
+    "run.schedule": '[{"suite":"quick","cron":"0 5 * * *","time_zone":"Europe/Berlin","missed":"skip"}]',
+    "run.blackouts": '[{"cron":"0 6 * * MON-FRI","lasts":"12h"}]',
+    "run.at_most": "30m",
+    "run.idle.patience": "2h",
+    "run.idle.settle": "1m",
+    "run.idle.other_cpu_cores": "1.5",
+    "run.idle.cpu_pressure_percent": "30",
+    "run.idle.memory_pressure_percent": "7",
+    "run.idle.available_memory_percent": "20",
+    "run.idle.gpu_utilization_percent": "5",
+    "run.idle.unless_files": "/run/lock/a,/run/lock/b",
+    "run.idle.unless_cgroups": "kubepods*/pod*",
+    "run.idle.command": "/usr/bin/is-free,--quiet",
+  },
   { "spool.max_bytes": "1MiB", "spool.max_age": "2d", "spool.resend_rate": "8KiB", "spool.flush_interval": "2s" },
   {
     "limits.max_batch_bytes": "1MiB",
@@ -124,13 +140,14 @@ describe("configuration flags", () => {
   it.each(groups)("reach both daemons through `up`: %o", async (group) => {
     const up = await buildCommand(["up"]);
     up.parse(writeArgs(group), { from: "user" });
-    const plan = planChildren(up, undefined, {});
+    const plan = planChildren(up, {}, {});
     const facts = { grpc: plan.collector.grpc.listen, http: plan.collector.http.listen };
     const expectedCollector = loadConfig(schemas.collector, { environment: {}, flags: select(schemas.collector, group) });
     expect(await readFrom("collector", plan.chooseCollectorArgs().slice(1))).toEqual(expectedCollector);
     const presets = {
       "collector.address": (group["grpc.listen"] ?? "127.0.0.1:7420").replace("0.0.0.0", "127.0.0.1"),
       "spool.dir": `${group.data_dir ?? "fleetmark-data"}/spool`,
+      "run.schedule": JSON.stringify(usualSchedule),
     };
     const flags = { ...presets, ...select(schemas.agent, group), "run.on_start": "quick" };
     const expectedAgent = loadConfig(schemas.agent, { environment: {}, flags });
@@ -159,9 +176,15 @@ describe("configuration flags", () => {
     const environment = { FLEETMARK_SPOOL_DIR: "/tmp/elsewhere", FLEETMARK_COLLECTOR_ADDRESS: "127.0.0.1:1" };
     const up = await buildCommand(["up"]);
     up.parse([], { from: "user" });
-    const plan = planChildren(up, undefined, environment);
+    const plan = planChildren(up, {}, environment);
     const facts = { grpc: plan.collector.grpc.listen, http: plan.collector.http.listen };
-    expect(plan.chooseAgentArgs(facts, "none")).toEqual(["agent", "--run-on-start=none"]);
+    const schedule = `--run-schedule=${JSON.stringify(usualSchedule)}`;
+    expect(plan.chooseAgentArgs(facts, "none").toSorted()).toEqual(["--run-on-start=none", schedule, "agent"]);
+    const given = planChildren(up, {}, { ...environment, FLEETMARK_RUN_SCHEDULE: "" });
+    expect(given.chooseAgentArgs(facts, "none")).toEqual(["agent", "--run-on-start=none"]);
+    expect(given.agent.run.schedule).toEqual([]);
+    // What ends with its suite starts no other.
+    expect(planChildren(up, { once: true }, {}).agent.run.schedule).toEqual([]);
   });
 
   it("of `up` are refused where its agent could never attach", async () => {
@@ -169,7 +192,7 @@ describe("configuration flags", () => {
     const plan = async (values: Values) => {
       const up = await buildCommand(["up"]);
       up.parse(writeArgs(values), { from: "user" });
-      return planChildren(up, undefined, {});
+      return planChildren(up, {}, {});
     };
     await expect(plan(tls)).rejects.toMatchObject({
       code: "TLS_NEEDED",

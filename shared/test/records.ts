@@ -1,4 +1,5 @@
 import type { Result, Run } from "../src/model/result.js";
+import type { SkippedRun } from "../src/records/skipped-run.js";
 
 /** Records that are whole, for tests of what becomes of them. */
 
@@ -69,4 +70,21 @@ const run: Run = {
 
 export function makeRun(changes: Partial<Run> = {}): Run {
   return { ...run, ...changes };
+}
+
+const skipped: SkippedRun = {
+  host: "h1",
+  hw_class: "c1",
+  suite: "quick",
+  time_us: 4_000_000,
+  outcome: "refused",
+  run: "r1",
+  trigger: "schedule",
+  reason: "other processes take 3.2 cores (at most 0.5)",
+  due_us: 1_000_000,
+  count: 1,
+};
+
+export function makeSkipped(changes: Partial<SkippedRun> = {}): SkippedRun {
+  return { ...skipped, ...changes };
 }

@@ -7,6 +7,7 @@ import { recordKinds } from "@fleetmark/shared/records/registry";
 import { resultRecord } from "@fleetmark/shared/records/result";
 import { runRecord } from "@fleetmark/shared/records/run";
 import { deriveRunWindow, runWindowRecord } from "@fleetmark/shared/records/run-window";
+import { skippedRunRecord } from "@fleetmark/shared/records/skipped-run";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openStore } from "#collector/store/duckdb/duckdb.js";
@@ -14,6 +15,7 @@ import { readHosts } from "#collector/store/hosts.js";
 import { openInfluxStore } from "#collector/store/influx/influx.js";
 import type { Store } from "#collector/store/store.js";
 import { buildBatch, makeResult, makeRun } from "../../collector/test/support.js";
+import { makeSkipped } from "../../shared/test/records.js";
 import { describeInflux, openInfluxBed } from "../testbed/influx-bed.js";
 import { makeFolder } from "../testbed/program.js";
 
@@ -80,6 +82,7 @@ const recordExamples: readonly RecordExample[] = [
     kind: introductionRecord,
     make: ({ timeUs, run }) => ({ host: "h1", version: run, hw_class: "c1", inventory: { cpu: "x" }, time_us: timeUs }),
   },
+  { kind: skippedRunRecord, make: ({ timeUs, run }) => makeSkipped({ time_us: timeUs, run }) },
 ];
 
 const beds = [

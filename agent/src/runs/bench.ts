@@ -9,11 +9,16 @@ export interface Bench {
   nameHardwareClass(facts: HostFacts): string;
   /** By what is known without any tool; undefined where that is not enough. */
   recallHardwareClass(options: { readonly stateFolder: string }): Promise<string | undefined>;
+  /** What may change speed on this host. */
+  readFingerprint(): Record<string, string>;
   findSuite(name: string): unknown;
   runSuite(options: {
     readonly suite: string | Suite;
     readonly host: string;
     readonly hardwareClass: string;
+    readonly run: string;
+    /** Tells the benchmarks of the suite, by their full names, that are measured. */
+    readonly isChosen: (name: string) => boolean;
     readonly signal: AbortSignal;
     onProgress(progress: RunProgress): void;
     onResult(result: Result): void;
@@ -33,6 +38,7 @@ export async function addOwnSuites(bench: Bench, files: readonly string[]): Prom
     readHostFacts: (options) => bench.readHostFacts(options),
     recallHardwareClass: (options) => bench.recallHardwareClass(options),
     nameHardwareClass: (facts) => bench.nameHardwareClass(facts),
+    readFingerprint: () => bench.readFingerprint(),
     findSuite: (name) => own.get(name) ?? bench.findSuite(name),
     runSuite: (options) => {
       const named = typeof options.suite === "string" ? own.get(options.suite) : undefined;

@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { RunProgress } from "@fleetmark/shared/model/progress";
 import type { Origin, Result, Run } from "@fleetmark/shared/model/result";
+import { createRunId } from "@fleetmark/shared/model/run-id";
 import { readHostFacts } from "../host/facts.js";
 import { readFingerprint } from "../host/fingerprint.js";
 import { nameHardwareClass } from "../host/hardware-class.js";
@@ -44,6 +45,8 @@ export interface SuiteOptions {
   readonly origin?: Origin;
   /** Default: a new id that sorts by time. */
   readonly run?: string;
+  /** Tells the benchmarks of the suite, by their full names, that are measured; default: all. */
+  readonly isChosen?: (name: string) => boolean;
   readonly seed?: number;
   /** For the whole suite; shared out evenly, and what one benchmark leaves goes to the next. */
   readonly budgetS?: number;
@@ -113,26 +116,21 @@ function requireSuite(name: string): Suite {
   return suite;
 }
 
-/** Returns an id that sorts by time: `20260131T235959-1a2b3c`. */
-export function createRunId(): string {
-  const time = new Date().toISOString().replace(/[-:]|\.\d+Z/g, "");
-  const chance = Math.floor(Math.random() * 16 ** 6).toString(16);
-  return `${time}-${chance.padStart(6, "0")}`;
-}
-
 /**
  * Runs a suite on this host. A benchmark that fails, or whose runtime is not there, becomes an entry of
  * `run.failures`; an abort keeps what was measured. No process is left behind.
  * @throws FleetmarkError BENCHMARK_UNKNOWN when there is no such suite, RUNTIME_UNAVAILABLE when there is no such card
  */
 export async function runSuite(options: SuiteOptions): Promise<SuiteOutcome> {
-  const suite = await placeSuite(typeof options.suite === "string" ? requireSuite(options.suite) : options.suite, options);
+  const whole = await placeSuite(typeof options.suite === "string" ? requireSuite(options.suite) : options.suite, options);
+  const { isChosen = () => true } = options;
+  const suite = { ...whole, benchmarks: whole.benchmarks.filter((benchmark) => isChosen(nameBenchmark(benchmark))) };
   const suiteRun: SuiteRun = {
     run: options.run ?? createRunId(),
     suite,
     host: options.host ?? hostname(),
     hwClass: options.hardwareClass ?? (await findHardwareClass(options)),
-    budgetS: options.budgetS ?? chooseBudget(suite) * (options.against === undefined ? 1 : 2),
+    budgetS: options.budgetS ?? chooseBudget(whole, suite.benchmarks.length) * (options.against === undefined ? 1 : 2),
     startedUs: Date.now() * 1e3,
     startedS: readClock(),
     options,
@@ -149,9 +147,9 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteOutcome> {
   return { run: describeRun(suiteRun), results: suiteRun.results, otherResults: suiteRun.otherResults };
 }
 
-/** Returns how many seconds a suite gets where nobody says. */
-function chooseBudget({ name, secondsEach = budgetPerBenchmarkS, benchmarks }: Suite): number {
-  return name === "quick" ? quickBudgetS : secondsEach * benchmarks.length;
+/** Returns how many seconds so many benchmarks of a suite get where nobody says. */
+function chooseBudget({ name, secondsEach = budgetPerBenchmarkS, benchmarks }: Suite, count: number): number {
+  return name === "quick" ? (quickBudgetS * count) / Math.max(1, benchmarks.length) : secondsEach * count;
 }
 
 /** Puts what is measured once a card onto the host's cards. @throws FleetmarkError RUNTIME_UNAVAILABLE, USAGE */

@@ -75,11 +75,19 @@ async function findSuites({ suites, run }: AgentConfig): Promise<Finding[]> {
   );
   if (findings.some(({ status }) => status === "problem")) return findings;
   if (suites.length > 1) findings.push(...(await findClash(suites)));
-  if (run.on_start === "none") return findings;
-  const isKnown = findSuite(run.on_start) ?? readSuiteFiles(suites).find(({ name }) => name === run.on_start);
-  const unknown = new FleetmarkError("BENCHMARK_UNKNOWN", `there is no suite named ${JSON.stringify(run.on_start)}`);
-  const found: Finding = { key: "run.on_start", status: "ok", detail: `the suite ${run.on_start} exists` };
-  return [...findings, isKnown === undefined ? describeProblem("run.on_start", unknown) : found];
+  const own = readSuiteFiles(suites).map(({ name }) => name);
+  return [...findings, ...listNamedSuites(run).map(([key, suite]) => findNamedSuite(key, suite, own))];
+}
+
+/** The suites that a configuration names, by the keys that name them. */
+function listNamedSuites({ on_start, schedule }: AgentConfig["run"]): [string, string][] {
+  const scheduled = schedule.map(({ suite }, i): [string, string] => [`run.schedule[${i}].suite`, suite]);
+  return on_start === "none" ? scheduled : [["run.on_start", on_start], ...scheduled];
+}
+
+function findNamedSuite(key: string, suite: string, own: readonly string[]): Finding {
+  if (findSuite(suite) !== undefined || own.includes(suite)) return { key, status: "ok", detail: `the suite ${suite} exists` };
+  return describeProblem(key, new FleetmarkError("BENCHMARK_UNKNOWN", `there is no suite named ${JSON.stringify(suite)}`));
 }
 
 /** Two files whose suites share a name. */

@@ -44,10 +44,8 @@ Examples:
       const { startAgent } = await import("@fleetmark/agent");
       const config = readConfig(command, configSchemas.agent);
       // bin/fleetmark.js has switched V8's optimising compiler off, but what evaluates a suite's samples gains by it.
-      const hasRun = config.run.on_start !== "none";
-      if (hasRun) setFlagsFromString("--opt");
-      const agent = await startAgent(config);
-      if (hasRun) void agent.runFinished.catch(() => {}).then(() => setFlagsFromString("--no-opt"));
+      const onActive = (isActive: boolean): void => setFlagsFromString(isActive ? "--opt" : "--no-opt");
+      const agent = await startAgent(config, { onActive });
       return { ready: { host: agent.host }, close: () => agent.stop() };
     }),
   );

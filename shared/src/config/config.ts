@@ -96,11 +96,22 @@ function readFile(path: string): Tree {
   return parsed;
 }
 
+/** Reads a list as JSON, or as words between commas: `[::1]:4222` begins like the one and is the other. */
+function readList(text: string): unknown {
+  if (text === "") return [];
+  try {
+    if (text.trimStart().startsWith("[")) return JSON.parse(text);
+  } catch {
+    // They are words.
+  }
+  return text.split(",").map((part) => part.trim());
+}
+
 /**
  * Reads a value given as text as the type that its key wants; what does not fit stays text, for the schema to refuse.
  */
 function readText(text: string, type: ConfigKey["type"]): unknown {
-  if (type === "array") return text === "" ? [] : text.split(",").map((part) => part.trim());
+  if (type === "array") return readList(text);
   if (type === "number" && text.trim() !== "" && !Number.isNaN(Number(text))) return Number(text);
   if (type === "boolean" && (text === "true" || text === "false")) return text === "true";
   return text;

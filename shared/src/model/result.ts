@@ -96,13 +96,28 @@ const originSchema = z.object(originShape);
 /** What was measured: a state of some code, and what was said of it. */
 export type Origin = z.infer<typeof originSchema>;
 
+/** What makes a suite run: the agent's start, its schedule, or a command from a collector. */
+export const runTriggers = ["start", "schedule", "command"] as const;
+export type RunTrigger = (typeof runTriggers)[number];
+
+/** How a run came to be, and why it ended as it did. Runs that a person starts by hand hold none of it. */
+export const runLifeShape = {
+  trigger: z.enum(runTriggers).optional().describe("what made it run"),
+  schedule: z.string().optional().describe("name of the schedule that it was due by"),
+  command: z.string().optional().describe("id of the command that asked for it"),
+  continues: z.string().optional().describe("the run that gave way before, whose remaining benchmarks this one measures"),
+  reason: z.string().optional().describe("why it did not run to its end"),
+};
+
 /** One execution of a suite on a host, as it ended. */
 export const runSchema = z.object({
   run: z.string(),
   suite: z.string(),
   host: z.string(),
   hw_class: z.string(),
-  state: z.enum(["finished", "interrupted"]),
+  state: z
+    .enum(["finished", "interrupted", "yielded"])
+    .describe("yielded: it gave way to the host's own work, and keeps what it had measured"),
   started_us: count,
   time_us: count.describe("when the run ended, microseconds since the Unix epoch"),
   duration: number.describe("seconds"),
@@ -112,6 +127,7 @@ export const runSchema = z.object({
   fingerprint: z
     .record(z.string(), z.string())
     .describe("what may change speed on this host: kernel, driver, governor, versions"),
+  ...runLifeShape,
   ...originShape,
 });
 

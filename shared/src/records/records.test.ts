@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { makeResult, makeRun } from "../../test/records.js";
+import { makeResult, makeRun, makeSkipped } from "../../test/records.js";
 import type { Run } from "../model/result.js";
 import { introductionRecord, layOutIntroduction } from "./introduction.js";
 import { deriveKpi, kpiRecord } from "./kpi.js";
@@ -8,6 +8,7 @@ import { belongsToRecord, isRecord, recordKinds, recordMeasurements, sentKinds }
 import { resultRecord } from "./result.js";
 import { runRecord } from "./run.js";
 import { deriveRunWindow, runWindowRecord } from "./run-window.js";
+import { skippedRunRecord } from "./skipped-run.js";
 
 const result = makeResult();
 const run = makeRun();
@@ -29,6 +30,7 @@ const examples = [
   example(runWindowRecord, deriveRunWindow(run)),
   ...(kpi === undefined ? [] : [example(kpiRecord, kpi)]),
   example(introductionRecord, introduction),
+  example(skippedRunRecord, makeSkipped()),
 ];
 
 it("has an example of every kind", () => {
@@ -77,6 +79,13 @@ describe("a run", () => {
     expect(runRecord.fromPoint(point)).toEqual(makeRun(origin));
   });
 
+  it("carries how it came to be, and why it ended early", () => {
+    const life = { state: "yielded", trigger: "command", command: "c1", continues: "r0", reason: "a job began" } as const;
+    const point = runRecord.toPoint(makeRun(life));
+    expect(point.fields).toMatchObject(life);
+    expect(runRecord.fromPoint(point)).toEqual(makeRun(life));
+  });
+
   it("of before, which says nothing of it, still reads back", () => {
     const point = runRecord.toPoint(makeRun({ commit: undefined, labels: undefined }));
     expect(point.fields).not.toHaveProperty("commit");
@@ -90,8 +99,19 @@ describe("a run", () => {
 
 describe("the registry", () => {
   it("knows what is kept as records, in the order in which servers are set up with it", () => {
-    expect(recordMeasurements).toEqual(["benchmark", "run", "run_window", "kpi", "verdict", "alert"]);
-    expect(sentKinds.map(({ measurement }) => measurement)).toEqual(["benchmark", "run"]);
+    expect(recordMeasurements).toEqual([
+      "benchmark",
+      "run",
+      "run_window",
+      "kpi",
+      "skipped_run",
+      "verdict",
+      "alert",
+      "command",
+      "campaign",
+      "audit",
+    ]);
+    expect(sentKinds.map(({ measurement }) => measurement)).toEqual(["benchmark", "run", "skipped_run"]);
     expect([isRecord("kpi"), isRecord("agent"), isRecord("cpu")]).toEqual([true, false, false]);
   });
 

@@ -4,6 +4,7 @@ import type { RecordKind } from "./record-kind.js";
 import { resultRecord } from "./result.js";
 import { runRecord } from "./run.js";
 import { runWindowRecord } from "./run-window.js";
+import { skippedRunRecord } from "./skipped-run.js";
 
 /** Every kind of record, by measurement. */
 export const recordKinds: readonly RecordKind<unknown>[] = [
@@ -12,13 +13,14 @@ export const recordKinds: readonly RecordKind<unknown>[] = [
   runWindowRecord,
   kpiRecord,
   introductionRecord,
+  skippedRunRecord,
 ];
 
 /** Kinds that agents send in their batches: what of them is not whole is refused. */
 export const sentKinds = recordKinds.filter(({ origin }) => origin === "batch");
 
 /** Names that are kept for records which nothing writes yet. */
-const reservedMeasurements: readonly string[] = ["verdict", "alert"];
+const reservedMeasurements: readonly string[] = ["verdict", "alert", "command", "campaign", "audit"];
 
 /**
  * Measurements that are records from end to end, and kept as long. The order is that of what InfluxDB is set up with:

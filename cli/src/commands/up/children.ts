@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { AgentConfig } from "@fleetmark/agent";
+import { usualSchedule } from "@fleetmark/agent/config";
 import type { CollectorConfig } from "@fleetmark/collector";
 import { checkEnvironment, listConfigKeys, loadConfig } from "@fleetmark/shared/config/config";
 import { FleetmarkError } from "@fleetmark/shared/errors";
@@ -57,11 +58,17 @@ function checkTls({ grpc }: CollectorConfig, { link, collector }: AgentConfig): 
   throw new FleetmarkError("TLS_NEEDED", `the collector speaks TLS: give this machine's agent --collector-tls-ca-file${own}`);
 }
 
+/** What `up` was given beside the daemons' own flags. */
+interface UpGiven {
+  readonly data?: string;
+  readonly once?: boolean;
+}
+
 /**
  * Plans the two daemons from what `up` was given.
  * @throws FleetmarkError CONFIG_INVALID, ENVIRONMENT_INVALID, TLS_NEEDED
  */
-export function planChildren(command: Command, data: string | undefined, environment: NodeJS.ProcessEnv): ChildrenPlan {
+export function planChildren(command: Command, { data, once }: UpGiven, environment: NodeJS.ProcessEnv): ChildrenPlan {
   checkEnvironment(environment, Object.values(configSchemas));
   const forCollector: Values = {
     ...(data === undefined ? {} : { data_dir: data }),
@@ -70,7 +77,11 @@ export function planChildren(command: Command, data: string | undefined, environ
   const collector = loadConfig(configSchemas.collector, { environment, flags: forCollector });
   const given = readFlags(command, configSchemas.agent);
   const layOutAgent = ({ grpc }: Pick<CollectorFacts, "grpc">, suite: string): Values => {
-    const presets = { "collector.address": toReachable(grpc), "spool.dir": join(collector.data_dir, "spool") };
+    const presets = {
+      "collector.address": toReachable(grpc),
+      "spool.dir": join(collector.data_dir, "spool"),
+      "run.schedule": JSON.stringify(once ? [] : usualSchedule),
+    };
     return { ...leaveToEnvironment(configSchemas.agent, presets, environment), ...given, "run.on_start": suite };
   };
   const agent = loadConfig(configSchemas.agent, { environment, flags: layOutAgent({ grpc: collector.grpc.listen }, "none") });

@@ -63,7 +63,7 @@ Examples:
 }
 
 async function bringUp(command: Command, options: UpOptions): Promise<number> {
-  const plan = planChildren(command, options.data, process.env);
+  const plan = planChildren(command, options, process.env);
   const interruption = awaitInterruption();
   const progress = createProgressLine();
   const onRestart = (message: string): void => {
@@ -130,6 +130,9 @@ async function showFirstScreen({ options, plan, pair, source }: Up): Promise<voi
   tell(`collector: gRPC on ${formatAddress(grpc)}, HTTP on http://${formatAddress(http)}`);
   tell(`agent:     ${host}, telemetry every ${formatDuration(plan.agent.telemetry.interval)}`);
   tell(`data:      ${where}${before}`);
+  const { schedule } = plan.agent.run;
+  const plans = schedule.map(({ suite, cron }) => `${suite} at ${cron}`);
+  if (plans.length > 0) tell(`schedule:  ${plans.join(", ")}; each when this machine is free for it`);
   if (options.suite !== "none") tell(`suite:     ${options.suite}; Ctrl-C ends it and keeps what was measured`);
 }
 

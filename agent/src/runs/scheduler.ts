@@ -1,0 +1,118 @@
+import type { Running } from "@fleetmark/shared/lifecycle";
+import type { Logger } from "@fleetmark/shared/log";
+import { createRunId } from "@fleetmark/shared/model/run-id";
+import { openCalendar, type Recurrence } from "../schedule/cron.js";
+import { chooseOffset, type Due, findDue, findNextStart, type Times } from "../schedule/due.js";
+import type { RunBook } from "./run-book.js";
+import type { RunRequest } from "./run-request.js";
+
+/** A suite that runs again and again. */
+export interface Schedule extends Recurrence {
+  readonly name: string;
+  readonly suite: string;
+  /** Seconds over which the hosts of a fleet are spread. */
+  readonly jitter: number;
+  /** What becomes of starts that were missed: the latest is made up for, or none. */
+  readonly missed: "once" | "skip";
+}
+
+export interface SchedulerOptions {
+  readonly host: string;
+  readonly schedules: readonly Schedule[];
+  readonly book: RunBook;
+  /** Seconds for which a run waits until the host is free. */
+  readonly patienceS: number;
+  readonly nowMs: () => number;
+  /** What is waiting and under way. */
+  readonly listRuns: () => readonly RunRequest[];
+  readonly add: (request: RunRequest) => void;
+  /** Records starts that were missed or refused. */
+  readonly skip: (request: RunRequest, outcome: "missed" | "refused", reason: string, count: number) => void;
+  readonly logger: Logger;
+}
+
+/** The next start of any schedule. */
+export interface NextStart {
+  readonly suite: string;
+  /** Microseconds since the Unix epoch. */
+  readonly timeUs: number;
+}
+
+export interface Scheduler extends Running {
+  findNext(): NextStart | undefined;
+}
+
+/** Seconds between two looks at the clock, which may leap; short beside what a start may be late. */
+const lookEveryS = 10;
+
+interface Planned extends Schedule {
+  readonly times: Times;
+}
+
+function makeRequest({ patienceS }: SchedulerOptions, { name, suite }: Schedule, dueMs: number, nowMs: number): RunRequest {
+  return {
+    run: createRunId(nowMs),
+    suite,
+    trigger: "schedule",
+    schedule: name,
+    due_us: Math.round(dueMs * 1000),
+    expires_us: Math.round((nowMs + patienceS * 1000) * 1000),
+    needs_idle: true,
+  };
+}
+
+function recordMissed(options: SchedulerOptions, planned: Planned, due: Due, nowMs: number): void {
+  const isSkipped = due.isLate && planned.missed === "skip";
+  const count = due.missed + (isSkipped ? 1 : 0);
+  if (count === 0) return;
+  const first = due.firstMissedMs ?? due.latestMs ?? nowMs;
+  const made = isSkipped ? "" : "; the latest is made up for";
+  const reason = `the agent was not running, or the host's clock leapt${made}`;
+  options.skip(makeRequest(options, planned, first, nowMs), "missed", reason, count);
+}
+
+/** Deals with what is due of a schedule. Returns whether anything changed. */
+function deal(options: SchedulerOptions, planned: Planned): boolean {
+  const { book, listRuns, logger } = options;
+  const nowMs = options.nowMs();
+  const handled = book.pages.handled[planned.name];
+  const due = findDue(planned.times, handled, nowMs);
+  if (due.handledMs === handled) return false;
+  if (handled !== undefined && due.handledMs < handled) logger.warn({ event: "schedule_reset", schedule: planned.name });
+  book.pages.handled[planned.name] = due.handledMs;
+  if (due.latestMs === undefined) return true;
+  recordMissed(options, planned, due, nowMs);
+  if (due.isLate && planned.missed === "skip") return true;
+  const request = makeRequest(options, planned, due.latestMs, nowMs);
+  const elder = listRuns().find(({ schedule }) => schedule === planned.name);
+  if (elder === undefined) options.add(request);
+  else options.skip(request, "refused", `run ${elder.run} of the start before has not ended`, 1);
+  return true;
+}
+
+/** Starts what is due, as long as it runs. */
+export function startScheduler(options: SchedulerOptions): Scheduler {
+  const { host, book } = options;
+  const planned = options.schedules.map((schedule): Planned => {
+    const offsetMs = chooseOffset(host, schedule.name, schedule.jitter);
+    return { ...schedule, times: { calendar: openCalendar(schedule), offsetMs } };
+  });
+  const findNext = (): NextStart | undefined => {
+    const starts = planned.flatMap(({ suite, name, times }) => {
+      const next = findNextStart(times, book.pages.handled[name] ?? options.nowMs());
+      return next === undefined ? [] : [{ suite, timeUs: Math.round(next * 1000) }];
+    });
+    return starts.sort((a, b) => a.timeUs - b.timeUs)[0];
+  };
+  let timer: NodeJS.Timeout | undefined;
+  const look = (): void => {
+    // Each is to be dealt with, whatever the others come to.
+    const changed = planned.map((each) => deal(options, each)).some((isChanged) => isChanged);
+    if (changed) void book.keep();
+    const next = findNext();
+    const waitMs = next === undefined ? lookEveryS * 1000 : next.timeUs / 1000 - options.nowMs();
+    timer = setTimeout(look, Math.min(lookEveryS * 1000, Math.max(20, waitMs)));
+  };
+  if (planned.length > 0) look();
+  return { findNext, stop: async () => clearTimeout(timer) };
+}
