@@ -7,7 +7,8 @@ import { createRunId } from "@fleetmark/shared/model/run-id";
 import { version } from "@fleetmark/shared/version";
 import { waitAtMost } from "@fleetmark/shared/waiting";
 import { answerCommand, type CommandInbox, createCommandInbox } from "./commands/command-inbox.js";
-import { commandHandlers } from "./commands/command-registry.js";
+import { recordAnswer } from "./commands/command-records.js";
+import { createCommandHandlers } from "./commands/command-registry.js";
 import type { AgentConfig } from "./config.js";
 import { type Delivery, startDelivery } from "./delivery/delivery.js";
 import type { Link } from "./delivery/link.js";
@@ -65,7 +66,6 @@ interface AgentState {
   readonly delivery: Delivery;
   readonly startLink: (options: LinkOptions) => Link;
   readonly clockOffset: ClockOffsetMeter;
-  readonly inbox: CommandInbox;
   readonly gate: QuietGate;
   readonly roots: Roots;
   readonly gpuUse: GpuUse;
@@ -148,10 +148,6 @@ async function buildState(
     logger,
     readClocks,
   });
-  const clockOffset = createClockOffsetMeter();
-  // Commands expire by the collector's clock, as far as this host knows it.
-  const nowUs = (): number => readClocks().wallUs - (clockOffset.read()?.offsetMs ?? 0) * 1000;
-  const inbox = createCommandInbox({ handlers: commandHandlers, nowUs, logger });
   return {
     config,
     logger,
@@ -159,8 +155,7 @@ async function buildState(
     description: createHostDescription(config.host, delivery.identity),
     delivery,
     startLink,
-    clockOffset,
-    inbox,
+    clockOffset: createClockOffsetMeter(),
     gate: createQuietGate(),
     roots: examineRoots({ proc: "/proc", sys: "/sys" }),
     gpuUse: createGpuUse(),
@@ -170,8 +165,29 @@ async function buildState(
   };
 }
 
-function attachLink(agent: AgentState): void {
-  const { description, delivery, startLink, clockOffset, inbox, logger } = agent;
+/** Takes up what collectors ask of this host. Commands expire by their clock, as far as this host knows it. */
+function openInbox(agent: AgentState, book: RunBook, queue: RunQueue, { takeInventory }: HostInquiries): CommandInbox {
+  const { config, bench, clockOffset, delivery, readClocks, logger } = agent;
+  const { allow, suites, at_once } = config.commands;
+  const parts = {
+    queue,
+    bench,
+    allowed: { suites, atOnce: at_once },
+    takeInventory,
+    nowMs: () => readClocks().wallUs / 1000,
+    logger,
+  };
+  return createCommandInbox({
+    handlers: createCommandHandlers(parts, allow),
+    book,
+    nowUs: () => readClocks().wallUs - (clockOffset.read()?.offsetMs ?? 0) * 1000,
+    onAnswered: (command, answer) => recordAnswer({ host: config.host, delivery }, command, answer),
+    logger,
+  });
+}
+
+function attachLink(agent: AgentState, inbox: CommandInbox): void {
+  const { description, delivery, startLink, clockOffset, logger } = agent;
   const { introduction } = description;
   agent.isAttached = true;
   delivery.attach((window, counts) =>
@@ -282,11 +298,10 @@ export async function startAgent(config: AgentConfig, options: AgentOptions = {}
   const book = await openRunBook(config.spool.dir, logger);
   const inquiries = startInquiries(agent);
   const { factsKnown } = inquiries;
-  const running = [startProbes(agent), startSelfTelemetry(agent), inquiries];
-  await waitAtMost(factsKnown, patience.factsBeforeHello);
-  attachLink(agent);
-  logger.info({ event: "agent_started", host, version, hardware_class: agent.description.introduction.hardwareClass });
   const { queue, scheduler, onStart } = startRuns(agent, book, factsKnown, onActive);
-  running.push(scheduler, queue);
+  const running = [startProbes(agent), startSelfTelemetry(agent), inquiries, scheduler, queue];
+  await waitAtMost(factsKnown, patience.factsBeforeHello);
+  attachLink(agent, openInbox(agent, book, queue, inquiries));
+  logger.info({ event: "agent_started", host, version, hardware_class: agent.description.introduction.hardwareClass });
   return { host, runFinished: onStart, stop: once(() => stopAgent(agent, running)) };
 }

@@ -5,6 +5,7 @@ import { logFormats } from "@fleetmark/shared/log";
 import { isLoopback } from "@fleetmark/shared/model/units";
 import { checkNatsConfig, natsFields } from "@fleetmark/shared/nats/config";
 import { z } from "zod";
+import { commandNames } from "./commands/command-registry.js";
 import { probeNames } from "./probes/registry.js";
 import { runSchema } from "./runs/run-config.js";
 
@@ -67,6 +68,23 @@ export const agentConfigSchema = z
       })
       .prefault({}),
     run: runSchema.prefault({}),
+    commands: z
+      .strictObject({
+        allow: z
+          .array(z.enum(commandNames))
+          .default([...commandNames])
+          .describe("what collectors may ask of this host; none: an empty list"),
+        suites: z
+          .array(z.string().min(1))
+          .default(["*"])
+          .describe("suites that they may ask for, of those that this host knows; * for all"),
+        at_once: z
+          .stringbool()
+          .or(z.boolean())
+          .default(false)
+          .describe("whether they may have a suite run though the host is not free for it"),
+      })
+      .prefault({}),
     suites: z
       .array(z.string().min(1, "must name a file"))
       .default([])

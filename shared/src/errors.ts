@@ -226,6 +226,10 @@ const catalogue = {
   COMMAND_UNKNOWN: { exit: 3, remedy: "Run an agent of a version that knows the command." },
   COMMAND_INVALID: { exit: 3, remedy: "Correct the command or its arguments; the message says what is wrong with them." },
   COMMAND_EXPIRED: { exit: 3, remedy: "Ask again; if it stays so, check the clocks of the host and of the collector's machine." },
+  COMMAND_FORBIDDEN: {
+    exit: 3,
+    remedy: "The host's own configuration says what may be asked of it: commands.allow and commands.suites of its agent.",
+  },
   COMMAND_FAILED: { exit: 3, remedy: "Look at the agent's log for the cause, and ask again." },
   READS_TOO_MANY: { exit: 3, remedy: "Ask again in some seconds, for less at a time, or for a shorter range." },
   METHOD_UNKNOWN: { exit: 3, remedy: "Use a method that the header Allow lists; /api/v1/openapi.json lists every endpoint." },

@@ -56,6 +56,7 @@ export const logEvents = {
   quarantine_failed: "What was rejected could not be kept in quarantine",
   quarantine_replayed: "What lay in quarantine was taken in again, as a person asked; `fate` says what became of it",
   request_failed: "The HTTP API failed on a request",
+  command_not_remembered: "What became of a command could not be kept: one that comes again would be done again",
   run_book_unreadable: "What an agent knew of runs that waited could not be read; the file is set aside",
   run_book_unwritable: "The agent could not keep what it knows of runs: one that waits now may not outlive the agent",
   run_cut_short: "The agent before ended in the midst of a run, which is recorded and not begun again",
@@ -106,10 +107,26 @@ type LogLine = (fields: { readonly event: LogEvent } & Readonly<Record<string, u
 
 /** What the code needs of a logger, so that no event is logged under a name that the catalogue lacks. Pino's is one. */
 export interface Logger {
+  /** The least level of what is written; it may be changed while the process runs. */
+  level: string;
   readonly debug: LogLine;
   readonly info: LogLine;
   readonly warn: LogLine;
   readonly error: LogLine;
-  /** Returns a logger whose lines all carry the fields. */
-  child(fields: Readonly<Record<string, unknown>>): Logger;
+}
+
+/** Returns a logger whose lines all carry the fields, and whose level is that of the one given, whenever that changes. */
+export function addFields(logger: Logger, fields: Readonly<Record<string, unknown>>): Logger {
+  return {
+    get level() {
+      return logger.level;
+    },
+    set level(level) {
+      logger.level = level;
+    },
+    debug: (own, message) => logger.debug({ ...fields, ...own }, message),
+    info: (own, message) => logger.info({ ...fields, ...own }, message),
+    warn: (own, message) => logger.warn({ ...fields, ...own }, message),
+    error: (own, message) => logger.error({ ...fields, ...own }, message),
+  };
 }

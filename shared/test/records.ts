@@ -1,4 +1,5 @@
 import type { Result, Run } from "../src/model/result.js";
+import type { CommandRecord } from "../src/records/command.js";
 import type { SkippedRun } from "../src/records/skipped-run.js";
 
 /** Records that are whole, for tests of what becomes of them. */
@@ -87,4 +88,8 @@ const skipped: SkippedRun = {
 
 export function makeSkipped(changes: Partial<SkippedRun> = {}): SkippedRun {
   return { ...skipped, ...changes };
+}
+
+export function makeCommandRecord(changes: Partial<CommandRecord> = {}): CommandRecord {
+  return { host: "h1", command: "start_run", time_us: 4_000_000, id: "c1", state: "asked", ...changes };
 }

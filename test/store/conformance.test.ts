@@ -1,5 +1,6 @@
 import type { Aggregate } from "@fleetmark/shared/model/aggregates";
 import type { Point } from "@fleetmark/shared/model/series";
+import { commandRecord } from "@fleetmark/shared/records/command";
 import { introductionRecord } from "@fleetmark/shared/records/introduction";
 import { deriveKpi, kpiRecord } from "@fleetmark/shared/records/kpi";
 import type { RecordKind } from "@fleetmark/shared/records/record-kind";
@@ -15,7 +16,7 @@ import { readHosts } from "#collector/store/hosts.js";
 import { openInfluxStore } from "#collector/store/influx/influx.js";
 import type { Store } from "#collector/store/store.js";
 import { buildBatch, makeResult, makeRun } from "../../collector/test/support.js";
-import { makeSkipped } from "../../shared/test/records.js";
+import { makeCommandRecord, makeSkipped } from "../../shared/test/records.js";
 import { describeInflux, openInfluxBed } from "../testbed/influx-bed.js";
 import { makeFolder } from "../testbed/program.js";
 
@@ -83,6 +84,10 @@ const recordExamples: readonly RecordExample[] = [
     make: ({ timeUs, run }) => ({ host: "h1", version: run, hw_class: "c1", inventory: { cpu: "x" }, time_us: timeUs }),
   },
   { kind: skippedRunRecord, make: ({ timeUs, run }) => makeSkipped({ time_us: timeUs, run }) },
+  {
+    kind: commandRecord,
+    make: ({ timeUs, run }) => makeCommandRecord({ time_us: timeUs, id: run, arguments: { suite: "quick" } }),
+  },
 ];
 
 const beds = [

@@ -4,6 +4,7 @@ import { type Command, CommandSchema } from "@fleetmark/shared/gen/fleetmark/v1/
 import fc from "fast-check";
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
+import type { CommandAnswer, RunBookPages } from "../runs/run-book.js";
 import { answerCommand, type CommandHandler, commandLimits, createCommandInbox } from "./command-inbox.js";
 
 const nowUs = 1_700_000_000_000_000;
@@ -20,9 +21,25 @@ function setUp(more: Record<string, CommandHandler> = {}) {
   };
   const clock = { nowUs };
   const handlers = new Map(Object.entries({ echo, ...more }));
-  const inbox = createCommandInbox({ handlers, nowUs: () => clock.nowUs, logger: pino({ level: "silent" }) });
+  const pages: RunBookPages = { handled: {}, waiting: [], current: null, answers: [] };
+  const disk = { isGood: true, kept: "" };
+  const keep = async (): Promise<boolean> => {
+    if (disk.isGood) disk.kept = JSON.stringify(pages);
+    return disk.isGood;
+  };
+  const told: CommandAnswer[] = [];
+  const inbox = createCommandInbox({
+    handlers,
+    book: { pages, keep },
+    nowUs: () => clock.nowUs,
+    onAnswered: (_, answer) => told.push(answer),
+    logger: pino({ level: "silent" }),
+  });
   return {
     inbox,
+    pages,
+    disk,
+    told,
     done,
     clock,
     answer: (change?: MessageInitShape<typeof CommandSchema>) => answerCommand(inbox, makeCommand(change)),
@@ -74,7 +91,7 @@ describe("commands", () => {
         tries++;
         throw new Error("a".repeat(10_000));
       },
-      large: async () => ({ text: "x".repeat(commandLimits.json) }),
+      large: async () => ({ text: "x".repeat(commandLimits.result) }),
       endless: async () => {
         const loop: Record<string, unknown> = {};
         loop.loop = loop;
@@ -89,20 +106,41 @@ describe("commands", () => {
     for (const name of ["large", "endless"]) expect(await answer({ id: name, name })).toMatchObject({ code: "COMMAND_FAILED" });
   });
 
-  it("are remembered in a bounded number, of which those under way are never forgotten", async () => {
+  it("are remembered in a bounded number, of which none is forgotten that could come again", async () => {
     const finishers: (() => void)[] = [];
     const wait: CommandHandler = () =>
       new Promise((resolve) => {
         finishers.push(() => resolve({}));
       });
-    const { answer, inbox } = setUp({ wait });
+    const { answer, pages, clock } = setUp({ wait });
     const waiting = Array.from({ length: commandLimits.remembered }, (_, i) => answer({ id: `w${i}`, name: "wait" }));
     await Promise.resolve();
-    expect(await answer({ id: "one too many" })).toMatchObject({ done: false, code: "COMMAND_FAILED" });
+    expect(await answer({ id: "one too many" })).toMatchObject({ done: false, code: "COMMANDS_TOO_MANY" });
     for (const finish of finishers) finish();
     expect((await Promise.all(waiting)).every(({ done }) => done)).toBe(true);
-    expect(await answer({ id: "later" })).toMatchObject({ done: true });
-    expect(inbox.answers.size).toBe(commandLimits.remembered);
+    expect(await answer({ id: "still too many" })).toMatchObject({ done: false, code: "COMMANDS_TOO_MANY" });
+    clock.nowUs += 2e6;
+    expect(await answer({ id: "later", expiresUs: BigInt(clock.nowUs + 1e6) })).toMatchObject({ done: true });
+    expect(pages.answers.length).toBe(commandLimits.remembered);
+  });
+
+  it("are known to the next process: by their answers, or by the run that came of them", async () => {
+    const first = setUp();
+    const given = await first.answer();
+    expect(first.told).toEqual([given]);
+    const second = setUp();
+    Object.assign(second.pages, JSON.parse(first.disk.kept));
+    expect(await second.answer()).toEqual(given);
+    const due = { due_us: 1, expires_us: 2, needs_idle: true };
+    second.pages.waiting.push({ run: "r9", suite: "quick", trigger: "command", command: "c9", ...due });
+    expect(await second.answer({ id: "c9" })).toMatchObject({ done: true, resultJson: '{"run":"r9"}' });
+    expect(second.done).toEqual([]);
+  });
+
+  it("say so where they can't be remembered", async () => {
+    const { answer, disk } = setUp();
+    disk.isGood = false;
+    expect(await answer()).toMatchObject({ done: true, message: expect.stringContaining("can't be remembered") });
   });
 
   it("are answered whatever they hold", async () => {

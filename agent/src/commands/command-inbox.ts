@@ -2,19 +2,30 @@ import { type ErrorCode, errorMessage, FleetmarkError } from "@fleetmark/shared/
 import type { Command } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import type { Logger } from "@fleetmark/shared/log";
 import { seriesLimits } from "@fleetmark/shared/model/series";
+import type { CommandAnswer, RunBook } from "../runs/run-book.js";
 
 /**
  * Does what collectors ask of this host, and answers every command, whatever becomes of it. A command may come twice,
- * over any link and stream: its id tells, and then it is answered as before and not done again.
+ * over any link and stream, and after this process was started anew: its id tells, and then it is answered as before
+ * and not done again.
  *
  *   command ──► known id? ── yes ──► the answer that it has, or will have
  *                  │ no
  *                  ▼
- *               checked (size, name, expiry, arguments) ──► handler ──► answer, remembered
+ *               checked (size, name, expiry, arguments) ──► handler ──► answer, written into the book ──► told
+ *
+ * What a command changes that must not be done twice, a run that it starts, is in the same book, and written with it.
  */
 
 /** Bounds of a command, and of what an inbox remembers. Lengths are in UTF-16 code units. */
-export const commandLimits = { id: 128, name: 128, json: seriesLimits.textLength, message: 500, remembered: 256 } as const;
+export const commandLimits = {
+  id: 128,
+  name: 128,
+  json: seriesLimits.textLength,
+  result: 4096,
+  message: 500,
+  remembered: 256,
+} as const;
 
 /** Arguments of a command, and what it gave: JSON objects. */
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -23,76 +34,101 @@ export type JsonObject = Readonly<Record<string, unknown>>;
  * Does what a command of one name asks. What it returns is told to the collector; what it throws is told as the
  * reason why the command was not done, a FleetmarkError by its code.
  */
-export type CommandHandler = (args: JsonObject) => Promise<JsonObject | undefined>;
-
-/** What became of a command. */
-export interface CommandAnswer {
-  readonly id: string;
-  readonly done: boolean;
-  /** Empty when done. */
-  readonly code: ErrorCode | "";
-  readonly message: string;
-  /** A JSON object; empty where there is nothing to tell. */
-  readonly resultJson: string;
-}
+export type CommandHandler = (args: JsonObject, id: string) => Promise<JsonObject | undefined>;
 
 export interface CommandInboxOptions {
   /** By the names of commands. */
   readonly handlers: ReadonlyMap<string, CommandHandler>;
+  readonly book: Pick<RunBook, "pages" | "keep">;
   /** The time by which commands expire, microseconds since the Unix epoch. */
   readonly nowUs: () => number;
+  /** Told of each command once what became of it is known, and will be remembered. */
+  readonly onAnswered: (command: Command, answer: CommandAnswer) => void;
   readonly logger: Logger;
 }
 
 export interface CommandInbox {
   readonly options: CommandInboxOptions;
-  /** Answers by the command's id, the oldest first; those under way too. */
-  readonly answers: Map<string, Promise<CommandAnswer>>;
-  readonly underWay: Set<string>;
+  /** Answers of those under way, by the command's id. */
+  readonly underWay: Map<string, Promise<CommandAnswer>>;
 }
 
 export function createCommandInbox(options: CommandInboxOptions): CommandInbox {
-  return { options, answers: new Map(), underWay: new Set() };
+  return { options, underWay: new Map() };
 }
 
 /** Answers a command, once it is done or it is clear that it is not. Never rejects. */
-export function answerCommand(inbox: CommandInbox, command: Command): Promise<CommandAnswer> {
+export async function answerCommand(inbox: CommandInbox, command: Command): Promise<CommandAnswer> {
   const { id } = command;
-  const { answers, underWay } = inbox;
-  const known = answers.get(id);
-  if (known !== undefined) return known;
+  const { underWay, options } = inbox;
+  const known = underWay.get(id) ?? findAnswer(options.book.pages, id);
+  if (known !== undefined) return tellPart(await known);
   if (id === "" || id.length > commandLimits.id) {
-    return Promise.resolve(refuse(id.slice(0, commandLimits.id), "COMMAND_INVALID", `an id of ${id.length} characters`));
+    return refuse(id.slice(0, commandLimits.id), "COMMAND_INVALID", `an id of ${id.length} characters`);
   }
-  if (!makeRoom(inbox)) return Promise.resolve(refuse(id, "COMMAND_FAILED", `${underWay.size} commands are under way`));
-  underWay.add(id);
-  const answer = execute(inbox, command).finally(() => underWay.delete(id));
-  answers.set(id, answer);
-  return answer;
+  if (!makeRoom(inbox)) return refuse(id, "COMMANDS_TOO_MANY", `${commandLimits.remembered} commands have not expired yet`);
+  const answering = answerNew(inbox, command);
+  underWay.set(id, answering);
+  return answering.finally(() => underWay.delete(id));
 }
 
+/** Finds what is remembered of a command: its answer, or the run that came of it. */
+function findAnswer({ answers, waiting, current }: RunBook["pages"], id: string): CommandAnswer | undefined {
+  if (id === "") return undefined;
+  const run = [current?.request, ...waiting].find((request) => request?.command === id)?.run;
+  const ofRun = run === undefined ? undefined : { id, done: true, code: "", message: "", resultJson: JSON.stringify({ run }) };
+  return answers.find((answer) => answer.id === id) ?? ofRun;
+}
+
+const tellPart = ({ id, done, code, message, resultJson }: CommandAnswer): CommandAnswer => ({
+  id,
+  done,
+  code,
+  message,
+  resultJson,
+});
+
 /**
- * Forgets the oldest answer where there are too many. Returns whether there is room: what is under way is not
- * forgotten.
+ * Forgets the oldest answers where there are too many. Returns whether there is room: what has not expired may come
+ * again, and is not forgotten.
  */
-function makeRoom({ answers, underWay }: CommandInbox): boolean {
-  if (answers.size < commandLimits.remembered) return true;
-  for (const id of answers.keys()) if (!underWay.has(id)) return answers.delete(id);
-  return false;
+function makeRoom({ underWay, options: { book, nowUs } }: CommandInbox): boolean {
+  const { pages } = book;
+  const now = nowUs();
+  while (pages.answers.length + underWay.size >= commandLimits.remembered) {
+    const oldest = pages.answers.findIndex(({ expires_us }) => expires_us < now);
+    if (oldest < 0) return false;
+    pages.answers.splice(oldest, 1);
+  }
+  return true;
 }
 
 function refuse(id: string, code: ErrorCode, message: string): CommandAnswer {
   return { id, done: false, code, message: message.slice(0, commandLimits.message), resultJson: "" };
 }
 
-async function execute({ options }: CommandInbox, command: Command): Promise<CommandAnswer> {
+/** Does a command that nobody has heard of, and remembers what became of it. */
+async function answerNew({ options }: CommandInbox, command: Command): Promise<CommandAnswer> {
+  const { book, onAnswered, logger } = options;
+  let answer = await execute(options, command);
+  const expires_us = Math.max(0, Math.min(Number(command.expiresUs), Number.MAX_SAFE_INTEGER));
+  book.pages.answers.push({ ...answer, expires_us });
+  if (!(await book.keep()) && answer.done) {
+    logger.warn({ event: "command_not_remembered", id: command.id }, "the disk can't be written: a resend could do it again");
+    answer = { ...answer, message: "it was done, but can't be remembered: the host's disk can't be written" };
+  }
+  onAnswered(command, answer);
+  return answer;
+}
+
+async function execute(options: CommandInboxOptions, command: Command): Promise<CommandAnswer> {
   const { id } = command;
   const { logger } = options;
   const name = command.name.slice(0, commandLimits.name);
   try {
     const handler = findHandler(options, command);
     checkExpiry(options, command);
-    const resultJson = writeResult(await handler(parseArguments(command.argumentsJson)));
+    const resultJson = writeResult(await handler(parseArguments(command.argumentsJson), id));
     logger.info({ event: "command_ended", command: name });
     return { id, done: true, code: "", message: "", resultJson };
   } catch (thrown) {
@@ -140,9 +176,9 @@ function isObject(value: unknown): value is JsonObject {
 /** @throws FleetmarkError COMMAND_FAILED where the result is more than a frame may hold */
 function writeResult(result: JsonObject | undefined): string {
   const text = result === undefined ? "" : JSON.stringify(result);
-  if (text.length <= commandLimits.json) return text;
+  if (text.length <= commandLimits.result) return text;
   throw new FleetmarkError(
     "COMMAND_FAILED",
-    `it was done, but its result has ${text.length} characters (the limit is ${commandLimits.json})`,
+    `it was done, but its result has ${text.length} characters (the limit is ${commandLimits.result})`,
   );
 }

@@ -26,6 +26,8 @@ export interface HostInquiriesOptions {
 export interface HostInquiries extends Running {
   /** Resolves once the hardware class is known. */
   readonly factsKnown: Promise<void>;
+  /** Takes the inventory anew now. */
+  takeInventory(): void;
 }
 
 /** Starts to find out what the host is made of, by tools that may be slow or hang. */
@@ -65,6 +67,7 @@ export function startHostInquiries(options: HostInquiriesOptions): HostInquiries
   });
   return {
     factsKnown,
+    takeInventory: inventory.hurry,
     stop: once(async () => {
       await Promise.all([facts.stop(), inventory.stop()]);
     }),

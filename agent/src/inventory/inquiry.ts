@@ -86,10 +86,17 @@ async function keepAsking<T>(inquiry: Inquiry<T>): Promise<void> {
   }
 }
 
-export function startInquiry<T>(options: InquiryOptions<T>): Running {
+/** An inquiry that goes on. */
+export interface RunningInquiry extends Running {
+  /** Asks now, without waiting for the time; nothing where it is asking. */
+  hurry(): void;
+}
+
+export function startInquiry<T>(options: InquiryOptions<T>): RunningInquiry {
   const inquiry: Inquiry<T> = { options, ending: new AbortController(), pause: createPause(), failures: 0 };
   const finished = keepAsking(inquiry);
   return {
+    hurry: () => inquiry.pause.end(),
     stop: once(async () => {
       inquiry.ending.abort();
       inquiry.pause.end();

@@ -4,7 +4,7 @@ import type { TlsFiles } from "@fleetmark/shared/config/tls";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { Welcome } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import { once } from "@fleetmark/shared/lifecycle";
-import type { Logger } from "@fleetmark/shared/log";
+import { addFields, type Logger } from "@fleetmark/shared/log";
 import type { RunProgress } from "@fleetmark/shared/model/progress";
 import { createPause, type Pause } from "@fleetmark/shared/waiting";
 import type { Link } from "../delivery/link.js";
@@ -91,7 +91,7 @@ async function stayAttached(link: GrpcLinkState): Promise<void> {
 export function startGrpcLink(options: GrpcLinkOptions): Link {
   const link: GrpcLinkState = {
     options,
-    logger: options.logger.child({ collector: formatAddress(options.address) }),
+    logger: addFields(options.logger, { collector: formatAddress(options.address) }),
     pause: createPause(),
     session: undefined,
     stopped: false,

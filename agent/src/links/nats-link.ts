@@ -2,7 +2,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { AgentFrameSchema, type Command, type Welcome } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import { once } from "@fleetmark/shared/lifecycle";
-import type { Logger } from "@fleetmark/shared/log";
+import { addFields, type Logger } from "@fleetmark/shared/log";
 import type { RunProgress } from "@fleetmark/shared/model/progress";
 import type { NatsConfig } from "@fleetmark/shared/nats/config";
 import { keepNatsConnected, type NatsKeeper, type NatsLibrary } from "@fleetmark/shared/nats/connection";
@@ -183,7 +183,7 @@ function createState(options: NatsLinkOptions): NatsLinkState {
   const { library, window, counts, config, introduction } = options;
   const { host } = introduction;
   const timing = options.timing ?? defaultTiming;
-  const logger = options.logger.child({ link: "nats" });
+  const logger = addFields(options.logger, { link: "nats" });
   const link: NatsLinkState = {
     options,
     timing,

@@ -13,6 +13,7 @@ import { runRequestSchema } from "./run-request.js";
  *   handled    of each schedule the last start that was dealt with: nothing starts twice
  *   waiting    runs that have not begun: the next process goes on waiting
  *   current    the run under way: the next process records it as cut short, and does not begin it again
+ *   answers    to commands: one that comes again is answered as before, by whatever process, and not done again
  */
 
 const time = z.int().nonnegative();
@@ -29,10 +30,22 @@ export const currentRunSchema = z.object({
 
 export type CurrentRun = z.infer<typeof currentRunSchema>;
 
+/** What became of a command. */
+export const commandAnswerSchema = z.object({
+  id: z.string(),
+  done: z.boolean(),
+  code: z.string().describe("empty when done"),
+  message: z.string(),
+  resultJson: z.string().describe("a JSON object; empty where there is nothing to tell"),
+});
+
+export type CommandAnswer = z.infer<typeof commandAnswerSchema>;
+
 const bookSchema = z.object({
   handled: z.record(z.string(), z.number()).default({}),
   waiting: z.array(runRequestSchema).default([]),
   current: currentRunSchema.nullable().default(null),
+  answers: z.array(commandAnswerSchema.extend({ expires_us: time })).default([]),
 });
 
 export type RunBookPages = z.infer<typeof bookSchema>;

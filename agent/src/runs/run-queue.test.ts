@@ -255,7 +255,7 @@ describe("what is kept in the book", () => {
     const { writeFileSync, existsSync } = await import("node:fs");
     writeFileSync(`${folder}/runs.json`, '{"handled": {"daily": "yesterday"}}');
     const { book } = await setUp(folder);
-    expect(book.pages).toEqual({ handled: {}, waiting: [], current: null });
+    expect(book.pages).toEqual({ handled: {}, waiting: [], current: null, answers: [] });
     expect(existsSync(`${folder}/runs.json.damaged`)).toBe(true);
   });
 });

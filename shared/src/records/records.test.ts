@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { makeResult, makeRun, makeSkipped } from "../../test/records.js";
+import { makeCommandRecord, makeResult, makeRun, makeSkipped } from "../../test/records.js";
 import type { Run } from "../model/result.js";
+import { commandRecord } from "./command.js";
 import { introductionRecord, layOutIntroduction } from "./introduction.js";
 import { deriveKpi, kpiRecord } from "./kpi.js";
 import type { RecordKind } from "./record-kind.js";
@@ -31,6 +32,7 @@ const examples = [
   ...(kpi === undefined ? [] : [example(kpiRecord, kpi)]),
   example(introductionRecord, introduction),
   example(skippedRunRecord, makeSkipped()),
+  example(commandRecord, makeCommandRecord()),
 ];
 
 it("has an example of every kind", () => {
@@ -105,13 +107,13 @@ describe("the registry", () => {
       "run_window",
       "kpi",
       "skipped_run",
+      "command",
       "verdict",
       "alert",
-      "command",
       "campaign",
       "audit",
     ]);
-    expect(sentKinds.map(({ measurement }) => measurement)).toEqual(["benchmark", "run", "skipped_run"]);
+    expect(sentKinds.map(({ measurement }) => measurement)).toEqual(["benchmark", "run", "skipped_run", "command"]);
     expect([isRecord("kpi"), isRecord("agent"), isRecord("cpu")]).toEqual([true, false, false]);
   });
 

@@ -1,3 +1,4 @@
+import { commandRecord } from "./command.js";
 import { introductionRecord } from "./introduction.js";
 import { kpiRecord } from "./kpi.js";
 import type { RecordKind } from "./record-kind.js";
@@ -14,13 +15,14 @@ export const recordKinds: readonly RecordKind<unknown>[] = [
   kpiRecord,
   introductionRecord,
   skippedRunRecord,
+  commandRecord,
 ];
 
 /** Kinds that agents send in their batches: what of them is not whole is refused. */
 export const sentKinds = recordKinds.filter(({ origin }) => origin === "batch");
 
 /** Names that are kept for records which nothing writes yet. */
-const reservedMeasurements: readonly string[] = ["verdict", "alert", "command", "campaign", "audit"];
+const reservedMeasurements: readonly string[] = ["verdict", "alert", "campaign", "audit"];
 
 /**
  * Measurements that are records from end to end, and kept as long. The order is that of what InfluxDB is set up with:
