@@ -22,6 +22,7 @@ import type { LinkOptions } from "./links/link-options.js";
 import { loadLink } from "./links/load-link.js";
 import { probes } from "./probes/registry.js";
 import { addOwnSuites, type Bench, loadBench } from "./runs/bench.js";
+import { type Outlook, startOutlook } from "./runs/outlook.js";
 import { createQuietGate, type QuietGate } from "./runs/quiet-gate.js";
 import { openRunBook, type RunBook } from "./runs/run-book.js";
 import { type RunQueue, startRunQueue } from "./runs/run-queue.js";
@@ -206,6 +207,7 @@ function attachLink(agent: AgentState, inbox: CommandInbox): void {
 interface Runs {
   readonly queue: RunQueue;
   readonly scheduler: Scheduler;
+  readonly outlook: Outlook;
   readonly onStart: Promise<RunOutcome | undefined>;
 }
 
@@ -228,7 +230,7 @@ function startRuns(agent: AgentState, book: RunBook, factsKnown: Promise<void>, 
     idle: watchForWork({ bounds: run.idle, blackouts: run.blackouts, roots: agent.roots, gpuUse: agent.gpuUse, nowMs }),
     settleS: run.idle.settle,
     longestRunS: run.at_most,
-    delivery,
+    delivery: { ...delivery, report: (progress) => outlook.reportProgress(progress) },
     gate,
     nowMs,
     onActive,
@@ -251,7 +253,15 @@ function startRuns(agent: AgentState, book: RunBook, factsKnown: Promise<void>, 
     skip: (...skipped) => recordSkipped({ host, findHardwareClass, delivery, logger }, ...skipped),
     logger,
   });
-  return { queue, scheduler, onStart };
+  const outlook = startOutlook({
+    report: (told) => delivery.report(told),
+    readOutlook: () => {
+      const next = scheduler.findNext();
+      const waits_for = queue.read().waitsFor ?? "";
+      return { next_run_us: next?.timeUs ?? 0, next_suite: next?.suite ?? "", waits_for };
+    },
+  });
+  return { queue, scheduler, outlook, onStart };
 }
 
 /** The run on start begins at once: whoever names it has asked for it. */
@@ -298,8 +308,8 @@ export async function startAgent(config: AgentConfig, options: AgentOptions = {}
   const book = await openRunBook(config.spool.dir, logger);
   const inquiries = startInquiries(agent);
   const { factsKnown } = inquiries;
-  const { queue, scheduler, onStart } = startRuns(agent, book, factsKnown, onActive);
-  const running = [startProbes(agent), startSelfTelemetry(agent), inquiries, scheduler, queue];
+  const { queue, scheduler, outlook, onStart } = startRuns(agent, book, factsKnown, onActive);
+  const running = [startProbes(agent), startSelfTelemetry(agent), inquiries, outlook, scheduler, queue];
   await waitAtMost(factsKnown, patience.factsBeforeHello);
   attachLink(agent, openInbox(agent, book, queue, inquiries));
   logger.info({ event: "agent_started", host, version, hardware_class: agent.description.introduction.hardwareClass });

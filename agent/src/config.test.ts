@@ -45,6 +45,11 @@ test("needs no file", () => {
         command: [],
       },
     },
+    commands: {
+      allow: ["start_run", "cancel_run", "tell_inventory", "set_log_level"],
+      suites: ["*"],
+      at_once: false,
+    },
     suites: [],
     spool: {
       dir: "./fleetmark-data/spool",

@@ -81,8 +81,8 @@ export const agentConfigSchema = z
         at_once: z
           .stringbool()
           .or(z.boolean())
-          .default(false)
-          .describe("whether they may have a suite run though the host is not free for it"),
+          .describe("whether they may have a suite run though the host is not free for it")
+          .prefault(false),
       })
       .prefault({}),
     suites: z

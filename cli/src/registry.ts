@@ -41,6 +41,11 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import("./commands/read/runs.js")).defineRuns,
   },
   {
+    name: "fleet",
+    description: "show the fleet, and start and stop suites on any part of it from here",
+    load: async () => (await import("./commands/fleet/fleet.js")).defineFleet,
+  },
+  {
     name: "history",
     description: "show how a benchmark's results followed each other, and what moved between them",
     load: async () => (await import("./commands/read/history.js")).defineHistory,
@@ -74,6 +79,11 @@ export const commandEntries: readonly CommandEntry[] = [
     name: "quarantine",
     description: "look at what the collector rejected, and take it in again or drop it",
     load: async () => (await import("./commands/quarantine.js")).defineQuarantine,
+  },
+  {
+    name: "token",
+    description: "make, list and revoke the tokens by which programs and people change things",
+    load: async () => (await import("./commands/token.js")).defineToken,
   },
   {
     name: "config",

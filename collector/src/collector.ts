@@ -4,23 +4,23 @@ import { once, type Running, undoAll } from "@fleetmark/shared/lifecycle";
 import type { Logger } from "@fleetmark/shared/log";
 import { createLogger } from "@fleetmark/shared/logger";
 import type { Address } from "@fleetmark/shared/model/units";
+import { auditRecord } from "@fleetmark/shared/records/audit";
+import { commandRecord } from "@fleetmark/shared/records/command";
+import { selectRecords } from "@fleetmark/shared/records/record-kind";
 import { version } from "@fleetmark/shared/version";
+import { type Gatekeeper, openGate } from "./access/gatekeeper.js";
 import type { CollectorConfig } from "./config.js";
-import {
-  type CommandOutcome,
-  type CommandRequest,
-  type Commands,
-  createCommands,
-  receiveResult,
-  sendCommand,
-  stopCommands,
-} from "./control/commands.js";
+import { startAdoption } from "./control/adoption.js";
+import { type Campaigns, startCampaigns } from "./control/campaigns.js";
+import type { CommandOutcome, CommandRequest } from "./control/command.js";
+import { createCommandRecords, type RecordOptions, recordOwn } from "./control/command-records.js";
+import { type Commands, createCommands, noteRecords, receiveResult, sendCommand, stopCommands } from "./control/commands.js";
 import { type ClockWatch, startClockWatch } from "./fleet/clock-watch.js";
 import { createFleet } from "./fleet/fleet.js";
 import { type KeptHolders, openNameHolders } from "./fleet/name-holder-file.js";
 import { createNameKeeper } from "./fleet/name-keeper.js";
 import { createPresence, type Presence } from "./fleet/presence.js";
-import { startHttpServer, startProbeServer } from "./http/server.js";
+import { type HttpOptions, startHttpServer, startProbeServer } from "./http/server.js";
 import { type GrpcIngest, startGrpcIngest } from "./ingest/grpc/server.js";
 import { createIntake, type Intake, type Source } from "./ingest/intake.js";
 import { type NatsIngest, startNatsIngest } from "./ingest/nats/ingest.js";
@@ -29,7 +29,7 @@ import { createLineRefuser } from "./ingest/quarantine/refused-lines.js";
 import { startReplay } from "./ingest/replay.js";
 import { createSeriesGuard } from "./ingest/series-guard.js";
 import { createSeriesQuestion } from "./ingest/stored-series.js";
-import { createWriter, type Writer } from "./ingest/writer.js";
+import { type CommitListener, createWriter, type Writer } from "./ingest/writer.js";
 import type { OnBytes } from "./platform/child-task.js";
 import { readClockUs } from "./platform/clock.js";
 import { backUpApart } from "./store/backup/backup-process.js";
@@ -84,6 +84,9 @@ interface Storage {
 interface Core {
   readonly presence: Presence;
   readonly commands: Commands;
+  readonly campaigns: Campaigns;
+  /** Writes records of the collector's own. */
+  readonly records: RecordOptions;
   readonly writer: Writer;
   readonly intake: Intake;
   readonly clock: ClockWatch;
@@ -184,11 +187,16 @@ function createCore({ config, metrics, logger, undoings }: Base, { quarantine, s
   const { limits, name, nats } = config;
   const fleet = createFleet(limits.max_hosts);
   const presence = createPresence({ fleet, metrics, logger, maxBatchBytes: limits.max_batch_bytes });
-  const commands = createCommands({ presence, metrics, logger });
-  const writer = createWriter(store, metrics, logger);
+  const heard: CommitListener[] = [];
+  const writer = createWriter(store, metrics, logger, (committed) => {
+    for (const hear of heard) hear(committed);
+  });
   const seriesBounds = { newPerHour: limits.new_series_per_host_per_hour, perHost: limits.max_series_per_host };
   const guard = createSeriesGuard(seriesBounds, createSeriesQuestion(store, logger));
   const nextOwnId = createOwnIds();
+  const records = { name, writer, store, nextOwnId };
+  const { commands, campaigns } = startControl({ config, metrics, logger, undoings }, records, presence);
+  heard.push((committed) => noteRecords(commands, selectRecords(committed, commandRecord)), campaigns.note);
   undoings.push(startCertificateWatch(config, metrics, logger).stop);
   const clock = startClockWatch({ fleet, metrics, logger });
   undoings.push(clock.stop);
@@ -199,7 +207,32 @@ function createCore({ config, metrics, logger, undoings }: Base, { quarantine, s
   const usesNats = nats.servers.length > 0;
   const readUs = clock.readTrustedUs;
   undoings.push(startSelfTelemetry({ name, usesNats, readUs, enqueue: writer.enqueue, ...shared }).stop);
-  return { presence, commands, writer, intake, clock };
+  return { presence, commands, campaigns, records, writer, intake, clock };
+}
+
+/** Starts what asks hosts to do something, and goes on with what was asked before. */
+function startControl(
+  { config, metrics, logger, undoings }: Base,
+  options: RecordOptions & { readonly store: Store },
+  presence: Presence,
+): Pick<Core, "commands" | "campaigns"> {
+  const records = createCommandRecords(options);
+  const commands = createCommands({ presence, records, metrics, logger });
+  const campaigns = startCampaigns({ ...options, commands, logger });
+  undoings.push(campaigns.stop);
+  // One process has a data file; a server may have many collectors.
+  undoings.push(startAdoption(commands, records, config.store.kind !== "duckdb", logger).stop);
+  return { commands, campaigns };
+}
+
+/** Keeps who changed something. What can't be stored is in the log. */
+function keepAudit({ config, logger }: Base, records: RecordOptions): HttpOptions["audit"] {
+  return (change) => {
+    const { by, action, outcome, status } = change;
+    logger.info({ event: "http_changed", by, action, outcome, status });
+    const record = { ...change, collector: config.name, time_us: readClockUs() };
+    recordOwn(records, auditRecord, record).catch(() => {});
+  };
 }
 
 /**
@@ -264,10 +297,15 @@ async function startParts(base: Base): Promise<Pick<Collector, "grpc" | "http" |
     findObstacle: () => findObstacle(core, links),
     findTroubles: () => findTroubles(storage, core, retention),
   };
+  const gate: Gatekeeper = await openGate({ dataDir: config.data_dir, isOpenToReaders: true, logger });
+  undoings.push(gate.stop);
   const http = await startHttpServer(config.http.listen, {
     store: storage.store,
     fleet: core.presence.fleet,
     allowedHosts: config.http.allowed_hosts,
+    identify: ({ headers }) => gate.identify(headers.authorization),
+    audit: keepAudit(base, core.records),
+    control: { commands: core.commands, campaigns: core.campaigns },
     ...shared,
   });
   undoings.push(http.stop);

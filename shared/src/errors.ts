@@ -118,6 +118,16 @@ const catalogue = {
     exit: 3,
     remedy: "Look at the host's state before you try again: what came of the command is not known.",
   },
+  CAMPAIGN_UNKNOWN: {
+    exit: 2,
+    remedy: "`fleetmark fleet status` lists the campaigns that are known; old ones are in /api/v1/records/campaign.",
+  },
+  CAMPAIGNS_TOO_MANY: { exit: 3, remedy: "Wait until some have ended, or call one off: `fleetmark fleet cancel ID`." },
+  TOKEN_INVALID: {
+    exit: 2,
+    remedy: "`fleetmark token list` shows the tokens that there are; `fleetmark token create` makes one.",
+  },
+  REQUESTS_TOO_MANY: { exit: 3, remedy: "Wait some seconds, and ask for less at a time." },
   COMMANDS_TOO_MANY: { exit: 3, remedy: "Wait until the host has answered the commands that it was sent before." },
   SERIES_INVALID: {
     exit: 3,
@@ -234,12 +244,16 @@ const catalogue = {
   READS_TOO_MANY: { exit: 3, remedy: "Ask again in some seconds, for less at a time, or for a shorter range." },
   METHOD_UNKNOWN: { exit: 3, remedy: "Use a method that the header Allow lists; /api/v1/openapi.json lists every endpoint." },
   REQUEST_INVALID: { exit: 2, remedy: "Correct the parameter named above; /api/v1/openapi.json describes every endpoint." },
-  FORBIDDEN: { exit: 2, remedy: "Only operators may do this, and nobody is one unless the collector was told who." },
+  FORBIDDEN: {
+    exit: 2,
+    remedy:
+      "Give a token of a role that may (FLEETMARK_TOKEN_FILE, `fleetmark token create`), or be who can read the collector's data directory (--data).",
+  },
   HTTP_HOST_UNKNOWN: {
     exit: 2,
     remedy: "Ask by 127.0.0.1 or localhost, or list the name in http.allowed_hosts of the collector.",
   },
-  ROUTE_UNKNOWN: { exit: 2, remedy: "See /api/v1/openapi.json for the endpoints; all of them are read with GET." },
+  ROUTE_UNKNOWN: { exit: 2, remedy: "See /api/v1/openapi.json for the endpoints." },
   INTERNAL: { exit: 3, remedy: "This is a defect of Fleetmark: please report it with the message above." },
 } as const satisfies Record<string, CatalogueEntry>;
 

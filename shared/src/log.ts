@@ -56,6 +56,11 @@ export const logEvents = {
   quarantine_failed: "What was rejected could not be kept in quarantine",
   quarantine_replayed: "What lay in quarantine was taken in again, as a person asked; `fate` says what became of it",
   request_failed: "The HTTP API failed on a request",
+  campaign_ended: "Every host of a campaign has come to an end; the fields count them by what became of them",
+  campaign_resumed: "The collector goes on with a campaign that one before it was asked for",
+  campaign_started: "A suite is to run on hosts of the fleet, as someone asked",
+  commands_not_read: "What collectors were asked before could not be read from the store; it is tried again",
+  http_changed: "Someone changed something through the HTTP API, or was refused it",
   command_not_remembered: "What became of a command could not be kept: one that comes again would be done again",
   run_book_unreadable: "What an agent knew of runs that waited could not be read; the file is set aside",
   run_book_unwritable: "The agent could not keep what it knows of runs: one that waits now may not outlive the agent",
@@ -91,6 +96,7 @@ export const logEvents = {
   stream_refused: "The collector ended a stream, for the reason in `code`",
   stream_takes: "The NATS stream takes batches again",
   tls_reload_failed: "The TLS files changed and can't be used; the former ones stay in use",
+  tokens_unreadable: "The file of tokens can't be read, so that none of them is let in",
   tls_reloaded: "The TLS files changed; new connections use them",
 } as const satisfies Record<string, string>;
 
@@ -115,7 +121,7 @@ export interface Logger {
   readonly error: LogLine;
 }
 
-/** Returns a logger whose lines all carry the fields, and whose level is that of the one given, whenever that changes. */
+/** Returns a logger whose lines all carry the fields, and whose level is always that of the one given. */
 export function addFields(logger: Logger, fields: Readonly<Record<string, unknown>>): Logger {
   return {
     get level() {

@@ -1,4 +1,6 @@
 import type { Result, Run } from "../src/model/result.js";
+import type { AuditRecord } from "../src/records/audit.js";
+import type { CampaignRecord } from "../src/records/campaign.js";
 import type { CommandRecord } from "../src/records/command.js";
 import type { SkippedRun } from "../src/records/skipped-run.js";
 
@@ -92,4 +94,15 @@ export function makeSkipped(changes: Partial<SkippedRun> = {}): SkippedRun {
 
 export function makeCommandRecord(changes: Partial<CommandRecord> = {}): CommandRecord {
   return { host: "h1", command: "start_run", time_us: 4_000_000, id: "c1", state: "asked", ...changes };
+}
+
+export function makeCampaignRecord(changes: Partial<CampaignRecord> = {}): CampaignRecord {
+  const order = { suite: "quick", hosts: ["gpu-*"], hw_class: "*", stagger_s: 0, ttl_s: 120, patience_s: 3600, at_once: false };
+  const state = { id: "c1", state: "running", asked_us: 4_000_000, by: "owner", total: 2, counts: { asked: 2 } } as const;
+  return { ...order, ...state, time_us: 4_000_000, ...changes };
+}
+
+export function makeAuditRecord(changes: Partial<AuditRecord> = {}): AuditRecord {
+  const what = { collector: "c", action: "postCampaigns", by: "alice", outcome: "done", status: 200, detail: "{}" } as const;
+  return { ...what, time_us: 4_000_000, ...changes };
 }

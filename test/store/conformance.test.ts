@@ -1,5 +1,7 @@
 import type { Aggregate } from "@fleetmark/shared/model/aggregates";
 import type { Point } from "@fleetmark/shared/model/series";
+import { auditRecord } from "@fleetmark/shared/records/audit";
+import { campaignRecord } from "@fleetmark/shared/records/campaign";
 import { commandRecord } from "@fleetmark/shared/records/command";
 import { introductionRecord } from "@fleetmark/shared/records/introduction";
 import { deriveKpi, kpiRecord } from "@fleetmark/shared/records/kpi";
@@ -16,7 +18,7 @@ import { readHosts } from "#collector/store/hosts.js";
 import { openInfluxStore } from "#collector/store/influx/influx.js";
 import type { Store } from "#collector/store/store.js";
 import { buildBatch, makeResult, makeRun } from "../../collector/test/support.js";
-import { makeCommandRecord, makeSkipped } from "../../shared/test/records.js";
+import { makeAuditRecord, makeCampaignRecord, makeCommandRecord, makeSkipped } from "../../shared/test/records.js";
 import { describeInflux, openInfluxBed } from "../testbed/influx-bed.js";
 import { makeFolder } from "../testbed/program.js";
 
@@ -88,6 +90,8 @@ const recordExamples: readonly RecordExample[] = [
     kind: commandRecord,
     make: ({ timeUs, run }) => makeCommandRecord({ time_us: timeUs, id: run, arguments: { suite: "quick" } }),
   },
+  { kind: campaignRecord, make: ({ timeUs, run }) => makeCampaignRecord({ time_us: timeUs, id: run }) },
+  { kind: auditRecord, make: ({ timeUs, run }) => makeAuditRecord({ time_us: timeUs, by: run }) },
 ];
 
 const beds = [

@@ -1,6 +1,6 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { Logger } from "@fleetmark/shared/log";
-import type { RunProgress } from "@fleetmark/shared/model/progress";
+import type { HostProgress } from "@fleetmark/shared/model/progress";
 import type { Point } from "@fleetmark/shared/model/series";
 import type { EncodedBatch, Fate } from "../batch/encoded-batch.js";
 import type { Entry, EntryFacts } from "../batch/entry.js";
@@ -61,7 +61,7 @@ export interface Delivery {
   record(points: readonly Point[]): void;
   /** Sends a point at once and apart. The promise tells what became of it by the time this process ends. */
   recordResult(point: Point): Promise<Fate>;
-  report(progress: RunProgress): void;
+  report(progress: HostProgress): void;
   /** Resolves when all that was recorded before is on the disk, or the disk can't take it. */
   flush(): Promise<void>;
   /** Starts the link that carries all this from now on. */

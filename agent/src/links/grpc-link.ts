@@ -5,7 +5,7 @@ import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { Welcome } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import { once } from "@fleetmark/shared/lifecycle";
 import { addFields, type Logger } from "@fleetmark/shared/log";
-import type { RunProgress } from "@fleetmark/shared/model/progress";
+import type { HostProgress } from "@fleetmark/shared/model/progress";
 import { createPause, type Pause } from "@fleetmark/shared/waiting";
 import type { Link } from "../delivery/link.js";
 import { defaultTiming, type Session, type SessionEnd, type SessionTiming, startSession } from "./grpc-session.js";
@@ -32,7 +32,7 @@ interface GrpcLinkState {
   welcomes: number;
   /** The code that was logged last; empty since the last Welcome. */
   complaint: string;
-  progress: RunProgress | undefined;
+  progress: HostProgress | undefined;
 }
 
 function logEnd(link: GrpcLinkState, end: SessionEnd): void {

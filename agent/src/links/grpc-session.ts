@@ -11,7 +11,7 @@ import {
   type Welcome,
 } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import { once, type Running } from "@fleetmark/shared/lifecycle";
-import type { RunProgress } from "@fleetmark/shared/model/progress";
+import type { HostProgress } from "@fleetmark/shared/model/progress";
 import { decodeCollectorFrame, encodeAgentFrame, protocolVersion } from "@fleetmark/shared/wire/frames";
 import { encodeProgress } from "@fleetmark/shared/wire/progress";
 import type { StatusObject } from "@grpc/grpc-js";
@@ -61,7 +61,7 @@ export interface Session extends Running {
   readonly ended: Promise<SessionEnd>;
   /** Sends what the window has due, as far as the stream takes it. */
   pump(): void;
-  report(progress: RunProgress): void;
+  report(progress: HostProgress): void;
 }
 
 export interface SessionOptions extends Pick<LinkOptions, "introduction" | "window" | "clockOffset" | "onCommand"> {
@@ -220,7 +220,7 @@ function listenToStream(session: SessionState): void {
   });
 }
 
-function report(session: SessionState, progress: RunProgress): void {
+function report(session: SessionState, progress: HostProgress): void {
   if (session.phase !== "attached" || !session.writable) return;
   send(session, { case: "progress", value: encodeProgress(progress) });
 }

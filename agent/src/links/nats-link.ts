@@ -3,7 +3,7 @@ import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { AgentFrameSchema, type Command, type Welcome } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import { once } from "@fleetmark/shared/lifecycle";
 import { addFields, type Logger } from "@fleetmark/shared/log";
-import type { RunProgress } from "@fleetmark/shared/model/progress";
+import type { HostProgress } from "@fleetmark/shared/model/progress";
 import type { NatsConfig } from "@fleetmark/shared/nats/config";
 import { keepNatsConnected, type NatsKeeper, type NatsLibrary } from "@fleetmark/shared/nats/connection";
 import { type NatsSubject, natsInboxPrefix, natsSubject } from "@fleetmark/shared/nats/subjects";
@@ -55,7 +55,7 @@ interface NatsLinkState {
   violated: boolean;
   /** Why nothing is to be published over this connection, though it is up. */
   obstacle: FleetmarkError | undefined;
-  progress: RunProgress | undefined;
+  progress: HostProgress | undefined;
 }
 
 /** What a message's headers and subject may take of the server's max_payload. */

@@ -9,6 +9,7 @@ const unknown = {
   attached: false,
   attached_since_us: null,
   progress: null,
+  outlook: null,
   batches_received: 0,
   batches_rejected: 0,
   samples_refused: 0,

@@ -1,53 +1,44 @@
 import { randomBytes } from "node:crypto";
-import { type ErrorCode, FleetmarkError, isErrorCode } from "@fleetmark/shared/errors";
+import { FleetmarkError, isErrorCode } from "@fleetmark/shared/errors";
 import type { CommandResult } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import type { Logger } from "@fleetmark/shared/log";
 import { seriesLimits } from "@fleetmark/shared/model/series";
+import type { CommandRecord } from "@fleetmark/shared/records/command";
 import type { CommandFields, Link, Presence } from "../fleet/presence.js";
 import { readClockUs } from "../platform/clock.js";
 import type { Metrics } from "../telemetry/metrics.js";
+import type { CommandOutcome, CommandRequest } from "./command.js";
+import { type CommandRecords, readRecordedOutcome } from "./command-records.js";
 
 /**
  * Commands to hosts, by whatever link they are present.
  *
- *     sendCommand ──► sent to the agent ──► its result comes ──► the caller has it
- *                        ▲         │
- *                        │         ├──► the time is over: the caller is told COMMAND_TIMED_OUT,
- *                        │         │    and an agent that hears of it later lets it be
- *                        └─────────┘
- *                        the agent attaches anew: it may not have heard of it, so it is sent again, under the same id
+ *     askHost ──► recorded as asked, on the disk ──► sent to the agent ──► its result comes ──► whoever waits has it
+ *                                                       ▲         │
+ *                                                       │         ├──► the time is over: recorded as expired,
+ *                                                       │         │    and an agent that hears of it later lets it be
+ *                                                       └─────────┘
+ *                        the agent attaches, or anew: it may not have heard of it, so it is sent, under the same id
  *
- * Nothing is kept on disk: a collector that ends forgets what it had sent, and its callers with it.
+ * What became of a command is recorded by its agent. Where a collector ends in between, the next takes up what is
+ * recorded as asked and as nothing else; where several share a store, each does. An agent does a command once however
+ * often it comes.
  */
-
-/** What a host is to do. */
-export interface CommandRequest {
-  /** A name of the catalogue of commands, which says what the arguments are. */
-  readonly name: string;
-  readonly arguments: Readonly<Record<string, unknown>>;
-  /** Seconds within which the result is to come. */
-  readonly timeout: number;
-}
-
-/** What became of a command, by the agent's word. */
-export type CommandOutcome =
-  | { readonly done: true; readonly result: Readonly<Record<string, unknown>> }
-  | { readonly done: false; readonly code: ErrorCode; readonly message: string };
 
 /** A command without a result yet. */
 interface Outstanding {
   readonly command: CommandFields;
+  readonly campaign: string | undefined;
   readonly deadline: NodeJS.Timeout;
-  resolve(outcome: CommandOutcome): void;
-  reject(reason: FleetmarkError): void;
+  readonly waiters: { resolve(outcome: CommandOutcome): void; reject(reason: FleetmarkError): void }[];
 }
+
+/** Hears of each command that has ended, in whatever way. */
+export type CommandListener = (host: string, id: string, outcome: CommandOutcome) => void;
 
 /** The commands of this collector. */
 export interface Commands {
-  /**
-   * Begins each id, so that the commands of several collectors, and of one before and after a restart, are never taken
-   * for each other.
-   */
+  /** Begins the ids that it gives. */
   readonly idPrefix: string;
   sequence: number;
   stopped: boolean;
@@ -58,6 +49,8 @@ export interface Commands {
    * answered late.
    */
   readonly ended: Set<string>;
+  readonly listeners: Set<CommandListener>;
+  readonly records: CommandRecords;
   readonly presence: Presence;
   readonly metrics: Pick<Metrics, "commandResultsRefused">;
   readonly logger: Logger;
@@ -72,7 +65,9 @@ const longestTimeout = 86_400;
 /** Characters of an agent's message that are passed on. */
 const longestMessage = 1000;
 
-export function createCommands({ presence, metrics, logger }: Pick<Commands, "presence" | "metrics" | "logger">): Commands {
+type CommandsOptions = Pick<Commands, "presence" | "records" | "metrics" | "logger">;
+
+export function createCommands({ presence, records, metrics, logger }: CommandsOptions): Commands {
   const idPrefix = `${randomBytes(8).toString("hex")}-`;
   const commands: Commands = {
     idPrefix,
@@ -80,14 +75,17 @@ export function createCommands({ presence, metrics, logger }: Pick<Commands, "pr
     stopped: false,
     outstanding: new Map(),
     ended: new Set(),
+    listeners: new Set(),
+    records,
     presence,
     metrics,
     logger,
   };
-  presence.onGreeted.add((host) => resendCommands(commands, host));
+  presence.onGreeted.add((host) => sendOutstanding(commands, host));
   return commands;
 }
 
+/** @throws FleetmarkError REQUEST_INVALID */
 function makeCommand(commands: Commands, request: CommandRequest): CommandFields {
   const { name, timeout } = request;
   const argumentsJson = JSON.stringify(request.arguments);
@@ -100,12 +98,12 @@ function makeCommand(commands: Commands, request: CommandRequest): CommandFields
       `arguments: ${argumentsJson.length} characters (the limit is ${seriesLimits.textLength})`,
     );
   }
-  const id = `${commands.idPrefix}${++commands.sequence}`;
+  const id = request.id ?? `${commands.idPrefix}${++commands.sequence}`;
   return { id, name, argumentsJson, expiresUs: BigInt(readClockUs() + Math.round(timeout * 1e6)) };
 }
 
 /** Takes a command off the list, with its result or without; undefined when it is not on it. */
-function endCommand(commands: Commands, host: string, id: string): Outstanding | undefined {
+function takeOff(commands: Commands, host: string, id: string): Outstanding | undefined {
   const own = commands.outstanding.get(host);
   const found = own?.get(id);
   if (own === undefined || found === undefined) return undefined;
@@ -120,46 +118,126 @@ function endCommand(commands: Commands, host: string, id: string): Outstanding |
   return found;
 }
 
+/** Ends a command, by what became of it, and tells whoever waits. */
+function endCommand(commands: Commands, host: string, id: string, outcome: CommandOutcome): void {
+  const found = takeOff(commands, host, id);
+  if (found === undefined) return;
+  for (const { resolve } of found.waiters) resolve(outcome);
+  for (const tell of commands.listeners) tell(host, id, outcome);
+}
+
+/** Ends a command whose time is over: the agent may have done it all the same, and said so to another collector. */
+async function expire(commands: Commands, host: string, { id, name }: CommandFields): Promise<void> {
+  const known = await commands.records.findOutcome(id).catch(() => undefined);
+  if (known !== undefined) {
+    endCommand(commands, host, id, known);
+    return;
+  }
+  const found = takeOff(commands, host, id);
+  if (found === undefined) return;
+  const message = `host ${host} did not answer the command ${name} in time`;
+  commands.records.recordExpired(host, found.command);
+  for (const { reject } of found.waiters) reject(new FleetmarkError("COMMAND_TIMED_OUT", message));
+  for (const tell of commands.listeners) tell(host, id, { done: false, code: "COMMAND_TIMED_OUT", message });
+}
+
+function addOutstanding(commands: Commands, host: string, command: CommandFields, campaign: string | undefined): Outstanding {
+  const own = commands.outstanding.get(host) ?? new Map<string, Outstanding>();
+  const leftMs = Math.max(0, (Number(command.expiresUs) - readClockUs()) / 1000);
+  const deadline = setTimeout(() => void expire(commands, host, command), leftMs);
+  deadline.unref();
+  const outstanding = { command, campaign, deadline, waiters: [] };
+  own.set(command.id, outstanding);
+  commands.outstanding.set(host, own);
+  return outstanding;
+}
+
 function createStopping(): FleetmarkError {
   return new FleetmarkError("COLLECTOR_UNREACHABLE", "the collector is stopping");
 }
 
-/**
- * Sends a command to a host and waits for its result. That the agent could not do it is a result too.
- * @throws FleetmarkError REQUEST_INVALID, HOST_UNKNOWN, HOST_ABSENT, COMMANDS_TOO_MANY, COMMAND_TIMED_OUT,
- *   PROTOCOL_VIOLATION when the result makes no sense, COLLECTOR_UNREACHABLE when the collector stops
- */
-export async function sendCommand(commands: Commands, host: string, request: CommandRequest): Promise<CommandOutcome> {
-  const { presence, outstanding } = commands;
-  if (commands.stopped) throw createStopping();
-  if (presence.fleet.get(host) === undefined) throw new FleetmarkError("HOST_UNKNOWN", `no host ${host} is known`);
-  const attachment = presence.attachments.get(host);
-  if (attachment === undefined) throw new FleetmarkError("HOST_ABSENT", `the agent of host ${host} is not attached`);
-  const own = outstanding.get(host) ?? new Map<string, Outstanding>();
-  if (own.size >= mostOutstanding) {
-    throw new FleetmarkError(
-      "COMMANDS_TOO_MANY",
-      `host ${host} has ${own.size} commands to answer (the limit is ${mostOutstanding})`,
-    );
-  }
-  const command = makeCommand(commands, request);
-  return new Promise((resolve, reject) => {
-    const expire = (): void => {
-      const message = `host ${host} did not answer the command ${request.name} within ${request.timeout} s`;
-      endCommand(commands, host, command.id)?.reject(new FleetmarkError("COMMAND_TIMED_OUT", message));
-    };
-    const deadline = setTimeout(expire, request.timeout * 1000);
-    deadline.unref();
-    own.set(command.id, { command, deadline, resolve, reject });
-    outstanding.set(host, own);
-    attachment.sendCommand(command);
-  });
+/** @throws FleetmarkError COLLECTOR_UNREACHABLE, HOST_UNKNOWN, COMMANDS_TOO_MANY */
+function checkHost({ stopped, outstanding }: Commands, host: string): void {
+  if (stopped) throw createStopping();
+  const waiting = outstanding.get(host)?.size ?? 0;
+  if (waiting < mostOutstanding) return;
+  throw new FleetmarkError(
+    "COMMANDS_TOO_MANY",
+    `host ${host} has ${waiting} commands to answer (the limit is ${mostOutstanding})`,
+  );
 }
 
-/** Sends again what a host that has just attached has not answered. What is past its time is no longer on the list. */
-function resendCommands({ outstanding, presence }: Commands, host: string): void {
+/**
+ * Asks a host to do something. Resolves with the command's id once that is recorded; the host may be away, and hears
+ * of it when it comes back in time.
+ * @throws FleetmarkError REQUEST_INVALID, COMMANDS_TOO_MANY, STORE_FAILED, COLLECTOR_UNREACHABLE when the collector
+ *   stops
+ */
+export async function askHost(commands: Commands, host: string, request: CommandRequest): Promise<string> {
+  checkHost(commands, host);
+  const command = makeCommand(commands, request);
+  if (commands.outstanding.get(host)?.has(command.id) || commands.ended.has(`${host} ${command.id}`)) return command.id;
+  // It is on the list from here on, so that callers who run wild are stopped while the store is asked.
+  addOutstanding(commands, host, command, request.campaign);
+  try {
+    await commands.records.recordAsked(host, command, request);
+  } catch (thrown) {
+    takeOff(commands, host, command.id);
+    throw thrown;
+  }
+  if (commands.outstanding.get(host)?.has(command.id)) commands.presence.attachments.get(host)?.sendCommand(command);
+  return command.id;
+}
+
+/**
+ * Resolves with what became of a command that was asked.
+ * @throws FleetmarkError COMMAND_TIMED_OUT, COLLECTOR_UNREACHABLE
+ */
+function awaitOutcome(commands: Commands, host: string, id: string): Promise<CommandOutcome> {
+  const found = commands.outstanding.get(host)?.get(id);
+  if (found === undefined) return Promise.reject(createStopping());
+  return new Promise((resolve, reject) => found.waiters.push({ resolve, reject }));
+}
+
+/**
+ * Sends a command to a host that is here and waits for its result. That the agent could not do it is a result too.
+ * @throws FleetmarkError REQUEST_INVALID, HOST_UNKNOWN, HOST_ABSENT, COMMANDS_TOO_MANY, COMMAND_TIMED_OUT,
+ *   STORE_FAILED, PROTOCOL_VIOLATION when the result makes no sense, COLLECTOR_UNREACHABLE when the collector stops
+ */
+export async function sendCommand(commands: Commands, host: string, request: CommandRequest): Promise<CommandOutcome> {
+  const { presence } = commands;
+  if (commands.stopped) throw createStopping();
+  if (presence.fleet.get(host) === undefined) throw new FleetmarkError("HOST_UNKNOWN", `no host ${host} is known`);
+  if (!presence.attachments.has(host)) throw new FleetmarkError("HOST_ABSENT", `the agent of host ${host} is not attached`);
+  const id = `${commands.idPrefix}${++commands.sequence}`;
+  const asked = askHost(commands, host, { ...request, id });
+  // Its result may come as soon as it is recorded.
+  const outcome = awaitOutcome(commands, host, id);
+  outcome.catch(() => {});
+  await asked;
+  return outcome;
+}
+
+/** Takes up what was asked before this collector began, or by another, and has not ended. */
+export function adoptCommand(commands: Commands, host: string, command: CommandFields, campaign: string | undefined): void {
+  const isKnown = commands.outstanding.get(host)?.has(command.id) || commands.ended.has(`${host} ${command.id}`);
+  if (isKnown || commands.stopped) return;
+  addOutstanding(commands, host, command, campaign);
+  commands.presence.attachments.get(host)?.sendCommand(command);
+}
+
+/** Sends what a host that has just attached has not answered. What is past its time is no longer on the list. */
+function sendOutstanding({ outstanding, presence }: Commands, host: string): void {
   const attachment = presence.attachments.get(host);
   for (const { command } of outstanding.get(host)?.values() ?? []) attachment?.sendCommand(command);
+}
+
+/** Hears from the store what became of commands: agents record it, and another collector may have been told. */
+export function noteRecords(commands: Commands, records: readonly CommandRecord[]): void {
+  for (const record of records) {
+    const outcome = readRecordedOutcome(record);
+    if (outcome !== undefined) endCommand(commands, record.host, record.id, outcome);
+  }
 }
 
 /** Reads a JSON object of an allowed length; undefined for anything else. */
@@ -195,25 +273,29 @@ function refuseResult({ metrics, logger }: Commands, host: string, link: Link, i
  * let be.
  */
 export function receiveResult(commands: Commands, host: string, link: Link, result: CommandResult): void {
-  const found = endCommand(commands, host, result.id);
-  if (found === undefined) {
-    const isOthers = link === "nats" && !result.id.startsWith(commands.idPrefix);
-    if (!isOthers && !commands.ended.has(`${host} ${result.id}`)) refuseResult(commands, host, link, result.id);
+  const { id } = result;
+  if (!commands.outstanding.get(host)?.has(id)) {
+    const isOthers = link === "nats" && !id.startsWith(commands.idPrefix);
+    if (!isOthers && !commands.ended.has(`${host} ${id}`)) refuseResult(commands, host, link, id);
     return;
   }
   const outcome = readOutcome(result);
   if (outcome !== undefined) {
-    found.resolve(outcome);
+    endCommand(commands, host, id, outcome);
     return;
   }
-  refuseResult(commands, host, link, result.id);
-  found.reject(new FleetmarkError("PROTOCOL_VIOLATION", `host ${host} answered with no JSON object of an allowed length`));
+  refuseResult(commands, host, link, id);
+  const message = `host ${host} answered with no JSON object of an allowed length`;
+  for (const { reject } of takeOff(commands, host, id)?.waiters ?? []) reject(new FleetmarkError("PROTOCOL_VIOLATION", message));
+  for (const tell of commands.listeners) tell(host, id, { done: false, code: "PROTOCOL_VIOLATION", message });
 }
 
-/** Tells all callers that no result will come: the collector is stopping. */
+/** Tells all who wait that no result will come to them: the collector is stopping. The next takes up what was asked. */
 export function stopCommands(commands: Commands): void {
   commands.stopped = true;
   for (const [host, own] of [...commands.outstanding]) {
-    for (const id of [...own.keys()]) endCommand(commands, host, id)?.reject(createStopping());
+    for (const id of [...own.keys()]) {
+      for (const { reject } of takeOff(commands, host, id)?.waiters ?? []) reject(createStopping());
+    }
   }
 }

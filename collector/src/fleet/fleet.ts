@@ -1,5 +1,5 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import type { RunProgress } from "@fleetmark/shared/model/progress";
+import type { RunOutlook, RunProgress } from "@fleetmark/shared/model/progress";
 import type { HostClock } from "./clock-check.js";
 
 /** What an agent says of its host when it attaches. */
@@ -30,6 +30,8 @@ export interface HostState {
   lastSeenUs: number;
   /** The run under way; undefined when there is none, or none is known of. */
   progress: RunProgress | undefined;
+  /** What it is to run next; undefined while it has not told. */
+  outlook: RunOutlook | undefined;
   /** What its clock showed when it last told; undefined while it has not. */
   clock: HostClock | undefined;
   readonly counters: HostCounters;
@@ -61,6 +63,7 @@ function createHostState(host: string): HostState {
     attachedSinceUs: 0,
     lastSeenUs: 0,
     progress: undefined,
+    outlook: undefined,
     clock: undefined,
     counters,
   };

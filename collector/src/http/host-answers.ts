@@ -23,6 +23,7 @@ function describeHost(host: string, record: HostRecord | undefined, state: HostS
     attached: state?.attached ?? false,
     attached_since_us: state?.attached === true ? state.attachedSinceUs : null,
     progress: state?.progress ?? null,
+    outlook: state?.attached === true ? (state.outlook ?? null) : null,
     batches_received: state?.counters.batches_received ?? 0,
     batches_rejected: state?.counters.batches_rejected ?? 0,
     samples_refused: state?.counters.samples_refused ?? 0,

@@ -2,14 +2,15 @@ import { pino } from "pino";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { makeDirectory } from "../../test/support.js";
+import type { Role } from "../access/roles.js";
 import { createFleet } from "../fleet/fleet.js";
 import { openStore } from "../store/duckdb/duckdb.js";
 import { createMetrics } from "../telemetry/metrics.js";
-import { addRoute, type FindRole, type Role } from "./route.js";
+import { addRoute, type Identify } from "./route.js";
 import { createApp } from "./server.js";
 
 /** An application with an endpoint that changes something, and the bodies that it was given. */
-async function makeApp(findRole?: FindRole) {
+async function makeApp(identify?: Identify) {
   const store = await openStore(makeDirectory());
   const given: unknown[] = [];
   const router = await createApp({
@@ -19,13 +20,13 @@ async function makeApp(findRole?: FindRole) {
     logger: pino({ level: "silent" }),
     findObstacle: () => undefined,
     findTroubles: () => [],
-    findRole,
+    identify,
   });
   addRoute(router, {
     method: "POST",
     path: "/api/v1/things",
     summary: "Makes a thing",
-    role: "operator",
+    role: "operate",
     query: z.strictObject({}),
     body: z.strictObject({ name: z.string().min(1), size: z.int().optional() }),
     answers: { 200: z.object({ made: z.string() }) },
@@ -45,7 +46,7 @@ async function makeApp(findRole?: FindRole) {
   return { app: router.app, given, post };
 }
 
-const asOperator: FindRole = () => "operator";
+const asOperator: Identify = () => ({ name: "alice", role: "operate" });
 
 describe("an endpoint for operators", () => {
   it("is forbidden to everyone unless the server was told who is an operator", async () => {
@@ -61,12 +62,15 @@ describe("an endpoint for operators", () => {
   });
 
   it("goes by the request, and lets nobody in who has no role", async () => {
-    const { app, post } = await makeApp(({ headers }) => headers["x-role"] as Role | undefined);
-    expect((await post({ name: "a" }, { "x-role": "operator" })).status).toBe(200);
-    expect((await post({ name: "a" }, { "x-role": "reader" })).status).toBe(403);
+    const { app, post } = await makeApp(({ headers }) => {
+      const role = headers["x-role"] as Role | undefined;
+      return role === undefined ? undefined : { name: "alice", role };
+    });
+    expect((await post({ name: "a" }, { "x-role": "operate" })).status).toBe(200);
+    expect((await post({ name: "a" }, { "x-role": "read" })).status).toBe(403);
     expect((await app.inject("/api/v1/hosts")).statusCode).toBe(403);
     expect((await app.inject("/metrics")).statusCode).toBe(403);
-    expect((await app.inject({ url: "/api/v1/hosts", headers: { "x-role": "operator" } })).statusCode).toBe(200);
+    expect((await app.inject({ url: "/api/v1/hosts", headers: { "x-role": "operate" } })).statusCode).toBe(200);
   });
 
   it.each([
@@ -92,6 +96,6 @@ describe("an endpoint for operators", () => {
     const { app } = await makeApp();
     const { post } = (await app.inject("/api/v1/openapi.json")).json().paths["/api/v1/things"];
     expect(post.requestBody.content["application/json"].schema.required).toEqual(["name"]);
-    expect(Object.keys(post.responses)).toEqual(["200", "400", "403", "500", "503"]);
+    expect(Object.keys(post.responses)).toEqual(["200", "400", "403", "429", "500", "503"]);
   });
 });

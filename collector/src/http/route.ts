@@ -2,21 +2,21 @@ import { errorAnswer } from "@fleetmark/shared/api/answers";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
+import { type Caller, includesRole, type Role } from "../access/roles.js";
+import type { Changes } from "./changes.js";
 import { sendAnswer } from "./long-answers.js";
 import { askInTurn, type ReadBudget } from "./read-budget.js";
 
-/** What a caller may do: readers ask, operators change things and may ask too. */
-export type Role = "reader" | "operator";
-
-/** Tells the role of whoever sent a request; undefined for one that has none. */
-export type FindRole = (request: FastifyRequest) => Role | undefined;
+/** Tells who sent a request; undefined for one whose token is nobody's. */
+export type Identify = (request: FastifyRequest) => Caller | undefined;
 
 /** Where endpoints are added. */
 export interface Router {
   readonly app: FastifyInstance;
-  readonly findRole: FindRole;
+  readonly identify: Identify;
   /** What answers from the store may take. */
   readonly budget: ReadBudget;
+  readonly changes: Changes;
 }
 
 /** A request as an endpoint sees it: checked by the endpoint's schemas. */
@@ -24,6 +24,7 @@ export interface Asked<Q extends z.ZodType, B extends z.ZodType> {
   readonly query: z.infer<Q>;
   /** Undefined where the endpoint takes none. */
   readonly body: z.infer<B>;
+  readonly caller: Caller;
 }
 
 /** One endpoint: what it may be asked and by whom, what it answers, and how. */
@@ -32,7 +33,7 @@ export interface Route<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndefin
   readonly method?: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: string;
   readonly summary: string;
-  /** Reader unless it is given. */
+  /** Read unless it is given. */
   readonly role?: Role;
   readonly query: Q;
   readonly body?: B;
@@ -61,17 +62,20 @@ function parse<S extends z.ZodType>(schema: S, given: unknown, where: readonly s
   throw new FleetmarkError("REQUEST_INVALID", message);
 }
 
+/** @throws FleetmarkError FORBIDDEN when whoever asks may not */
+function findCaller({ identify }: Router, needed: Role, request: FastifyRequest): Caller {
+  const found = identify(request);
+  if (found === undefined) throw new FleetmarkError("FORBIDDEN", "the request carries no token that is known here");
+  if (includesRole(found.role, needed)) return found;
+  throw new FleetmarkError("FORBIDDEN", `this takes the role ${needed}; the request has the role ${found.role}`);
+}
+
 /**
  * Makes the check that a request must pass before its body is read: strangers must not make the collector read it.
  * @throws FleetmarkError FORBIDDEN when whoever asks may not
  */
-export function requireRole({ findRole }: Router, needed: Role): (request: FastifyRequest) => Promise<void> {
-  return async (request) => {
-    const found = findRole(request);
-    if (found === needed || found === "operator") return;
-    const asked = found === undefined ? "no one's" : `a ${found}'s`;
-    throw new FleetmarkError("FORBIDDEN", `this is for ${needed}s; the request is ${asked}`);
-  };
+export function requireRole(router: Router, needed: Role): (request: FastifyRequest) => Promise<void> {
+  return async (request) => void findCaller(router, needed, request);
 }
 
 /** Names what an endpoint does, for generated clients: `getRecordsRunWindow`. */
@@ -83,31 +87,46 @@ function nameOperation(method: string, path: string): string {
   return method.toLowerCase() + words.map((word) => word[0].toUpperCase() + word.slice(1)).join("");
 }
 
+/** Keeps who changed something, or tried to, once it is answered. */
+function auditWith({ identify, changes }: Router, action: string) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const asked = request.body === undefined || request.body === null ? "" : JSON.stringify(request.body);
+    changes.audit({ action, caller: identify(request), status: reply.statusCode, detail: asked });
+  };
+}
+
 /**
  * Adds an endpoint. Its query and body are checked by the schemas that document it, and any of its answers but 200 is
  * an error.
  */
 export function addRoute<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndefined>(router: Router, route: Route<Q, B>): void {
-  const { method = "GET", path, summary, role = "reader", query, body } = route;
-  const forbidden: Record<number, z.ZodType> = role === "reader" ? {} : { 403: errorAnswer };
+  const { method = "GET", path, summary, role = "read", query, body } = route;
+  const forbidden: Record<number, z.ZodType> = role === "read" ? {} : { 403: errorAnswer, 429: errorAnswer };
   const crowded: Record<number, z.ZodType> = route.isLight ? {} : { 503: errorAnswer };
   const list = route.answers[200];
   const itemSchema = list instanceof z.ZodArray ? toSchema(list.element as z.ZodType, "output") : undefined;
   const answers: Record<number, z.ZodType> = { 400: errorAnswer, ...forbidden, 500: errorAnswer, ...crowded, ...route.answers };
+  const operation = nameOperation(method, path);
+  const isChange = method !== "GET";
   router.app.route({
     method,
     url: path,
     bodyLimit: maxBodyBytes,
     schema: {
       summary,
-      operationId: nameOperation(method, path),
+      operationId: operation,
+      ...(isChange ? { security: [{ token: [] }] } : {}),
       querystring: toSchema(query, "input"),
       ...(body === undefined ? {} : { body: toSchema(body, "input") }),
       response: Object.fromEntries(Object.entries(answers).map(([code, schema]) => [code, toSchema(schema, "output")])),
     },
     onRequest: requireRole(router, role),
+    ...(isChange ? { onResponse: auditWith(router, operation) } : {}),
     handler: async (request, reply) => {
+      const caller = findCaller(router, role, request);
+      if (isChange) router.changes.admit(caller.name);
       const asked = {
+        caller,
         query: parse(query, request.query, []),
         body: body === undefined ? (undefined as z.infer<B>) : parse(body, request.body, ["body"]),
       };

@@ -4,6 +4,7 @@ import { type ErrorCode, errorMessage, FleetmarkError } from "@fleetmark/shared/
 import { once, type Running } from "@fleetmark/shared/lifecycle";
 import type { Logger } from "@fleetmark/shared/log";
 import type { Address } from "@fleetmark/shared/model/units";
+import type { AuditRecord } from "@fleetmark/shared/records/audit";
 import { version } from "@fleetmark/shared/version";
 import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import type { Fleet } from "../fleet/fleet.js";
@@ -11,11 +12,13 @@ import { explainListenFailure } from "../platform/listen.js";
 import type { StoreReader } from "../store/store.js";
 import type { Metrics } from "../telemetry/metrics.js";
 import { addApi } from "./api.js";
+import { createChanges } from "./changes.js";
+import { addControlRoutes, type Control } from "./control-routes.js";
 import { checkHostName } from "./host-names.js";
 import { addAnswerHooks } from "./long-answers.js";
 import { noQuery } from "./queries.js";
 import { createReadBudget } from "./read-budget.js";
-import { addRoute, type FindRole, type Router, requireRole } from "./route.js";
+import { addRoute, type Identify, type Router, requireRole } from "./route.js";
 
 /** What the HTTP server shows. */
 export interface HttpOptions {
@@ -31,10 +34,13 @@ export interface HttpOptions {
   /** What is not as it should be while the collector works all the same. */
   readonly findTroubles: () => readonly string[];
   /**
-   * Tells the role of whoever asks. Unless it is given everyone is a reader: who can reach a loopback address may
-   * look.
+   * Tells who asks. Unless it is given everyone is a reader: who can reach a loopback address may look.
    */
-  readonly findRole?: FindRole;
+  readonly identify?: Identify;
+  /** Keeps who changed something. */
+  readonly audit?: (record: Omit<AuditRecord, "collector" | "time_us">) => void;
+  /** What hosts can be asked through it; default: nothing. */
+  readonly control?: Control;
   /** Names beside this machine's own by which requests may come. */
   readonly allowedHosts?: readonly string[];
 }
@@ -53,6 +59,13 @@ const statusOfErrors: Partial<Record<ErrorCode, number>> = {
   FORBIDDEN: 403,
   HTTP_HOST_UNKNOWN: 403,
   READS_TOO_MANY: 503,
+  REQUESTS_TOO_MANY: 429,
+  HOST_UNKNOWN: 404,
+  CAMPAIGN_UNKNOWN: 404,
+  HOST_ABSENT: 409,
+  CAMPAIGNS_TOO_MANY: 409,
+  COMMANDS_TOO_MANY: 409,
+  COMMAND_TIMED_OUT: 504,
 };
 
 /** Errors that the caller can mend are told in full, all others only to the log. */
@@ -119,7 +132,7 @@ function addHealth(router: Router, { metrics, findObstacle, findTroubles }: Heal
   const body = { "text/plain": { schema: { type: "string" } } };
   const text = { 200: { description: "Prometheus text format", content: body } };
   const schema = { summary: "What the collector counts of itself", operationId: "getMetrics", response: text };
-  router.app.get("/metrics", { schema, onRequest: requireRole(router, "reader") }, async (_, reply) => {
+  router.app.get("/metrics", { schema, onRequest: requireRole(router, "read") }, async (_, reply) => {
     void reply.type(metrics.registry.contentType);
     return metrics.registry.metrics();
   });
@@ -146,6 +159,8 @@ function createFastify(logger: Logger): FastifyInstance {
   return app;
 }
 
+const anyoneReads: Identify = () => ({ name: "nobody", role: "read" });
+
 /** Makes the application, to which endpoints may be added until it listens. */
 export async function createApp(options: HttpOptions): Promise<Router> {
   const app = createFastify(options.logger);
@@ -156,15 +171,23 @@ export async function createApp(options: HttpOptions): Promise<Router> {
       info: {
         title: "Fleetmark collector",
         version,
-        description: "What the hosts of a fleet measured. All endpoints are read-only.",
+        description:
+          "What the hosts of a fleet measured, read with GET by whoever reaches the collector; and what changes something, which takes a token.",
       },
+      components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
     },
   });
   const budget = createReadBudget();
   addAnswerHooks(app, budget);
-  const router: Router = { app, findRole: options.findRole ?? (() => "reader"), budget };
+  const router: Router = {
+    app,
+    identify: options.identify ?? anyoneReads,
+    budget,
+    changes: createChanges(options.audit ?? (() => {}), () => performance.now()),
+  };
   addHealth(router, options);
   addApi(router, options.store, options.fleet);
+  if (options.control !== undefined) addControlRoutes(router, options.control);
   app.get("/api/v1/openapi.json", { schema: { hide: true } }, async () => app.swagger());
   return router;
 }
@@ -200,6 +223,10 @@ export async function startProbeServer(
   options: HealthOptions & Pick<HttpOptions, "logger">,
 ): Promise<HttpServer> {
   const app = createFastify(options.logger);
-  addHealth({ app, findRole: () => "reader", budget: createReadBudget() }, options);
+  const changes = createChanges(
+    () => {},
+    () => performance.now(),
+  );
+  addHealth({ app, identify: anyoneReads, budget: createReadBudget(), changes }, options);
   return listenAt(app, listen);
 }

@@ -290,10 +290,12 @@ export function createIntake(options: IntakeOptions): Intake {
     },
     takeDecoded: (batch, encodedBytes, onFate) => takeDecoded(intake, batch, encodedBytes, onFate),
     takeClock: (sentUs, source) => noteClock(intake, sentUs, source),
-    takeProgress: (progress, { host }) => {
-      const checked = decodeProgress(progress);
+    takeProgress: (message, { host }) => {
+      const { progress, outlook } = decodeProgress(message);
+      const state = fleet.touch(host, readClockUs());
       // A run that has ended has no benchmark under way.
-      fleet.touch(host, readClockUs()).progress = checked.benchmark === "" ? undefined : checked;
+      state.progress = progress.benchmark === "" ? undefined : progress;
+      state.outlook = outlook;
     },
     waitForRoom: () => writer.waitForRoom() ?? intake.quarantine.waitForRoom(),
   };

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { aggregates } from "../model/aggregates.js";
 import { hostKpiSchema } from "../model/kpis.js";
-import { progressSchema } from "../model/progress.js";
+import { outlookSchema, progressSchema } from "../model/progress.js";
 import { resultSchema, runSchema } from "../model/result.js";
+import { campaignHostStates, campaignOrderShape, campaignStates } from "../records/campaign.js";
 
 /**
  * The shapes of what the HTTP API answers. The collector's serializers and the API's documentation are made from
@@ -37,6 +38,7 @@ export const hostsAnswer = z.array(
     attached: z.boolean(),
     attached_since_us: timeUs.nullable(),
     progress: progressSchema.nullable().describe("the run under way"),
+    outlook: outlookSchema.nullable().describe("what it is to run next; null where it has not told"),
     batches_received: count.describe("since the collector began"),
     batches_rejected: count.describe("since the collector began"),
     samples_refused: count.describe("since the collector began"),
@@ -73,3 +75,34 @@ export const seriesAnswer = z.object({
 });
 
 export const seriesNamesAnswer = z.array(z.object({ measurement: z.string(), field: z.string(), tags }));
+
+/** A campaign, with what became of it on each host. */
+export const campaignAnswer = z.object({
+  ...campaignOrderShape,
+  id: z.string(),
+  state: z.enum(campaignStates),
+  asked_us: timeUs,
+  by: z.string(),
+  total: count,
+  counts: z.record(z.string(), count).describe("hosts by what became of them"),
+  on_hosts: z.array(
+    z.object({
+      host: z.string(),
+      state: z.enum(campaignHostStates),
+      run: z.string().describe("id of the run that came of it; empty while there is none"),
+      reason: z.string(),
+      since_us: timeUs,
+    }),
+  ),
+});
+
+export const campaignsAnswer = z.array(campaignAnswer.omit({ on_hosts: true }));
+
+/** What became of a command to a host. */
+export const commandAnswer = z.object({
+  host: z.string(),
+  done: z.boolean(),
+  code: z.string().describe("a code of the error catalogue; empty when done"),
+  message: z.string(),
+  result: z.record(z.string(), z.unknown()),
+});

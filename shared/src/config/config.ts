@@ -189,8 +189,11 @@ export function loadConfig<S extends z.ZodObject>(schema: S, sources: ConfigSour
   throw new FleetmarkError("CONFIG_INVALID", lines.join("\n"), { cause: parsed.error });
 }
 
-/** What is read beside configurations: the Python of the suite gpu, and where Grafana's alerts find their runbooks. */
-const plainVariables = ["FLEETMARK_PYTHON", "FLEETMARK_RUNBOOK_URL"] as const;
+/**
+ * What is read beside configurations: the Python of the suite gpu, where Grafana's alerts find their runbooks, and the
+ * token by which the command line asks for changes.
+ */
+const plainVariables = ["FLEETMARK_PYTHON", "FLEETMARK_RUNBOOK_URL", "FLEETMARK_TOKEN_FILE"] as const;
 
 /**
  * Checks that every FLEETMARK_… variable is one that some process reads, or one that Kubernetes sets.

@@ -2,6 +2,15 @@ import { z } from "zod";
 
 const count = z.int().nonnegative();
 
+/** What a host is to run next: shown where people look, never stored. */
+export const outlookSchema = z.object({
+  next_run_us: count.describe("when its schedule starts the next run, microseconds since the Unix epoch; 0 for never"),
+  next_suite: z.string(),
+  waits_for: z.string().describe("why a run that waits has not begun; empty when none waits"),
+});
+
+export type RunOutlook = z.infer<typeof outlookSchema>;
+
 /** How far the run under way on a host is: shown where people look, never stored. */
 export const progressSchema = z.object({
   run: z.string(),
@@ -14,3 +23,19 @@ export const progressSchema = z.object({
 });
 
 export type RunProgress = z.infer<typeof progressSchema>;
+
+/** What a host tells of its runs: the one under way, and what comes next. */
+export interface HostProgress extends RunProgress {
+  readonly outlook?: RunOutlook;
+}
+
+/** Of a host on which no run is under way. */
+export const noProgress: RunProgress = {
+  run: "",
+  suite: "",
+  completed: 0,
+  total: 0,
+  benchmark: "",
+  elapsed_s: 0,
+  remaining_s: 0,
+};

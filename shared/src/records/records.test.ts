@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { makeCommandRecord, makeResult, makeRun, makeSkipped } from "../../test/records.js";
+import { makeAuditRecord, makeCampaignRecord, makeCommandRecord, makeResult, makeRun, makeSkipped } from "../../test/records.js";
 import type { Run } from "../model/result.js";
+import { auditRecord } from "./audit.js";
+import { campaignRecord } from "./campaign.js";
 import { commandRecord } from "./command.js";
 import { introductionRecord, layOutIntroduction } from "./introduction.js";
 import { deriveKpi, kpiRecord } from "./kpi.js";
@@ -33,6 +35,8 @@ const examples = [
   example(introductionRecord, introduction),
   example(skippedRunRecord, makeSkipped()),
   example(commandRecord, makeCommandRecord()),
+  example(campaignRecord, makeCampaignRecord()),
+  example(auditRecord, makeAuditRecord()),
 ];
 
 it("has an example of every kind", () => {
@@ -108,10 +112,10 @@ describe("the registry", () => {
       "kpi",
       "skipped_run",
       "command",
-      "verdict",
-      "alert",
       "campaign",
       "audit",
+      "verdict",
+      "alert",
     ]);
     expect(sentKinds.map(({ measurement }) => measurement)).toEqual(["benchmark", "run", "skipped_run", "command"]);
     expect([isRecord("kpi"), isRecord("agent"), isRecord("cpu")]).toEqual([true, false, false]);

@@ -1,3 +1,5 @@
+import { auditRecord } from "./audit.js";
+import { campaignRecord } from "./campaign.js";
 import { commandRecord } from "./command.js";
 import { introductionRecord } from "./introduction.js";
 import { kpiRecord } from "./kpi.js";
@@ -16,13 +18,15 @@ export const recordKinds: readonly RecordKind<unknown>[] = [
   introductionRecord,
   skippedRunRecord,
   commandRecord,
+  campaignRecord,
+  auditRecord,
 ];
 
 /** Kinds that agents send in their batches: what of them is not whole is refused. */
 export const sentKinds = recordKinds.filter(({ origin }) => origin === "batch");
 
 /** Names that are kept for records which nothing writes yet. */
-const reservedMeasurements: readonly string[] = ["verdict", "alert", "campaign", "audit"];
+const reservedMeasurements: readonly string[] = ["verdict", "alert"];
 
 /**
  * Measurements that are records from end to end, and kept as long. The order is that of what InfluxDB is set up with:

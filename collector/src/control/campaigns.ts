@@ -1,0 +1,295 @@
+import { createHash, randomBytes } from "node:crypto";
+import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
+import type { Running } from "@fleetmark/shared/lifecycle";
+import type { Logger } from "@fleetmark/shared/log";
+import { matchGlob } from "@fleetmark/shared/model/glob";
+import { type CampaignRecord, campaignRecord } from "@fleetmark/shared/records/campaign";
+import { commandRecord } from "@fleetmark/shared/records/command";
+import { type KindedRecord, selectRecords } from "@fleetmark/shared/records/record-kind";
+import { runRecord } from "@fleetmark/shared/records/run";
+import { skippedRunRecord } from "@fleetmark/shared/records/skipped-run";
+import { readClockUs } from "../platform/clock.js";
+import { readHosts } from "../store/hosts.js";
+import type { StoreReader } from "../store/store.js";
+import {
+  type CampaignHosts,
+  chooseNext,
+  countStates,
+  createCampaignHosts,
+  endAll,
+  goingOn,
+  isOver,
+  noteAsked,
+  noteOutcome,
+  noteRefused,
+  noteRun,
+  noteSkipped,
+} from "./campaign-state.js";
+import { type RecordOptions, readRecordedOutcome, readSince, recordOwn } from "./command-records.js";
+import { askHost, type Commands } from "./commands.js";
+
+/**
+ * Runs a suite on many hosts, some at a time. The collector that was asked drives a campaign; started anew, it goes on
+ * with it by what is recorded: the campaign as it was asked, the commands that it gave, the runs that came of them.
+ */
+
+/** What is asked. */
+export type CampaignOrder = Pick<
+  CampaignRecord,
+  "suite" | "benchmarks" | "hosts" | "hw_class" | "at_most" | "stagger_s" | "ttl_s" | "patience_s" | "at_once"
+>;
+
+/** A campaign under way, or of late. */
+export interface Campaign {
+  readonly id: string;
+  readonly order: CampaignOrder;
+  readonly by: string;
+  readonly askedUs: number;
+  readonly hosts: CampaignHosts;
+  state: CampaignRecord["state"];
+}
+
+export interface CampaignsOptions extends RecordOptions {
+  readonly commands: Commands;
+  readonly store: Pick<StoreReader, "findByText" | "readNewest" | "readLatest" | "readReceived">;
+  readonly logger: Logger;
+}
+
+export interface Campaigns extends Running {
+  /** @throws FleetmarkError HOST_UNKNOWN where no host is meant, CAMPAIGNS_TOO_MANY, STORE_FAILED */
+  start(order: CampaignOrder, by: string, id?: string): Promise<Campaign>;
+  find(id: string): Campaign | undefined;
+  list(): readonly Campaign[];
+  /** Asks no more hosts, and calls off what waits or is under way. @throws FleetmarkError CAMPAIGN_UNKNOWN */
+  cancel(id: string, by: string): Promise<Campaign>;
+  /** Hears of records that are committed. */
+  note(records: readonly KindedRecord[]): void;
+}
+
+interface CampaignsState {
+  readonly options: CampaignsOptions;
+  /** The oldest first; those that ended stay for a while, for whoever asks. */
+  readonly campaigns: Map<string, Campaign>;
+  isStopped: boolean;
+}
+
+const mostRunning = 32;
+const mostKept = 200;
+/** Milliseconds between two looks at what is to be asked next. */
+const stepMs = 250;
+/** Seconds between two looks for what other collectors committed. */
+const readEveryS = 10;
+/** Seconds beyond a host's patience after which nothing more is expected of it. */
+const longestRunS = 86_400;
+/** Microseconds: a campaign that was asked longer ago is not taken up again. */
+const adoptedForUs = 2 * 86_400e6;
+
+const nowUs = readClockUs;
+
+function toRecord({ id, order, by, askedUs, hosts, state }: Campaign): CampaignRecord {
+  return { ...order, time_us: nowUs(), id, state, asked_us: askedUs, by, total: hosts.byHost.size, counts: countStates(hosts) };
+}
+
+/** Hosts of the fleet that an order means, in order of their names. */
+async function selectHosts({ store, commands }: CampaignsOptions, { hosts, hw_class }: CampaignOrder): Promise<string[]> {
+  const { fleet } = commands.presence;
+  const classes = new Map<string, string>();
+  for (const stored of await readHosts(store)) if (stored.hw_class !== "") classes.set(stored.host, stored.hw_class);
+  for (const host of fleet.names()) {
+    const hello = fleet.get(host)?.hello;
+    if (hello !== undefined) classes.set(host, hello.hwClass);
+  }
+  const isMeant = ([host, ofHost]: [string, string]): boolean =>
+    hosts.some((glob) => matchGlob(glob, host)) && matchGlob(hw_class, ofHost);
+  return [...classes]
+    .filter(isMeant)
+    .map(([host]) => host)
+    .sort();
+}
+
+/** Ends a campaign whose hosts have all come to an end, and records that. */
+function conclude({ options }: CampaignsState, campaign: Campaign): void {
+  if (campaign.state !== "running" || !isOver(campaign.hosts)) return;
+  campaign.state = "ended";
+  options.logger.info({ event: "campaign_ended", campaign: campaign.id, ...countStates(campaign.hosts) });
+  recordOwn(options, campaignRecord, toRecord(campaign)).catch(() => {});
+}
+
+async function ask({ options }: CampaignsState, campaign: Campaign, host: string): Promise<void> {
+  const { order, id, by, hosts } = campaign;
+  const { suite, benchmarks, patience_s, at_once, ttl_s } = order;
+  const found = hosts.byHost.get(host);
+  if (found === undefined) return;
+  // The same command of the same campaign is the same, whoever gives it.
+  const command = `${id}/${createHash("sha256").update(host).digest("hex").slice(0, 16)}`;
+  noteAsked(hosts, found, command, nowUs());
+  try {
+    await askHost(options.commands, host, {
+      id: command,
+      name: "start_run",
+      arguments: { suite, patience_s, at_once, campaign: id, ...(benchmarks === undefined ? {} : { benchmarks }) },
+      timeout: ttl_s,
+      by,
+      campaign: id,
+    });
+  } catch (thrown) {
+    if (found.state === "asked") noteRefused(found, errorMessage(thrown), nowUs());
+  }
+}
+
+function step(state: CampaignsState): void {
+  const { attachments } = state.options.commands.presence;
+  for (const campaign of state.campaigns.values()) {
+    if (campaign.state !== "running") continue;
+    const { at_most, stagger_s, ttl_s, patience_s } = campaign.order;
+    const limits = { atMost: at_most, staggerS: stagger_s };
+    for (const { host } of chooseNext(campaign.hosts, limits, (name) => attachments.has(name), nowUs())) {
+      void ask(state, campaign, host);
+    }
+    giveUp(campaign, (ttl_s + patience_s + longestRunS) * 1e6);
+    conclude(state, campaign);
+  }
+}
+
+/** Ends hosts of which nothing was heard for longer than any run takes. */
+function giveUp({ hosts }: Campaign, afterUs: number): void {
+  for (const host of hosts.byHost.values()) {
+    if (host.state === "waiting" || !goingOn.has(host.state) || nowUs() - host.sinceUs < afterUs) continue;
+    Object.assign(host, { state: "interrupted", reason: "nothing was heard of the run any more", sinceUs: nowUs() });
+  }
+}
+
+function note({ campaigns }: CampaignsState, records: readonly KindedRecord[]): void {
+  const runs = selectRecords(records, runRecord);
+  const skipped = selectRecords(records, skippedRunRecord);
+  if (runs.length === 0 && skipped.length === 0) return;
+  for (const { hosts, state } of campaigns.values()) {
+    if (state !== "running") continue;
+    for (const run of runs.toSorted((a, b) => a.time_us - b.time_us)) noteRun(hosts, run, nowUs());
+    for (const each of skipped) noteSkipped(hosts, each, nowUs());
+  }
+}
+
+/** Reads what was recorded since the oldest campaign that goes on: other collectors commit too. */
+async function readCommitted(state: CampaignsState): Promise<void> {
+  const running = [...state.campaigns.values()].filter(({ state: at }) => at === "running");
+  if (running.length === 0) return;
+  const sinceUs = Math.min(...running.map(({ askedUs }) => askedUs)) - 60e6;
+  const { store } = state.options;
+  const [runs, skipped] = await Promise.all([readSince(store, runRecord, sinceUs), readSince(store, skippedRunRecord, sinceUs)]);
+  note(state, [
+    ...runs.map((record) => ({ kind: runRecord, record })),
+    ...skipped.map((record) => ({ kind: skippedRunRecord, record })),
+  ] as KindedRecord[]);
+}
+
+/** Takes up campaigns that a process before this one was asked for. */
+async function adopt(state: CampaignsState): Promise<void> {
+  const { options } = state;
+  const sinceUs = nowUs() - adoptedForUs;
+  const records = await readSince(options.store, campaignRecord, sinceUs);
+  const ended = new Set(records.filter(({ state: at }) => at !== "running").map(({ id }) => id));
+  const open = records.filter(({ id, state: at }) => at === "running" && !ended.has(id) && !state.campaigns.has(id));
+  if (open.length === 0) return;
+  const commands = await readSince(options.store, commandRecord, sinceUs);
+  for (const { id, by, asked_us: askedUs, ...record } of open) {
+    const { time_us: _, state: __, total: ___, counts: ____, ...order } = record;
+    const own = commands.filter(({ campaign, id: command }) => campaign === id || command.startsWith(`${id}/`));
+    const asked = own.filter(({ state: at }) => at === "asked");
+    const hosts = createCampaignHosts(
+      [...new Set([...(await selectHosts(options, order)), ...asked.map(({ host }) => host)])],
+      askedUs,
+    );
+    for (const { host, id: command } of asked) {
+      const found = hosts.byHost.get(host);
+      if (found !== undefined) noteAsked(hosts, found, command, askedUs);
+    }
+    for (const each of own) {
+      const outcome = readRecordedOutcome(each);
+      const late = { done: false, code: "COMMAND_TIMED_OUT", message: each.message ?? "" } as const;
+      if (outcome !== undefined) noteOutcome(hosts, each.id, outcome, nowUs());
+      else if (each.state === "expired") noteOutcome(hosts, each.id, late, nowUs());
+    }
+    state.campaigns.set(id, { id, order, by, askedUs, hosts, state: "running" });
+    options.logger.info({ event: "campaign_resumed", campaign: id, ...countStates(hosts) });
+  }
+  await readCommitted(state);
+}
+
+async function start(state: CampaignsState, order: CampaignOrder, by: string, id: string): Promise<Campaign> {
+  const { options, campaigns } = state;
+  const known = campaigns.get(id);
+  if (known !== undefined) return known;
+  const running = [...campaigns.values()].filter(({ state: at }) => at === "running").length;
+  if (running >= mostRunning) throw new FleetmarkError("CAMPAIGNS_TOO_MANY", `${running} campaigns are under way`);
+  const names = await selectHosts(options, order);
+  if (names.length === 0) {
+    throw new FleetmarkError("HOST_UNKNOWN", `no host is meant by ${order.hosts.join(", ")} of class ${order.hw_class}`);
+  }
+  const askedUs = nowUs();
+  const campaign: Campaign = { id, order, by, askedUs, hosts: createCampaignHosts(names, askedUs), state: "running" };
+  await recordOwn(options, campaignRecord, toRecord(campaign));
+  campaigns.set(id, campaign);
+  for (const oldest of campaigns.values()) {
+    if (campaigns.size <= mostKept) break;
+    if (oldest.state !== "running") campaigns.delete(oldest.id);
+  }
+  options.logger.info({ event: "campaign_started", campaign: id, suite: order.suite, hosts: names.length, by });
+  step(state);
+  return campaign;
+}
+
+async function cancel(state: CampaignsState, id: string, by: string): Promise<Campaign> {
+  const { options, campaigns } = state;
+  const campaign = campaigns.get(id);
+  if (campaign === undefined) throw new FleetmarkError("CAMPAIGN_UNKNOWN", `there is no campaign ${id}`);
+  if (campaign.state !== "running") return campaign;
+  campaign.state = "cancelled";
+  const reason = `called off by ${by}`;
+  const begun = [...campaign.hosts.byHost.values()].filter(({ state: at, command }) => goingOn.has(at) && command !== "");
+  endAll(campaign.hosts, "cancelled", reason, nowUs());
+  await recordOwn(options, campaignRecord, toRecord(campaign));
+  for (const { host, command } of begun) {
+    const request = {
+      name: "cancel_run",
+      arguments: { commands: [command], reason },
+      timeout: campaign.order.ttl_s,
+      by,
+      campaign: id,
+    };
+    askHost(options.commands, host, request).catch(() => {});
+  }
+  return campaign;
+}
+
+/** Returns a name for a campaign, that sorts by time. */
+function createCampaignId(): string {
+  const time = new Date().toISOString().replace(/[-:]|\.\d+Z/g, "");
+  return `c${time}-${randomBytes(4).toString("hex")}`;
+}
+
+export function startCampaigns(options: CampaignsOptions): Campaigns {
+  const state: CampaignsState = { options, campaigns: new Map(), isStopped: false };
+  const { commands, logger } = options;
+  commands.listeners.add((_, id, outcome) => {
+    for (const { hosts } of state.campaigns.values()) noteOutcome(hosts, id, outcome, nowUs());
+  });
+  const guard = (act: () => Promise<void>): void => {
+    act().catch((thrown) => logger.warn({ event: "commands_not_read", err: thrown }, "what was asked before can't be read yet"));
+  };
+  guard(() => adopt(state));
+  const stepping = setInterval(() => step(state), stepMs);
+  const reading = setInterval(() => guard(() => readCommitted(state)), readEveryS * 1000);
+  for (const timer of [stepping, reading]) timer.unref();
+  return {
+    start: (order, by, id = createCampaignId()) => start(state, order, by, id),
+    find: (id) => state.campaigns.get(id),
+    list: () => [...state.campaigns.values()].reverse(),
+    cancel: (id, by) => cancel(state, id, by),
+    note: (records) => note(state, records),
+    stop: async () => {
+      clearInterval(stepping);
+      clearInterval(reading);
+    },
+  };
+}
