@@ -125,7 +125,7 @@ const catalogue = {
   CAMPAIGNS_TOO_MANY: { exit: 3, remedy: "Wait until some have ended, or call one off: `fleetmark fleet cancel ID`." },
   TOKEN_INVALID: {
     exit: 2,
-    remedy: "`fleetmark token list` shows the tokens that there are; `fleetmark token create` makes one.",
+    remedy: "`fleetmark token list` shows the tokens that there are; `fleetmark token create --name NAME` makes one.",
   },
   REQUESTS_TOO_MANY: { exit: 3, remedy: "Wait some seconds, and ask for less at a time." },
   COMMANDS_TOO_MANY: { exit: 3, remedy: "Wait until the host has answered the commands that it was sent before." },
@@ -247,7 +247,7 @@ const catalogue = {
   FORBIDDEN: {
     exit: 2,
     remedy:
-      "Give a token of a role that may (FLEETMARK_TOKEN_FILE, `fleetmark token create`), or be who can read the collector's data directory (--data).",
+      "Give a token of a role that may, by FLEETMARK_TOKEN_FILE (`fleetmark token create --name NAME` makes one), or name a data directory that is yours: `fleetmark fleet run --data DIR`.",
   },
   HTTP_HOST_UNKNOWN: {
     exit: 2,

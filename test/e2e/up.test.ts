@@ -177,10 +177,14 @@ describe("fleetmark up, interrupted", () => {
     const children = await listChildren(up.process.pid as number);
     process.kill(children[1] as number, "SIGKILL");
     const ended = await up.ended;
-    expect(ended).toMatchObject({ code: 3, stdout: "" });
+    expect(ended.code).toBe(3);
+    // The next agent says what became of the run; it is not begun again.
+    const { run, results } = JSON.parse(ended.stdout) as Outcome;
+    expect(run).toMatchObject({ state: "interrupted", completed: 1, reason: "the agent ended in the midst of it" });
+    expect(results).toHaveLength(1);
     expect(ended.stderr).toMatch(/the agent ended \(SIGKILL\); starting it again in 0\.5 s, without the suite\n/);
     expect(ended.stderr.match(/benchmark 1 of/g)).toHaveLength(1);
-    expect(ended.stderr).toMatch(/ended in the midst of the suite; what it had measured is kept/);
+    expect(ended.stderr).toMatch(/for the agent ended in the midst of it; what was measured is kept/);
     folder.remove();
   }, 60_000);
 

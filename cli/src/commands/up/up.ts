@@ -138,8 +138,11 @@ async function showFirstScreen({ options, plan, pair, source }: Up): Promise<voi
 
 async function findOutcome(up: Up): Promise<Outcome | undefined> {
   const run = await followRun(up);
-  if (run !== undefined) return readOutcome(up.source, run);
   up.progress.clear();
+  if (run?.reason !== undefined && !up.signal.aborted) {
+    tell(`the suite did not run to its end, for ${run.reason}; what was measured is kept`);
+  }
+  if (run !== undefined) return readOutcome(up.source, run);
   if (!up.signal.aborted) tell("the agent ended in the midst of the suite; what it had measured is kept");
   return undefined;
 }
