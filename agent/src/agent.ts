@@ -92,14 +92,17 @@ function startProbes({ config, delivery, gate, roots, gpuUse, logger }: AgentSta
   });
 }
 
-function startSelfTelemetry({ config, delivery, clockOffset, gate, ending, logger }: AgentState): Running {
+function startSelfTelemetry(
+  { config, delivery, clockOffset, gate, ending, logger }: AgentState,
+  { findLateness }: Scheduler,
+): Running {
   const { interval } = config.telemetry;
   const own = {
     [config.link === "nats" ? "nats.tls" : "collector.tls"]: config.link === "nats" ? config.nats.tls : config.collector.tls,
   };
   const certificates = watchCertificates(listCertificates(own), logger);
   ending.signal.addEventListener("abort", () => void certificates.stop(), { once: true });
-  const sample = createSelfTelemetry(delivery, clockOffset, certificates.daysLeft);
+  const sample = createSelfTelemetry(delivery, clockOffset, certificates.daysLeft, findLateness);
   return startTicker(interval, async () => {
     await gate.pass(interval);
     if (!ending.signal.aborted) delivery.record(sample(delivery.clock.stamp()));
@@ -224,6 +227,7 @@ function startRuns(agent: AgentState, book: RunBook, factsKnown: Promise<void>, 
   const queue = startRunQueue({
     host,
     findHardwareClass,
+    findEvery: (suite) => scheduler.findEvery(suite),
     ready: waitAtMost(Promise.race([factsKnown, stopped]), patience.factsBeforeRun),
     bench,
     book,
@@ -309,7 +313,7 @@ export async function startAgent(config: AgentConfig, options: AgentOptions = {}
   const inquiries = startInquiries(agent);
   const { factsKnown } = inquiries;
   const { queue, scheduler, outlook, onStart } = startRuns(agent, book, factsKnown, onActive);
-  const running = [startProbes(agent), startSelfTelemetry(agent), inquiries, outlook, scheduler, queue];
+  const running = [startProbes(agent), startSelfTelemetry(agent, scheduler), inquiries, outlook, scheduler, queue];
   await waitAtMost(factsKnown, patience.factsBeforeHello);
   attachLink(agent, openInbox(agent, book, queue, inquiries));
   logger.info({ event: "agent_started", host, version, hardware_class: agent.description.introduction.hardwareClass });

@@ -53,6 +53,11 @@ function readCertificateLife(days: number | undefined): Record<string, number> {
   return days === undefined ? {} : { certificate_days: days };
 }
 
+/** Nothing where no suite runs by a schedule. */
+function describeLateness(lateness: number | undefined): Record<string, number> {
+  return lateness === undefined ? {} : { schedule_lateness: lateness };
+}
+
 /** Seconds, by the host's clock, which may have been set since. */
 function readOldestAge({ oldestPutMs }: Delivery["spool"]): number {
   return oldestPutMs === undefined ? 0 : Math.max(0, Date.now() - oldestPutMs) / 1000;
@@ -66,6 +71,7 @@ export function createSelfTelemetry(
   { counts, spool, clock }: Pick<Delivery, "counts" | "spool" | "clock">,
   clockOffset: ClockOffsetMeter,
   readCertificateDays: () => number | undefined = () => undefined,
+  readLateness: () => number | undefined = () => undefined,
 ): (nowUs: number) => Point[] {
   const told = new Set<string>();
   const readCpu = createCpuMeter();
@@ -83,6 +89,7 @@ export function createSelfTelemetry(
       clock_steps: clock.steps,
       ...readClockOffset(clockOffset),
       ...readCertificateLife(readCertificateDays()),
+      ...describeLateness(readLateness()),
       reconnects: counts.reconnects,
       protocol_violations: counts.violations,
       rss_bytes: process.memoryUsage.rss(),

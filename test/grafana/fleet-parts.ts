@@ -67,6 +67,8 @@ export const parts = {
   /** Its kernel changed half-way. */
   upgraded: 25,
   certificateEnds: 26,
+  /** At work day and night, and not measured for ten days. */
+  overdue: 25,
   /** Their second card: lost, not told of, told of slowly, with broken memory, hot, on half its lanes. */
   gpuLost: 27,
   gpuToolFails: 28,
@@ -131,6 +133,7 @@ export function listBreaches(): Breach[] {
     { rule: "fm-clock-disputed", labels: { host: "collector-b" } },
     { rule: "fm-collector-certificate-warning", labels: { host: "collector-b" } },
     { rule: "fm-collector-certificate-critical", labels: { host: "collector-b" } },
+    { rule: "fm-schedule-overdue", labels: on(parts.overdue) },
     { rule: "fm-agent-certificate-warning", labels: on(parts.certificateEnds) },
     { rule: "fm-agent-certificate-critical", labels: on(parts.certificateEnds) },
     { rule: "fm-store-damaged", labels: { host: "collector-b" } },

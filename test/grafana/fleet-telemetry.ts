@@ -31,6 +31,7 @@ function simulateAgent(host: Host, nowMs: number, facts: FleetFacts, busy: boole
       spool_limit_bytes: spoolLimit,
       clock_offset_ms: offset,
       certificate_days: host.index === parts.certificateEnds && nowMs > facts.toMs - breachMs ? 2 : 200,
+      schedule_lateness: host.index === parts.overdue && nowMs > facts.toMs - breachMs ? 9.8 : host.chance(),
       clock_rtt_ms: 0.8 + host.chance(),
       clock_steps: 0,
     },

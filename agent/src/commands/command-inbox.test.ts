@@ -21,7 +21,7 @@ function setUp(more: Record<string, CommandHandler> = {}) {
   };
   const clock = { nowUs };
   const handlers = new Map(Object.entries({ echo, ...more }));
-  const pages: RunBookPages = { handled: {}, waiting: [], current: null, answers: [] };
+  const pages: RunBookPages = { handled: {}, measured: {}, waiting: [], current: null, answers: [] };
   const disk = { isGood: true, kept: "" };
   const keep = async (): Promise<boolean> => {
     if (disk.isGood) disk.kept = JSON.stringify(pages);

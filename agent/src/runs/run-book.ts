@@ -11,6 +11,7 @@ import { runRequestSchema } from "./run-request.js";
  * was dealt with and the run that came of it are kept together, or neither is.
  *
  *   handled    of each schedule the last start that was dealt with: nothing starts twice
+ *   measured   of each suite when it was last measured to its end
  *   waiting    runs that have not begun: the next process goes on waiting
  *   current    the run under way: the next process records it as cut short, and does not begin it again
  *   answers    to commands: one that comes again is answered as before, by whatever process, and not done again
@@ -44,6 +45,7 @@ export type CommandAnswer = z.infer<typeof commandAnswerSchema>;
 const bookSchema = z.object({
   handled: z.record(z.string(), z.number()).default({}),
   waiting: z.array(runRequestSchema).default([]),
+  measured: z.record(z.string(), z.number()).default({}),
   current: currentRunSchema.nullable().default(null),
   answers: z.array(commandAnswerSchema.extend({ expires_us: time })).default([]),
 });

@@ -94,6 +94,7 @@ async function setUp(folder = makeFolder()) {
   const queue: RunQueue = startRunQueue({
     host: "h",
     findHardwareClass: () => "c",
+    findEvery: (suite) => (suite === "quick" ? 86_400 : undefined),
     ready: Promise.resolve(),
     bench: made.bench,
     book,
@@ -255,7 +256,7 @@ describe("what is kept in the book", () => {
     const { writeFileSync, existsSync } = await import("node:fs");
     writeFileSync(`${folder}/runs.json`, '{"handled": {"daily": "yesterday"}}');
     const { book } = await setUp(folder);
-    expect(book.pages).toEqual({ handled: {}, waiting: [], current: null, answers: [] });
+    expect(book.pages).toEqual({ handled: {}, measured: {}, waiting: [], current: null, answers: [] });
     expect(existsSync(`${folder}/runs.json.damaged`)).toBe(true);
   });
 });

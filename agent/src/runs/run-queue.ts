@@ -27,6 +27,8 @@ import { describeLife, type EarlyEnd, type RunOutcome, startSuiteRun } from "./s
 export interface RunQueueOptions {
   readonly host: string;
   readonly findHardwareClass: () => string;
+  /** Longest time between two starts of the schedule of a suite, seconds; undefined where it has none. */
+  readonly findEvery: (suite: string) => number | undefined;
   /** Resolves when the host is known well enough for a run: its results carry the hardware class. */
   readonly ready: Promise<void>;
   readonly bench: Bench;
@@ -209,6 +211,7 @@ async function serve(queue: QueueParts, entry: Entry): Promise<void> {
     request,
     host,
     hardwareClass: page.hw_class,
+    everyS: options.findEvery(request.suite),
     signal: current.ending.signal,
     findEarlyEnd: () => current.early,
     onStep: (completed, total) => {
@@ -241,6 +244,7 @@ async function conclude(queue: QueueParts, current: Current, run: Run | undefine
   }
   await waitAtMost(delivery.flush(), flushPatienceS);
   book.pages.current = null;
+  if (run?.state === "finished") book.pages.measured[request.suite] = queue.options.nowMs();
   const left = run?.state === "yielded" ? continueRun(queue, current, run, measured) : undefined;
   if (left !== undefined) add(queue, left).catch(() => {});
   await book.keep();

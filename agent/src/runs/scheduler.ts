@@ -2,7 +2,7 @@ import type { Running } from "@fleetmark/shared/lifecycle";
 import type { Logger } from "@fleetmark/shared/log";
 import { createRunId } from "@fleetmark/shared/model/run-id";
 import { openCalendar, type Recurrence } from "../schedule/cron.js";
-import { chooseOffset, type Due, findDue, findNextStart, type Times } from "../schedule/due.js";
+import { chooseOffset, type Due, findDue, findLongestGap, findNextStart, type Times } from "../schedule/due.js";
 import type { RunBook } from "./run-book.js";
 import type { RunRequest } from "./run-request.js";
 
@@ -40,6 +40,13 @@ export interface NextStart {
 
 export interface Scheduler extends Running {
   findNext(): NextStart | undefined;
+  /** Longest time between two starts of a suite, seconds; undefined where it has no schedule. */
+  findEvery(suite: string): number | undefined;
+  /**
+   * How late the latest suite is: the time since it was last measured to its end, over that of its schedule. Over 2,
+   * its figures say how fast the host was. Undefined without a schedule.
+   */
+  findLateness(): number | undefined;
 }
 
 /** Seconds between two looks at the clock, which may leap; short beside what a start may be late. */
@@ -47,6 +54,8 @@ const lookEveryS = 10;
 
 interface Planned extends Schedule {
   readonly times: Times;
+  /** Seconds. */
+  readonly everyS: number | undefined;
 }
 
 function makeRequest({ patienceS }: SchedulerOptions, { name, suite }: Schedule, dueMs: number, nowMs: number): RunRequest {
@@ -95,7 +104,8 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   const { host, book } = options;
   const planned = options.schedules.map((schedule): Planned => {
     const offsetMs = chooseOffset(host, schedule.name, schedule.jitter);
-    return { ...schedule, times: { calendar: openCalendar(schedule), offsetMs } };
+    const calendar = openCalendar(schedule);
+    return { ...schedule, times: { calendar, offsetMs }, everyS: findLongestGap(calendar, options.nowMs()) };
   });
   const findNext = (): NextStart | undefined => {
     const starts = planned.flatMap(({ suite, name, times }) => {
@@ -103,6 +113,21 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       return next === undefined ? [] : [{ suite, timeUs: Math.round(next * 1000) }];
     });
     return starts.sort((a, b) => a.timeUs - b.timeUs)[0];
+  };
+  const findEvery = (suite: string): number | undefined => {
+    const every = planned.flatMap((each) => (each.suite === suite && each.everyS !== undefined ? [each.everyS] : []));
+    return every.length === 0 ? undefined : Math.min(...every);
+  };
+  const { measured } = book.pages;
+  // A suite that is new here is late from now on.
+  for (const { suite } of planned) measured[suite] ??= options.nowMs();
+  const findLateness = (): number | undefined => {
+    const now = options.nowMs();
+    const late = planned.flatMap(({ suite }) => {
+      const everyS = findEvery(suite);
+      return everyS === undefined ? [] : [Math.max(0, now - measured[suite]) / 1000 / everyS];
+    });
+    return late.length === 0 ? undefined : Math.max(...late);
   };
   let timer: NodeJS.Timeout | undefined;
   const look = (): void => {
@@ -114,5 +139,5 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     timer = setTimeout(look, Math.min(lookEveryS * 1000, Math.max(20, waitMs)));
   };
   if (planned.length > 0) look();
-  return { findNext, stop: async () => clearTimeout(timer) };
+  return { findNext, findEvery, findLateness, stop: async () => clearTimeout(timer) };
 }

@@ -45,6 +45,8 @@ export interface SuiteRunOptions {
   readonly request: RunRequest;
   readonly host: string;
   readonly hardwareClass: string;
+  /** Longest time between two starts of the schedule of the suite, seconds; undefined where it has none. */
+  readonly everyS: number | undefined;
   readonly signal: AbortSignal;
   /** Why the signal was given. */
   readonly findEarlyEnd: () => EarlyEnd | undefined;
@@ -71,9 +73,11 @@ export function describeLife({ trigger, schedule, command, continues }: RunReque
   return Object.fromEntries(Object.entries(life).filter(([, value]) => value !== undefined));
 }
 
-function deliverResult({ options: { delivery, onMeasured }, results, fates }: SuiteRunState, result: Result): void {
+function deliverResult({ options, results, fates }: SuiteRunState, result: Result): void {
+  const { delivery, onMeasured, everyS } = options;
   // The suite reads the host's clock, which may step; the agent's own puts results in order with all else.
-  const stamped = { ...result, time_us: delivery.clock.stamp() };
+  const cadence = everyS === undefined ? {} : { every_s: everyS };
+  const stamped = { ...result, ...cadence, time_us: delivery.clock.stamp() };
   results.push(stamped);
   onMeasured(result.name);
   fates.push(delivery.recordResult(resultRecord.toPoint(stamped)));

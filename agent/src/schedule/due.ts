@@ -51,6 +51,21 @@ export function findNextStart({ calendar, offsetMs }: Times, handledMs: number):
   return next === undefined ? undefined : next + offsetMs;
 }
 
+/** Times to come that are looked at for the longest gap. */
+const looked = 100;
+
+/** Returns the longest time between two starts to come, seconds; undefined where no two come. */
+export function findLongestGap(calendar: Calendar, nowMs: number): number | undefined {
+  let before = calendar.next(nowMs);
+  let longest = 0;
+  for (let i = 0; i < looked && before !== undefined; i++) {
+    const next = calendar.next(before);
+    if (next !== undefined) longest = Math.max(longest, next - before);
+    before = next;
+  }
+  return longest === 0 ? undefined : longest / 1000;
+}
+
 /** Skips what is too much to count, up to so near the present that some starts are left. */
 function skipAhead(calendar: Calendar, fromMs: number, untilMs: number): number {
   let at: number | undefined = fromMs;

@@ -1,5 +1,5 @@
 import type { campaignAnswer, kpisAnswer } from "@fleetmark/shared/api/answers";
-import { type AgedKpi, ageKpis, defaultStaleAfterS } from "@fleetmark/shared/judgement/freshness";
+import type { AgedKpi } from "@fleetmark/shared/judgement/freshness";
 import { kpis as catalogue } from "@fleetmark/shared/model/kpis";
 import type { Run } from "@fleetmark/shared/model/result";
 import { formatDuration } from "@fleetmark/shared/model/units";
@@ -24,11 +24,11 @@ export interface FleetRow {
 const order: readonly AgedKpi["status"][] = ["alert", "missed", "undecided", "stale", "ok", "missing"];
 
 /** Joins what is known of hosts. */
-export function joinFleet(hosts: readonly Host[], runs: readonly Run[], kpis: readonly HostKpis[], nowUs: number): FleetRow[] {
+export function joinFleet(hosts: readonly Host[], runs: readonly Run[], kpis: readonly HostKpis[]): FleetRow[] {
   const lastRuns = new Map(runs.map((run) => [run.host, run]));
   const ofHosts = new Map(kpis.map((each) => [each.host, each]));
   return hosts.map((host) => {
-    const aged = ageKpis(ofHosts.get(host.host)?.kpis ?? [], nowUs, defaultStaleAfterS);
+    const aged = ofHosts.get(host.host)?.kpis ?? [];
     const worst = aged.toSorted((a, b) => order.indexOf(a.status) - order.indexOf(b.status))[0];
     return { host, lastRun: lastRuns.get(host.host), worst: worst?.status === "missing" ? undefined : worst };
   });

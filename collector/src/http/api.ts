@@ -7,6 +7,7 @@ import {
   seriesNamesAnswer,
 } from "@fleetmark/shared/api/answers";
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import { ageKpis } from "@fleetmark/shared/judgement/freshness";
 import { foldHostKpis } from "@fleetmark/shared/model/host-kpis";
 import { runRecord } from "@fleetmark/shared/records/run";
 import type { Fleet } from "../fleet/fleet.js";
@@ -56,7 +57,10 @@ function addFleetRoutes(router: Router, store: StoreReader, fleet: Fleet): void 
     answers: { 200: kpisAnswer },
     answer: async ({ query }, reply) => {
       const { limit, offset, ...filter } = query;
-      return takePage(foldHostKpis(await findResults(store, filter), query.run), { limit, offset }, reply);
+      const folded = foldHostKpis(await findResults(store, filter), query.run);
+      const nowUs = readClockUs();
+      const aged = folded.map((each) => ({ ...each, kpis: ageKpis(each.kpis, nowUs) }));
+      return takePage(aged, { limit, offset }, reply);
     },
   });
 }

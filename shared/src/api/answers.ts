@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { agedKpiSchema } from "../judgement/freshness.js";
 import { aggregates } from "../model/aggregates.js";
-import { hostKpiSchema } from "../model/kpis.js";
 import { outlookSchema, progressSchema } from "../model/progress.js";
 import { resultSchema, runSchema } from "../model/result.js";
 import { campaignHostStates, campaignOrderShape, campaignStates } from "../records/campaign.js";
@@ -53,7 +53,7 @@ export const kpisAnswer = z.array(
     host: z.string(),
     hw_class: z.string(),
     run: z.string().nullable().describe("the run that was asked for; null for the latest result of each benchmark"),
-    kpis: z.array(hostKpiSchema),
+    kpis: z.array(agedKpiSchema),
   }),
 );
 

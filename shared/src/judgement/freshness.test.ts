@@ -26,6 +26,16 @@ describe("KPIs that age", () => {
     expect(old).toMatchObject({ status: "stale", measured_status: status, age_s: 30 * 3600 });
   });
 
+  it("that are measured by a schedule last for twice its time", () => {
+    const weekly = { ...measured("ok", hoursAgo(13 * 24)), stale_after_s: 14 * 86_400 };
+    expect(ageKpis([weekly, { ...weekly, time_us: hoursAgo(15 * 24) }], nowUs).map(({ status }) => status)).toEqual([
+      "ok",
+      "stale",
+    ]);
+    // Whoever asks may have another opinion.
+    expect(ageKpis([weekly], nowUs, 3600)).toMatchObject([{ status: "stale" }]);
+  });
+
   it("stay missing where nothing was measured", () => {
     expect(ageKpis([missing], nowUs, 1)).toMatchObject([{ status: "missing", age_s: null }]);
   });

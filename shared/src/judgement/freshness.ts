@@ -1,30 +1,36 @@
-import type { HostKpi, KpiStatus } from "../model/kpis.js";
+import { z } from "zod";
+import { type HostKpi, hostKpiSchema, kpiStatuses } from "../model/kpis.js";
 
 /**
- * Hosts are measured daily, two hours late at the worst: what is older says how fast a host was, not how fast it is.
+ * How long a KPI of a host without a schedule speaks for it: for a day, and two hours. One that is measured by a
+ * schedule does for twice the schedule's time.
  */
 export const defaultStaleAfterS = 26 * 3600;
 
 /** A KPI as it stands at some moment: one that was measured too long ago is stale, whatever it was then. */
-export interface AgedKpi extends Omit<HostKpi, "status"> {
-  readonly status: KpiStatus | "stale";
-  /** What it was when it was measured. */
-  readonly measured_status: KpiStatus;
-  /** Seconds since it was measured; null where it was not. */
-  readonly age_s: number | null;
-}
+export const agedKpiSchema = hostKpiSchema.extend({
+  status: z.enum([...kpiStatuses, "stale"]),
+  measured_status: z.enum(kpiStatuses).describe("what it was when it was measured"),
+  age_s: z.number().nullable().describe("seconds since it was measured; null where it was not"),
+});
+
+export type AgedKpi = z.infer<typeof agedKpiSchema>;
 
 /** Whether what was measured at this time is too old to speak for now. A time that is ahead of the clock is new. */
 export function isStale(timeUs: number, nowUs: number, staleAfterS: number): boolean {
   return nowUs - timeUs > staleAfterS * 1e6;
 }
 
-/** Tells how KPIs stand now. */
-export function ageKpis(kpis: readonly HostKpi[], nowUs: number, staleAfterS: number): AgedKpi[] {
+/**
+ * Tells how KPIs stand now.
+ * @param staleAfterS for all; default: what each has by its schedule
+ */
+export function ageKpis(kpis: readonly HostKpi[], nowUs: number, staleAfterS?: number): AgedKpi[] {
   return kpis.map((reading) => {
-    const { status, time_us } = reading;
+    const { status, time_us, stale_after_s } = reading;
     if (time_us === null) return { ...reading, measured_status: status, age_s: null };
-    const shown = isStale(time_us, nowUs, staleAfterS) ? "stale" : status;
+    const limit = staleAfterS ?? stale_after_s ?? defaultStaleAfterS;
+    const shown = isStale(time_us, nowUs, limit) ? "stale" : status;
     return { ...reading, status: shown, measured_status: status, age_s: Math.max(0, (nowUs - time_us) / 1e6) };
   });
 }

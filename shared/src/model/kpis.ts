@@ -145,13 +145,18 @@ export const hostKpiSchema = z.object({
   name: z.string().nullable().describe("the benchmark that speaks for the host"),
   run: z.string().nullable(),
   time_us: z.int().nonnegative().describe("microseconds since the Unix epoch").nullable(),
+  stale_after_s: z
+    .number()
+    .nullable()
+    .describe("age from which on it says how fast the host was: twice the time of its schedule; null where it has none"),
 });
 
 export type HostKpi = z.infer<typeof hostKpiSchema>;
 
 /** A KPI as a result gave it. */
-export type KpiReading = { readonly [K in keyof HostKpi]: NonNullable<HostKpi[K]> } & {
+export type KpiReading = { readonly [K in Exclude<keyof HostKpi, "stale_after_s">]: NonNullable<HostKpi[K]> } & {
   readonly status: Exclude<KpiStatus, "missing">;
+  readonly stale_after_s: number | null;
 };
 
 /** Tells on which side of the target and the alert threshold a value lies. Values on the line are not past it. */
@@ -216,6 +221,7 @@ export function readKpi(kpi: Kpi, result: Result): KpiReading {
     name: result.name,
     run: result.run,
     time_us: result.time_us,
+    stale_after_s: result.every_s === undefined ? null : 2 * result.every_s,
   };
 }
 
@@ -234,6 +240,7 @@ function describeMissing({ id, unit, target, alert }: Kpi): HostKpi {
     name: null,
     run: null,
     time_us: null,
+    stale_after_s: null,
   };
 }
 

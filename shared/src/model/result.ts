@@ -66,6 +66,10 @@ export const resultSchema = z.object({
   steady_state: z.enum(steadyStates).describe("the worst verdict among the process runs that count"),
   conclusive: z.enum(["yes", "no"]).describe("whether the interval of the median met its goal within the time budget"),
   disturbance: z.string().describe("what disturbed the measurement; empty if nothing was seen"),
+  every_s: number
+    .positive()
+    .optional()
+    .describe("longest time between two starts of the schedule by which the host measures its suite, seconds"),
   run_medians: z.array(number).optional().describe("of each process run that counts, the median of its steady samples"),
   run_spread: number
     .nonnegative()

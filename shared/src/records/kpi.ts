@@ -23,6 +23,7 @@ export const kpiSchema = z.object({
   alert: z.number(),
   status: z.enum(kpiStatuses).exclude(["missing"]),
   reason: z.string().optional().describe("why it is undecided"),
+  stale_after_s: z.number().optional().describe("age from which on it says how fast the host was, seconds"),
   severity: z.number().describe("1 at the target, 2 at the alert threshold, linear between and beyond"),
   run,
 });
@@ -43,7 +44,7 @@ export const kpiRecord = defineRecord({
 export function deriveKpi(result: Result): KpiRecord | undefined {
   const kpi = findKpi(result);
   if (kpi === undefined) return undefined;
-  const { value, low, high, target, alert, status, reason } = readKpi(kpi, result);
+  const { value, low, high, target, alert, status, reason, stale_after_s } = readKpi(kpi, result);
   return {
     kpi: kpi.id,
     host: result.host,
@@ -61,6 +62,7 @@ export function deriveKpi(result: Result): KpiRecord | undefined {
     alert,
     status,
     ...(reason === "" ? {} : { reason }),
+    ...(stale_after_s === null ? {} : { stale_after_s }),
     severity: rateSeverity(kpi, value),
     run: result.run,
   };

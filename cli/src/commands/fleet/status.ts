@@ -60,7 +60,7 @@ async function readStatus({ address }: Place): Promise<Status> {
     askCollector(address, "kpis", kpisAnswer),
     askCollector(address, "campaigns", campaignsAnswer),
   ]);
-  return { rows: joinFleet(hosts, takeNewest(runs), kpis, Date.now() * 1000), campaigns };
+  return { rows: joinFleet(hosts, takeNewest(runs), kpis), campaigns };
 }
 
 function show({ rows, campaigns }: Status, options: StatusOptions): void {

@@ -1,4 +1,4 @@
-import { ageKpis, defaultStaleAfterS } from "@fleetmark/shared/judgement/freshness";
+import { ageKpis } from "@fleetmark/shared/judgement/freshness";
 import { foldHostKpis } from "@fleetmark/shared/model/host-kpis";
 import { type Command, Option } from "commander";
 import { addFormatFlags, type FormatOptions, printTable } from "../../output/formats.js";
@@ -9,7 +9,7 @@ import { addReadingHelp, addSourceFlags, readSeconds, withSource } from "./sourc
 interface KpisOptions extends FormatOptions {
   readonly host?: string;
   readonly run?: string;
-  readonly staleAfter: number;
+  readonly staleAfter?: number;
 }
 
 export function defineKpis(command: Command): void {
@@ -17,9 +17,10 @@ export function defineKpis(command: Command): void {
     .option("--host <name>", "of this host only")
     .option("--run <id>", "of this run, instead of the latest result of each benchmark")
     .addOption(
-      new Option("--stale-after <duration>", "what is older is stale: it says how fast a host was")
-        .argParser(readSeconds)
-        .default(defaultStaleAfterS, "26h"),
+      new Option(
+        "--stale-after <duration>",
+        "what is older is stale (default: twice the time of the host's schedule, 26h without)",
+      ).argParser(readSeconds),
     )
     .addHelpText("after", "\nExit code 1 if a KPI that is not stale breaches its alert threshold.");
   addReadingHelp(addFormatFlags(command), [

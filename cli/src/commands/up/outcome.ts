@@ -1,4 +1,4 @@
-import { ageKpis, defaultStaleAfterS } from "@fleetmark/shared/judgement/freshness";
+import { ageKpis } from "@fleetmark/shared/judgement/freshness";
 import { compareKpis, type KpiChange } from "@fleetmark/shared/judgement/kpi-change";
 import { foldHostKpis } from "@fleetmark/shared/model/host-kpis";
 import { type HostKpi, readKpis } from "@fleetmark/shared/model/kpis";
@@ -41,7 +41,7 @@ export async function readKnown(source: Source, host: string): Promise<Outcome> 
 }
 
 export function tabulateOutcome({ host, kpis, changes, run }: Outcome, nowUs: number): Table<KpiRow> {
-  const rows = ageKpis(kpis, nowUs, defaultStaleAfterS).map((reading): KpiRow => {
+  const rows = ageKpis(kpis, nowUs).map((reading): KpiRow => {
     const change = changes.find(({ kpi }) => kpi === reading.kpi);
     return { host, hw_class: run?.hw_class ?? "", reading, ...(change === undefined ? {} : { change }) };
   });

@@ -1,4 +1,4 @@
-import { type AgedKpi, ageKpis, defaultStaleAfterS } from "@fleetmark/shared/judgement/freshness";
+import { type AgedKpi, ageKpis } from "@fleetmark/shared/judgement/freshness";
 import { foldHostKpis } from "@fleetmark/shared/model/host-kpis";
 import { formatCount } from "@fleetmark/shared/model/numbers";
 import type { Address } from "@fleetmark/shared/model/units";
@@ -52,7 +52,7 @@ async function readStored(http: Address): Promise<number | undefined> {
 async function readMinute(source: Source, stored: number | undefined, before: number | undefined): Promise<Minute> {
   const [hosts, results] = await Promise.all([source.readHosts(), source.readResults({})]);
   const nowUs = Date.now() * 1000;
-  const kpis = foldHostKpis(results, undefined).flatMap((each) => ageKpis(each.kpis, nowUs, defaultStaleAfterS));
+  const kpis = foldHostKpis(results, undefined).flatMap((each) => ageKpis(each.kpis, nowUs));
   // A collector that was started again counts anew.
   const values = stored === undefined || before === undefined || stored < before ? undefined : stored - before;
   return { nowUs, hosts, kpis, values };

@@ -217,6 +217,22 @@ function certificateEnding(measurement: "agent" | "collector", severity: "warnin
   });
 }
 
+/** The agent itself says how late it is: InfluxQL does not compare a time with now. */
+const scheduleOverdue = buildRule({
+  uid: "fm-schedule-overdue",
+  title: "Schedule overdue",
+  severity: "warning",
+  summary: `${label("host")} has not been measured for ${value} times as long as its schedule says`,
+  description: `The last run of a scheduled suite on ${label("host")} that went to its end lies ${value} times as long ago as two starts of its schedule lie apart: its KPIs say how fast it was, not how fast it is. Look first at what the host is busy with.`,
+  runbook: "schedule-overdue",
+  panel: { dashboard: hostDashboard, title: "Schedule", follows: "host" },
+  query: { fields: [as(last("schedule_lateness"), "lateness")], from: "agent", groupBy: ["host"] },
+  lookback: 600,
+  condition: { kind: "threshold", type: "gt", params: [2] },
+  pending: "10m",
+  ...keeping,
+});
+
 const hostNameTaken = buildRule({
   uid: "fm-host-name-taken",
   title: "Two agents of one name",
@@ -298,6 +314,7 @@ export const fleetRules: readonly ProvisionedRule[] = [
   clockDisputed,
   retentionHeld,
   hostNameTaken,
+  scheduleOverdue,
   certificateEnding("collector", "warning", 30),
   certificateEnding("collector", "critical", 3),
   certificateEnding("agent", "warning", 30),

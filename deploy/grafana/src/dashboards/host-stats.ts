@@ -76,4 +76,12 @@ export const hostStats = [
     units.bytes,
     0,
   ),
+  highest(
+    "Schedule",
+    "Time since a scheduled suite went to its end, over the time between two of its starts: from 2 on, KPIs say how fast the host was.",
+    { fields: [as(last("schedule_lateness"), "value")], from: "agent", where },
+    units.count,
+    1,
+    steps(colors.good, [2, colors.missed]),
+  ),
 ];

@@ -244,7 +244,7 @@ export const hostDashboard = buildDashboard({
   refresh: "30s",
   shadesRuns: true,
   sections: [
-    { title: "Now", shelves: [{ height: 4, panels: hostStats.map((panel) => [4, panel] as const) }] },
+    { title: "Now", shelves: [{ height: 4, panels: hostStats.map((panel, i) => [i < 3 ? 4 : 3, panel] as const) }] },
     { title: "KPIs", shelves: [{ height: 7, panels: [[24, kpiHistory()]] }] },
     {
       title: "CPU",
