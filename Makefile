@@ -133,6 +133,10 @@ bench-store: build servers ## Measure writing and asking, on InfluxDB and on Duc
 bench-ingest: build servers ## Measure ingest over both links into both stores, beside vmagent and the InfluxDB client (ARGS="--json"; a quarter of an hour)
 	@node test/dist/load/bench-ingest.js $(ARGS)
 
+.PHONY: drill-commands
+drill-commands: build servers ## Start a suite on simulated hosts over each link while collectors and hosts are killed (HOSTS=1000; five minutes)
+	@node test/dist/control/main.js --hosts $(or $(HOSTS),1000) $(ARGS)
+
 .PHONY: soak
 soak: build ## Watch the memory of agent and collector under load (MINUTES=30)
 	@node test/dist/load/soak.js --minutes $(or $(MINUTES),30)

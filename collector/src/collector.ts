@@ -221,7 +221,8 @@ function startControl(
   const campaigns = startCampaigns({ ...options, commands, logger });
   undoings.push(campaigns.stop);
   // One process has a data file; a server may have many collectors.
-  undoings.push(startAdoption(commands, records, config.store.kind !== "duckdb", logger).stop);
+  const isShared = config.store.kind !== "duckdb";
+  undoings.push(startAdoption({ commands, records, campaigns, isShared, logger }).stop);
   return { commands, campaigns };
 }
 

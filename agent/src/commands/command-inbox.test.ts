@@ -32,7 +32,9 @@ function setUp(more: Record<string, CommandHandler> = {}) {
     handlers,
     book: { pages, keep },
     nowUs: () => clock.nowUs,
-    onAnswered: (_, answer) => told.push(answer),
+    onAnswered: async (_, answer) => {
+      told.push(answer);
+    },
     logger: pino({ level: "silent" }),
   });
   return {

@@ -2,6 +2,7 @@ import { type ErrorCode, errorMessage, FleetmarkError } from "@fleetmark/shared/
 import type { Command } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import type { Logger } from "@fleetmark/shared/log";
 import { seriesLimits } from "@fleetmark/shared/model/series";
+import { waitAtMost } from "@fleetmark/shared/waiting";
 import type { CommandAnswer, RunBook } from "../runs/run-book.js";
 
 /**
@@ -27,6 +28,9 @@ export const commandLimits = {
   remembered: 256,
 } as const;
 
+/** Seconds for which a disk may hold up the telling of an answer. */
+const recordPatienceS = 5;
+
 /** Arguments of a command, and what it gave: JSON objects. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -42,8 +46,8 @@ export interface CommandInboxOptions {
   readonly book: Pick<RunBook, "pages" | "keep">;
   /** The time by which commands expire, microseconds since the Unix epoch. */
   readonly nowUs: () => number;
-  /** Told of each command once what became of it is known, and will be remembered. */
-  readonly onAnswered: (command: Command, answer: CommandAnswer) => void;
+  /** Records what became of a command. Resolves when that is on the disk: only then is it told. */
+  readonly onAnswered: (command: Command, answer: CommandAnswer) => Promise<void>;
   readonly logger: Logger;
 }
 
@@ -117,7 +121,7 @@ async function answerNew({ options }: CommandInbox, command: Command): Promise<C
     logger.warn({ event: "command_not_remembered", id: command.id }, "the disk can't be written: a resend could do it again");
     answer = { ...answer, message: "it was done, but can't be remembered: the host's disk can't be written" };
   }
-  onAnswered(command, answer);
+  await waitAtMost(onAnswered(command, answer), recordPatienceS);
   return answer;
 }
 

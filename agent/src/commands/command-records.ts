@@ -6,11 +6,11 @@ import { commandLimits } from "./command-inbox.js";
 
 export interface AnswerRecorder {
   readonly host: string;
-  readonly delivery: Pick<Delivery, "clock" | "recordResult">;
+  readonly delivery: Pick<Delivery, "clock" | "recordResult" | "flush">;
 }
 
-/** Records what became of a command, so that it is known however the link and the collectors come and go. */
-export function recordAnswer({ host, delivery }: AnswerRecorder, command: Command, answer: CommandAnswer): void {
+/** Records what became of a command, and resolves when that is on the disk, so that it is known however the link and the collectors come and go. */
+export function recordAnswer({ host, delivery }: AnswerRecorder, command: Command, answer: CommandAnswer): Promise<void> {
   const { id, done, code, message, resultJson } = answer;
   const record: CommandRecord = {
     host,
@@ -23,4 +23,5 @@ export function recordAnswer({ host, delivery }: AnswerRecorder, command: Comman
     ...(resultJson === "" ? {} : { result: JSON.parse(resultJson) }),
   };
   void delivery.recordResult(commandRecord.toPoint(record));
+  return delivery.flush();
 }

@@ -4,10 +4,11 @@ import type { Running } from "@fleetmark/shared/lifecycle";
 import type { Logger } from "@fleetmark/shared/log";
 import { matchGlob } from "@fleetmark/shared/model/glob";
 import { type CampaignRecord, campaignRecord } from "@fleetmark/shared/records/campaign";
-import { commandRecord } from "@fleetmark/shared/records/command";
+import { type CommandRecord, commandRecord } from "@fleetmark/shared/records/command";
 import { type KindedRecord, selectRecords } from "@fleetmark/shared/records/record-kind";
 import { runRecord } from "@fleetmark/shared/records/run";
 import { skippedRunRecord } from "@fleetmark/shared/records/skipped-run";
+import { waitAtMost } from "@fleetmark/shared/waiting";
 import { readClockUs } from "../platform/clock.js";
 import { readHosts } from "../store/hosts.js";
 import type { StoreReader } from "../store/store.js";
@@ -56,10 +57,12 @@ export interface CampaignsOptions extends RecordOptions {
 }
 
 export interface Campaigns extends Running {
+  /** Resolves when those of the past are known: what comes of their commands is heard from then on. */
+  readonly adopted: Promise<void>;
   /** @throws FleetmarkError HOST_UNKNOWN where no host is meant, CAMPAIGNS_TOO_MANY, STORE_FAILED */
   start(order: CampaignOrder, by: string, id?: string): Promise<Campaign>;
-  find(id: string): Campaign | undefined;
-  list(): readonly Campaign[];
+  find(id: string): Promise<Campaign | undefined>;
+  list(): Promise<readonly Campaign[]>;
   /** Asks no more hosts, and calls off what waits or is under way. @throws FleetmarkError CAMPAIGN_UNKNOWN */
   cancel(id: string, by: string): Promise<Campaign>;
   /** Hears of records that are committed. */
@@ -81,6 +84,8 @@ const stepMs = 250;
 const readEveryS = 10;
 /** Seconds beyond a host's patience after which nothing more is expected of it. */
 const longestRunS = 86_400;
+/** Seconds within which the campaigns of the past must be known. */
+const adoptWithinS = 10;
 /** Microseconds: a campaign that was asked longer ago is not taken up again. */
 const adoptedForUs = 2 * 86_400e6;
 
@@ -108,7 +113,7 @@ async function selectHosts({ store, commands }: CampaignsOptions, { hosts, hw_cl
 }
 
 /** Ends a campaign whose hosts have all come to an end, and records that. */
-function conclude({ options }: CampaignsState, campaign: Campaign): void {
+function endIfOver({ options }: CampaignsState, campaign: Campaign): void {
   if (campaign.state !== "running" || !isOver(campaign.hosts)) return;
   campaign.state = "ended";
   options.logger.info({ event: "campaign_ended", campaign: campaign.id, ...countStates(campaign.hosts) });
@@ -147,7 +152,7 @@ function step(state: CampaignsState): void {
       void ask(state, campaign, host);
     }
     giveUp(campaign, (ttl_s + patience_s + longestRunS) * 1e6);
-    conclude(state, campaign);
+    endIfOver(state, campaign);
   }
 }
 
@@ -159,12 +164,21 @@ function giveUp({ hosts }: Campaign, afterUs: number): void {
   }
 }
 
+/** What is recorded of a command: by its agent, or by the collector that waited for it in vain. */
+function noteAnswer(hosts: CampaignHosts, record: CommandRecord): void {
+  const late = { done: false, code: "COMMAND_TIMED_OUT", message: record.message ?? "" } as const;
+  const outcome = record.state === "expired" ? late : readRecordedOutcome(record);
+  if (outcome !== undefined) noteOutcome(hosts, record.id, outcome, nowUs());
+}
+
 function note({ campaigns }: CampaignsState, records: readonly KindedRecord[]): void {
   const runs = selectRecords(records, runRecord);
   const skipped = selectRecords(records, skippedRunRecord);
-  if (runs.length === 0 && skipped.length === 0) return;
+  const answered = selectRecords(records, commandRecord);
+  if (runs.length + skipped.length + answered.length === 0) return;
   for (const { hosts, state } of campaigns.values()) {
     if (state !== "running") continue;
+    for (const each of answered) noteAnswer(hosts, each);
     for (const run of runs.toSorted((a, b) => a.time_us - b.time_us)) noteRun(hosts, run, nowUs());
     for (const each of skipped) noteSkipped(hosts, each, nowUs());
   }
@@ -176,20 +190,25 @@ async function readCommitted(state: CampaignsState): Promise<void> {
   if (running.length === 0) return;
   const sinceUs = Math.min(...running.map(({ askedUs }) => askedUs)) - 60e6;
   const { store } = state.options;
-  const [runs, skipped] = await Promise.all([readSince(store, runRecord, sinceUs), readSince(store, skippedRunRecord, sinceUs)]);
+  const [answered, runs, skipped] = await Promise.all([
+    readSince(store, commandRecord, sinceUs),
+    readSince(store, runRecord, sinceUs),
+    readSince(store, skippedRunRecord, sinceUs),
+  ]);
   note(state, [
+    ...answered.map((record) => ({ kind: commandRecord, record })),
     ...runs.map((record) => ({ kind: runRecord, record })),
     ...skipped.map((record) => ({ kind: skippedRunRecord, record })),
   ] as KindedRecord[]);
 }
 
-/** Takes up campaigns that a process before this one was asked for. */
+/** Takes up campaigns that a process before this one was asked for: those under way, and those that ended of late. */
 async function adopt(state: CampaignsState): Promise<void> {
   const { options } = state;
   const sinceUs = nowUs() - adoptedForUs;
   const records = await readSince(options.store, campaignRecord, sinceUs);
-  const ended = new Set(records.filter(({ state: at }) => at !== "running").map(({ id }) => id));
-  const open = records.filter(({ id, state: at }) => at === "running" && !ended.has(id) && !state.campaigns.has(id));
+  const ended = new Map(records.filter(({ state: at }) => at !== "running").map(({ id, state: at }) => [id, at]));
+  const open = records.filter(({ id, state: at }) => at === "running" && !state.campaigns.has(id)).slice(0, mostKept);
   if (open.length === 0) return;
   const commands = await readSince(options.store, commandRecord, sinceUs);
   for (const { id, by, asked_us: askedUs, ...record } of open) {
@@ -204,16 +223,23 @@ async function adopt(state: CampaignsState): Promise<void> {
       const found = hosts.byHost.get(host);
       if (found !== undefined) noteAsked(hosts, found, command, askedUs);
     }
-    for (const each of own) {
-      const outcome = readRecordedOutcome(each);
-      const late = { done: false, code: "COMMAND_TIMED_OUT", message: each.message ?? "" } as const;
-      if (outcome !== undefined) noteOutcome(hosts, each.id, outcome, nowUs());
-      else if (each.state === "expired") noteOutcome(hosts, each.id, late, nowUs());
-    }
+    for (const each of own) noteAnswer(hosts, each);
     state.campaigns.set(id, { id, order, by, askedUs, hosts, state: "running" });
-    options.logger.info({ event: "campaign_resumed", campaign: id, ...countStates(hosts) });
   }
   await readCommitted(state);
+  for (const { id, hosts } of state.campaigns.values()) {
+    const end = ended.get(id);
+    if (end === undefined) options.logger.info({ event: "campaign_resumed", campaign: id, ...countStates(hosts) });
+    else conclude(state, id, end);
+  }
+}
+
+/** Gives a campaign that had ended the end that is recorded. */
+function conclude(state: CampaignsState, id: string, end: Campaign["state"]): void {
+  const campaign = state.campaigns.get(id);
+  if (campaign === undefined) return;
+  if (end === "cancelled") endAll(campaign.hosts, "cancelled", "the campaign was called off", nowUs());
+  campaign.state = end;
 }
 
 async function start(state: CampaignsState, order: CampaignOrder, by: string, id: string): Promise<Campaign> {
@@ -274,18 +300,23 @@ export function startCampaigns(options: CampaignsOptions): Campaigns {
   commands.listeners.add((_, id, outcome) => {
     for (const { hosts } of state.campaigns.values()) noteOutcome(hosts, id, outcome, nowUs());
   });
-  const guard = (act: () => Promise<void>): void => {
-    act().catch((thrown) => logger.warn({ event: "commands_not_read", err: thrown }, "what was asked before can't be read yet"));
-  };
-  guard(() => adopt(state));
-  const stepping = setInterval(() => step(state), stepMs);
-  const reading = setInterval(() => guard(() => readCommitted(state)), readEveryS * 1000);
+  const tellUnread = (thrown: unknown): void =>
+    logger.warn({ event: "commands_not_read", err: thrown }, "what was asked before can't be read yet");
+  // Nobody is told of campaigns, and none goes on, before those of the past are known; or can't be.
+  const adopted = waitAtMost(adopt(state).catch(tellUnread), adoptWithinS);
+  let isAdopted = false;
+  void adopted.then(() => {
+    isAdopted = true;
+  });
+  const stepping = setInterval(() => isAdopted && step(state), stepMs);
+  const reading = setInterval(() => isAdopted && readCommitted(state).catch(tellUnread), readEveryS * 1000);
   for (const timer of [stepping, reading]) timer.unref();
   return {
-    start: (order, by, id = createCampaignId()) => start(state, order, by, id),
-    find: (id) => state.campaigns.get(id),
-    list: () => [...state.campaigns.values()].reverse(),
-    cancel: (id, by) => cancel(state, id, by),
+    adopted,
+    start: (order, by, id = createCampaignId()) => adopted.then(() => start(state, order, by, id)),
+    find: (id) => adopted.then(() => state.campaigns.get(id)),
+    list: () => adopted.then(() => [...state.campaigns.values()].reverse()),
+    cancel: (id, by) => adopted.then(() => cancel(state, id, by)),
     note: (records) => note(state, records),
     stop: async () => {
       clearInterval(stepping);

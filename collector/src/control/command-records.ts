@@ -74,17 +74,16 @@ export async function readSince<R extends { readonly time_us: number }>(
   sinceUs: number,
 ): Promise<R[]> {
   const found: R[] = [];
-  let beforeUs: number | undefined;
+  let lastUs: number | undefined;
   for (let i = 0; i < page.pages; i++) {
-    const newest = await store.readNewest(kind, {
-      tags: {},
-      limit: page.records,
-      ...(beforeUs === undefined ? {} : { beforeUs }),
-    });
-    found.push(...newest.filter(({ time_us }) => time_us >= sinceUs));
-    const last = newest.at(-1)?.time_us;
-    if (newest.length < page.records || last === undefined || last < sinceUs) break;
-    beforeUs = last;
+    // Records of one moment may lie on both sides of a page's end: those of its last are read again.
+    const before = lastUs === undefined ? {} : { beforeUs: lastUs + 1 };
+    const newest = await store.readNewest(kind, { tags: {}, limit: page.records, ...before });
+    const known = new Set(found.filter(({ time_us }) => time_us === lastUs).map((record) => JSON.stringify(record)));
+    found.push(...newest.filter((record) => record.time_us >= sinceUs && !known.has(JSON.stringify(record))));
+    const endUs = newest.at(-1)?.time_us;
+    if (newest.length < page.records || endUs === undefined || endUs < sinceUs || endUs === lastUs) break;
+    lastUs = endUs;
   }
   return found;
 }

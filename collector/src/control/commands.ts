@@ -4,7 +4,7 @@ import type { CommandResult } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb"
 import type { Logger } from "@fleetmark/shared/log";
 import { seriesLimits } from "@fleetmark/shared/model/series";
 import type { CommandRecord } from "@fleetmark/shared/records/command";
-import type { CommandFields, Link, Presence } from "../fleet/presence.js";
+import { type CommandFields, type Link, type Presence, sendToHost } from "../fleet/presence.js";
 import { readClockUs } from "../platform/clock.js";
 import type { Metrics } from "../telemetry/metrics.js";
 import type { CommandOutcome, CommandRequest } from "./command.js";
@@ -30,6 +30,8 @@ interface Outstanding {
   readonly command: CommandFields;
   readonly campaign: string | undefined;
   readonly deadline: NodeJS.Timeout;
+  /** When it was sent last, by a clock that never steps. */
+  sentMs: number;
   readonly waiters: { resolve(outcome: CommandOutcome): void; reject(reason: FleetmarkError): void }[];
 }
 
@@ -146,7 +148,7 @@ function addOutstanding(commands: Commands, host: string, command: CommandFields
   const leftMs = Math.max(0, (Number(command.expiresUs) - readClockUs()) / 1000);
   const deadline = setTimeout(() => void expire(commands, host, command), leftMs);
   deadline.unref();
-  const outstanding = { command, campaign, deadline, waiters: [] };
+  const outstanding = { command, campaign, deadline, waiters: [], sentMs: performance.now() };
   own.set(command.id, outstanding);
   commands.outstanding.set(host, own);
   return outstanding;
@@ -185,7 +187,7 @@ export async function askHost(commands: Commands, host: string, request: Command
     takeOff(commands, host, command.id);
     throw thrown;
   }
-  if (commands.outstanding.get(host)?.has(command.id)) commands.presence.attachments.get(host)?.sendCommand(command);
+  if (commands.outstanding.get(host)?.has(command.id)) sendToHost(commands.presence, host, command);
   return command.id;
 }
 
@@ -223,7 +225,21 @@ export function adoptCommand(commands: Commands, host: string, command: CommandF
   const isKnown = commands.outstanding.get(host)?.has(command.id) || commands.ended.has(`${host} ${command.id}`);
   if (isKnown || commands.stopped) return;
   addOutstanding(commands, host, command, campaign);
-  commands.presence.attachments.get(host)?.sendCommand(command);
+  sendToHost(commands.presence, host, command);
+}
+
+/**
+ * Sends again what has not been answered for some seconds: over NATS a command or its result can be lost with a
+ * connection. An agent that did it answers as before.
+ */
+export function resendUnanswered({ outstanding, presence }: Commands, sentBeforeMs: number): void {
+  for (const [host, own] of outstanding) {
+    for (const each of own.values()) {
+      if (each.sentMs > sentBeforeMs) continue;
+      each.sentMs = performance.now();
+      sendToHost(presence, host, each.command);
+    }
+  }
 }
 
 /** Sends what a host that has just attached has not answered. What is past its time is no longer on the list. */

@@ -158,7 +158,11 @@ describe("a campaign", () => {
     const off = await b.nextCommand();
     expect([off.name, JSON.parse(off.argumentsJson).commands]).toEqual(["cancel_run", [second.id]]);
     await next.collector.stop();
-    expect(await (await setUp(directory)).readState(id)).toMatchObject({ code: "CAMPAIGN_UNKNOWN" });
+    // What has ended stays known, and is not begun again.
+    expect(await (await setUp(directory)).readState(id)).toMatchObject({
+      state: "cancelled",
+      counts: { finished: 1, cancelled: 1 },
+    });
   });
 
   it("is asked once, however often it is asked under an id", async () => {

@@ -39,6 +39,11 @@ export interface Attachment {
 /** The hosts that are present, and what is done about their coming and going. */
 export interface Presence {
   readonly attachments: Map<string, Attachment>;
+  /**
+   * Sends a command towards a host that has not said Hello here yet, where a link can: over NATS it listens all the
+   * same. Undefined while there is no such link.
+   */
+  sendBlindly: ((host: string, command: CommandFields) => void) | undefined;
   /** Called after each Welcome: what waits for the host can be sent now. */
   readonly onGreeted: Set<(host: string) => void>;
   readonly fleet: Fleet;
@@ -58,7 +63,16 @@ export type PresenceOptions = Pick<Presence, "fleet" | "metrics" | "logger" | "m
 const flapping = { count: 6, withinUs: 60e6 } as const;
 
 export function createPresence({ fleet, metrics, logger, maxBatchBytes }: PresenceOptions): Presence {
-  return { attachments: new Map(), onGreeted: new Set(), displacements: new Map(), fleet, metrics, logger, maxBatchBytes };
+  return {
+    attachments: new Map(),
+    sendBlindly: undefined,
+    onGreeted: new Set(),
+    displacements: new Map(),
+    fleet,
+    metrics,
+    logger,
+    maxBatchBytes,
+  };
 }
 
 /** Whether streams of one host displace each other faster than one agent's would. Each time counts. */
@@ -116,6 +130,13 @@ export function attachHost(presence: Presence, attachment: Attachment, nowUs: nu
   logger.info({ event: "agent_attached", agent: hello.host, version: hello.version, link, peer }, "an agent attached");
 }
 
+/** Sends a command to a host by the way that there is: one that can't be sent is lost, and sent again later. */
+export function sendToHost({ attachments, sendBlindly }: Presence, host: string, command: CommandFields): void {
+  const attachment = attachments.get(host);
+  if (attachment !== undefined) attachment.sendCommand(command);
+  else sendBlindly?.(host, command);
+}
+
 /** Answers a Hello that came at this time, from a host that is present; then what waits for the host is sent. */
 export function welcomeHost(
   { maxBatchBytes, onGreeted }: Presence,
@@ -164,5 +185,6 @@ export function detachSilentHosts(presence: Presence, nowUs: number): void {
 
 /** Lets go all hosts of a link that the collector leaves. They are not gone, so nothing is said of them. */
 export function leaveLink(presence: Presence, left: Link): void {
+  if (left === "nats") presence.sendBlindly = undefined;
   for (const [host, { link }] of presence.attachments) if (link === left) removeAttachment(presence, host);
 }

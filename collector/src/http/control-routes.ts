@@ -51,7 +51,7 @@ function addCampaignRoutes(router: Router, { campaigns }: Control): void {
     query: noQuery,
     isLight: true,
     answers: { 200: campaignsAnswer },
-    answer: async () => campaigns.list().map(summarize),
+    answer: async () => (await campaigns.list()).map(summarize),
   });
   addRoute(router, {
     path: "/api/v1/campaigns/state",
@@ -60,7 +60,7 @@ function addCampaignRoutes(router: Router, { campaigns }: Control): void {
     isLight: true,
     answers: { 200: campaignAnswer, 404: errorAnswer },
     answer: async ({ query }) => {
-      const found = campaigns.find(query.id);
+      const found = await campaigns.find(query.id);
       if (found === undefined) throw new FleetmarkError("CAMPAIGN_UNKNOWN", `there is no campaign ${query.id}`);
       return describe(found);
     },

@@ -38,11 +38,13 @@ function encodeFrame(frame: MessageInitShape<typeof CollectorFrameSchema>["frame
   return encodeCollectorFrame(create(CollectorFrameSchema, { frame }));
 }
 
-function attachAgent({ presence, publish }: RequestOptions, hello: AgentHello, nowUs: number): void {
-  const sendCommand = (value: CommandFields): void => {
-    publish(natsSubject("command", hello.host), encodeFrame({ case: "command", value }));
-  };
-  attachHost(presence, { link: "nats", hello, sendCommand }, nowUs);
+function publishCommand({ publish }: Pick<RequestOptions, "publish">, host: string, value: CommandFields): void {
+  publish(natsSubject("command", host), encodeFrame({ case: "command", value }));
+}
+
+function attachAgent(options: RequestOptions, hello: AgentHello, nowUs: number): void {
+  const sendCommand = (value: CommandFields): void => publishCommand(options, hello.host, value);
+  attachHost(options.presence, { link: "nats", hello, sendCommand }, nowUs);
 }
 
 /**
@@ -113,6 +115,7 @@ export function listenToAgents(connection: NatsConnection, options: RequestListe
     };
     connection.subscribe(natsSubjects(kind), { callback });
   };
+  options.presence.sendBlindly = (host, command) => publishCommand(options, host, command);
   listen("hello", (message) => {
     receiveHello(options, message.subject, message.data, (welcome) => void message.respond(welcome));
   });
