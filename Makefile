@@ -137,6 +137,10 @@ bench-ingest: build servers ## Measure ingest over both links into both stores, 
 drill-commands: build servers ## Start a suite on simulated hosts over each link while collectors and hosts are killed (HOSTS=1000; five minutes)
 	@node test/dist/control/main.js --hosts $(or $(HOSTS),1000) $(ARGS)
 
+.PHONY: bench-neighbour
+bench-neighbour: build ## Measure how long a run takes to give way, and what it costs a neighbour on another core (six minutes on a quiet machine)
+	@node test/dist/control/bench-neighbour.js $(ARGS)
+
 .PHONY: soak
 soak: build ## Watch the memory of agent and collector under load (MINUTES=30)
 	@node test/dist/load/soak.js --minutes $(or $(MINUTES),30)

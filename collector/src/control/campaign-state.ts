@@ -47,6 +47,9 @@ function move(host: CampaignHost, state: CampaignHostState, nowUs: number, chang
   Object.assign(host, { reason: "" }, changes, { state });
 }
 
+/** Hosts that are asked in one go: each is a record that the store must take before its command is sent. */
+const mostAtOnce = 250;
+
 /** Chooses the hosts that are asked now. Those that are away are asked too, and take no place. */
 export function chooseNext(
   { byHost, lastAskedUs }: CampaignHosts,
@@ -60,9 +63,9 @@ export function chooseNext(
     (limits.atMost ?? hosts.length) - hosts.filter(({ state, host }) => atWork.has(state) && isAttached(host)).length;
   const here = waiting.filter(({ host }) => isAttached(host));
   const away = waiting.filter(({ host }) => !isAttached(host));
-  if (limits.staggerS === 0) return [...here.slice(0, Math.max(0, places)), ...away];
+  if (limits.staggerS === 0) return [...here.slice(0, Math.max(0, places)), ...away].slice(0, mostAtOnce);
   const isTime = nowUs - lastAskedUs >= limits.staggerS * 1e6;
-  return [...(isTime && places > 0 ? here.slice(0, 1) : []), ...away];
+  return [...(isTime && places > 0 ? here.slice(0, 1) : []), ...away].slice(0, mostAtOnce);
 }
 
 export function noteAsked(hosts: CampaignHosts, host: CampaignHost, command: string, nowUs: number): void {

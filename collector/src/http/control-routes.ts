@@ -20,7 +20,7 @@ const commandOrder = z.strictObject({
   host: z.string().min(1).max(255),
   command: z.string().min(1).max(128).describe("start_run, cancel_run, tell_inventory or set_log_level"),
   arguments: z.record(z.string(), z.unknown()).default({}),
-  timeout_s: z.number().positive().max(3600).default(30).describe("seconds within which the host must have answered"),
+  timeout_s: z.number().positive().max(25).default(20).describe("seconds within which the host must have answered"),
 });
 
 function summarize({ id: name, order, by, askedUs, hosts, state }: Campaign): z.infer<typeof campaignsAnswer>[number] {
