@@ -9,7 +9,10 @@ export interface AnswerRecorder {
   readonly delivery: Pick<Delivery, "clock" | "recordResult" | "flush">;
 }
 
-/** Records what became of a command, and resolves when that is on the disk, so that it is known however the link and the collectors come and go. */
+/**
+ * Records what became of a command, and resolves when that is on the disk: so it is known however the link and the
+ * collectors come and go.
+ */
 export function recordAnswer({ host, delivery }: AnswerRecorder, command: Command, answer: CommandAnswer): Promise<void> {
   const { id, done, code, message, resultJson } = answer;
   const record: CommandRecord = {
