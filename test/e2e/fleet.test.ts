@@ -107,7 +107,7 @@ describe("fleetmark fleet", () => {
     expect((await fleet(["run", "--at-most", "0", ...asOwner])).code).toBe(2);
   });
 
-  it("calls off what waits for a host that is never free", async () => {
+  it("calls a run off that was asked under a name", async () => {
     const asked = await fleet(["run", "--suite", "short", "--id", "waits", "--json", ...asOwner]);
     expect(JSON.parse(asked.stdout).id).toBe("waits");
     const ended = await fleet(["cancel", "waits", ...asOwner]);
