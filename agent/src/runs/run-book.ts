@@ -1,7 +1,8 @@
-import { open, readFile, rename } from "node:fs/promises";
+import { readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { errorMessage } from "@fleetmark/shared/errors";
 import type { Logger } from "@fleetmark/shared/log";
+import { writeWholeFile } from "@fleetmark/shared/tools/whole-file";
 import { waitAtMost } from "@fleetmark/shared/waiting";
 import { z } from "zod";
 import { runRequestSchema } from "./run-request.js";
@@ -64,17 +65,6 @@ const fileName = "runs.json";
 /** Seconds after which a disk that does not answer counts as one that can't be written. */
 const patienceS = 5;
 
-async function writeWhole(path: string, text: string): Promise<void> {
-  const file = await open(`${path}.new`, "w", 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(`${path}.new`, path);
-}
-
 /** What can't be read is set aside under another name, and said: nothing is known of what it held. */
 async function readPages(path: string, logger: Logger): Promise<RunBookPages> {
   let text: string;
@@ -106,7 +96,7 @@ export async function openRunBook(folder: string, logger: Logger): Promise<RunBo
 
   const write = async (): Promise<boolean> => {
     let failure: unknown = new Error(`the disk did not answer within ${patienceS} s`);
-    const written = writeWhole(path, `${JSON.stringify(pages)}\n`).then(
+    const written = writeWholeFile(path, `${JSON.stringify(pages)}\n`).then(
       () => {
         failure = undefined;
       },

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { writeSecret } from "./tokens.js";
+import { writeWholeFile } from "@fleetmark/shared/tools/whole-file";
 
 /**
  * A token that a collector makes anew at each start and leaves beside its data, for its owner alone to read: whoever
@@ -11,7 +11,7 @@ const fileName = "owner.token";
 
 export async function makeOwnerToken(dataDir: string): Promise<string> {
   const token = `fm_owner_${randomBytes(32).toString("base64url")}`;
-  await writeSecret(join(dataDir, fileName), `${token}\n`);
+  await writeWholeFile(join(dataDir, fileName), `${token}\n`);
   return token;
 }
 

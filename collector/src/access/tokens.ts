@@ -1,7 +1,8 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import { chmod, open, readFile, rename, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
+import { writeWholeFile } from "@fleetmark/shared/tools/whole-file";
 import { z } from "zod";
 import { type Role, roles } from "./roles.js";
 
@@ -49,21 +50,8 @@ export async function readTokens(dataDir: string): Promise<Token[]> {
   }
 }
 
-/** Writes a file that its owner alone can read, as a whole. */
-export async function writeSecret(path: string, text: string): Promise<void> {
-  const file = await open(`${path}.new`, "w", 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await chmod(`${path}.new`, 0o600);
-  await rename(`${path}.new`, path);
-}
-
 async function writeTokens(dataDir: string, tokens: readonly Token[]): Promise<void> {
-  await writeSecret(join(dataDir, fileName), `${JSON.stringify({ tokens }, null, 2)}\n`);
+  await writeWholeFile(join(dataDir, fileName), `${JSON.stringify({ tokens }, null, 2)}\n`);
 }
 
 export interface NewToken {

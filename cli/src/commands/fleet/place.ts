@@ -1,10 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { readOwnerToken } from "@fleetmark/collector/access";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
-import { type Address, parseAddress } from "@fleetmark/shared/model/units";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import type { Address } from "@fleetmark/shared/model/units";
+import { type Command, Option } from "commander";
 import { readConfig } from "../../config/config-flags.js";
 import { configSchemas } from "../../config/config-schemas.js";
+import { readAddress } from "../read/source-flags.js";
 
 /** Where the fleet is asked, and by what right. */
 export interface Place {
@@ -18,12 +19,6 @@ interface PlaceOptions {
   readonly data?: string;
   readonly config?: string;
   readonly tokenFile?: string;
-}
-
-function readAddress(text: string): Address {
-  const address = parseAddress(text);
-  if (address === undefined) throw new InvalidArgumentError("An address looks like 127.0.0.1:7421.");
-  return address;
 }
 
 /** Gives a command the flags that say which collector is asked. */

@@ -14,7 +14,7 @@ export interface SourceOptions {
   readonly config?: string;
 }
 
-function readAddress(text: string): Address {
+export function readAddress(text: string): Address {
   const address = parseAddress(text);
   if (address === undefined) throw new InvalidArgumentError("An address looks like 127.0.0.1:7421.");
   return address;
