@@ -62,6 +62,7 @@ const groups: readonly Readonly<Record<string, string>>[] = [
     "run.idle.unless_cgroups": "kubepods*/pod*",
     "run.idle.command": "/usr/bin/is-free,--quiet",
   },
+  { campaigns: '[{"name":"weekly","suite":"quick","cron":"0 3 * * SUN","hw_class":"amd-*","at_most_percent":10}]' },
   { "commands.allow": "start_run,cancel_run", "commands.suites": "quick,own", "commands.at_once": "true" },
   { "spool.max_bytes": "1MiB", "spool.max_age": "2d", "spool.resend_rate": "8KiB", "spool.flush_interval": "2s" },
   {

@@ -15,6 +15,7 @@ import { type Campaigns, startCampaigns } from "./control/campaigns.js";
 import type { CommandOutcome, CommandRequest } from "./control/command.js";
 import { createCommandRecords, type RecordOptions, recordOwn } from "./control/command-records.js";
 import { type Commands, createCommands, noteRecords, receiveResult, sendCommand, stopCommands } from "./control/commands.js";
+import { startStandingCampaigns } from "./control/standing-campaigns.js";
 import { type ClockWatch, startClockWatch } from "./fleet/clock-watch.js";
 import { createFleet } from "./fleet/fleet.js";
 import { type KeptHolders, openNameHolders } from "./fleet/name-holder-file.js";
@@ -220,6 +221,8 @@ function startControl(
   const commands = createCommands({ presence, records, metrics, logger });
   const campaigns = startCampaigns({ ...options, commands, logger });
   undoings.push(campaigns.stop);
+  const nowMs = (): number => readClockUs() / 1000;
+  undoings.push(startStandingCampaigns({ standing: config.campaigns, campaigns, nowMs, logger }).stop);
   // One process has a data file; a server may have many collectors.
   const isShared = config.store.kind !== "duckdb";
   undoings.push(startAdoption({ commands, records, campaigns, isShared, logger }).stop);

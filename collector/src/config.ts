@@ -4,6 +4,8 @@ import { tlsFilesSchema } from "@fleetmark/shared/config/tls";
 import { logFormats } from "@fleetmark/shared/log";
 import { isLoopback, isLoopbackUrl } from "@fleetmark/shared/model/units";
 import { checkNatsConfig, natsFields } from "@fleetmark/shared/nats/config";
+import { campaignAskedShape } from "@fleetmark/shared/records/campaign";
+import { checkRecurrence, recurrenceFields } from "@fleetmark/shared/schedule/recurrence-schema";
 import { z } from "zod";
 import type { GrpcIngestConfig } from "./ingest/grpc/server.js";
 import type { IngestLimits } from "./ingest/limits.js";
@@ -160,6 +162,24 @@ const natsSchema = z
   .superRefine(checkNatsConfig)
   .prefault({});
 
+const campaignSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[A-Za-z0-9_.-]{1,64}$/, "holds up to 64 letters, digits, . _ and -")
+      .describe("what its runs are known by, with the time that each is due"),
+    ...recurrenceFields,
+    ...campaignAskedShape,
+  })
+  .superRefine(checkRecurrence)
+  .transform(({ name, cron, time_zone, ...order }) => ({ name, cron, timeZone: time_zone, order }));
+
+function checkCampaignNames(campaigns: readonly { readonly name: string }[], context: z.RefinementCtx): void {
+  const names = campaigns.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) context.addIssue({ code: "custom", message: `two campaigns are called ${JSON.stringify(twice)}` });
+}
+
 /** The configuration of a collector. */
 export const collectorConfigSchema = z.strictObject({
   name: z
@@ -200,6 +220,11 @@ export const collectorConfigSchema = z.strictObject({
         .default("auto"),
     })
     .prefault({}),
+  campaigns: z
+    .array(campaignSchema)
+    .superRefine(checkCampaignNames)
+    .prefault([])
+    .describe("suites that hosts of the fleet are asked to run again and again; in variables and flags as JSON"),
   limits: limitsSchema.prefault({}),
   store: storeSchema.prefault({}),
 });

@@ -1,4 +1,4 @@
-import { type Calendar, openCalendar, type Recurrence } from "../schedule/cron.js";
+import { type Calendar, openCalendar, type Recurrence } from "@fleetmark/shared/schedule/cron";
 import type { Sign } from "./signs.js";
 
 /** A window that recurs, in which no run begins and one under way gives way: maintenance, or a shift. */

@@ -1,19 +1,9 @@
 import { durationSchema } from "@fleetmark/shared/config/config";
+import { checkRecurrence, recurrenceFields } from "@fleetmark/shared/schedule/recurrence-schema";
 import { z } from "zod";
 import { slurmCgroups } from "../idle/cgroups.js";
-import { findCronFault } from "../schedule/cron.js";
 
 /** When an agent runs suites, and when it doesn't: the keys below `run`. Durations are seconds after parsing. */
-
-const recurrenceFields = {
-  cron: z.string().min(1).max(200).describe("minute hour day month weekday, as cron has them: 30 2 * * *"),
-  time_zone: z.string().min(1).max(100).optional().describe("such as Europe/Berlin; default: the host's"),
-};
-
-function checkRecurrence(given: { cron: string; time_zone?: string | undefined }, context: z.RefinementCtx): void {
-  const fault = findCronFault({ cron: given.cron, timeZone: given.time_zone }, Date.now());
-  if (fault !== undefined) context.addIssue({ code: "custom", path: ["cron"], message: fault });
-}
 
 const scheduleSchema = z
   .strictObject({

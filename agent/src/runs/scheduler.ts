@@ -1,8 +1,8 @@
 import type { Running } from "@fleetmark/shared/lifecycle";
 import type { Logger } from "@fleetmark/shared/log";
 import { createRunId } from "@fleetmark/shared/model/run-id";
-import { openCalendar, type Recurrence } from "../schedule/cron.js";
-import { chooseOffset, type Due, findDue, findLongestGap, findNextStart, type Times } from "../schedule/due.js";
+import { openCalendar, type Recurrence } from "@fleetmark/shared/schedule/cron";
+import { chooseOffset, type Due, findDue, findLongestGap, findNextStart, type Times } from "@fleetmark/shared/schedule/due";
 import type { RunBook } from "./run-book.js";
 import type { RunRequest } from "./run-request.js";
 

@@ -37,7 +37,7 @@ import { askHost, type Commands } from "./commands.js";
 /** What is asked. */
 export type CampaignOrder = Pick<
   CampaignRecord,
-  "suite" | "benchmarks" | "hosts" | "hw_class" | "at_most" | "stagger_s" | "ttl_s" | "patience_s" | "at_once"
+  "suite" | "benchmarks" | "hosts" | "hw_class" | "at_most" | "at_most_percent" | "stagger_s" | "ttl_s" | "patience_s" | "at_once"
 >;
 
 /** A campaign under way, or of late. */
@@ -146,14 +146,21 @@ function step(state: CampaignsState): void {
   const { attachments } = state.options.commands.presence;
   for (const campaign of state.campaigns.values()) {
     if (campaign.state !== "running") continue;
-    const { at_most, stagger_s, ttl_s, patience_s } = campaign.order;
-    const limits = { atMost: at_most, staggerS: stagger_s };
+    const { stagger_s, ttl_s, patience_s } = campaign.order;
+    const limits = { atMost: countPlaces(campaign), staggerS: stagger_s };
     for (const { host } of chooseNext(campaign.hosts, limits, (name) => attachments.has(name), nowUs())) {
       void ask(state, campaign, host);
     }
     giveUp(campaign, (ttl_s + patience_s + longestRunS) * 1e6);
     endIfOver(state, campaign);
   }
+}
+
+/** How many hosts may be at it at a time; undefined for all. */
+function countPlaces({ order: { at_most, at_most_percent }, hosts }: Campaign): number | undefined {
+  if (at_most_percent === undefined) return at_most;
+  const share = Math.max(1, Math.floor((hosts.byHost.size * at_most_percent) / 100));
+  return Math.min(share, at_most ?? share);
 }
 
 /** Ends hosts of which nothing was heard for longer than any run takes. */

@@ -31,6 +31,12 @@ export const campaignOrderShape = {
   hosts: z.array(text.min(1).max(255)).min(1).max(1000).describe("globs of hosts' names"),
   hw_class: text.min(1).max(255).describe("glob of hosts' hardware classes"),
   at_most: z.int().positive().optional().describe("how many hosts may be at it at a time; default: all"),
+  at_most_percent: z
+    .number()
+    .positive()
+    .max(100)
+    .optional()
+    .describe("the same as a share of the hosts that are meant; one host at least, and the lesser of both counts"),
   stagger_s: z.number().nonnegative().max(86_400).describe("seconds between the starts of two hosts"),
   ttl_s: z.number().min(1).max(86_400).describe("seconds for which a host that is away may come back and still be asked"),
   patience_s: z

@@ -1,11 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { campaignAnswer } from "@fleetmark/shared/api/answers";
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import { matchGlob } from "@fleetmark/shared/model/glob";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { askForChange } from "../../client/asking.js";
 import { askCollector } from "../../client/collector-api.js";
-import { createRunningSource } from "../../client/running-collector.js";
 import { printText } from "../../output/formats.js";
 import { printJson, tell } from "../../output/message.js";
 import { createProgressLine } from "../../output/progress-line.js";
@@ -87,16 +85,6 @@ Examples:
   });
 }
 
-/** Turns a share of the hosts that are meant and here into their number. */
-async function countAtMost({ address }: Place, { atMost, hosts, class: glob }: RunOptions): Promise<number | undefined> {
-  if (atMost?.percent === undefined) return atMost?.hosts;
-  const known = await createRunningSource(address).readHosts();
-  const meant = known.filter(
-    ({ host, hw_class, attached }) => attached && hosts.some((each) => matchGlob(each, host)) && matchGlob(glob, hw_class),
-  );
-  return Math.max(1, Math.floor((meant.length * atMost.percent) / 100));
-}
-
 async function order(place: Place, options: RunOptions): Promise<CampaignShown> {
   const { suite, hosts, benchmarks, stagger, ttl, patience, atOnce = false, id } = options;
   const body = {
@@ -104,7 +92,8 @@ async function order(place: Place, options: RunOptions): Promise<CampaignShown> 
     hosts,
     hw_class: options.class,
     benchmarks,
-    at_most: await countAtMost(place, options),
+    at_most: options.atMost?.hosts,
+    at_most_percent: options.atMost?.percent,
     stagger_s: stagger,
     ttl_s: ttl,
     patience_s: patience,
