@@ -34,9 +34,16 @@ export function joinFleet(hosts: readonly Host[], runs: readonly Run[], kpis: re
   });
 }
 
-function describeWork({ host: { progress, outlook } }: FleetRow): string {
+/** Why a run that waits on the host has not begun; empty where none does. */
+export function findWaitReason({ host: { progress, outlook } }: FleetRow): string {
+  return progress === null && outlook !== null ? outlook.waits_for : "";
+}
+
+function describeWork(row: FleetRow): string {
+  const { progress } = row.host;
   if (progress !== null) return `${progress.suite}, ${progress.completed} of ${progress.total}`;
-  return outlook === null || outlook.waits_for === "" ? "" : `waits: ${outlook.waits_for}`;
+  const reason = findWaitReason(row);
+  return reason === "" ? "" : `waits: ${reason}`;
 }
 
 function describeLastRun({ lastRun }: FleetRow, nowUs: number): string {
@@ -76,7 +83,14 @@ export function buildFleetTable(rows: readonly FleetRow[], nowUs: number): Table
         text: ({ host }) => (host.attached ? "here" : `away ${formatSince(host.last_seen_us, nowUs)}`),
         paint: ({ host }, colours) => (host.attached ? colours.green : colours.yellow),
       },
-      { key: "now", title: "now", align: "left", value: describeWork, least: 10, rank: 4 },
+      {
+        key: "now",
+        title: "now",
+        align: "left",
+        value: describeWork,
+        text: (row) => (findWaitReason(row) === "" ? describeWork(row) : "waits"),
+        rank: 4,
+      },
       {
         key: "last_run",
         title: "last run",

@@ -8,7 +8,8 @@ import { createRunningSource } from "../../client/running-collector.js";
 import { addFormatFlags, type FormatOptions, printTable } from "../../output/formats.js";
 import { tell } from "../../output/message.js";
 import { isScreen } from "../../output/terminal.js";
-import { buildFleetTable, describeCounts, type FleetRow, joinFleet } from "../../tables/fleet.js";
+import { escapeControls } from "../../output/width.js";
+import { buildFleetTable, describeCounts, type FleetRow, findWaitReason, joinFleet } from "../../tables/fleet.js";
 import { addPlaceFlags, findPlace, type Place } from "./place.js";
 
 interface StatusOptions extends FormatOptions {
@@ -19,6 +20,9 @@ interface Status {
   readonly rows: readonly FleetRow[];
   readonly campaigns: z.infer<typeof campaignsAnswer>;
 }
+
+/** Hosts that wait whose reasons are told below the table. */
+const mostReasons = 5;
 
 /** Seconds between two looks with --watch. */
 const watchEveryS = 2;
@@ -71,6 +75,10 @@ function show({ rows, campaigns }: Status, options: StatusOptions): void {
   printTable(buildFleetTable(rows, Date.now() * 1000), document, options.format);
   if (options.format !== "table") return;
   const away = rows.filter(({ host }) => !host.attached).length;
+  const waiting = rows.filter((row) => findWaitReason(row) !== "");
+  for (const row of waiting.slice(0, mostReasons))
+    tell(`${escapeControls(row.host.host)} waits: ${escapeControls(findWaitReason(row))}`);
+  if (waiting.length > mostReasons) tell(`and ${waiting.length - mostReasons} others wait; --json says why`);
   tell(`${rows.length} hosts, ${rows.length - away} here, ${away} away`);
   for (const campaign of campaigns.filter(({ state }) => state === "running")) {
     tell(`${campaign.id}: ${campaign.suite} by ${campaign.by}; ${describeCounts(campaign)}`);
