@@ -73,7 +73,8 @@ interface CampaignsState {
   readonly options: CampaignsOptions;
   /** The oldest first; those that ended stay for a while, for whoever asks. */
   readonly campaigns: Map<string, Campaign>;
-  isStopped: boolean;
+  /** Those that are being recorded, by their ids. */
+  readonly starting: Map<string, Promise<Campaign>>;
 }
 
 const mostRunning = 32;
@@ -249,10 +250,17 @@ function conclude(state: CampaignsState, id: string, end: Campaign["state"]): vo
   campaign.state = end;
 }
 
+/** Starts a campaign, or returns the one that has the id: also one that is only being started. */
+function startOnce(state: CampaignsState, order: CampaignOrder, by: string, id: string): Promise<Campaign> {
+  const known = state.campaigns.get(id);
+  if (known !== undefined) return Promise.resolve(known);
+  const starting = state.starting.get(id) ?? start(state, order, by, id).finally(() => state.starting.delete(id));
+  state.starting.set(id, starting);
+  return starting;
+}
+
 async function start(state: CampaignsState, order: CampaignOrder, by: string, id: string): Promise<Campaign> {
   const { options, campaigns } = state;
-  const known = campaigns.get(id);
-  if (known !== undefined) return known;
   const running = [...campaigns.values()].filter(({ state: at }) => at === "running").length;
   if (running >= mostRunning) throw new FleetmarkError("CAMPAIGNS_TOO_MANY", `${running} campaigns are under way`);
   const names = await selectHosts(options, order);
@@ -302,7 +310,7 @@ function createCampaignId(): string {
 }
 
 export function startCampaigns(options: CampaignsOptions): Campaigns {
-  const state: CampaignsState = { options, campaigns: new Map(), isStopped: false };
+  const state: CampaignsState = { options, campaigns: new Map(), starting: new Map() };
   const { commands, logger } = options;
   commands.listeners.add((_, id, outcome) => {
     for (const { hosts } of state.campaigns.values()) noteOutcome(hosts, id, outcome, nowUs());
@@ -320,7 +328,7 @@ export function startCampaigns(options: CampaignsOptions): Campaigns {
   for (const timer of [stepping, reading]) timer.unref();
   return {
     adopted,
-    start: (order, by, id = createCampaignId()) => adopted.then(() => start(state, order, by, id)),
+    start: (order, by, id = createCampaignId()) => adopted.then(() => startOnce(state, order, by, id)),
     find: (id) => adopted.then(() => state.campaigns.get(id)),
     list: () => adopted.then(() => [...state.campaigns.values()].reverse()),
     cancel: (id, by) => adopted.then(() => cancel(state, id, by)),

@@ -169,11 +169,14 @@ describe("a campaign", () => {
     const { collector, post, read } = await setUp();
     const agent = await attachAgent(collector.grpc);
     const order = { suite: "quick", id: "weekly-2026-48" };
-    expect((await post("campaigns", order)).json.id).toBe("weekly-2026-48");
+    // Two at once are one, too.
+    const answers = await Promise.all([post("campaigns", order), post("campaigns", order)]);
+    expect(answers.map(({ json }) => json.id)).toEqual(["weekly-2026-48", "weekly-2026-48"]);
     const { id } = await agent.nextCommand();
     agent.sendResult(id, { resultJson: '{"run":"r1"}' });
     expect((await post("campaigns", order)).json).toMatchObject({ total: 1 });
     expect((await read("records/command")).filter(({ state }) => state === "asked")).toHaveLength(1);
+    expect((await read("records/campaign")).filter(({ state }) => state === "running")).toHaveLength(1);
   });
 
   it("for hosts that are away waits for as long as it says, and takes no place for them", async () => {
