@@ -261,6 +261,20 @@ describe("what is kept in the book", () => {
   });
 });
 
+it("a host that can't be described is a gap with a reason, and the queue goes on", async () => {
+  const { queue, bench, step, readSkipped } = await setUp();
+  const { readFingerprint } = bench;
+  bench.readFingerprint = () => {
+    throw new Error("no such file");
+  };
+  expect(await queue.add(ask())).toBeUndefined();
+  expect(readSkipped()).toMatchObject([{ run: "r1", outcome: "refused", reason: expect.stringContaining("no such file") }]);
+  bench.readFingerprint = readFingerprint;
+  const next = queue.add(ask({ run: "r2" }));
+  for (let i = 0; i < 3; i++) await step();
+  expect(await next).toMatchObject({ run: { state: "finished" } });
+});
+
 it("a suite that can't be run is a gap with a reason, and the queue goes on", async () => {
   const { queue, bench, readSkipped } = await setUp();
   bench.runSuite = async () => {

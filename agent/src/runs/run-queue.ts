@@ -193,8 +193,14 @@ async function serve(queue: QueueParts, entry: Entry): Promise<void> {
   const { options } = queue;
   const { book, bench, host, delivery, gate, logger } = options;
   const { request } = entry;
+  let page: CurrentRun;
+  try {
+    page = openPage(queue, request);
+  } catch (thrown) {
+    skip(queue, entry, "refused", `the host can't be described: ${errorMessage(thrown)}`);
+    return;
+  }
   takeOut(queue, entry);
-  const page = openPage(queue, request);
   book.pages.current = page;
   await book.keep();
   const current: Current = { request, ending: new AbortController(), early: undefined };

@@ -13,6 +13,7 @@ import { readClockUs } from "../platform/clock.js";
 import { readHosts } from "../store/hosts.js";
 import type { StoreReader } from "../store/store.js";
 import {
+  type CampaignHost,
   type CampaignHosts,
   chooseNext,
   countStates,
@@ -138,9 +139,17 @@ async function ask({ options }: CampaignsState, campaign: Campaign, host: string
       by,
       campaign: id,
     });
+    // It was called off while this was recorded: what calls it off must come after it.
+    if (campaign.state === "cancelled") callOff(options.commands, campaign, found, "the campaign was called off");
   } catch (thrown) {
     if (found.state === "asked") noteRefused(found, errorMessage(thrown), nowUs());
   }
+}
+
+/** Asks a host to end what a command of a campaign began, or has not begun yet. */
+function callOff(commands: Commands, { order, by, id }: Campaign, { host, command }: CampaignHost, reason: string): void {
+  const given = { commands: [command], reason };
+  askHost(commands, host, { name: "cancel_run", arguments: given, timeout: order.ttl_s, by, campaign: id }).catch(() => {});
 }
 
 function step(state: CampaignsState): void {
@@ -290,16 +299,7 @@ async function cancel(state: CampaignsState, id: string, by: string): Promise<Ca
   const begun = [...campaign.hosts.byHost.values()].filter(({ state: at, command }) => goingOn.has(at) && command !== "");
   endAll(campaign.hosts, "cancelled", reason, nowUs());
   await recordOwn(options, campaignRecord, toRecord(campaign));
-  for (const { host, command } of begun) {
-    const request = {
-      name: "cancel_run",
-      arguments: { commands: [command], reason },
-      timeout: campaign.order.ttl_s,
-      by,
-      campaign: id,
-    };
-    askHost(options.commands, host, request).catch(() => {});
-  }
+  for (const host of begun) callOff(options.commands, campaign, host, reason);
   return campaign;
 }
 

@@ -153,7 +153,7 @@ describe("a campaign", () => {
     a.sendBatch(encodeBatch(buildBatch(1, points, "a")));
     const second = await b.nextCommand();
     expect(second.id).not.toBe(asked.id);
-    expect(await next.readState(id)).toMatchObject({ counts: { finished: 1, asked: 1 } });
+    await eventually(async () => expect(await next.readState(id)).toMatchObject({ counts: { finished: 1, asked: 1 } }));
     expect(await next.post("campaigns/cancel", { id })).toMatchObject({ status: 200, json: { state: "cancelled" } });
     const off = await b.nextCommand();
     expect([off.name, JSON.parse(off.argumentsJson).commands]).toEqual(["cancel_run", [second.id]]);
