@@ -11,8 +11,9 @@ async function drill(link: "grpc" | "nats"): Promise<DrillReport> {
   return runDrill({ link, hosts: 40, collectorKills: 2, hostKills: 1, folder });
 }
 
-function expectAllEnded({ counts, begun_twice, strangers }: DrillReport): void {
+function expectAllEnded({ counts, begun_twice, strangers, most_at_once, at_most }: DrillReport): void {
   expect([begun_twice, strangers]).toEqual([0, 0]);
+  expect(most_at_once).toBeLessThanOrEqual(at_most);
   expect(counts.refused).toBe(4);
   expect((counts.finished ?? 0) + (counts.interrupted ?? 0)).toBe(36);
 }

@@ -38,6 +38,9 @@ export interface DrillReport {
   readonly begun_twice: number;
   /** Hosts that the campaign calls finished on which nothing began, and the reverse. */
   readonly strangers: number;
+  /** The most runs that began within one run's time: no more than may be at it at a time. */
+  readonly most_at_once: number;
+  readonly at_most: number;
   /** Seconds from the moment in which a command was recorded as asked to the start of its run. */
   readonly start_s: { readonly median: number; readonly p99: number; readonly worst: number };
   readonly seconds: number;
@@ -212,6 +215,18 @@ export function endDrill(): Promise<void> {
   return endCurrent();
 }
 
+/** Counts starts within one run's time of each other. */
+function countMostAtOnce(started: readonly Started[]): number {
+  const times = started.map(({ at }) => at).sort((a, b) => a - b);
+  let first = 0;
+  let most = 0;
+  for (const [last, at] of times.entries()) {
+    while (at - times[first] >= runMs) first++;
+    most = Math.max(most, last - first + 1);
+  }
+  return most;
+}
+
 function judge(
   options: DrillOptions,
   campaign: Campaign,
@@ -235,6 +250,8 @@ function judge(
     collector_kills: options.collectorKills,
     host_kills: options.hostKills,
     counts: campaign.counts,
+    most_at_once: countMostAtOnce(started),
+    at_most: campaign.at_most ?? options.hosts,
     begun_twice: [...perHost.values()].filter((count) => count > 1).length,
     strangers: [...finished].filter((host) => !begun.has(host)).length + [...begun].filter((host) => !ended.has(host)).length,
     start_s: { median: round(quantile(waits, 0.5)), p99: round(quantile(waits, 0.99)), worst: round(waits.at(-1) ?? Number.NaN) },

@@ -29,7 +29,7 @@ for (const link of values.links.split(",") as ("grpc" | "nats")[]) {
       say: (line) => process.stderr.write(`${line}\n`),
     });
     process.stdout.write(`${JSON.stringify(report)}\n`);
-    if (report.begun_twice > 0 || report.strangers > 0) process.exitCode = 1;
+    if (report.begun_twice > 0 || report.strangers > 0 || report.most_at_once > report.at_most) process.exitCode = 1;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -23,6 +23,8 @@ export interface CampaignHost {
   reason: string;
   /** When it came to this state, microseconds since the Unix epoch. */
   sinceUs: number;
+  /** Since when its agent has not been attached; undefined while it is. */
+  awaySinceUs: number | undefined;
 }
 
 export interface CampaignHosts {
@@ -38,7 +40,17 @@ export const goingOn: ReadonlySet<CampaignHostState> = new Set(["waiting", "aske
 const atWork: ReadonlySet<CampaignHostState> = new Set(["asked", "taken"]);
 
 export function createCampaignHosts(hosts: readonly string[], nowUs: number): CampaignHosts {
-  const list = hosts.map((host): CampaignHost => ({ host, state: "waiting", command: "", run: "", reason: "", sinceUs: nowUs }));
+  const list = hosts.map(
+    (host): CampaignHost => ({
+      host,
+      state: "waiting",
+      command: "",
+      run: "",
+      reason: "",
+      sinceUs: nowUs,
+      awaySinceUs: undefined,
+    }),
+  );
   return { byHost: new Map(list.map((each) => [each.host, each])), byCommand: new Map(), lastAskedUs: Number.NEGATIVE_INFINITY };
 }
 
@@ -50,22 +62,45 @@ function move(host: CampaignHost, state: CampaignHostState, nowUs: number, chang
 /** Hosts that are asked in one go: each is a record that the store must take before its command is sent. */
 const mostAtOnce = 250;
 
-/** Chooses the hosts that are asked now. Those that are away are asked too, and take no place. */
-export function chooseNext(
-  { byHost, lastAskedUs }: CampaignHosts,
-  limits: { readonly atMost: number | undefined; readonly staggerS: number },
+/** What a campaign keeps to. */
+export interface CampaignLimits {
+  /** Hosts that may be at it at a time; undefined for all. */
+  readonly atMost: number | undefined;
+  /** Seconds between the starts of two hosts. */
+  readonly staggerS: number;
+  /** Seconds for which a host that is away may come back. */
+  readonly ttlS: number;
+}
+
+/** Notes which hosts are away. One that was to be asked and did not come back in time has come to its end. */
+export function noteAttached(
+  { byHost }: CampaignHosts,
+  { ttlS }: CampaignLimits,
   isAttached: (host: string) => boolean,
   nowUs: number,
-): CampaignHost[] {
+): void {
+  for (const host of byHost.values()) {
+    if (!goingOn.has(host.state)) continue;
+    host.awaySinceUs = isAttached(host.host) ? undefined : (host.awaySinceUs ?? nowUs);
+    if (host.state !== "waiting" || host.awaySinceUs === undefined || nowUs - host.awaySinceUs < ttlS * 1e6) continue;
+    move(host, "away", nowUs, { reason: `its agent was not attached for ${ttlS} s` });
+  }
+}
+
+/**
+ * Chooses the hosts that are asked now, of those that are here. A host at work keeps its place while it is away for as
+ * long as it may come back: what it runs goes on.
+ */
+export function chooseNext({ byHost, lastAskedUs }: CampaignHosts, limits: CampaignLimits, nowUs: number): CampaignHost[] {
+  const { atMost, staggerS, ttlS } = limits;
   const hosts = [...byHost.values()];
-  const waiting = hosts.filter(({ state }) => state === "waiting");
-  const places =
-    (limits.atMost ?? hosts.length) - hosts.filter(({ state, host }) => atWork.has(state) && isAttached(host)).length;
-  const here = waiting.filter(({ host }) => isAttached(host));
-  const away = waiting.filter(({ host }) => !isAttached(host));
-  if (limits.staggerS === 0) return [...here.slice(0, Math.max(0, places)), ...away].slice(0, mostAtOnce);
-  const isTime = nowUs - lastAskedUs >= limits.staggerS * 1e6;
-  return [...(isTime && places > 0 ? here.slice(0, 1) : []), ...away].slice(0, mostAtOnce);
+  const keepsPlace = ({ state, awaySinceUs }: CampaignHost): boolean =>
+    atWork.has(state) && (awaySinceUs === undefined || nowUs - awaySinceUs < ttlS * 1e6);
+  const places = Math.max(0, (atMost ?? hosts.length) - hosts.filter(keepsPlace).length);
+  const here = hosts.filter(({ state, awaySinceUs }) => state === "waiting" && awaySinceUs === undefined);
+  if (staggerS === 0) return here.slice(0, Math.min(places, mostAtOnce));
+  const isTime = nowUs - lastAskedUs >= staggerS * 1e6;
+  return isTime ? here.slice(0, Math.min(places, 1)) : [];
 }
 
 export function noteAsked(hosts: CampaignHosts, host: CampaignHost, command: string, nowUs: number): void {

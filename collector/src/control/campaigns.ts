@@ -22,6 +22,7 @@ import {
   goingOn,
   isOver,
   noteAsked,
+  noteAttached,
   noteOutcome,
   noteRefused,
   noteRun,
@@ -157,10 +158,9 @@ function step(state: CampaignsState): void {
   for (const campaign of state.campaigns.values()) {
     if (campaign.state !== "running") continue;
     const { stagger_s, ttl_s, patience_s } = campaign.order;
-    const limits = { atMost: countPlaces(campaign), staggerS: stagger_s };
-    for (const { host } of chooseNext(campaign.hosts, limits, (name) => attachments.has(name), nowUs())) {
-      void ask(state, campaign, host);
-    }
+    const limits = { atMost: countPlaces(campaign), staggerS: stagger_s, ttlS: ttl_s };
+    noteAttached(campaign.hosts, limits, (name) => attachments.has(name), nowUs());
+    for (const { host } of chooseNext(campaign.hosts, limits, nowUs())) void ask(state, campaign, host);
     giveUp(campaign, (ttl_s + patience_s + longestRunS) * 1e6);
     endIfOver(state, campaign);
   }
