@@ -46,12 +46,12 @@ function addCreateCommand(token: Command): void {
     .addHelpText(
       "after",
       `
-Only its hash is kept, in tokens.json of the data directory; a collector that runs
-knows it within a second.
+Only its hash is kept, in tokens.json of the data directory; a collector that
+runs knows it within a second.
 
 Examples:
   fleetmark token create --name ci --role operate --expires 90d > ci.token
-  FLEETMARK_TOKEN_FILE=ci.token fleetmark fleet run --suite quick --hosts 'gpu-*'`,
+  FLEETMARK_TOKEN_FILE=ci.token fleetmark fleet run --hosts 'gpu-*'`,
     );
   create.action(async (options: PlaceOptions & { name: string; role: Role; expires?: number; json?: boolean }) => {
     const { name, role, expires } = options;

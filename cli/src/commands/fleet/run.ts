@@ -72,8 +72,8 @@ export function defineFleetRun(run: Command): void {
     .addHelpText(
       "after",
       `
-Each host runs it when it is free for it, and gives way to its own work. It goes on
-when this command has ended; \`fleetmark fleet cancel\` calls it off.
+Each host runs it when it is free for it, and gives way to its own work. It goes
+on when this command has ended; \`fleetmark fleet cancel\` calls it off.
 
 Examples:
   fleetmark fleet run --suite quick --hosts 'gpu-*' --wait
