@@ -250,7 +250,8 @@ function judge(
     collector_kills: options.collectorKills,
     host_kills: options.hostKills,
     counts: campaign.counts,
-    most_at_once: countMostAtOnce(started),
+    // A run that was cut short left its place before its time was over.
+    most_at_once: countMostAtOnce(started.filter(({ host }) => finished.has(host))),
     at_most: campaign.at_most ?? options.hosts,
     begun_twice: [...perHost.values()].filter((count) => count > 1).length,
     strangers: [...finished].filter((host) => !begun.has(host)).length + [...begun].filter((host) => !ended.has(host)).length,
