@@ -254,7 +254,7 @@ function startRuns(agent: AgentState, book: RunBook, factsKnown: Promise<void>, 
       return current === undefined ? waiting : [current, ...waiting];
     },
     add: (request) => void queue.add(request).catch(() => {}),
-    skip: (...skipped) => recordSkipped({ host, findHardwareClass, delivery, logger }, ...skipped),
+    recordSkipped: (...skipped) => recordSkipped({ host, findHardwareClass, delivery, logger }, ...skipped),
     logger,
   });
   const outlook = startOutlook({

@@ -5,7 +5,7 @@ import { logFormats } from "@fleetmark/shared/log";
 import { isLoopback, isLoopbackUrl } from "@fleetmark/shared/model/units";
 import { checkNatsConfig, natsFields } from "@fleetmark/shared/nats/config";
 import { campaignAskedShape } from "@fleetmark/shared/records/campaign";
-import { checkRecurrence, recurrenceFields } from "@fleetmark/shared/schedule/recurrence-schema";
+import { checkRecurrence, recurrenceFields, refuseSameNames } from "@fleetmark/shared/schedule/recurrence-schema";
 import { z } from "zod";
 import type { GrpcIngestConfig } from "./ingest/grpc/server.js";
 import type { IngestLimits } from "./ingest/limits.js";
@@ -174,12 +174,6 @@ const campaignSchema = z
   .superRefine(checkRecurrence)
   .transform(({ name, cron, time_zone, ...order }) => ({ name, cron, timeZone: time_zone, order }));
 
-function checkCampaignNames(campaigns: readonly { readonly name: string }[], context: z.RefinementCtx): void {
-  const names = campaigns.map(({ name }) => name);
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) context.addIssue({ code: "custom", message: `two campaigns are called ${JSON.stringify(twice)}` });
-}
-
 /** The configuration of a collector. */
 export const collectorConfigSchema = z.strictObject({
   name: z
@@ -222,7 +216,7 @@ export const collectorConfigSchema = z.strictObject({
     .prefault({}),
   campaigns: z
     .array(campaignSchema)
-    .superRefine(checkCampaignNames)
+    .superRefine(refuseSameNames("campaigns"))
     .prefault([])
     .describe("suites that hosts of the fleet are asked to run again and again; in variables and flags as JSON"),
   limits: limitsSchema.prefault({}),

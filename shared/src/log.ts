@@ -57,6 +57,7 @@ export const logEvents = {
   quarantine_replayed: "What lay in quarantine was taken in again, as a person asked; `fate` says what became of it",
   request_failed: "The HTTP API failed on a request",
   campaign_ended: "Every host of a campaign has come to an end; the fields count them by what became of them",
+  campaign_not_called_off: "A host of a campaign that was called off could not be asked to end its run",
   campaign_not_started: "A campaign of the collector's configuration was due and could not be started",
   campaign_resumed: "The collector goes on with a campaign that one before it was asked for",
   campaign_started: "A suite is to run on hosts of the fleet, as someone asked",

@@ -13,7 +13,6 @@ const argumentsSchema = z.strictObject({
     .default(3600)
     .describe("how long it waits until the host is free"),
   at_once: z.boolean().default(false).describe("whether it begins though the host is not free, and gives way to nothing"),
-  campaign: z.string().max(128).optional(),
 });
 
 /** Runs that wait, from commands, beyond which no more are taken: people and campaigns give them. */

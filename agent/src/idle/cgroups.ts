@@ -23,7 +23,11 @@ function listFolders(path: string): string[] {
  * @param own the paths of this process's groups, as /proc/self/cgroup gives them
  */
 export function findCgroup(root: string, pattern: string, own: readonly string[]): string | undefined {
-  const isOwn = (path: string): boolean => own.some((each) => `${each}/`.includes(`${path}/`));
+  // Under v1 the first name is that of a hierarchy, which /proc/self/cgroup leaves out.
+  const isOwn = (path: string): boolean => {
+    const below = path.slice(path.indexOf("/", 1));
+    return own.some((each) => `${each}/`.startsWith(`${path}/`) || `${each}/`.startsWith(`${below}/`));
+  };
   let found = [""];
   for (const name of pattern.split("/").filter(Boolean)) {
     const next: string[] = [];

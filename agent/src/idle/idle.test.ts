@@ -11,7 +11,7 @@ import { createGpuUse } from "./gpu-use.js";
 import { createIdleWatch } from "./idle-watch.js";
 import { createOtherCpuMeter, parseBusySeconds } from "./other-cpu.js";
 import { parseTreeStat, readTreeCpu } from "./own-cpu.js";
-import { createCommandSign, createFileSign, createMemorySign, createPressureSign, parseAvailable, type Sign } from "./signs.js";
+import { createCommandSign, createFileSign, createMemorySign, createPressureSign, type Sign } from "./signs.js";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -89,6 +89,7 @@ describe("CPU that other processes take", () => {
     );
     fc.assert(fc.property(fc.string(), (text) => Number.isFinite(parseBusySeconds(text) ?? 0)));
     expect(parseBusySeconds("cpu  100 0 50 9999 7 3 2 50 0 0\ncpu0 1 1")).toBe(1.55);
+    expect(parseBusySeconds("cpu0 1 1 1 1 1 1 1")).toBeUndefined();
   });
 });
 
@@ -102,7 +103,7 @@ describe("a sign of work", () => {
     expect(await createMemorySign(tree, 8).look()).toBeUndefined();
     expect(await createPressureSign(tree, "memory", 5).look()).toContain("wait for memory 7.5 %");
     expect(await createPressureSign(tree, "cpu", 5).look()).toBeUndefined();
-    expect(parseAvailable("MemTotal: 5 kB")).toBeUndefined();
+    expect(await createMemorySign(makeTree({ "proc/meminfo": "MemTotal: much\n" }), 10).look()).toBeUndefined();
   });
 
   it("is a file, for as long as it is there", async () => {
@@ -134,6 +135,9 @@ describe("a sign of work", () => {
       undefined,
     ]);
     expect(find(["/system.slice/gpu1_slurmstepd.scope/job_4711/step_0"])[0]).toBeUndefined();
+    // Under v1 the kernel leaves the hierarchy's name out.
+    expect(find(["/slurm/uid_1000/job_5/step_batch"])).toEqual([expect.stringContaining("job_4711"), undefined, undefined]);
+    expect(find(["/elsewhere/slurm/uid_1000/job_5"])[1]).toBe("cpuset/slurm/uid_1000/job_5");
     expect(parseCgroups("0::/user.slice/a:b\n3:cpu:/\n")).toEqual(["/user.slice/a:b"]);
     expect(findCgroup("/nowhere", "a/b", [])).toBeUndefined();
   });

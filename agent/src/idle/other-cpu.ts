@@ -1,4 +1,5 @@
 import { type Roots, readHostFile } from "../host/host-file.js";
+import { parseCpuTimes } from "../probes/cpu.js";
 import { readTreeCpu, ticksPerSecond } from "./own-cpu.js";
 
 /** Tells how much CPU the host's other processes take. */
@@ -12,12 +13,12 @@ export interface OtherCpuMeter {
 /** Milliseconds: within less, the kernel's ticks of 10 ms on each core are all that there is to see. */
 const leastWindowMs = 200;
 
-/** Reads the CPU seconds that all processes took: user nice system idle iowait irq softirq (proc(5)). */
+/** Reads the CPU seconds that all processes of the host took; a guest's are among the user's. */
 export function parseBusySeconds(text: string): number | undefined {
-  const fields = text.split("\n", 1)[0].trim().split(/\s+/);
-  const [user, nice, system, , , irq, softirq] = fields.slice(1, 8).map(Number);
-  const ticks = user + nice + system + irq + softirq;
-  return fields[0] === "cpu" && Number.isFinite(ticks) ? ticks / ticksPerSecond : undefined;
+  const times = parseCpuTimes(text.split("\n", 1)[0]).get("cpu-total");
+  if (times === undefined) return undefined;
+  const { user, nice, system, irq, softirq } = times;
+  return (user + nice + system + irq + softirq) / ticksPerSecond;
 }
 
 /**

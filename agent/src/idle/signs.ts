@@ -2,6 +2,7 @@ import { access } from "node:fs/promises";
 import { runTool } from "@fleetmark/shared/tools/tool-runner";
 import { waitAtMost } from "@fleetmark/shared/waiting";
 import { type Roots, readHostFile } from "../host/host-file.js";
+import { memFields, parseMeminfo } from "../probes/mem.js";
 import { parsePressure } from "../probes/pressure.js";
 import { findCgroup, parseCgroups } from "./cgroups.js";
 import type { GpuUse } from "./gpu-use.js";
@@ -58,20 +59,13 @@ export function createPressureSign(roots: Roots, resource: "cpu" | "memory", mos
   };
 }
 
-/** Reads the share of memory that programs can still have, in percent (proc(5), MemAvailable). */
-export function parseAvailable(text: string): number | undefined {
-  const read = (key: string): number => Number(new RegExp(`^${key}:\\s+(\\d+) kB$`, "m").exec(text)?.[1]);
-  const percent = (100 * read("MemAvailable")) / read("MemTotal");
-  return Number.isFinite(percent) ? percent : undefined;
-}
-
 export function createMemorySign(roots: Roots, leastPercent: number): Sign {
   return {
     name: "memory",
     isOwnToo: false,
     everyS: 0,
     look: async () => {
-      const percent = parseAvailable(await readHostFile(roots, "proc", "meminfo").catch(() => ""));
+      const percent = memFields(parseMeminfo(await readHostFile(roots, "proc", "meminfo").catch(() => "")))?.available_percent;
       if (percent === undefined || percent >= leastPercent) return undefined;
       return `${format(percent)} % of the memory is available (at least ${leastPercent})`;
     },

@@ -1,5 +1,5 @@
 import { durationSchema } from "@fleetmark/shared/config/config";
-import { checkRecurrence, recurrenceFields } from "@fleetmark/shared/schedule/recurrence-schema";
+import { checkRecurrence, recurrenceFields, refuseSameNames } from "@fleetmark/shared/schedule/recurrence-schema";
 import { z } from "zod";
 import { slurmCgroups } from "../idle/cgroups.js";
 
@@ -21,14 +21,6 @@ const scheduleSchema = z
   })
   .superRefine(checkRecurrence)
   .transform(({ name, time_zone, ...rest }) => ({ ...rest, name: name ?? rest.suite, timeZone: time_zone }));
-
-function checkNames(schedules: readonly { readonly name: string }[], context: z.RefinementCtx): void {
-  const names = schedules.map(({ name }) => name);
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) {
-    context.addIssue({ code: "custom", message: `two schedules are called ${JSON.stringify(twice)}: give each a name` });
-  }
-}
 
 const blackoutSchema = z
   .strictObject({
@@ -79,7 +71,7 @@ export const runSchema = z.strictObject({
   on_start: z.string().default("none").describe("suite that runs once when the agent starts, or none"),
   schedule: z
     .array(scheduleSchema)
-    .superRefine(checkNames)
+    .superRefine(refuseSameNames("schedules"))
     .prefault([])
     .describe("suites that run again and again, when the host is free; in variables and flags as JSON"),
   blackouts: z

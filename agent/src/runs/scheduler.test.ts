@@ -38,7 +38,7 @@ function setUp(schedules: readonly Schedule[], from: string, pages = makePages()
       nowMs: () => Date.now() + leapt,
       listRuns: () => running,
       add: (request) => started.push(new Date(request.due_us / 1000).toISOString()),
-      skip: (_, outcome, reason, count) => skipped.push({ outcome, count, reason }),
+      recordSkipped: (_, outcome, reason, count) => skipped.push({ outcome, count, reason }),
       logger: pino({ level: "silent" }),
     });
   let scheduler = start();

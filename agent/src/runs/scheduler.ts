@@ -27,7 +27,7 @@ export interface SchedulerOptions {
   readonly listRuns: () => readonly RunRequest[];
   readonly add: (request: RunRequest) => void;
   /** Records starts that were missed or refused. */
-  readonly skip: (request: RunRequest, outcome: "missed" | "refused", reason: string, count: number) => void;
+  readonly recordSkipped: (request: RunRequest, outcome: "missed" | "refused", reason: string, count: number) => void;
   readonly logger: Logger;
 }
 
@@ -77,7 +77,7 @@ function recordMissed(options: SchedulerOptions, planned: Planned, due: Due, now
   const first = due.firstMissedMs ?? due.latestMs ?? nowMs;
   const made = isSkipped ? "" : "; the latest is made up for";
   const reason = `the agent was not running, or the host's clock leapt${made}`;
-  options.skip(makeRequest(options, planned, first, nowMs), "missed", reason, count);
+  options.recordSkipped(makeRequest(options, planned, first, nowMs), "missed", reason, count);
 }
 
 /** Deals with what is due of a schedule. Returns whether anything changed. */
@@ -95,7 +95,7 @@ function deal(options: SchedulerOptions, planned: Planned): boolean {
   const request = makeRequest(options, planned, due.latestMs, nowMs);
   const elder = listRuns().find(({ schedule }) => schedule === planned.name);
   if (elder === undefined) options.add(request);
-  else options.skip(request, "refused", `run ${elder.run} of the start before has not ended`, 1);
+  else options.recordSkipped(request, "refused", `run ${elder.run} of the start before has not ended`, 1);
   return true;
 }
 

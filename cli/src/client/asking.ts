@@ -1,40 +1,15 @@
-import { request as httpRequest } from "node:http";
-import { errorMessage, FleetmarkError, isErrorCode } from "@fleetmark/shared/errors";
+import { FleetmarkError, isErrorCode } from "@fleetmark/shared/errors";
 import { type Address, formatAddress } from "@fleetmark/shared/model/units";
 import type { z } from "zod";
+import { exchange, type Received } from "./exchange.js";
 
 /** Asks a collector to change something, by a token. */
-
-interface Answered {
-  readonly status: number;
-  readonly text: string;
-}
 
 /** What a person waits for at most, milliseconds. */
 const patienceMs = 60_000;
 
-function post(address: Address, path: string, token: string | undefined, body: string): Promise<Answered> {
-  return new Promise((resolve, reject) => {
-    const { host, port } = address;
-    const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
-    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body), ...authorization };
-    const signal = AbortSignal.timeout(patienceMs);
-    const sent = httpRequest({ method: "POST", host, port, path, headers, signal }, (response) => {
-      let text = "";
-      response.setEncoding("utf8");
-      response.on("data", (part: string) => {
-        text += part;
-      });
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
-      response.on("error", reject);
-    });
-    sent.on("error", reject);
-    sent.end(body);
-  });
-}
-
 /** What the collector gave as its reason, as an error of the catalogue. */
-function readRefusal(where: string, { status, text }: Answered): FleetmarkError {
+function readRefusal(where: string, { status, text }: Received): FleetmarkError {
   try {
     const { code, message } = JSON.parse(text) as { code?: unknown; message?: unknown };
     if (typeof code === "string" && isErrorCode(code)) return new FleetmarkError(code, String(message).slice(0, 1000));
@@ -56,13 +31,7 @@ export async function askForChange<S extends z.ZodType>(
   token: string | undefined,
 ): Promise<z.infer<S>> {
   const where = `http://${formatAddress(address)}/api/v1/${what}`;
-  let answered: Answered;
-  try {
-    answered = await post(address, `/api/v1/${what}`, token, JSON.stringify(body));
-  } catch (cause) {
-    const reason = errorMessage(cause) || String((cause as NodeJS.ErrnoException).code);
-    throw new FleetmarkError("COLLECTOR_UNREACHABLE", `no collector answers at ${formatAddress(address)}: ${reason}`, { cause });
-  }
+  const answered = await exchange(address, `/api/v1/${what}`, { patienceMs, body: JSON.stringify(body), token });
   if (answered.status !== 200) throw readRefusal(where, answered);
   const parsed = shape.safeParse(JSON.parse(answered.text));
   if (parsed.success) return parsed.data;

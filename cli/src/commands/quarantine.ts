@@ -11,11 +11,10 @@ import {
 import { FleetmarkError, isErrorCode } from "@fleetmark/shared/errors";
 import { formatBytes } from "@fleetmark/shared/model/numbers";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { readConfig } from "../config/config-flags.js";
-import { configSchemas } from "../config/config-schemas.js";
 import { addFormatFlags, type FormatOptions, printTable, printText } from "../output/formats.js";
 import { printJson, tell } from "../output/message.js";
 import { buildQuarantineTable, buildSamplesTable } from "../tables/quarantine.js";
+import { addDataDirFlags, findDataDir } from "./data-dir.js";
 
 export function defineQuarantine(quarantine: Command): void {
   addListCommand(quarantine);
@@ -34,12 +33,6 @@ interface FilterOptions extends PlaceOptions {
   readonly all?: boolean;
 }
 
-function addPlaceFlags(command: Command): Command {
-  return command
-    .option("--data <dir>", "the collector's data directory (default: that of its configuration)")
-    .option("-c, --config <file>", "YAML configuration of the collector");
-}
-
 function readCode(text: string): string {
   if (!isErrorCode(text))
     throw new InvalidArgumentError("It is no code of Fleetmark; `fleetmark quarantine list` shows those that are there.");
@@ -50,10 +43,6 @@ function addFilterFlags(command: Command): Command {
   return command
     .addOption(new Option("--code <code>", "of this reason alone, such as TIME_AHEAD").argParser(readCode))
     .option("--host <name>", "of this host alone");
-}
-
-function findDataDir(command: Command, { data }: PlaceOptions): string {
-  return data ?? readConfig(command, configSchemas.collector).data_dir;
 }
 
 /** As a file's name holds it. */
@@ -87,7 +76,7 @@ function sumBytes(entries: readonly QuarantineEntry[]): string {
 
 function addListCommand(quarantine: Command): void {
   const list = quarantine.command("list").description("list what the collector rejected, the oldest first, and why");
-  addFormatFlags(addFilterFlags(addPlaceFlags(list))).addHelpText(
+  addFormatFlags(addFilterFlags(addDataDirFlags(list))).addHelpText(
     "after",
     `
 Examples:
@@ -103,7 +92,7 @@ Examples:
 
 function addShowCommand(quarantine: Command): void {
   const show = quarantine.command("show <id>").description("show what is in it, and what is wrong with it");
-  addPlaceFlags(show)
+  addDataDirFlags(show)
     .option("--raw", "its bytes as they are, on stdout")
     .option("--json", "one document on stdout")
     .option("--limit <count>", "most samples that are shown to people", readLimit, 50)
@@ -147,7 +136,7 @@ function addReplayCommand(quarantine: Command): void {
     .command("replay [ids...]")
     .description("take in again what was rejected, once its cause is mended; what is rejected again stays")
     .option("--all", "all of it");
-  addFilterFlags(addPlaceFlags(replay))
+  addFilterFlags(addDataDirFlags(replay))
     .option("--dry-run", "say what would be taken in, and do nothing")
     .option("--wait <seconds>", "for the collector to say what became of it", readWait, 30)
     .option("--json", "what became of each as JSON")
@@ -220,7 +209,7 @@ function tellOutcomes(outcomes: readonly ReplayOutcome[], asked: number): void {
 
 function addDropCommand(quarantine: Command): void {
   const drop = quarantine.command("drop [ids...]").description("remove for good what was rejected").option("--all", "all of it");
-  addFilterFlags(addPlaceFlags(drop))
+  addFilterFlags(addDataDirFlags(drop))
     .option("-y, --yes", "do it; otherwise what would go is said")
     .option("--json", "what went as JSON")
     .addHelpText(

@@ -1,12 +1,11 @@
 import { createToken, type Role, readTokens, revokeToken, roles, type Token } from "@fleetmark/collector/access";
 import { makeFolder } from "@fleetmark/shared/tools/folder";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { readConfig } from "../config/config-flags.js";
-import { configSchemas } from "../config/config-schemas.js";
 import { addFormatFlags, type FormatOptions, printTable } from "../output/formats.js";
 import { printJson, tell } from "../output/message.js";
 import type { Table } from "../output/table.js";
 import { formatMoment, formatTime } from "../tables/times.js";
+import { addDataDirFlags, findDataDir } from "./data-dir.js";
 import { readSeconds } from "./read/source-flags.js";
 
 export function defineToken(token: Command): void {
@@ -19,16 +18,6 @@ interface PlaceOptions {
   readonly data?: string;
 }
 
-function addPlaceFlags(command: Command): Command {
-  return command
-    .option("--data <dir>", "the collector's data directory (default: that of its configuration)")
-    .option("-c, --config <file>", "YAML configuration of the collector");
-}
-
-function findDataDir(command: Command, { data }: PlaceOptions): string {
-  return data ?? readConfig(command, configSchemas.collector).data_dir;
-}
-
 function readName(text: string): string {
   if (!/^[\w.@-]{1,64}$/.test(text)) throw new InvalidArgumentError("A name holds up to 64 letters, digits, . _ @ and -.");
   return text;
@@ -36,7 +25,7 @@ function readName(text: string): string {
 
 function addCreateCommand(token: Command): void {
   const create = token.command("create").description("make a token, and print it: it can't be read again");
-  addPlaceFlags(create)
+  addDataDirFlags(create)
     .addOption(new Option("--name <name>", "who it is for").argParser(readName).makeOptionMandatory())
     .addOption(
       new Option("--role <role>", "read; operate: start and stop runs; admin").choices(roles).default("operate" satisfies Role),
@@ -96,7 +85,7 @@ function buildTokenTable(rows: readonly Token[], nowUs: number): Table<Token> {
 
 function addListCommand(token: Command): void {
   const list = token.command("list").description("list the tokens that there are, without the tokens themselves");
-  addFormatFlags(addPlaceFlags(list)).addHelpText(
+  addFormatFlags(addDataDirFlags(list)).addHelpText(
     "after",
     `
 Examples:
@@ -113,7 +102,7 @@ Examples:
 
 function addRevokeCommand(token: Command): void {
   const revoke = token.command("revoke <name>").description("let a token in no more, from the next second on");
-  addPlaceFlags(revoke).addHelpText(
+  addDataDirFlags(revoke).addHelpText(
     "after",
     `
 Examples:

@@ -28,9 +28,9 @@ export function startAdoption({ commands, records, campaigns, isShared, logger }
   const look = async (): Promise<void> => {
     await campaigns.adopted;
     try {
-      for (const { host, command: name, id, arguments: given = {}, expires_us = 0, campaign } of await records.listUnanswered()) {
+      for (const { host, command: name, id, arguments: given = {}, expires_us = 0 } of await records.listUnanswered()) {
         const fields = { id, name, argumentsJson: JSON.stringify(given), expiresUs: BigInt(expires_us) };
-        adoptCommand(commands, host, fields, campaign);
+        adoptCommand(commands, host, fields);
       }
       hasLooked = true;
     } catch (thrown) {

@@ -135,22 +135,30 @@ async function ask({ options }: CampaignsState, campaign: Campaign, host: string
     await askHost(options.commands, host, {
       id: command,
       name: "start_run",
-      arguments: { suite, patience_s, at_once, campaign: id, ...(benchmarks === undefined ? {} : { benchmarks }) },
+      arguments: { suite, patience_s, at_once, ...(benchmarks === undefined ? {} : { benchmarks }) },
       timeout: ttl_s,
       by,
       campaign: id,
     });
     // It was called off while this was recorded: what calls it off must come after it.
-    if (campaign.state === "cancelled") callOff(options.commands, campaign, found, "the campaign was called off");
+    if (campaign.state === "cancelled") callOff(options, campaign, found, "the campaign was called off");
   } catch (thrown) {
     if (found.state === "asked") noteRefused(found, errorMessage(thrown), nowUs());
   }
 }
 
 /** Asks a host to end what a command of a campaign began, or has not begun yet. */
-function callOff(commands: Commands, { order, by, id }: Campaign, { host, command }: CampaignHost, reason: string): void {
-  const given = { commands: [command], reason };
-  askHost(commands, host, { name: "cancel_run", arguments: given, timeout: order.ttl_s, by, campaign: id }).catch(() => {});
+function callOff(
+  { commands, logger }: CampaignsOptions,
+  campaign: Campaign,
+  { host, command }: CampaignHost,
+  reason: string,
+): void {
+  const { order, by, id } = campaign;
+  const request = { name: "cancel_run", arguments: { commands: [command], reason }, timeout: order.ttl_s, by, campaign: id };
+  askHost(commands, host, request).catch((thrown) => {
+    logger.warn({ event: "campaign_not_called_off", campaign: id, agent: host }, errorMessage(thrown));
+  });
 }
 
 function step(state: CampaignsState): void {
@@ -299,7 +307,7 @@ async function cancel(state: CampaignsState, id: string, by: string): Promise<Ca
   const begun = [...campaign.hosts.byHost.values()].filter(({ state: at, command }) => goingOn.has(at) && command !== "");
   endAll(campaign.hosts, "cancelled", reason, nowUs());
   await recordOwn(options, campaignRecord, toRecord(campaign));
-  for (const host of begun) callOff(options.commands, campaign, host, reason);
+  for (const host of begun) callOff(options, campaign, host, reason);
   return campaign;
 }
 

@@ -28,7 +28,6 @@ import { type CommandRecords, readRecordedOutcome } from "./command-records.js";
 /** A command without a result yet. */
 interface Outstanding {
   readonly command: CommandFields;
-  readonly campaign: string | undefined;
   readonly deadline: NodeJS.Timeout;
   /** When it was sent last, by a clock that never steps. */
   sentMs: number;
@@ -143,15 +142,13 @@ async function expire(commands: Commands, host: string, { id, name }: CommandFie
   for (const tell of commands.listeners) tell(host, id, { done: false, code: "COMMAND_TIMED_OUT", message });
 }
 
-function addOutstanding(commands: Commands, host: string, command: CommandFields, campaign: string | undefined): Outstanding {
+function addOutstanding(commands: Commands, host: string, command: CommandFields): void {
   const own = commands.outstanding.get(host) ?? new Map<string, Outstanding>();
   const leftMs = Math.max(0, (Number(command.expiresUs) - readClockUs()) / 1000);
   const deadline = setTimeout(() => void expire(commands, host, command), leftMs);
   deadline.unref();
-  const outstanding = { command, campaign, deadline, waiters: [], sentMs: performance.now() };
-  own.set(command.id, outstanding);
+  own.set(command.id, { command, deadline, waiters: [], sentMs: performance.now() });
   commands.outstanding.set(host, own);
-  return outstanding;
 }
 
 function createStopping(): FleetmarkError {
@@ -180,7 +177,7 @@ export async function askHost(commands: Commands, host: string, request: Command
   const command = makeCommand(commands, request);
   if (commands.outstanding.get(host)?.has(command.id) || commands.ended.has(`${host} ${command.id}`)) return command.id;
   // It is on the list from here on, so that callers who run wild are stopped while the store is asked.
-  addOutstanding(commands, host, command, request.campaign);
+  addOutstanding(commands, host, command);
   try {
     await commands.records.recordAsked(host, command, request);
   } catch (thrown) {
@@ -221,10 +218,10 @@ export async function sendCommand(commands: Commands, host: string, request: Com
 }
 
 /** Takes up what was asked before this collector began, or by another, and has not ended. */
-export function adoptCommand(commands: Commands, host: string, command: CommandFields, campaign: string | undefined): void {
+export function adoptCommand(commands: Commands, host: string, command: CommandFields): void {
   const isKnown = commands.outstanding.get(host)?.has(command.id) || commands.ended.has(`${host} ${command.id}`);
   if (isKnown || commands.stopped) return;
-  addOutstanding(commands, host, command, campaign);
+  addOutstanding(commands, host, command);
   sendToHost(commands.presence, host, command);
 }
 

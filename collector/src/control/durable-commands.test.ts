@@ -114,7 +114,7 @@ describe("a campaign", () => {
     const id = String(json.id);
     const first = await one.nextCommand();
     const second = await two.nextCommand();
-    expect(JSON.parse(first.argumentsJson)).toMatchObject({ suite: "quick", campaign: id, at_once: false });
+    expect(JSON.parse(first.argumentsJson)).toEqual({ suite: "quick", patience_s: 3600, at_once: false });
     one.sendResult(first.id, { resultJson: '{"run":"r1"}' });
     two.sendResult(second.id, { done: false, code: "COMMAND_FORBIDDEN", message: "not here" });
     // A place is free as soon as one is refused.
