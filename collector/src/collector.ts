@@ -3,7 +3,7 @@ import type { CommandResult } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb"
 import { once, type Running, undoAll } from "@fleetmark/shared/lifecycle";
 import type { Logger } from "@fleetmark/shared/log";
 import { createLogger } from "@fleetmark/shared/logger";
-import type { Address } from "@fleetmark/shared/model/units";
+import { type Address, isLoopback } from "@fleetmark/shared/model/units";
 import { auditRecord } from "@fleetmark/shared/records/audit";
 import { commandRecord } from "@fleetmark/shared/records/command";
 import { selectRecords } from "@fleetmark/shared/records/record-kind";
@@ -170,8 +170,9 @@ function startRetention({ config, metrics, logger, undoings }: Base, { store }: 
 }
 
 /** Shows how long the collector's own certificates last. */
-function startCertificateWatch({ grpc, nats }: CollectorConfig, metrics: Metrics, logger: Logger): Running {
-  const watch = watchCertificates(listCertificates({ "grpc.tls": grpc.tls, "nats.tls": nats.tls }), logger);
+function startCertificateWatch({ grpc, nats, http }: CollectorConfig, metrics: Metrics, logger: Logger): Running {
+  const own = listCertificates({ "grpc.tls": grpc.tls, "nats.tls": nats.tls, "http.tls": http.tls });
+  const watch = watchCertificates(own, logger);
   const show = (): void => metrics.certificateDays.set(watch.daysLeft() ?? 0);
   show();
   const timer = setInterval(show, 60_000);
@@ -301,12 +302,15 @@ async function startParts(base: Base): Promise<Pick<Collector, "grpc" | "http" |
     findObstacle: () => findObstacle(core, links),
     findTroubles: () => findTroubles(storage, core, retention),
   };
-  const gate: Gatekeeper = await openGate({ dataDir: config.data_dir, isOpenToReaders: true, logger });
+  // Who reaches a loopback address has an account here, or a tunnel that someone with one made.
+  const isOpenToReaders = isLoopback(config.http.listen);
+  const gate: Gatekeeper = await openGate({ dataDir: config.data_dir, isOpenToReaders, logger });
   undoings.push(gate.stop);
   const http = await startHttpServer(config.http.listen, {
     store: storage.store,
     fleet: core.presence.fleet,
     allowedHosts: config.http.allowed_hosts,
+    tls: config.http.tls,
     identify: ({ headers }) => gate.identify(headers.authorization),
     audit: keepAudit(base, core.records),
     control: { commands: core.commands, campaigns: core.campaigns },

@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { addressSchema, byteSizeSchema, durationSchema } from "@fleetmark/shared/config/config";
-import { tlsFilesSchema } from "@fleetmark/shared/config/tls";
+import { tlsFilesSchema, tlsIdentitySchema } from "@fleetmark/shared/config/tls";
 import { logFormats } from "@fleetmark/shared/log";
 import { isLoopback, isLoopbackUrl } from "@fleetmark/shared/model/units";
 import { checkNatsConfig, natsFields } from "@fleetmark/shared/nats/config";
@@ -13,9 +13,28 @@ import type { NatsIngestConfig } from "./ingest/nats/ingest.js";
 import type { StoreConfig } from "./store/engines/registry.js";
 import type { Retention } from "./store/retention.js";
 
-const httpListenSchema = addressSchema.refine(isLoopback, {
-  message: "the HTTP API speaks no TLS: use a loopback address such as 127.0.0.1:7421, and a proxy with TLS before it",
-});
+/** Where people and programs ask. Beyond this machine it speaks TLS, and who reads shows a token too. */
+const httpSchema = z
+  .strictObject({
+    listen: addressSchema.describe("address of the HTTP API; port 0 takes a free one").prefault("127.0.0.1:7421"),
+    tls: tlsIdentitySchema,
+    allowed_hosts: z
+      .array(z.string().regex(/^[A-Za-z0-9._-]+$/, "must be a name such as fleetmark.example, without a port"))
+      .describe("without TLS: names beside localhost by which requests may come, those under which a proxy hands them on")
+      .default([]),
+    probes: z
+      .strictObject({
+        listen: addressSchema
+          .describe("address, also beyond this machine, of /healthz, /readyz and /metrics alone; none unless set")
+          .optional(),
+      })
+      .prefault({}),
+  })
+  .refine(({ listen, tls }) => isLoopback(listen) || tls.cert_file !== undefined, {
+    path: ["listen"],
+    message:
+      "listening beyond this machine needs TLS: set http.tls.cert_file and key_file (docs/security.md shows how), or use a loopback address such as 127.0.0.1:7421",
+  });
 
 /** Where agents attach. Beyond this machine every agent must prove its name. */
 const grpcSchema = z
@@ -186,22 +205,7 @@ export const collectorConfigSchema = z.strictObject({
   data_dir: z.string().min(1).describe("directory of the data file and the quarantine").default("./fleetmark-data"),
   grpc: grpcSchema.prefault({}),
   nats: natsSchema.describe("with servers, agents reach this collector over NATS JetStream too"),
-  http: z
-    .strictObject({
-      listen: httpListenSchema.describe("address of the HTTP API; port 0 takes a free one").prefault("127.0.0.1:7421"),
-      allowed_hosts: z
-        .array(z.string().regex(/^[A-Za-z0-9._-]+$/, "must be a name such as fleetmark.example, without a port"))
-        .describe("names beside localhost by which requests may come: those under which a proxy hands them on")
-        .default([]),
-      probes: z
-        .strictObject({
-          listen: addressSchema
-            .describe("address, also beyond this machine, of /healthz, /readyz and /metrics alone; none unless set")
-            .optional(),
-        })
-        .prefault({}),
-    })
-    .prefault({}),
+  http: httpSchema.prefault({}),
   log: z
     .strictObject({
       level: z

@@ -130,6 +130,7 @@ export async function findConfigProblems({ kind, config }: DaemonConfig): Promis
   const tokenFile = config.store.kind === "influxdb" ? config.store.token_file : undefined;
   return [
     ...(await findTls(config.grpc.tls, "grpc.tls")),
+    ...(await findTls(config.http.tls, "http.tls")),
     ...(await findNats(config.nats)),
     ...(await Promise.all(findReadable("store.token_file", tokenFile))),
     ...(await Promise.all([findPort("grpc.listen", config.grpc.listen), findPort("http.listen", config.http.listen)])),

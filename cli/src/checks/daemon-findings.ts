@@ -3,8 +3,10 @@ import { join, resolve } from "node:path";
 import { type AgentConfig, probeCollector } from "@fleetmark/agent";
 import { type CollectorConfig, checkStore } from "@fleetmark/collector";
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import { type Address, formatAddress } from "@fleetmark/shared/model/units";
+import { formatAddress } from "@fleetmark/shared/model/units";
 import { checkFolder } from "@fleetmark/shared/tools/folder-check";
+import { askForText } from "../client/collector-api.js";
+import { makeOwnEndpoint } from "../client/endpoint.js";
 import { type DaemonConfig, findConfigProblems } from "./config-findings.js";
 import { describeProblem, type Finding } from "./finding.js";
 
@@ -84,10 +86,10 @@ async function findForAgent(config: AgentConfig, isLinkReady: boolean): Promise<
   return [...folder, ...collector];
 }
 
-async function servesFleetmark(http: Address): Promise<boolean> {
+async function servesFleetmark({ listen, tls }: CollectorConfig["http"]): Promise<boolean> {
   try {
-    const answer = await fetch(`http://${formatAddress(http)}/healthz`, { signal: AbortSignal.timeout(3000) });
-    return ((await answer.json()) as { status?: unknown }).status === "ok";
+    const answer: unknown = JSON.parse(await askForText(makeOwnEndpoint(listen, tls, undefined), "/healthz"));
+    return (answer as { status?: unknown }).status === "ok";
   } catch {
     return false;
   }
@@ -95,7 +97,7 @@ async function servesFleetmark(http: Address): Promise<boolean> {
 
 /** A port that this very collector holds already is no problem of the next one's. */
 async function excusePorts(findings: readonly Finding[], { http }: CollectorConfig): Promise<Finding[]> {
-  const isRunning = findings.some(({ code }) => code === "PORT_TAKEN") && (await servesFleetmark(http.listen));
+  const isRunning = findings.some(({ code }) => code === "PORT_TAKEN") && (await servesFleetmark(http));
   if (!isRunning) return [...findings];
   return findings.map((finding) =>
     finding.code === "PORT_TAKEN"

@@ -1,6 +1,6 @@
 import { FleetmarkError, isErrorCode } from "@fleetmark/shared/errors";
-import { type Address, formatAddress } from "@fleetmark/shared/model/units";
 import type { z } from "zod";
+import { type Endpoint, formatUrl } from "./endpoint.js";
 import { exchange, type Received } from "./exchange.js";
 
 /** Asks a collector to change something, by a token. */
@@ -8,8 +8,8 @@ import { exchange, type Received } from "./exchange.js";
 /** What a person waits for at most, milliseconds. */
 const patienceMs = 60_000;
 
-/** What the collector gave as its reason, as an error of the catalogue. */
-function readRefusal(where: string, { status, text }: Received): FleetmarkError {
+/** Reads what a collector gave as its reason, as an error of the catalogue. */
+export function readRefusal(where: string, { status, text }: Received): FleetmarkError {
   try {
     const { code, message } = JSON.parse(text) as { code?: unknown; message?: unknown };
     if (typeof code === "string" && isErrorCode(code)) return new FleetmarkError(code, String(message).slice(0, 1000));
@@ -24,14 +24,13 @@ function readRefusal(where: string, { status, text }: Received): FleetmarkError 
  * @throws FleetmarkError COLLECTOR_UNREACHABLE, COLLECTOR_FAILED, and what the collector gave as its reason
  */
 export async function askForChange<S extends z.ZodType>(
-  address: Address,
+  endpoint: Endpoint,
   what: string,
   shape: S,
   body: unknown,
-  token: string | undefined,
 ): Promise<z.infer<S>> {
-  const where = `http://${formatAddress(address)}/api/v1/${what}`;
-  const answered = await exchange(address, `/api/v1/${what}`, { patienceMs, body: JSON.stringify(body), token });
+  const where = formatUrl(endpoint, `/api/v1/${what}`);
+  const answered = await exchange(endpoint, `/api/v1/${what}`, { patienceMs, body: JSON.stringify(body) });
   if (answered.status !== 200) throw readRefusal(where, answered);
   const parsed = shape.safeParse(JSON.parse(answered.text));
   if (parsed.success) return parsed.data;

@@ -1,6 +1,7 @@
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
-import { type Address, formatAddress } from "@fleetmark/shared/model/units";
 import type { z } from "zod";
+import { readRefusal } from "./asking.js";
+import { type Endpoint, formatUrl } from "./endpoint.js";
 import { exchange, type Received } from "./exchange.js";
 
 const patienceMs = 10_000;
@@ -12,17 +13,17 @@ function readNext(link: string | string[] | undefined): string | undefined {
 
 /**
  * Asks a collector for the text at a path.
- * @throws FleetmarkError COLLECTOR_UNREACHABLE when nothing answers, COLLECTOR_FAILED when the answer is an error
+ * @throws FleetmarkError COLLECTOR_UNREACHABLE when nothing answers, COLLECTOR_FAILED when the answer is an error,
+ *   or what the collector gave as its reason
  */
-export async function askForText(address: Address, path: string): Promise<string> {
-  return (await askForPage(address, path)).text;
+export async function askForText(endpoint: Endpoint, path: string): Promise<string> {
+  return (await askForPage(endpoint, path)).text;
 }
 
-async function askForPage(address: Address, path: string): Promise<Received> {
-  const answer = await exchange(address, path, { patienceMs });
+async function askForPage(endpoint: Endpoint, path: string): Promise<Received> {
+  const answer = await exchange(endpoint, path, { patienceMs });
   if (answer.status === 200) return answer;
-  const where = `http://${formatAddress(address)}${path}`;
-  throw new FleetmarkError("COLLECTOR_FAILED", `${where} answered ${answer.status}: ${answer.text.slice(0, 300)}`);
+  throw readRefusal(formatUrl(endpoint, path), answer);
 }
 
 /** What a question holds: undefined parts are left out. */
@@ -37,10 +38,10 @@ function formatPath(what: string, query: Query): string {
 }
 
 /** Asks for an answer with all of its pages: lists are joined. */
-async function askForAll(address: Address, path: string): Promise<unknown> {
+async function askForAll(endpoint: Endpoint, path: string): Promise<unknown> {
   const parts: unknown[] = [];
   for (let next: string | undefined = path; next !== undefined; ) {
-    const { text, headers }: Received = await askForPage(address, next);
+    const { text, headers }: Received = await askForPage(endpoint, next);
     const part: unknown = JSON.parse(text);
     next = readNext(headers.link);
     if (next === undefined && parts.length === 0) return part;
@@ -54,17 +55,17 @@ async function askForAll(address: Address, path: string): Promise<unknown> {
  * @throws FleetmarkError COLLECTOR_UNREACHABLE, COLLECTOR_FAILED also when the answer has another shape
  */
 export async function askCollector<S extends z.ZodType>(
-  address: Address,
+  endpoint: Endpoint,
   what: string,
   shape: S,
   query: Query = {},
 ): Promise<z.infer<S>> {
   const path = formatPath(what, query);
   try {
-    return shape.parse(await askForAll(address, path));
+    return shape.parse(await askForAll(endpoint, path));
   } catch (cause) {
     if (cause instanceof FleetmarkError) throw cause;
-    const url = `http://${formatAddress(address)}${path}`;
+    const url = formatUrl(endpoint, path);
     const reason = errorMessage(cause).slice(0, 300);
     throw new FleetmarkError("COLLECTOR_FAILED", `${url} did not answer as a Fleetmark collector does: ${reason}`, { cause });
   }

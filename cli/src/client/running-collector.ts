@@ -1,6 +1,7 @@
 import { hostsAnswer, resultsAnswer, runsAnswer } from "@fleetmark/shared/api/answers";
-import { type Address, formatAddress } from "@fleetmark/shared/model/units";
+import { formatAddress } from "@fleetmark/shared/model/units";
 import { askCollector } from "./collector-api.js";
+import type { Endpoint } from "./endpoint.js";
 import type { Source } from "./source.js";
 
 function writeTags(filter: object): string[] {
@@ -8,16 +9,16 @@ function writeTags(filter: object): string[] {
 }
 
 /** Reads from a running collector, over its HTTP API. */
-export function createRunningSource(address: Address): Source {
+export function createRunningSource(endpoint: Endpoint): Source {
   return {
-    description: `the collector at ${formatAddress(address)}`,
+    description: `the collector at ${formatAddress(endpoint.address)}`,
     isRunning: true,
-    readHosts: () => askCollector(address, "hosts", hostsAnswer),
+    readHosts: () => askCollector(endpoint, "hosts", hostsAnswer),
     readRuns: (filter, { limit, beforeUs: before_us }) =>
-      askCollector(address, "records/run", runsAnswer, { tags: writeTags(filter), limit, before_us }),
-    readResults: (filter) => askCollector(address, "results", resultsAnswer, { ...filter }),
+      askCollector(endpoint, "records/run", runsAnswer, { tags: writeTags(filter), limit, before_us }),
+    readResults: (filter) => askCollector(endpoint, "results", resultsAnswer, { ...filter }),
     readNewest: (filter, { limit, beforeUs: before_us }) =>
-      askCollector(address, "records/benchmark", resultsAnswer, { tags: writeTags(filter), limit, before_us }),
+      askCollector(endpoint, "records/benchmark", resultsAnswer, { tags: writeTags(filter), limit, before_us }),
     close: async () => {},
   };
 }

@@ -13,7 +13,7 @@ import { createApp } from "./server.js";
 async function makeApp(identify?: Identify) {
   const store = await openStore(makeDirectory());
   const given: unknown[] = [];
-  const router = await createApp({
+  const { router } = await createApp({
     store,
     fleet: createFleet(10),
     metrics: createMetrics(),

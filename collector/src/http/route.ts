@@ -33,8 +33,8 @@ export interface Route<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndefin
   readonly method?: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: string;
   readonly summary: string;
-  /** Read unless it is given. */
-  readonly role?: Role;
+  /** Who may ask: read unless it is given; anyone at all may where it is null. */
+  readonly role?: Role | null;
   readonly query: Q;
   readonly body?: B;
   /** Whether it asks no store, and is answered at once whatever else is asked. */
@@ -62,9 +62,13 @@ function parse<S extends z.ZodType>(schema: S, given: unknown, where: readonly s
   throw new FleetmarkError("REQUEST_INVALID", message);
 }
 
+/** Who shows no token, where that is enough. */
+export const nobody: Caller = { name: "nobody", role: "read" };
+
 /** @throws FleetmarkError FORBIDDEN when whoever asks may not */
-function findCaller({ identify }: Router, needed: Role, request: FastifyRequest): Caller {
+function findCaller({ identify }: Router, needed: Role | null, request: FastifyRequest): Caller {
   const found = identify(request);
+  if (needed === null) return found ?? nobody;
   if (found === undefined) throw new FleetmarkError("FORBIDDEN", "the request carries no token that is known here");
   if (includesRole(found.role, needed)) return found;
   throw new FleetmarkError("FORBIDDEN", `this takes the role ${needed}; the request has the role ${found.role}`);
@@ -74,7 +78,7 @@ function findCaller({ identify }: Router, needed: Role, request: FastifyRequest)
  * Makes the check that a request must pass before its body is read: strangers must not make the collector read it.
  * @throws FleetmarkError FORBIDDEN when whoever asks may not
  */
-export function requireRole(router: Router, needed: Role): (request: FastifyRequest) => Promise<void> {
+export function requireRole(router: Router, needed: Role | null): (request: FastifyRequest) => Promise<void> {
   return async (request) => void findCaller(router, needed, request);
 }
 
@@ -101,13 +105,23 @@ function auditWith({ identify, changes }: Router, action: string) {
  */
 export function addRoute<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndefined>(router: Router, route: Route<Q, B>): void {
   const { method = "GET", path, summary, role = "read", query, body } = route;
-  const forbidden: Record<number, z.ZodType> = role === "read" ? {} : { 403: errorAnswer, 429: errorAnswer };
+  const isChange = method !== "GET";
+  const forbidden: Record<number, z.ZodType> = role === null ? {} : { 403: errorAnswer };
+  const hurried: Record<number, z.ZodType> = isChange ? { 429: errorAnswer } : {};
   const crowded: Record<number, z.ZodType> = route.isLight ? {} : { 503: errorAnswer };
   const list = route.answers[200];
   const itemSchema = list instanceof z.ZodArray ? toSchema(list.element as z.ZodType, "output") : undefined;
-  const answers: Record<number, z.ZodType> = { 400: errorAnswer, ...forbidden, 500: errorAnswer, ...crowded, ...route.answers };
+  const answers: Record<number, z.ZodType> = {
+    400: errorAnswer,
+    ...forbidden,
+    ...hurried,
+    500: errorAnswer,
+    ...crowded,
+    ...route.answers,
+  };
   const operation = nameOperation(method, path);
-  const isChange = method !== "GET";
+  // Where readers need no token, an empty requirement stands beside it.
+  const security: Record<string, string[]>[] = isChange ? [{ token: [] }] : [{}, { token: [] }];
   router.app.route({
     method,
     url: path,
@@ -115,7 +129,7 @@ export function addRoute<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndef
     schema: {
       summary,
       operationId: operation,
-      ...(isChange ? { security: [{ token: [] }] } : {}),
+      ...(role === null ? {} : { security }),
       querystring: toSchema(query, "input"),
       ...(body === undefined ? {} : { body: toSchema(body, "input") }),
       response: Object.fromEntries(Object.entries(answers).map(([code, schema]) => [code, toSchema(schema, "output")])),

@@ -1,14 +1,17 @@
+import type { Server as SecureServer } from "node:https";
 import fastifySwagger from "@fastify/swagger";
 import { healthAnswer, notReadyAnswer, readyAnswer } from "@fleetmark/shared/api/answers";
+import type { TlsFiles, TlsMaterial } from "@fleetmark/shared/config/tls";
 import { type ErrorCode, errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { once, type Running } from "@fleetmark/shared/lifecycle";
 import type { Logger } from "@fleetmark/shared/log";
 import type { Address } from "@fleetmark/shared/model/units";
 import type { AuditRecord } from "@fleetmark/shared/records/audit";
 import { version } from "@fleetmark/shared/version";
-import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyServerOptions } from "fastify";
 import type { Fleet } from "../fleet/fleet.js";
 import { explainListenFailure } from "../platform/listen.js";
+import { openLiveTls } from "../platform/live-tls.js";
 import type { StoreReader } from "../store/store.js";
 import type { Metrics } from "../telemetry/metrics.js";
 import { addApi } from "./api.js";
@@ -18,7 +21,7 @@ import { checkHostName } from "./host-names.js";
 import { addAnswerHooks } from "./long-answers.js";
 import { noQuery } from "./queries.js";
 import { createReadBudget } from "./read-budget.js";
-import { addRoute, type Identify, type Router, requireRole } from "./route.js";
+import { addRoute, type Identify, nobody, type Router, requireRole } from "./route.js";
 
 /** What the HTTP server shows. */
 export interface HttpOptions {
@@ -41,12 +44,21 @@ export interface HttpOptions {
   readonly audit?: (record: Omit<AuditRecord, "collector" | "time_us">) => void;
   /** What hosts can be asked through it; default: nothing. */
   readonly control?: Control;
-  /** Names beside this machine's own by which requests may come. */
+  /** Names beside this machine's own by which requests without TLS may come. */
   readonly allowedHosts?: readonly string[];
+  /** What proves the server's name; without it plain HTTP. */
+  readonly tls?: TlsFiles;
 }
 
 export interface HttpServer extends Running {
   readonly address: Address;
+}
+
+/** An application, whose endpoints may be added to until it listens. */
+interface App {
+  readonly router: Router;
+  /** Stops watching the TLS files. */
+  close(): void;
 }
 
 function sendError(reply: FastifyReply, status: number, error: FleetmarkError): void {
@@ -111,6 +123,7 @@ function addHealth(router: Router, { metrics, findObstacle, findTroubles }: Heal
   addRoute(router, {
     path: "/healthz",
     isLight: true,
+    role: null,
     summary: "Whether the process is alive",
     query: noQuery,
     answers: { 200: healthAnswer },
@@ -119,6 +132,7 @@ function addHealth(router: Router, { metrics, findObstacle, findTroubles }: Heal
   addRoute(router, {
     path: "/readyz",
     isLight: true,
+    role: null,
     summary: "Whether batches can be committed",
     query: noQuery,
     answers: { 200: readyAnswer, 503: notReadyAnswer },
@@ -144,14 +158,19 @@ const retryAfterS = 2;
 const stalledAfterMs = 30_000;
 const mostConnections = 1024;
 
-function createFastify(logger: Logger): FastifyInstance {
+/** What a TLS handshake may take, milliseconds. */
+const handshakeWithinMs = 10_000;
+
+function createFastify(logger: Logger, tls?: TlsMaterial): FastifyInstance {
+  const https = tls === undefined ? null : { ...tls.identity, handshakeTimeout: handshakeWithinMs };
   const app = Fastify({
+    https,
     forceCloseConnections: true,
     connectionTimeout: stalledAfterMs,
     requestTimeout: stalledAfterMs,
     frameworkErrors: (error, _, reply) =>
       sendError(reply, error.statusCode ?? 400, new FleetmarkError("REQUEST_INVALID", error.message)),
-  });
+  } as FastifyServerOptions);
   // Queries and bodies are checked by the zod schemas from which the documentation is made (see addRoute).
   app.setValidatorCompiler(() => () => true);
   app.server.maxConnections = mostConnections;
@@ -159,12 +178,21 @@ function createFastify(logger: Logger): FastifyInstance {
   return app;
 }
 
-const anyoneReads: Identify = () => ({ name: "nobody", role: "read" });
+const anyoneReads: Identify = () => nobody;
 
-/** Makes the application, to which endpoints may be added until it listens. */
-export async function createApp(options: HttpOptions): Promise<Router> {
-  const app = createFastify(options.logger);
-  app.addHook("onRequest", async (request) => checkHostName(request.headers.host, options.allowedHosts ?? []));
+/**
+ * Makes the application.
+ * @throws FleetmarkError TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED
+ */
+export async function createApp(options: HttpOptions): Promise<App> {
+  const { logger, tls: files = {} } = options;
+  const tls = openLiveTls(files, "http.tls", logger, (changed) => {
+    (app.server as SecureServer).setSecureContext(changed.identity ?? {});
+  });
+  const app = createFastify(logger, tls.material);
+  // Over TLS a stranger's name fails at the certificate.
+  if (tls.material === undefined)
+    app.addHook("onRequest", async (request) => checkHostName(request.headers.host, options.allowedHosts ?? []));
   await app.register(fastifySwagger, {
     openapi: {
       openapi: "3.1.0",
@@ -189,7 +217,7 @@ export async function createApp(options: HttpOptions): Promise<Router> {
   addApi(router, options.store, options.fleet);
   if (options.control !== undefined) addControlRoutes(router, options.control);
   app.get("/api/v1/openapi.json", { schema: { hide: true } }, async () => app.swagger());
-  return router;
+  return { router, close: tls.close };
 }
 
 async function listenAt(app: FastifyInstance, listen: Address): Promise<HttpServer> {
@@ -206,11 +234,17 @@ async function listenAt(app: FastifyInstance, listen: Address): Promise<HttpServ
 
 /**
  * Starts the HTTP server. Port 0 takes a free one.
- * @throws FleetmarkError PORT_TAKEN, LISTEN_FAILED
+ * @throws FleetmarkError TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED, PORT_TAKEN, LISTEN_FAILED
  */
 export async function startHttpServer(listen: Address, options: HttpOptions): Promise<HttpServer> {
-  const { app } = await createApp(options);
-  return listenAt(app, listen);
+  const { router, close } = await createApp(options);
+  try {
+    const { address, stop } = await listenAt(router.app, listen);
+    return { address, stop: () => stop().finally(close) };
+  } catch (thrown) {
+    close();
+    throw thrown;
+  }
 }
 
 /**

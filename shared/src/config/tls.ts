@@ -5,21 +5,36 @@ import { errorMessage, FleetmarkError } from "../errors.js";
 
 const fileSchema = z.string().min(1, "must name a file");
 
-/** The PEM files of one end of a TLS connection, each optional; a certificate and its key come together. */
+/** The PEM files by which a server proves its name; a certificate and its key come together. */
+const identityFields = {
+  cert_file: fileSchema.describe("PEM file of this side's certificate, its chain after it").optional(),
+  key_file: fileSchema.describe("PEM file of the certificate's private key, without a passphrase").optional(),
+};
+
+interface IdentityFiles {
+  readonly cert_file?: string | undefined;
+  readonly key_file?: string | undefined;
+}
+
+function checkPair({ cert_file, key_file }: IdentityFiles, context: z.RefinementCtx): void {
+  if ((cert_file === undefined) === (key_file === undefined)) return;
+  const [missing, message] =
+    key_file === undefined
+      ? ["key_file", "is needed with cert_file: the private key of the certificate"]
+      : ["cert_file", "is needed with key_file: the certificate of the private key"];
+  context.addIssue({ code: "custom", path: [missing], message });
+}
+
+/** The PEM files of a server whose clients show no certificates. */
+export const tlsIdentitySchema = z.strictObject(identityFields).superRefine(checkPair).prefault({});
+
+/** The PEM files of one end of a TLS connection, each optional. */
 export const tlsFilesSchema = z
   .strictObject({
     ca_file: fileSchema.describe("PEM file of the authorities that the other side's certificate must come from").optional(),
-    cert_file: fileSchema.describe("PEM file of this side's certificate, its chain after it").optional(),
-    key_file: fileSchema.describe("PEM file of the certificate's private key, without a passphrase").optional(),
+    ...identityFields,
   })
-  .refine(({ cert_file, key_file }) => key_file !== undefined || cert_file === undefined, {
-    path: ["key_file"],
-    message: "is needed with cert_file: the private key of the certificate",
-  })
-  .refine(({ cert_file, key_file }) => cert_file !== undefined || key_file === undefined, {
-    path: ["cert_file"],
-    message: "is needed with key_file: the certificate of the private key",
-  })
+  .superRefine(checkPair)
   .prefault({});
 
 export type TlsFiles = z.infer<typeof tlsFilesSchema>;

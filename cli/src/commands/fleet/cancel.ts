@@ -15,8 +15,8 @@ Examples:
   fleetmark fleet cancel c20261127T080000-1a2b3c4d`,
     );
   cancel.action(async (id: string, { json }: { json?: boolean }) => {
-    const { address, token } = await findPlace(cancel);
-    const campaign = await askForChange(address, "campaigns/cancel", campaignAnswer, { id }, token);
+    const place = await findPlace(cancel);
+    const campaign = await askForChange(place, "campaigns/cancel", campaignAnswer, { id });
     if (json) printJson(campaign);
     else tell(`${campaign.id} is ${campaign.state}: ${describeCounts(campaign)}`);
   });

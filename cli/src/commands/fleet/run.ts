@@ -4,13 +4,14 @@ import { FleetmarkError } from "@fleetmark/shared/errors";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { askForChange } from "../../client/asking.js";
 import { askCollector } from "../../client/collector-api.js";
+import type { Endpoint } from "../../client/endpoint.js";
 import { printText } from "../../output/formats.js";
 import { printJson, tell } from "../../output/message.js";
 import { createProgressLine } from "../../output/progress-line.js";
 import { awaitInterruption } from "../../processes/interruption.js";
 import { buildCampaignTable, type CampaignShown, describeCounts } from "../../tables/fleet.js";
 import { readSeconds } from "../read/source-flags.js";
-import { addPlaceFlags, findPlace, type Place } from "./place.js";
+import { addPlaceFlags, findPlace } from "./place.js";
 
 interface RunOptions {
   readonly suite: string;
@@ -85,7 +86,7 @@ Examples:
   });
 }
 
-async function order(place: Place, options: RunOptions): Promise<CampaignShown> {
+async function order(place: Endpoint, options: RunOptions): Promise<CampaignShown> {
   const { suite, hosts, benchmarks, stagger, ttl, patience, atOnce = false, id } = options;
   const body = {
     suite,
@@ -100,10 +101,10 @@ async function order(place: Place, options: RunOptions): Promise<CampaignShown> 
     at_once: atOnce,
     id,
   };
-  return askForChange(place.address, "campaigns", campaignAnswer, body, place.token);
+  return askForChange(place, "campaigns", campaignAnswer, body);
 }
 
-async function runFleet(place: Place, options: RunOptions): Promise<number> {
+async function runFleet(place: Endpoint, options: RunOptions): Promise<number> {
   const asked = await order(place, options);
   tell(`${asked.id}: ${asked.suite} on ${asked.total} hosts`);
   if (!options.wait) {
@@ -125,7 +126,7 @@ async function runFleet(place: Place, options: RunOptions): Promise<number> {
 }
 
 /** Shows how a campaign goes until it has ended; undefined where someone ended the waiting. */
-async function follow({ address }: Place, asked: CampaignShown, signal: AbortSignal): Promise<CampaignShown | undefined> {
+async function follow(place: Endpoint, asked: CampaignShown, signal: AbortSignal): Promise<CampaignShown | undefined> {
   const progress = createProgressLine();
   const { id } = asked;
   try {
@@ -133,7 +134,7 @@ async function follow({ address }: Place, asked: CampaignShown, signal: AbortSig
       progress.show(describeCounts(campaign), describeCounts(campaign));
       if (campaign.state !== "running") return campaign;
       await delay(500, undefined, { signal }).catch(() => {});
-      campaign = await askPatiently(address, id, campaign);
+      campaign = await askPatiently(place, id, campaign);
     }
     return undefined;
   } finally {
@@ -142,9 +143,9 @@ async function follow({ address }: Place, asked: CampaignShown, signal: AbortSig
 }
 
 /** A collector that is started anew goes on with the campaign: it is waited for. */
-async function askPatiently(address: Place["address"], id: string, last: CampaignShown): Promise<CampaignShown> {
+async function askPatiently(place: Endpoint, id: string, last: CampaignShown): Promise<CampaignShown> {
   try {
-    return await askCollector(address, "campaigns/state", campaignAnswer, { id });
+    return await askCollector(place, "campaigns/state", campaignAnswer, { id });
   } catch (thrown) {
     if (thrown instanceof FleetmarkError && thrown.code === "COLLECTOR_UNREACHABLE") return last;
     throw thrown;

@@ -4,13 +4,14 @@ import type { Run } from "@fleetmark/shared/model/result";
 import type { Command } from "commander";
 import type { z } from "zod";
 import { askCollector } from "../../client/collector-api.js";
+import type { Endpoint } from "../../client/endpoint.js";
 import { createRunningSource } from "../../client/running-collector.js";
 import { addFormatFlags, type FormatOptions, printTable } from "../../output/formats.js";
 import { tell } from "../../output/message.js";
 import { isScreen } from "../../output/terminal.js";
 import { escapeControls } from "../../output/width.js";
 import { buildFleetTable, describeCounts, type FleetRow, findWaitReason, joinFleet } from "../../tables/fleet.js";
-import { addPlaceFlags, findPlace, type Place } from "./place.js";
+import { addPlaceFlags, findPlace } from "./place.js";
 
 interface StatusOptions extends FormatOptions {
   readonly watch?: boolean;
@@ -56,13 +57,13 @@ function takeNewest(runs: readonly Run[]): Run[] {
   return [...newest.values()];
 }
 
-async function readStatus({ address }: Place): Promise<Status> {
-  const source = createRunningSource(address);
+async function readStatus(place: Endpoint): Promise<Status> {
+  const source = createRunningSource(place);
   const [hosts, runs, kpis, campaigns] = await Promise.all([
     source.readHosts(),
     source.readRuns({}, { limit: 1000 }),
-    askCollector(address, "kpis", kpisAnswer),
-    askCollector(address, "campaigns", campaignsAnswer),
+    askCollector(place, "kpis", kpisAnswer),
+    askCollector(place, "campaigns", campaignsAnswer),
   ]);
   return { rows: joinFleet(hosts, takeNewest(runs), kpis), campaigns };
 }

@@ -1,23 +1,18 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import { type Address, formatAddress, parseAddress, parseDuration } from "@fleetmark/shared/model/units";
+import { formatAddress, parseDuration } from "@fleetmark/shared/model/units";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { askForText } from "../../client/collector-api.js";
+import type { Endpoint } from "../../client/endpoint.js";
 import { createRunningSource } from "../../client/running-collector.js";
 import type { Source } from "../../client/source.js";
 import { readConfig } from "../../config/config-flags.js";
 import { configSchemas } from "../../config/config-schemas.js";
 import { tell } from "../../output/message.js";
+import { addCollectorFlags, type CollectorOptions, findNamedEndpoint, findOwnEndpoint } from "../collector-flags.js";
 
-export interface SourceOptions {
-  readonly collector?: Address;
+export interface SourceOptions extends CollectorOptions {
   readonly data?: string;
   readonly config?: string;
-}
-
-export function readAddress(text: string): Address {
-  const address = parseAddress(text);
-  if (address === undefined) throw new InvalidArgumentError("An address looks like 127.0.0.1:7421.");
-  return address;
 }
 
 export function readCount(text: string): number {
@@ -34,10 +29,7 @@ export function readSeconds(text: string): number {
 
 /** Gives a command the flags that say where what it shows is read from. */
 export function addSourceFlags(command: Command): Command {
-  return command
-    .addOption(
-      new Option("--collector <address>", "HTTP address of a running collector, which must answer").argParser(readAddress),
-    )
+  return addCollectorFlags(command, "HTTP address of a running collector, which must answer")
     .addOption(new Option("--data <dir>", "read this data directory, without a collector").conflicts(["collector", "config"]))
     .addOption(
       new Option("-c, --config <file>", "YAML configuration of the collector whose store is read").conflicts("collector"),
@@ -58,9 +50,9 @@ ${examples.map((example) => `  fleetmark ${example}`).join("\n")}`,
 }
 
 /** Whether a collector answers there. */
-async function isCollectorAt(address: Address): Promise<boolean> {
+async function isCollectorAt(endpoint: Endpoint): Promise<boolean> {
   try {
-    await askForText(address, "/healthz");
+    await askForText(endpoint, "/healthz");
     return true;
   } catch (thrown) {
     if (thrown instanceof FleetmarkError && thrown.code === "COLLECTOR_UNREACHABLE") return false;
@@ -69,11 +61,15 @@ async function isCollectorAt(address: Address): Promise<boolean> {
 }
 
 async function openSource(command: Command): Promise<Source> {
-  const { collector, data } = command.opts<SourceOptions>();
-  if (collector !== undefined) return createRunningSource(collector);
+  const { data, ...options } = command.opts<SourceOptions>();
+  const named = await findNamedEndpoint(options);
+  if (named !== undefined) return createRunningSource(named);
   const given: Record<string, string> = data === undefined ? {} : { data_dir: data, "store.kind": "duckdb" };
   const config = readConfig(command, configSchemas.collector, given);
-  if (data === undefined && (await isCollectorAt(config.http.listen))) return createRunningSource(config.http.listen);
+  if (data === undefined) {
+    const own = await findOwnEndpoint(config, options);
+    if (await isCollectorAt(own)) return createRunningSource(own);
+  }
   const { openStoredData } = await import("../../client/stored-data.js");
   if (data === undefined) tell(`no collector at ${formatAddress(config.http.listen)}; reading what is stored`);
   return openStoredData(config);

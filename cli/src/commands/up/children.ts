@@ -7,6 +7,7 @@ import { FleetmarkError } from "@fleetmark/shared/errors";
 import { type Address, formatAddress } from "@fleetmark/shared/model/units";
 import type { Command } from "commander";
 import type { z } from "zod";
+import { toReachable } from "../../client/endpoint.js";
 import { addConfigFlags, readFlags, writeFlags } from "../../config/config-flags.js";
 import { configSchemas } from "../../config/config-schemas.js";
 
@@ -35,13 +36,6 @@ type Values = Readonly<Record<string, string>>;
 export function addChildrenFlags(command: Command): void {
   addConfigFlags(command, configSchemas.collector);
   addConfigFlags(command, configSchemas.agent, ["run.on_start"]);
-}
-
-const wildcards: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
-
-/** Where an agent on this machine finds what listens there. */
-function toReachable({ host, port }: Address): string {
-  return formatAddress({ host: wildcards[host] ?? host, port });
 }
 
 /** Keeps the values that the environment does not give. */
@@ -78,7 +72,7 @@ export function planChildren(command: Command, { data, once }: UpGiven, environm
   const given = readFlags(command, configSchemas.agent);
   const layOutAgent = ({ grpc }: Pick<CollectorFacts, "grpc">, suite: string): Values => {
     const presets = {
-      "collector.address": toReachable(grpc),
+      "collector.address": formatAddress(toReachable(grpc)),
       "spool.dir": join(collector.data_dir, "spool"),
       "run.schedule": JSON.stringify(once ? [] : usualSchedule),
     };

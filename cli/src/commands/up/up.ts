@@ -1,6 +1,7 @@
 import { formatAddress, formatDuration } from "@fleetmark/shared/model/units";
 import { version } from "@fleetmark/shared/version";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Endpoint, formatUrl } from "../../client/endpoint.js";
 import { createRunningSource } from "../../client/running-collector.js";
 import { printText } from "../../output/formats.js";
 import { printJson, tell } from "../../output/message.js";
@@ -9,6 +10,7 @@ import { onReaderGone } from "../../output/standard-streams.js";
 import { chooseColours, isScreen } from "../../output/terminal.js";
 import { awaitInterruption, type Interruption } from "../../processes/interruption.js";
 import { formatSince } from "../../tables/times.js";
+import { findOwnEndpoint } from "../collector-flags.js";
 import { addChildrenFlags, type ChildrenPlan, planChildren } from "./children.js";
 import { awaitFirstSample, type FollowOptions, followRun } from "./follow.js";
 import { chooseExitCode, type Outcome, readKnown, readOutcome, summarizeRun, tabulateOutcome } from "./outcome.js";
@@ -24,6 +26,7 @@ interface UpOptions {
 
 /** What `up` works with once both daemons run. */
 interface Up extends FollowOptions {
+  readonly collector: Endpoint;
   readonly options: UpOptions;
   readonly plan: ChildrenPlan;
   readonly pair: Pair;
@@ -75,8 +78,13 @@ async function bringUp(command: Command, options: UpOptions): Promise<number> {
   const { suite } = options;
   try {
     const pair = await startPair({ plan, suite, environment, onRestart, signal: interruption.signal });
-    const source = createRunningSource(pair.collector.facts.http);
-    return await followPair({ options, plan, pair, source, startedUs, progress, signal: interruption.signal }, interruption);
+    const { facts } = pair.collector;
+    const collector = await findOwnEndpoint({ ...plan.collector, http: { ...plan.collector.http, listen: facts.http } });
+    const source = createRunningSource(collector);
+    return await followPair(
+      { options, plan, pair, collector, source, startedUs, progress, signal: interruption.signal },
+      interruption,
+    );
   } catch (thrown) {
     const caught = interruption.caught();
     if (caught === undefined) throw thrown;
@@ -104,30 +112,29 @@ async function followPair(up: Up, { code }: Interruption): Promise<number> {
 
 /** Resolves to the exit code with --once; else it goes on until someone ends it. */
 async function showWork(up: Up): Promise<number> {
-  const { options, pair, source, signal } = up;
+  const { options, collector, source, signal } = up;
   await showFirstScreen(up);
   const outcome = options.suite === "none" ? await findKnown(up) : await findOutcome(up);
   if (outcome !== undefined) showOutcome(outcome, up.progress, options);
   if (options.once && !signal.aborted) return outcome === undefined ? 3 : chooseExitCode(outcome);
-  const { http } = pair.collector.facts;
   if (!signal.aborted) {
-    tell(`\nWatching this host, a line a minute; the HTTP API is at http://${formatAddress(http)}/api/v1/kpis. Ctrl-C stops.`);
-    const watch = startWatch(source, http);
+    tell(`\nWatching this host, a line a minute; the HTTP API is at ${formatUrl(collector, "/api/v1/kpis")}. Ctrl-C stops.`);
+    const watch = startWatch(source, collector);
     signal.addEventListener("abort", watch.stop);
   }
   return new Promise<never>(() => undefined);
 }
 
 /** Says where everything is, and what comes now. */
-async function showFirstScreen({ options, plan, pair, source }: Up): Promise<void> {
-  const { grpc, http } = pair.collector.facts;
+async function showFirstScreen({ options, plan, pair, collector, source }: Up): Promise<void> {
+  const { grpc } = pair.collector.facts;
   const { host } = pair.agent.facts;
   const [last] = await source.readRuns({ host }, { limit: 1 }).catch(() => []);
   const before = last === undefined ? "" : `; the last run ended ${formatSince(last.time_us, Date.now() * 1000)}`;
   const { store, data_dir } = plan.collector;
   const where = store.kind === "duckdb" ? data_dir : `${store.kind} at ${store.url}`;
   tell(`Fleetmark ${version} measures this machine${options.once ? "" : ", then keeps watching it"}.`);
-  tell(`collector: gRPC on ${formatAddress(grpc)}, HTTP on http://${formatAddress(http)}`);
+  tell(`collector: gRPC on ${formatAddress(grpc)}, HTTP on ${formatUrl(collector)}`);
   tell(`agent:     ${host}, telemetry every ${formatDuration(plan.agent.telemetry.interval)}`);
   tell(`data:      ${where}${before}`);
   const { schedule } = plan.agent.run;

@@ -1,8 +1,8 @@
 import { type AgedKpi, ageKpis } from "@fleetmark/shared/judgement/freshness";
 import { foldHostKpis } from "@fleetmark/shared/model/host-kpis";
 import { formatCount } from "@fleetmark/shared/model/numbers";
-import type { Address } from "@fleetmark/shared/model/units";
 import { askForText } from "../../client/collector-api.js";
+import type { Endpoint } from "../../client/endpoint.js";
 import type { Host, Source } from "../../client/source.js";
 import { tell } from "../../output/message.js";
 import { escapeControls } from "../../output/width.js";
@@ -44,8 +44,8 @@ export function describeMinute({ nowUs, hosts, kpis, values }: Minute): string {
 }
 
 /** Reads how many samples the collector has stored since it began; undefined where it does not say. */
-async function readStored(http: Address): Promise<number | undefined> {
-  const found = /^fleetmark_samples_committed_total (\S+)$/m.exec(await askForText(http, "/metrics"));
+async function readStored(collector: Endpoint): Promise<number | undefined> {
+  const found = /^fleetmark_samples_committed_total (\S+)$/m.exec(await askForText(collector, "/metrics"));
   return found === null ? undefined : Number(found[1]);
 }
 
@@ -59,11 +59,11 @@ async function readMinute(source: Source, stored: number | undefined, before: nu
 }
 
 /** Tells each minute what was seen, until it is stopped. */
-export function startWatch(source: Source, http: Address): { stop(): void } {
+export function startWatch(source: Source, collector: Endpoint): { stop(): void } {
   let before: number | undefined;
   const look = async (): Promise<void> => {
     try {
-      const stored = await readStored(http);
+      const stored = await readStored(collector);
       const minute = await readMinute(source, stored, before);
       before = stored;
       tell(describeMinute(minute));
@@ -71,7 +71,7 @@ export function startWatch(source: Source, http: Address): { stop(): void } {
       tell(`${formatMoment(Date.now() * 1000).slice(-5)}  the collector does not answer`);
     }
   };
-  const first = readStored(http).then(
+  const first = readStored(collector).then(
     (stored) => {
       before = stored;
     },

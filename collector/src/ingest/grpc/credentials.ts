@@ -1,8 +1,7 @@
-import { statSync } from "node:fs";
-import { readTlsFiles, type TlsFiles, type TlsMaterial } from "@fleetmark/shared/config/tls";
-import { errorMessage } from "@fleetmark/shared/errors";
+import type { TlsFiles, TlsMaterial } from "@fleetmark/shared/config/tls";
 import type { Logger } from "@fleetmark/shared/log";
 import { experimental, ServerCredentials } from "@grpc/grpc-js";
+import { openLiveTls } from "../../platform/live-tls.js";
 
 /** What the gRPC server shows its clients, and asks of them. */
 export interface GrpcCredentials {
@@ -11,20 +10,6 @@ export interface GrpcCredentials {
   readonly mutual: boolean;
   /** Stops watching the files. */
   close(): void;
-}
-
-/**
- * Between two looks at the files. A look is a few stats; watching by inotify misses what is renamed or mounted over.
- */
-const lookEveryMs = 5000;
-
-/** Changes whenever one of the files does. */
-function stampFiles(files: TlsFiles): string {
-  const stamps = Object.values(files).map((path) => {
-    const { ino, mtimeMs, size } = statSync(path);
-    return `${ino} ${mtimeMs} ${size}`;
-  });
-  return stamps.join();
 }
 
 /**
@@ -65,35 +50,19 @@ function createProvider(material: TlsMaterial) {
 }
 
 /**
- * Reads the TLS files of the gRPC server, and reads them again when they change: new connections then get the new
- * certificate, those that are open stay. Files that are wrong after a change are told in the log, and the ones before
- * stay in force.
+ * Reads the TLS files of the gRPC server, and hands it what they hold after a change.
  * @throws FleetmarkError TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED
  */
 export function openGrpcCredentials(files: TlsFiles, logger: Logger): GrpcCredentials {
-  const material = readTlsFiles(files, "grpc.tls");
-  if (material === undefined) return { server: ServerCredentials.createInsecure(), mutual: false, close: () => {} };
-  const provider = createProvider(material);
+  let provider: ReturnType<typeof createProvider> | undefined;
+  const { material, close } = openLiveTls(files, "grpc.tls", logger, (changed) => provider?.set(changed));
+  if (material === undefined) return { server: ServerCredentials.createInsecure(), mutual: false, close };
+  provider = createProvider(material);
   const mutual = material.ca !== undefined;
-  let seen = stampFiles(files);
-  const look = (): void => {
-    try {
-      const stamp = stampFiles(files);
-      if (stamp === seen) return;
-      seen = stamp;
-      const changed = readTlsFiles(files, "grpc.tls");
-      if (changed !== undefined) provider.set(changed);
-      logger.info({ event: "tls_reloaded" }, "the TLS files changed; new connections use them");
-    } catch (thrown) {
-      logger.error({ event: "tls_reload_failed", error: errorMessage(thrown) }, "the TLS files changed and can't be used");
-    }
-  };
-  const timer = setInterval(look, lookEveryMs);
-  timer.unref();
   return {
     // The identity comes first, whatever the parameters are called in the library's types (1.14).
     server: experimental.createCertificateProviderServerCredentials(provider, mutual ? provider : null, mutual),
     mutual,
-    close: () => clearInterval(timer),
+    close,
   };
 }
