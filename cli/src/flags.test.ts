@@ -17,6 +17,8 @@ const groups: readonly Readonly<Record<string, string>>[] = [
     "grpc.tls.ca_file": "/ca",
     "grpc.tls.cert_file": "/cert",
     "grpc.tls.key_file": "/key",
+    "http.tls.cert_file": "/cert",
+    "http.tls.key_file": "/key",
     "collector.tls.ca_file": "/ca",
     "collector.tls.cert_file": "/agent-cert",
     "collector.tls.key_file": "/agent-key",

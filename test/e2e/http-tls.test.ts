@@ -124,7 +124,7 @@ describe("an HTTP API beyond loopback", () => {
     const readShown = (): Promise<string> =>
       new Promise((resolve, reject) => {
         const socket = connect({ host: "127.0.0.1", port, ca: readFileSync(authority.ca_file) }, () => {
-          resolve(socket.getPeerCertificate().subject.CN);
+          resolve(String(socket.getPeerCertificate().subject.CN));
           socket.destroy();
         });
         socket.on("error", reject);

@@ -81,7 +81,7 @@ function explain(thrown: unknown, { proof }: Endpoint, patienceMs: number): stri
   return message || code || errorMessage(thrown);
 }
 
-/** Says why a server is not taken for the collector, or it does not speak TLS; undefined where something else is wrong. */
+/** Says why a server is not taken for the collector; undefined where something else is wrong. */
 function findRefusal(thrown: unknown): string | undefined {
   if (thrown instanceof Impostor) return thrown.message;
   const code = systemErrorCode(thrown) ?? "";

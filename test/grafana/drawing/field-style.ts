@@ -19,7 +19,7 @@ export interface FieldStyle {
   /** Of a column, in pixels. */
   readonly width: number | undefined;
   /** What is shown in place of a value. */
-  readonly words: Readonly<Record<string, string>>;
+  readonly findWord: (value: number | string | null) => string | undefined;
 }
 
 /** Grafana's names of colours, in its dark theme. */
@@ -61,12 +61,26 @@ function matches({ id, options }: { readonly id: string; readonly options?: unkn
   return id === "byName" && options === name;
 }
 
-/** The texts of value mappings. */
-function readWords(
-  mappings: readonly { readonly options: Readonly<Record<string, { text?: string }>> }[],
-): Record<string, string> {
-  const entries = mappings.flatMap(({ options }) => Object.entries(options));
-  return Object.fromEntries(entries.flatMap(([value, { text }]) => (text === undefined ? [] : [[value, text]])));
+/** A mapping of single values, or of what lies between two, both included. */
+type Mapping =
+  | { readonly type: "value"; readonly options: Readonly<Record<string, { text?: string }>> }
+  | {
+      readonly type: "range";
+      readonly options: { readonly from: number | null; readonly to: number | null; readonly result: { text?: string } };
+    };
+
+/** The text that the first mapping which fits a value gives it. */
+function findWord(mappings: readonly Mapping[], value: number | string | null): string | undefined {
+  for (const mapping of mappings) {
+    if (mapping.type === "value") {
+      const found = mapping.options[String(value)];
+      if (found !== undefined) return found.text;
+    } else if (typeof value === "number") {
+      const { from, to, result } = mapping.options;
+      if (value >= (from ?? Number.NEGATIVE_INFINITY) && value <= (to ?? Number.POSITIVE_INFINITY)) return result.text;
+    }
+  }
+  return undefined;
 }
 
 export function styleField(panel: Panel, name: string): FieldStyle {
@@ -93,6 +107,6 @@ export function styleField(panel: Panel, name: string): FieldStyle {
     cell: read<{ type?: string }>("custom.cellOptions", {}).type,
     link: properties.has("links"),
     width: read<number | undefined>("custom.width", undefined),
-    words: readWords(read("mappings", [])),
+    findWord: (value) => findWord(read("mappings", []), value),
   };
 }

@@ -60,8 +60,8 @@ function writeTable(panel: Panel, { tables, range }: PanelData): string {
     .join("");
   const body = sorted.map((row) => {
     const cells = row.map((value, i) => {
-      const { unit, decimals, steps, cell, link, words } = styles[i];
-      const text = escapeHtml(words[String(value)] ?? formatValue(value, unit, decimals, range.toMs));
+      const { unit, decimals, steps, cell, link, findWord } = styles[i];
+      const text = escapeHtml(findWord(value) ?? formatValue(value, unit, decimals, range.toMs));
       const color = colorByThresholds(value, steps);
       const style =
         value === null

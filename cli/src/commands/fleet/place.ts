@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import type { Endpoint } from "../../client/endpoint.js";
+import { addCollectorFlags, type CollectorOptions, findNamedEndpoint, findOwnEndpoint } from "../../config/collector-flags.js";
 import { readConfig } from "../../config/config-flags.js";
 import { configSchemas } from "../../config/config-schemas.js";
-import { addCollectorFlags, type CollectorOptions, findNamedEndpoint, findOwnEndpoint } from "../collector-flags.js";
 
 interface PlaceOptions extends CollectorOptions {
   readonly data?: string;

@@ -5,10 +5,10 @@ import { askForText } from "../../client/collector-api.js";
 import type { Endpoint } from "../../client/endpoint.js";
 import { createRunningSource } from "../../client/running-collector.js";
 import type { Source } from "../../client/source.js";
+import { addCollectorFlags, type CollectorOptions, findNamedEndpoint, findOwnEndpoint } from "../../config/collector-flags.js";
 import { readConfig } from "../../config/config-flags.js";
 import { configSchemas } from "../../config/config-schemas.js";
 import { tell } from "../../output/message.js";
-import { addCollectorFlags, type CollectorOptions, findNamedEndpoint, findOwnEndpoint } from "../collector-flags.js";
 
 export interface SourceOptions extends CollectorOptions {
   readonly data?: string;

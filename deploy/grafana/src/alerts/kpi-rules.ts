@@ -1,11 +1,7 @@
 import { type Kpi, kpis } from "@fleetmark/shared/model/kpis";
 import { kpiDashboard, trendTitle } from "../dashboards/kpis.js";
-import { equals } from "../queries/influxql.js";
-import { selectCurrent } from "../queries/kpi-queries.js";
+import { longestFreshnessS, selectFresh } from "../queries/kpi-queries.js";
 import { buildRule, type Condition, label, type ProvisionedRule, value } from "./rule.js";
-
-/** Hours that a result speaks for its host. A suite that runs daily keeps its alerts until the next run judges anew. */
-const resultSpeaksFor = 26;
 
 /** The name of a KPI in uids and file names: `environment-step-time`. */
 export function kpiSlug(kpi: Kpi): string {
@@ -38,8 +34,9 @@ function buildKpiRule(kpi: Kpi, severity: "warning" | "critical"): ProvisionedRu
     description: `${kpi.title} on ${label("host")} (${label("benchmark")}) is ${value} ${kpi.unit}, ${side} ${limit} ${kpi.unit}. ${kpi.description}. Look first whether other hosts of the same hardware class changed too.`,
     runbook: kpiSlug(kpi),
     panel: { dashboard: kpiDashboard, title: trendTitle(kpi), follows: "host" },
-    query: selectCurrent(kpi, "value", ["host", "benchmark"], [equals("kpi", kpi.id)]),
-    lookback: resultSpeaksFor * 3600,
+    // A suite that runs weekly keeps its alerts until the next run judges anew.
+    query: selectFresh(kpi, "value", ["host", "benchmark"]),
+    lookback: longestFreshnessS,
     condition: severity === "critical" ? isCritical(kpi) : isWarning(kpi),
     pending: severity === "critical" ? "5m" : "15m",
     // A host without results has nothing to judge; one that is silent is told by the rule for agents, once.

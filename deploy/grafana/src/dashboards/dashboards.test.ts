@@ -140,7 +140,7 @@ describe("what every Grafana from 11.0 on can read", () => {
     const widths = (kpiTable?.fieldConfig?.overrides ?? []).flatMap(({ properties }) =>
       properties.flatMap(({ id, value }) => (id === "custom.width" ? [Number(value)] : [])),
     );
-    expect(widths.length).toBe(kpis.length + 2);
+    expect(widths.length).toBe(kpis.length + 3);
     expect(widths.reduce((sum, width) => sum + width, 0)).toBeLessThan(1400);
   });
 });

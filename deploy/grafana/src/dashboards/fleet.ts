@@ -4,6 +4,7 @@ import { buildDashboard } from "../panels/layout.js";
 import {
   alertList,
   colorColumn,
+  freshnessColumn,
   joinBy,
   linkColumn,
   lossInterval,
@@ -17,7 +18,14 @@ import {
 import { colors, kpiSteps, noneSteps, severitySteps, steps } from "../panels/thresholds.js";
 import { kpiUnit, units } from "../panels/units.js";
 import { as, count, last, max, mean, perSecond, quoteName, selected, selectGrowth, sum } from "../queries/influxql.js";
-import { countSeverities, kpiConditions, kpiVariables, selectCurrent, selectSeverities } from "../queries/kpi-queries.js";
+import {
+  countSeverities,
+  kpiConditions,
+  kpiVariables,
+  selectCurrent,
+  selectLateness,
+  selectSeverities,
+} from "../queries/kpi-queries.js";
 import { letterOf, querySeries, queryTable } from "../queries/target.js";
 
 const kpiWhere = kpiVariables.map((name) => selected(name));
@@ -131,13 +139,14 @@ function worstKpis() {
   const builder = table({
     title: "KPIs per host",
     description:
-      "Latest value of each KPI, per host, coloured by target (yellow) and alert threshold (red). Severity is that of the host's worst KPI: 1 at the target, 2 at the alert threshold. The worst hosts come first; a click on a host opens its dashboard.",
+      "Latest value of each KPI, per host, coloured by target (yellow) and alert threshold (red). Severity is that of the host's worst KPI: 1 at the target, 2 at the alert threshold. KPIs are stale once a host's schedule is overdue by as much as lies between two of its starts: they say how fast it was. The worst hosts come first; a click on a host opens its dashboard.",
     queries: [
       queryTable("S", {
         fields: [as(max("severity"), "severity"), '"kpi" AS "worst"'],
         from: selectSeverities(kpiWhere),
         groupBy: ["host"],
       }),
+      queryTable("L", selectLateness("state")),
       ...kpis.map((kpi, i) =>
         queryTable(letterOf(i), selectCurrent(kpi, kpi.title, ["host"], kpiConditions(kpi), kpiUnit(kpi).divisor)),
       ),
@@ -150,7 +159,8 @@ function worstKpis() {
   shapeColumn(builder, "severity", { width: 90 });
   // The longest title, and no heading longer than it: all columns fit on a screen 1600 pixels wide.
   const titles = Object.fromEntries(kpis.map(({ id, title }) => [id, title]));
-  shapeColumn(builder, "worst", { width: 200, heading: "worst KPI", words: titles });
+  shapeColumn(builder, "worst", { width: 180, heading: "worst KPI", words: titles });
+  freshnessColumn(builder, "state");
   colorColumn(builder, "severity", { unit: units.count, decimals: 2, steps: severitySteps });
   for (const kpi of kpis) {
     const { unit, decimals } = kpiUnit(kpi);

@@ -1,12 +1,21 @@
 import { type Kpi, kpis } from "@fleetmark/shared/model/kpis";
 import { dashboardUids } from "../panels/dashboard-ids.js";
 import { buildDashboard, type Section } from "../panels/layout.js";
-import { drawAsLimit, histogram, linkColumn, table, timeseries, withoutColumns } from "../panels/panels.js";
+import {
+  drawAsLimit,
+  freshnessColumn,
+  histogram,
+  joinBy,
+  linkColumn,
+  table,
+  timeseries,
+  withoutColumns,
+} from "../panels/panels.js";
 import { colors, kpiSteps } from "../panels/thresholds.js";
 import { kpiUnit, units } from "../panels/units.js";
 import { absoluteAxis, relativeAxis, selectAbsoluteChange, selectRelativeChange } from "../queries/change.js";
 import { as, divideBy, last, max, min, type Select } from "../queries/influxql.js";
-import { kpiConditions, kpiVariables, selectCurrent, speaker } from "../queries/kpi-queries.js";
+import { kpiConditions, kpiVariables, selectCurrent, selectLateness, speaker } from "../queries/kpi-queries.js";
 import { querySeries, queryTable } from "../queries/target.js";
 
 /** Title of the panel that a KPI's alerts lead to. */
@@ -91,15 +100,19 @@ function currentPerHost(kpi: Kpi) {
   const builder = table({
     title: `${kpi.title}: now, per host`,
     description: `Latest value of each host, the worst first. ${sayGoal(kpi)} A click on a host opens its dashboard.`,
-    queries: [queryTable("A", selectCurrent(kpi, "value", ["host"], kpiConditions(kpi), divisor))],
+    queries: [
+      queryTable("A", selectCurrent(kpi, "value", ["host"], kpiConditions(kpi), divisor)),
+      queryTable("L", selectLateness("state")),
+    ],
     unit,
     decimals,
     steps: kpiSteps(kpi),
     sortBy: "value",
     descending: kpi.better === "lower",
-    transformations: [withoutColumns("^Time$")],
+    transformations: [withoutColumns("^Time$"), joinBy("host")],
   });
   builder.overrideByName("value", [{ id: "custom.cellOptions", value: { type: "color-text" } }]);
+  freshnessColumn(builder, "state");
   return linkColumn(builder, "host", dashboardUids.host, "Open the host");
 }
 

@@ -92,6 +92,11 @@ export function selected(tag: string, variable = tag): string {
   return `${quoteName(tag)} =~ /^($${variable})$/`;
 }
 
+/** Keeps to what is younger, whatever time is shown or looked back on. */
+export function youngerThan(seconds: number): string {
+  return `time > now() - ${seconds}s`;
+}
+
 /** Keeps to tags of one of the values. */
 export function isOneOf(tag: string, values: readonly string[]): string {
   return `${quoteName(tag)} =~ /^(${values.join("|")})$/`;

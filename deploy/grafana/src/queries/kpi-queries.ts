@@ -1,5 +1,5 @@
 import { type Kpi, kpis } from "@fleetmark/shared/model/kpis";
-import { as, divideBy, equals, isOneOf, last, type Select, selected } from "./influxql.js";
+import { as, divideBy, equals, isOneOf, last, quoteName, type Select, selected, youngerThan } from "./influxql.js";
 
 /** Tags that tell a KPI's series on one host from each other. */
 const seriesTags = ["benchmark", "params", "runtime", "device"] as const;
@@ -30,6 +30,49 @@ export function selectCurrent(kpi: Kpi, name: string, groupBy: readonly string[]
 
 /** The KPIs for which the worst result of a host speaks, and those for which the best does. */
 const bySpeaker = (speaks: Kpi["speaks"]): string[] => kpis.filter((kpi) => kpi.speaks === speaks).map(({ id }) => id);
+
+const hourS = 3600;
+const dayS = 24 * hourS;
+
+/** Seconds that a reading speaks for its host where no schedule says so. */
+export const plainFreshnessS = 26 * hourS;
+
+/**
+ * Ages at which readings by a schedule may still speak, seconds: each for as long as the longest of these that its own
+ * limit allows. InfluxQL does not compare a time with a field.
+ */
+const scheduledFreshnessS = [2, 4, 7, 14].map((days) => days * dayS);
+
+/** How far back a reading may lie that still speaks for its host, seconds. */
+export const longestFreshnessS = Math.max(...scheduledFreshnessS);
+
+/** The latest value of each series of a KPI that is not stale, then of those the one that speaks for each group. */
+export function selectFresh(kpi: Kpi, name: string, groupBy: readonly string[]): Select {
+  const series = ["host", ...seriesTags];
+  const latest = (where: readonly string[]): Select => ({
+    fields: [as(last("value"), "v")],
+    from: "kpi",
+    where: [equals("kpi", kpi.id), ...where],
+    groupBy: series,
+  });
+  const scheduled = scheduledFreshnessS.map((age) => latest([`${quoteName("stale_after_s")} >= ${age}`, youngerThan(age)]));
+  const newest: Select = {
+    fields: [as(last("v"), "v")],
+    from: [latest([youngerThan(plainFreshnessS)]), ...scheduled],
+    groupBy: series,
+  };
+  return { fields: [as(`${speaker(kpi)}("v")`, name)], from: newest, groupBy };
+}
+
+/** How late each host's schedule is, as its agent says now; nothing of one that is silent or has no schedule. */
+export function selectLateness(name: string): Select {
+  return {
+    fields: [as(last("schedule_lateness"), name)],
+    from: "agent",
+    where: [selected("host"), youngerThan(600)],
+    groupBy: ["host"],
+  };
+}
 
 /**
  * The severity of each KPI of each host, in buckets of time where a width is given: of all results that feed it, that
