@@ -79,7 +79,8 @@ grafana-preview: build servers ## Draw every dashboard as a page in grafana-prev
 	@node test/run.mjs test/grafana/preview.ts
 
 # Servers that tests start, from Debian's packages: what this machine lacks is unpacked here, and nothing is installed on it.
-SERVER_PACKAGES := influxdb:influxd nats-server:nats-server victoria-metrics:victoria-metrics
+SERVER_PACKAGES := influxdb:influxd nats-server:nats-server victoria-metrics:victoria-metrics \
+  prometheus-alertmanager:prometheus-alertmanager
 
 .PHONY: servers
 servers: ## Unpack the servers that tests start and this machine lacks

@@ -15,6 +15,7 @@ import { type Campaigns, startCampaigns } from "./control/campaigns.js";
 import type { CommandOutcome, CommandRequest } from "./control/command.js";
 import { createCommandRecords, type RecordOptions, recordOwn } from "./control/command-records.js";
 import { type Commands, createCommands, noteRecords, receiveResult, sendCommand, stopCommands } from "./control/commands.js";
+import { createFiringAlerts } from "./control/firing-alerts.js";
 import { startStandingCampaigns } from "./control/standing-campaigns.js";
 import { type ClockWatch, startClockWatch } from "./fleet/clock-watch.js";
 import { createFleet } from "./fleet/fleet.js";
@@ -220,7 +221,8 @@ function startControl(
 ): Pick<Core, "commands" | "campaigns"> {
   const records = createCommandRecords(options);
   const commands = createCommands({ presence, records, metrics, logger });
-  const campaigns = startCampaigns({ ...options, commands, logger });
+  const alerts = createFiringAlerts(config.alerts, logger);
+  const campaigns = startCampaigns({ ...options, commands, alerts, logger });
   undoings.push(campaigns.stop);
   const nowMs = (): number => readClockUs() / 1000;
   undoings.push(startStandingCampaigns({ standing: config.campaigns, campaigns, nowMs, logger }).stop);

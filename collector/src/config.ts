@@ -193,39 +193,63 @@ const campaignSchema = z
   .superRefine(checkRecurrence)
   .transform(({ name, cron, time_zone, ...order }) => ({ name, cron, timeZone: time_zone, order }));
 
+/** Who tells which alerts fire, for what must not be done beside them. */
+const alertsSchema = z
+  .strictObject({
+    alertmanager: z
+      .url({ protocol: /^https?$/, message: "must be a URL such as http://127.0.0.1:9093" })
+      .describe("an Alertmanager's address, or Grafana's with /api/alertmanager/grafana, where campaigns read which alerts fire")
+      .optional(),
+    token_file: z.string().min(1).describe("file that holds a token for it, sent as Authorization: Bearer").optional(),
+    insecure: z.stringbool().or(z.boolean()).describe("allow http:// to another machine").default(false),
+  })
+  .refine(({ alertmanager, insecure }) => alertmanager === undefined || insecure || isSafeUrl(alertmanager), {
+    path: ["alertmanager"],
+    message: "is asked, and the token sent, in the clear on another machine: use https://, or set alerts.insecure",
+  });
+
 /** The configuration of a collector. */
-export const collectorConfigSchema = z.strictObject({
-  name: z
-    .string()
-    .max(255)
-    .regex(/^[^\p{Cc}]*$/u, "a name holds no control characters")
-    .transform((name) => (name === "" ? hostname() : name))
-    .prefault("")
-    .describe("name of this collector in what it stores of itself; empty: its hostname"),
-  data_dir: z.string().min(1).describe("directory of the data file and the quarantine").default("./fleetmark-data"),
-  grpc: grpcSchema.prefault({}),
-  nats: natsSchema.describe("with servers, agents reach this collector over NATS JetStream too"),
-  http: httpSchema.prefault({}),
-  log: z
-    .strictObject({
-      level: z
-        .enum(["silent", "fatal", "error", "warn", "info", "debug"])
-        .describe("least severe event that is logged")
-        .default("info"),
-      format: z
-        .enum(logFormats)
-        .describe("json: lines for programs; text: for people; auto: text on a terminal, json elsewhere")
-        .default("auto"),
-    })
-    .prefault({}),
-  campaigns: z
-    .array(campaignSchema)
-    .superRefine(refuseSameNames("campaigns"))
-    .prefault([])
-    .describe("suites that hosts of the fleet are asked to run again and again; in variables and flags as JSON"),
-  limits: limitsSchema.prefault({}),
-  store: storeSchema.prefault({}),
-});
+export const collectorConfigSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .max(255)
+      .regex(/^[^\p{Cc}]*$/u, "a name holds no control characters")
+      .transform((name) => (name === "" ? hostname() : name))
+      .prefault("")
+      .describe("name of this collector in what it stores of itself; empty: its hostname"),
+    data_dir: z.string().min(1).describe("directory of the data file and the quarantine").default("./fleetmark-data"),
+    grpc: grpcSchema.prefault({}),
+    nats: natsSchema.describe("with servers, agents reach this collector over NATS JetStream too"),
+    http: httpSchema.prefault({}),
+    log: z
+      .strictObject({
+        level: z
+          .enum(["silent", "fatal", "error", "warn", "info", "debug"])
+          .describe("least severe event that is logged")
+          .default("info"),
+        format: z
+          .enum(logFormats)
+          .describe("json: lines for programs; text: for people; auto: text on a terminal, json elsewhere")
+          .default("auto"),
+      })
+      .prefault({}),
+    campaigns: z
+      .array(campaignSchema)
+      .superRefine(refuseSameNames("campaigns"))
+      .prefault([])
+      .describe("suites that hosts of the fleet are asked to run again and again; in variables and flags as JSON"),
+    alerts: alertsSchema.prefault({}),
+    limits: limitsSchema.prefault({}),
+    store: storeSchema.prefault({}),
+  })
+  .superRefine(({ campaigns, alerts }, context) => {
+    for (const [i, { order }] of campaigns.entries()) {
+      if (order.pause_while === undefined || alerts.alertmanager !== undefined) continue;
+      const message = "needs alerts.alertmanager, which tells of alerts";
+      context.addIssue({ code: "custom", path: ["campaigns", i, "pause_while"], message });
+    }
+  });
 
 export type CollectorConfig = z.infer<typeof collectorConfigSchema>;
 

@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { accessSync, constants, rmSync } from "node:fs";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { accessSync, constants, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -21,6 +21,27 @@ export function findServer(name: string): string | undefined {
     }
   }
   return undefined;
+}
+
+/**
+ * What a program of an unpacked package is started by, so that it finds the package's files where it looks for them: in
+ * a mount namespace of its own, where they lie over this machine's.
+ */
+function describeShared(path: string, args: readonly string[]): [string, string[]] {
+  const share = join(repositoryRoot, ".servers", "usr", "share");
+  if (!path.startsWith(join(repositoryRoot, ".servers"))) return [path, [...args]];
+  const script = 'mount -t overlay overlay -o "lowerdir=$0:/usr/share" /usr/share && exec "$@"';
+  const asRoot = process.getuid?.() === 0 ? [] : ["--map-root-user"];
+  return ["unshare", ["--mount", "--propagation", "private", ...asRoot, "sh", "-c", script, share, path, ...args]];
+}
+
+/** Says why a program that needs its package's files can't run; undefined when it can. */
+export function findShareObstacle(program: string): string | undefined {
+  const path = findServer(program);
+  if (path === undefined) return `${program} not found; \`make servers\` unpacks it`;
+  const [command, args] = describeShared(path, ["--version"]);
+  const { status } = spawnSync(command, args, { stdio: "ignore", timeout: 10_000 });
+  return status === 0 ? undefined : `${program} was unpacked, and its files can't be laid over /usr/share here`;
 }
 
 /** Returns a port that was free a moment ago. */
@@ -51,6 +72,8 @@ export interface Server {
 
 export interface Recipe {
   readonly program: string;
+  /** Whether it reads files of its package, too. */
+  readonly readsShare?: true;
   readonly args: (folder: string, port: number, otherPort: number) => string[];
   readonly environment: (folder: string, port: number, otherPort: number) => Record<string, string>;
   /** Path that answers with success once the server serves. */
@@ -69,7 +92,11 @@ export async function startServer(recipe: Recipe): Promise<Server> {
   let child: ChildProcess | undefined;
   const start = async (): Promise<void> => {
     const environment = { ...process.env, ...recipe.environment(folder.path, port, otherPort) };
-    child = spawn(path, recipe.args(folder.path, port, otherPort), { env: environment, stdio: "ignore" });
+    const args = recipe.args(folder.path, port, otherPort);
+    child = spawn(...(recipe.readsShare ? describeShared(path, args) : ([path, args] as const)), {
+      env: environment,
+      stdio: "ignore",
+    });
     const deadline = Date.now() + startWithinMs;
     while (
       !(await fetch(url + recipe.health).then(
@@ -127,6 +154,22 @@ export function startVictoriaMetrics(): Promise<Server> {
     args: (folder, port) => [`-storageDataPath=${folder}`, `-httpListenAddr=127.0.0.1:${port}`, "-retentionPeriod=100y"],
     environment: () => ({}),
     health: "/health",
+  });
+}
+
+/** Starts Prometheus' Alertmanager, which keeps to itself and tells nobody. */
+export function startAlertmanager(): Promise<Server> {
+  return startServer({
+    program: "prometheus-alertmanager",
+    readsShare: true,
+    args: (folder, port) => {
+      const config = join(folder, "alertmanager.yaml");
+      writeFileSync(config, "route: { receiver: none }\nreceivers: [{ name: none }]\n");
+      const listen = [`--web.listen-address=127.0.0.1:${port}`, "--cluster.listen-address="];
+      return [`--config.file=${config}`, `--storage.path=${join(folder, "data")}`, ...listen];
+    },
+    environment: () => ({}),
+    health: "/-/ready",
   });
 }
 

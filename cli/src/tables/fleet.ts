@@ -7,6 +7,7 @@ import type { z } from "zod";
 import type { Host } from "../client/source.js";
 import type { Table } from "../output/table.js";
 import type { Colors } from "../output/terminal.js";
+import { escapeControls } from "../output/width.js";
 import { describeStatus } from "./kpis.js";
 import { formatSince, formatTime } from "./times.js";
 
@@ -133,8 +134,13 @@ export function buildCampaignTable(rows: readonly OnHost[]): Table<OnHost> {
   };
 }
 
-/** Says how far a campaign is: `12 of 40 finished, 3 under way, 2 away`. */
-export function describeCounts({ counts, total }: Pick<CampaignShown, "counts" | "total">): string {
+/** Says how far a campaign is: `12 of 40 finished, 3 under way, 2 away; paused: the alert Agent down fires`. */
+export function describeCounts({
+  counts,
+  total,
+  state,
+  paused,
+}: Pick<CampaignShown, "counts" | "total" | "state" | "paused">): string {
   const words: Readonly<Record<string, string>> = {
     waiting: "to be asked",
     asked: "asked",
@@ -143,5 +149,6 @@ export function describeCounts({ counts, total }: Pick<CampaignShown, "counts" |
   };
   const others = Object.entries(counts).filter(([state]) => state !== "finished");
   const parts = others.map(([state, count]) => `${count} ${words[state] ?? state}`);
-  return [`${counts.finished ?? 0} of ${total} finished`, ...parts].join(", ");
+  const held = state === "running" && paused !== "" ? `; paused: ${escapeControls(paused)}` : "";
+  return `${[`${counts.finished ?? 0} of ${total} finished`, ...parts].join(", ")}${held}`;
 }

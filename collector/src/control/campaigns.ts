@@ -1,20 +1,14 @@
 import { createHash, randomBytes } from "node:crypto";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import type { Running } from "@fleetmark/shared/lifecycle";
-import type { Logger } from "@fleetmark/shared/log";
-import { matchGlob } from "@fleetmark/shared/model/glob";
 import { type CampaignRecord, campaignRecord } from "@fleetmark/shared/records/campaign";
-import { type CommandRecord, commandRecord } from "@fleetmark/shared/records/command";
-import { type KindedRecord, selectRecords } from "@fleetmark/shared/records/record-kind";
-import { runRecord } from "@fleetmark/shared/records/run";
-import { skippedRunRecord } from "@fleetmark/shared/records/skipped-run";
+import type { KindedRecord } from "@fleetmark/shared/records/record-kind";
 import { waitAtMost } from "@fleetmark/shared/waiting";
 import { readClockUs } from "../platform/clock.js";
-import { readHosts } from "../store/hosts.js";
-import type { StoreReader } from "../store/store.js";
+import { type Campaign, type CampaignOrder, type CampaignsOptions, type CampaignsState, mostKept } from "./campaign.js";
+import { adoptCampaigns, noteCampaigns, readCommitted, selectHosts } from "./campaign-memory.js";
 import {
   type CampaignHost,
-  type CampaignHosts,
   chooseNext,
   countStates,
   createCampaignHosts,
@@ -25,43 +19,19 @@ import {
   noteAttached,
   noteOutcome,
   noteRefused,
-  noteRun,
-  noteSkipped,
 } from "./campaign-state.js";
-import { type RecordOptions, readRecordedOutcome, readSince, recordOwn } from "./command-records.js";
-import { askHost, type Commands } from "./commands.js";
+import { recordOwn } from "./command-records.js";
+import { askHost } from "./commands.js";
 
 /**
  * Runs a suite on many hosts, some at a time. The collector that was asked drives a campaign; started anew, it goes on
  * with it by what is recorded: the campaign as it was asked, the commands that it gave, the runs that came of them.
  */
 
-/** What is asked. */
-export type CampaignOrder = Pick<
-  CampaignRecord,
-  "suite" | "benchmarks" | "hosts" | "hw_class" | "at_most" | "at_most_percent" | "stagger_s" | "ttl_s" | "patience_s" | "at_once"
->;
-
-/** A campaign under way, or of late. */
-export interface Campaign {
-  readonly id: string;
-  readonly order: CampaignOrder;
-  readonly by: string;
-  readonly askedUs: number;
-  readonly hosts: CampaignHosts;
-  state: CampaignRecord["state"];
-}
-
-export interface CampaignsOptions extends RecordOptions {
-  readonly commands: Commands;
-  readonly store: Pick<StoreReader, "findByText" | "readNewest" | "readLatest" | "readReceived">;
-  readonly logger: Logger;
-}
-
 export interface Campaigns extends Running {
   /** Resolves when those of the past are known: what comes of their commands is heard from then on. */
   readonly adopted: Promise<void>;
-  /** @throws FleetmarkError HOST_UNKNOWN where no host is meant, CAMPAIGNS_TOO_MANY, STORE_FAILED */
+  /** @throws FleetmarkError REQUEST_INVALID, HOST_UNKNOWN where no host is meant, CAMPAIGNS_TOO_MANY, STORE_FAILED */
   start(order: CampaignOrder, by: string, id?: string): Promise<Campaign>;
   find(id: string): Promise<Campaign | undefined>;
   list(): Promise<readonly Campaign[]>;
@@ -71,16 +41,7 @@ export interface Campaigns extends Running {
   note(records: readonly KindedRecord[]): void;
 }
 
-interface CampaignsState {
-  readonly options: CampaignsOptions;
-  /** The oldest first; those that ended stay for a while, for whoever asks. */
-  readonly campaigns: Map<string, Campaign>;
-  /** Those that are being recorded, by their ids. */
-  readonly starting: Map<string, Promise<Campaign>>;
-}
-
 const mostRunning = 32;
-const mostKept = 200;
 /** Milliseconds between two looks at what is to be asked next. */
 const stepMs = 250;
 /** Seconds between two looks for what other collectors committed. */
@@ -89,30 +50,17 @@ const readEveryS = 10;
 const longestRunS = 86_400;
 /** Seconds within which the campaigns of the past must be known. */
 const adoptWithinS = 10;
-/** Microseconds: a campaign that was asked longer ago is not taken up again. */
-const adoptedForUs = 2 * 86_400e6;
-
-const nowUs = readClockUs;
-
 function toRecord({ id, order, by, askedUs, hosts, state }: Campaign): CampaignRecord {
-  return { ...order, time_us: nowUs(), id, state, asked_us: askedUs, by, total: hosts.byHost.size, counts: countStates(hosts) };
-}
-
-/** Hosts of the fleet that an order means, in order of their names. */
-async function selectHosts({ store, commands }: CampaignsOptions, { hosts, hw_class }: CampaignOrder): Promise<string[]> {
-  const { fleet } = commands.presence;
-  const classes = new Map<string, string>();
-  for (const stored of await readHosts(store)) if (stored.hw_class !== "") classes.set(stored.host, stored.hw_class);
-  for (const host of fleet.names()) {
-    const hello = fleet.get(host)?.hello;
-    if (hello !== undefined) classes.set(host, hello.hwClass);
-  }
-  const isMeant = ([host, ofHost]: [string, string]): boolean =>
-    hosts.some((glob) => matchGlob(glob, host)) && matchGlob(hw_class, ofHost);
-  return [...classes]
-    .filter(isMeant)
-    .map(([host]) => host)
-    .sort();
+  return {
+    ...order,
+    time_us: readClockUs(),
+    id,
+    state,
+    asked_us: askedUs,
+    by,
+    total: hosts.byHost.size,
+    counts: countStates(hosts),
+  };
 }
 
 /** Ends a campaign whose hosts have all come to an end, and records that. */
@@ -130,7 +78,7 @@ async function ask({ options }: CampaignsState, campaign: Campaign, host: string
   if (found === undefined) return;
   // The same command of the same campaign is the same, whoever gives it.
   const command = `${id}/${createHash("sha256").update(host).digest("hex").slice(0, 16)}`;
-  noteAsked(hosts, found, command, nowUs());
+  noteAsked(hosts, found, command, readClockUs());
   try {
     await askHost(options.commands, host, {
       id: command,
@@ -143,7 +91,7 @@ async function ask({ options }: CampaignsState, campaign: Campaign, host: string
     // It was called off while this was recorded: what calls it off must come after it.
     if (campaign.state === "cancelled") callOff(options, campaign, found, "the campaign was called off");
   } catch (thrown) {
-    if (found.state === "asked") noteRefused(found, errorMessage(thrown), nowUs());
+    if (found.state === "asked") noteRefused(found, errorMessage(thrown), readClockUs());
   }
 }
 
@@ -167,11 +115,25 @@ function step(state: CampaignsState): void {
     if (campaign.state !== "running") continue;
     const { stagger_s, ttl_s, patience_s } = campaign.order;
     const limits = { atMost: countPlaces(campaign), staggerS: stagger_s, ttlS: ttl_s };
-    noteAttached(campaign.hosts, limits, (name) => attachments.has(name), nowUs());
-    for (const { host } of chooseNext(campaign.hosts, limits, nowUs())) void ask(state, campaign, host);
+    noteAttached(campaign.hosts, limits, (name) => attachments.has(name), readClockUs());
+    notePause(state, campaign);
+    if (campaign.paused === "")
+      for (const { host } of chooseNext(campaign.hosts, limits, readClockUs())) void ask(state, campaign, host);
     giveUp(campaign, (ttl_s + patience_s + longestRunS) * 1e6);
     endIfOver(state, campaign);
   }
+}
+
+/** Holds a campaign up while an alert that it names fires: hosts that are at it go on. */
+function notePause({ options }: CampaignsState, campaign: Campaign): void {
+  const { pause_while } = campaign.order;
+  if (pause_while === undefined) return;
+  const before = campaign.paused;
+  campaign.paused = options.alerts.findReason(pause_while) ?? "";
+  if (campaign.paused === before) return;
+  const fields = { campaign: campaign.id, reason: campaign.paused };
+  if (campaign.paused === "") options.logger.info({ event: "campaign_goes_on", campaign: campaign.id });
+  else options.logger.info({ event: "campaign_paused", ...fields });
 }
 
 /** How many hosts may be at it at a time; undefined for all. */
@@ -184,87 +146,9 @@ function countPlaces({ order: { at_most, at_most_percent }, hosts }: Campaign): 
 /** Ends hosts of which nothing was heard for longer than any run takes. */
 function giveUp({ hosts }: Campaign, afterUs: number): void {
   for (const host of hosts.byHost.values()) {
-    if (host.state === "waiting" || !goingOn.has(host.state) || nowUs() - host.sinceUs < afterUs) continue;
-    Object.assign(host, { state: "interrupted", reason: "nothing was heard of the run any more", sinceUs: nowUs() });
+    if (host.state === "waiting" || !goingOn.has(host.state) || readClockUs() - host.sinceUs < afterUs) continue;
+    Object.assign(host, { state: "interrupted", reason: "nothing was heard of the run any more", sinceUs: readClockUs() });
   }
-}
-
-/** What is recorded of a command: by its agent, or by the collector that waited for it in vain. */
-function noteAnswer(hosts: CampaignHosts, record: CommandRecord): void {
-  const late = { done: false, code: "COMMAND_TIMED_OUT", message: record.message ?? "" } as const;
-  const outcome = record.state === "expired" ? late : readRecordedOutcome(record);
-  if (outcome !== undefined) noteOutcome(hosts, record.id, outcome, nowUs());
-}
-
-function note({ campaigns }: CampaignsState, records: readonly KindedRecord[]): void {
-  const runs = selectRecords(records, runRecord);
-  const skipped = selectRecords(records, skippedRunRecord);
-  const answered = selectRecords(records, commandRecord);
-  if (runs.length + skipped.length + answered.length === 0) return;
-  for (const { hosts, state } of campaigns.values()) {
-    if (state !== "running") continue;
-    for (const each of answered) noteAnswer(hosts, each);
-    for (const run of runs.toSorted((a, b) => a.time_us - b.time_us)) noteRun(hosts, run, nowUs());
-    for (const each of skipped) noteSkipped(hosts, each, nowUs());
-  }
-}
-
-/** Reads what was recorded since the oldest campaign that goes on: other collectors commit too. */
-async function readCommitted(state: CampaignsState): Promise<void> {
-  const running = [...state.campaigns.values()].filter(({ state: at }) => at === "running");
-  if (running.length === 0) return;
-  const sinceUs = Math.min(...running.map(({ askedUs }) => askedUs)) - 60e6;
-  const { store } = state.options;
-  const [answered, runs, skipped] = await Promise.all([
-    readSince(store, commandRecord, sinceUs),
-    readSince(store, runRecord, sinceUs),
-    readSince(store, skippedRunRecord, sinceUs),
-  ]);
-  note(state, [
-    ...answered.map((record) => ({ kind: commandRecord, record })),
-    ...runs.map((record) => ({ kind: runRecord, record })),
-    ...skipped.map((record) => ({ kind: skippedRunRecord, record })),
-  ] as KindedRecord[]);
-}
-
-/** Takes up campaigns that a process before this one was asked for: those under way, and those that ended of late. */
-async function adopt(state: CampaignsState): Promise<void> {
-  const { options } = state;
-  const sinceUs = nowUs() - adoptedForUs;
-  const records = await readSince(options.store, campaignRecord, sinceUs);
-  const ended = new Map(records.filter(({ state: at }) => at !== "running").map(({ id, state: at }) => [id, at]));
-  const open = records.filter(({ id, state: at }) => at === "running" && !state.campaigns.has(id)).slice(0, mostKept);
-  if (open.length === 0) return;
-  const commands = await readSince(options.store, commandRecord, sinceUs);
-  for (const { id, by, asked_us: askedUs, ...record } of open) {
-    const { time_us: _, state: __, total: ___, counts: ____, ...order } = record;
-    const own = commands.filter(({ campaign, id: command }) => campaign === id || command.startsWith(`${id}/`));
-    const asked = own.filter(({ state: at }) => at === "asked");
-    const hosts = createCampaignHosts(
-      [...new Set([...(await selectHosts(options, order)), ...asked.map(({ host }) => host)])],
-      askedUs,
-    );
-    for (const { host, id: command } of asked) {
-      const found = hosts.byHost.get(host);
-      if (found !== undefined) noteAsked(hosts, found, command, askedUs);
-    }
-    for (const each of own) noteAnswer(hosts, each);
-    state.campaigns.set(id, { id, order, by, askedUs, hosts, state: "running" });
-  }
-  await readCommitted(state);
-  for (const { id, hosts } of state.campaigns.values()) {
-    const end = ended.get(id);
-    if (end === undefined) options.logger.info({ event: "campaign_resumed", campaign: id, ...countStates(hosts) });
-    else conclude(state, id, end);
-  }
-}
-
-/** Gives a campaign that had ended the end that is recorded. */
-function conclude(state: CampaignsState, id: string, end: Campaign["state"]): void {
-  const campaign = state.campaigns.get(id);
-  if (campaign === undefined) return;
-  if (end === "cancelled") endAll(campaign.hosts, "cancelled", "the campaign was called off", nowUs());
-  campaign.state = end;
 }
 
 /** Starts a campaign, or returns the one that has the id: also one that is only being started. */
@@ -279,13 +163,15 @@ function startOnce(state: CampaignsState, order: CampaignOrder, by: string, id: 
 async function start(state: CampaignsState, order: CampaignOrder, by: string, id: string): Promise<Campaign> {
   const { options, campaigns } = state;
   const running = [...campaigns.values()].filter(({ state: at }) => at === "running").length;
+  if (order.pause_while !== undefined && !options.alerts.isTold)
+    throw new FleetmarkError("REQUEST_INVALID", "pause_while: nothing tells this collector of alerts (alerts.alertmanager)");
   if (running >= mostRunning) throw new FleetmarkError("CAMPAIGNS_TOO_MANY", `${running} campaigns are under way`);
   const names = await selectHosts(options, order);
   if (names.length === 0) {
     throw new FleetmarkError("HOST_UNKNOWN", `no host is meant by ${order.hosts.join(", ")} of class ${order.hw_class}`);
   }
-  const askedUs = nowUs();
-  const campaign: Campaign = { id, order, by, askedUs, hosts: createCampaignHosts(names, askedUs), state: "running" };
+  const askedUs = readClockUs();
+  const campaign: Campaign = { id, order, by, askedUs, hosts: createCampaignHosts(names, askedUs), state: "running", paused: "" };
   await recordOwn(options, campaignRecord, toRecord(campaign));
   campaigns.set(id, campaign);
   for (const oldest of campaigns.values()) {
@@ -305,7 +191,7 @@ async function cancel(state: CampaignsState, id: string, by: string): Promise<Ca
   campaign.state = "cancelled";
   const reason = `called off by ${by}`;
   const begun = [...campaign.hosts.byHost.values()].filter(({ state: at, command }) => goingOn.has(at) && command !== "");
-  endAll(campaign.hosts, "cancelled", reason, nowUs());
+  endAll(campaign.hosts, "cancelled", reason, readClockUs());
   await recordOwn(options, campaignRecord, toRecord(campaign));
   for (const host of begun) callOff(options, campaign, host, reason);
   return campaign;
@@ -318,21 +204,34 @@ function createCampaignId(): string {
 }
 
 export function startCampaigns(options: CampaignsOptions): Campaigns {
-  const state: CampaignsState = { options, campaigns: new Map(), starting: new Map() };
+  const state: CampaignsState = { options, campaigns: new Map(), starting: new Map(), readAllUs: 0 };
   const { commands, logger } = options;
   commands.listeners.add((_, id, outcome) => {
-    for (const { hosts } of state.campaigns.values()) noteOutcome(hosts, id, outcome, nowUs());
+    for (const { hosts } of state.campaigns.values()) noteOutcome(hosts, id, outcome, readClockUs());
   });
-  const tellUnread = (thrown: unknown): void =>
-    logger.warn({ event: "commands_not_read", err: thrown }, "what was asked before can't be read yet");
+  let isLooking = false;
+  let isKnown = false;
+  /** Reads what is recorded; where the store did not answer for those of the past, that again. */
+  const look = async (): Promise<void> => {
+    if (isLooking) return;
+    isLooking = true;
+    try {
+      await (isKnown ? readCommitted(state) : adoptCampaigns(state));
+      isKnown = true;
+    } catch (thrown) {
+      logger.warn({ event: "commands_not_read", err: thrown }, "what was asked before can't be read yet");
+    } finally {
+      isLooking = false;
+    }
+  };
   // Nobody is told of campaigns, and none goes on, before those of the past are known; or can't be.
-  const adopted = waitAtMost(adopt(state).catch(tellUnread), adoptWithinS);
+  const adopted = waitAtMost(look(), adoptWithinS);
   let isAdopted = false;
   void adopted.then(() => {
     isAdopted = true;
   });
   const stepping = setInterval(() => isAdopted && step(state), stepMs);
-  const reading = setInterval(() => isAdopted && readCommitted(state).catch(tellUnread), readEveryS * 1000);
+  const reading = setInterval(() => isAdopted && void look(), readEveryS * 1000);
   for (const timer of [stepping, reading]) timer.unref();
   return {
     adopted,
@@ -340,7 +239,7 @@ export function startCampaigns(options: CampaignsOptions): Campaigns {
     find: (id) => adopted.then(() => state.campaigns.get(id)),
     list: () => adopted.then(() => [...state.campaigns.values()].reverse()),
     cancel: (id, by) => adopted.then(() => cancel(state, id, by)),
-    note: (records) => note(state, records),
+    note: (records) => noteCampaigns(state, records),
     stop: async () => {
       clearInterval(stepping);
       clearInterval(reading);

@@ -1,6 +1,6 @@
 import pino from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { CampaignOrder } from "./campaigns.js";
+import type { CampaignOrder } from "./campaign.js";
 import { nameStart, startStandingCampaigns } from "./standing-campaigns.js";
 
 beforeEach(() => vi.useFakeTimers());

@@ -3,7 +3,8 @@ import type { Running } from "@fleetmark/shared/lifecycle";
 import type { Logger } from "@fleetmark/shared/log";
 import { openCalendar, type Recurrence } from "@fleetmark/shared/schedule/cron";
 import { findDue } from "@fleetmark/shared/schedule/due";
-import type { CampaignOrder, Campaigns } from "./campaigns.js";
+import type { CampaignOrder } from "./campaign.js";
+import type { Campaigns } from "./campaigns.js";
 
 /**
  * Campaigns that the collector's configuration names, each started when it is due. Its id follows from its name and the

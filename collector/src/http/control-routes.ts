@@ -2,8 +2,9 @@ import { campaignAnswer, campaignsAnswer, commandAnswer, errorAnswer } from "@fl
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { campaignAskedShape } from "@fleetmark/shared/records/campaign";
 import { z } from "zod";
+import type { Campaign } from "../control/campaign.js";
 import { countStates } from "../control/campaign-state.js";
-import type { Campaign, Campaigns } from "../control/campaigns.js";
+import type { Campaigns } from "../control/campaigns.js";
 import { type Commands, sendCommand } from "../control/commands.js";
 import { noQuery } from "./queries.js";
 import { addRoute, type Router } from "./route.js";
@@ -23,8 +24,9 @@ const commandOrder = z.strictObject({
   timeout_s: z.number().positive().max(25).default(20).describe("seconds within which the host must have answered"),
 });
 
-function summarize({ id: name, order, by, askedUs, hosts, state }: Campaign): z.infer<typeof campaignsAnswer>[number] {
-  return { ...order, id: name, state, asked_us: askedUs, by, total: hosts.byHost.size, counts: countStates(hosts) };
+function summarize(campaign: Campaign): z.infer<typeof campaignsAnswer>[number] {
+  const { id: name, order, by, askedUs, hosts, state, paused } = campaign;
+  return { ...order, id: name, state, paused, asked_us: askedUs, by, total: hosts.byHost.size, counts: countStates(hosts) };
 }
 
 function describe(campaign: Campaign): z.infer<typeof campaignAnswer> {

@@ -81,6 +81,7 @@ export const campaignAnswer = z.object({
   ...campaignOrderShape,
   id: z.string(),
   state: z.enum(campaignStates),
+  paused: z.string().describe("why no further host is asked at the moment; empty where nothing holds it up"),
   asked_us: timeUs,
   by: z.string(),
   total: count,

@@ -44,6 +44,12 @@ export const campaignOrderShape = {
     .min(1)
     .max(30 * 86_400)
     .describe("seconds for which a host waits until it is free"),
+  pause_while: z
+    .array(text.min(1).max(200))
+    .min(1)
+    .max(20)
+    .optional()
+    .describe("globs of alerts' names: while one of them fires, no further host is asked"),
   at_once: z.boolean().describe("whether hosts begin though they are not free, where they allow that"),
 } as const;
 
@@ -76,7 +82,7 @@ export const campaignRecord = defineRecord({
   tags: ["suite"],
   identity: ["suite"],
   textField: "id",
-  jsonFields: ["benchmarks", "hosts", "counts", "at_once"],
+  jsonFields: ["benchmarks", "hosts", "counts", "pause_while", "at_once"],
   origin: "derived",
   schema: campaignRecordSchema,
 });

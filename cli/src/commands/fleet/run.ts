@@ -22,6 +22,7 @@ interface RunOptions {
   readonly stagger: number;
   readonly ttl: number;
   readonly patience: number;
+  readonly pauseWhile?: readonly string[];
   readonly atOnce?: boolean;
   readonly id?: string;
   readonly wait?: boolean;
@@ -66,6 +67,12 @@ export function defineFleetRun(run: Command): void {
     .addOption(
       new Option("--patience <duration>", "how long a host waits until it is free").argParser(readSeconds).default(3600, "1h"),
     )
+    .addOption(
+      new Option(
+        "--pause-while <alerts>",
+        "ask no further host while one of these alerts fires, by names with * and ?",
+      ).argParser(readList),
+    )
     .option("--at-once", "begin though a host is not free, where its own configuration allows that")
     .option("--id <id>", "a name of your own: asked again under it, nothing is run again")
     .option("--wait", "show how it goes until every host has come to an end; exit code 0 where all finished, else 3")
@@ -87,7 +94,7 @@ Examples:
 }
 
 async function order(place: Endpoint, options: RunOptions): Promise<CampaignShown> {
-  const { suite, hosts, benchmarks, stagger, ttl, patience, atOnce = false, id } = options;
+  const { suite, hosts, benchmarks, stagger, ttl, patience, pauseWhile, atOnce = false, id } = options;
   const body = {
     suite,
     hosts,
@@ -98,6 +105,7 @@ async function order(place: Endpoint, options: RunOptions): Promise<CampaignShow
     stagger_s: stagger,
     ttl_s: ttl,
     patience_s: patience,
+    pause_while: pauseWhile,
     at_once: atOnce,
     id,
   };
