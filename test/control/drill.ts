@@ -1,15 +1,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { campaignAnswer } from "@fleetmark/shared/api/answers";
 import type { CommandRecord } from "@fleetmark/shared/records/command";
 import type { z } from "zod";
-import { answers, manageProcess } from "../testbed/managed-process.js";
+import { answers, type ManagedProcess, manageProcess } from "../testbed/managed-process.js";
 import { startNats } from "../testbed/nats.js";
-import { fleetmarkBin } from "../testbed/program.js";
+import { fleetmarkBin, runProgram } from "../testbed/program.js";
 import { repositoryRoot } from "../testbed/repository-root.js";
-import { findFreePort } from "../testbed/servers.js";
+import { findFreePort, type Server, startInflux } from "../testbed/servers.js";
 import type { Started } from "./commanded-host.js";
 import type { HostProcessOptions } from "./host-process.js";
 
@@ -20,6 +20,8 @@ import type { HostProcessOptions } from "./host-process.js";
 export interface DrillOptions {
   readonly link: "grpc" | "nats";
   readonly hosts: number;
+  /** Two share an InfluxDB, and each passes on what either was asked; one keeps a data file. Default: one. */
+  readonly collectors?: 1 | 2;
   /** How often the collector is killed, and the hosts. */
   readonly collectorKills: number;
   readonly hostKills: number;
@@ -31,6 +33,7 @@ export interface DrillOptions {
 export interface DrillReport {
   readonly link: string;
   readonly hosts: number;
+  readonly collectors: number;
   readonly collector_kills: number;
   readonly host_kills: number;
   readonly counts: Readonly<Record<string, number>>;
@@ -118,34 +121,62 @@ async function readAll(http: string, kind: string): Promise<CommandRecord[]> {
   }
 }
 
-export async function runDrill(options: DrillOptions): Promise<DrillReport> {
-  const { link, hosts, folder, say = () => {} } = options;
-  const began = performance.now();
-  const [port, httpPort] = [await findFreePort(), await findFreePort()];
+interface Collector {
+  readonly process: ManagedProcess;
+  readonly grpcPort: number;
+  readonly http: string;
+  readonly dataDir: string;
+}
+
+/** Plans a collector in a folder of its own. */
+async function planCollector(folder: string, natsUrl: string | undefined, influxUrl: string | undefined): Promise<Collector> {
+  mkdirSync(folder);
+  const [grpcPort, httpPort] = [await findFreePort(), await findFreePort()];
   const http = `http://127.0.0.1:${httpPort}`;
-  const nats = link === "nats" ? await startNats() : undefined;
-  const journal = join(folder, "journal");
-  writeFileSync(journal, "");
-  mkdirSync(join(folder, "spools"));
   const config = join(folder, "collector.json");
   const dataDir = join(folder, "data");
   writeFileSync(
     config,
     JSON.stringify({
+      name: basename(folder),
       data_dir: dataDir,
-      grpc: { listen: `127.0.0.1:${port}` },
+      grpc: { listen: `127.0.0.1:${grpcPort}` },
       http: { listen: `127.0.0.1:${httpPort}` },
-      ...(nats === undefined ? {} : { nats: { servers: [nats.url] } }),
+      ...(natsUrl === undefined ? {} : { nats: { servers: [natsUrl] } }),
+      ...(influxUrl === undefined ? {} : { store: { kind: "influxdb", url: influxUrl } }),
       limits: { connections_per_address: 100_000 },
       log: { level: "warn", format: "json" },
     }),
   );
-  const collector = manageProcess({
-    name: "collector",
+  const managed = manageProcess({
+    name: basename(folder),
     command: [process.execPath, fleetmarkBin, "collector", "--config", config],
     log: join(folder, "collector.log"),
     isReady: () => answers(`${http}/readyz`),
   });
+  return { process: managed, grpcPort, http, dataDir };
+}
+
+/** Starts a database for collectors that share it. */
+async function startSharedStore(): Promise<Server> {
+  const influx = await startInflux();
+  const made = await runProgram(["store", "setup", "--store-kind", "influxdb", "--store-url", influx.url]);
+  if (made.code !== 0) throw new Error(made.stderr);
+  return influx;
+}
+
+export async function runDrill(options: DrillOptions): Promise<DrillReport> {
+  const { link, hosts, folder, collectors: collectorCount = 1, say = () => {} } = options;
+  const began = performance.now();
+  const nats = link === "nats" ? await startNats() : undefined;
+  const influx = collectorCount === 1 ? undefined : await startSharedStore();
+  const collectors: Collector[] = [];
+  for (let i = 0; i < collectorCount; i++)
+    collectors.push(await planCollector(join(folder, `collector-${i}`), nats?.url, influx?.url));
+  const [{ process: collector, grpcPort: port, http, dataDir }] = collectors;
+  const journal = join(folder, "journal");
+  writeFileSync(journal, "");
+  mkdirSync(join(folder, "spools"));
   const where =
     nats === undefined ? { collector: { address: `127.0.0.1:${port}` } } : { link: "nats", nats: { servers: [nats.url] } };
   const names = Array.from({ length: hosts }, (_, i) => ({
@@ -158,12 +189,12 @@ export async function runDrill(options: DrillOptions): Promise<DrillReport> {
     processes.push(manageHosts({ ...own, log: join(folder, "hosts.log") }));
   }
   const end = async (): Promise<void> => {
-    await Promise.all([...processes.map((each) => each.kill()), collector.kill()]);
-    await nats?.remove();
+    await Promise.all([...processes.map((each) => each.kill()), ...collectors.map((each) => each.process.kill())]);
+    await Promise.all([nats?.remove(), influx?.remove()]);
   };
   endCurrent = end;
   try {
-    await collector.start();
+    for (const each of collectors) await each.process.start();
     await Promise.all(processes.map((each) => each.start()));
     for (;;) {
       const known = await askPatiently<{ attached: boolean }[]>(`${http}/api/v1/hosts`);
@@ -247,6 +278,7 @@ function judge(
   return {
     link: options.link,
     hosts: options.hosts,
+    collectors: options.collectors ?? 1,
     collector_kills: options.collectorKills,
     host_kills: options.hostKills,
     counts: campaign.counts,

@@ -8,6 +8,7 @@ import { endDrill, runDrill } from "./drill.js";
 const { values } = parseArgs({
   options: {
     hosts: { type: "string", default: "1000" },
+    collectors: { type: "string", default: "1" },
     links: { type: "string", default: "grpc,nats" },
     "collector-kills": { type: "string", default: "3" },
     "host-kills": { type: "string", default: "1" },
@@ -23,6 +24,7 @@ for (const link of values.links.split(",") as ("grpc" | "nats")[]) {
     const report = await runDrill({
       link,
       hosts: Number(values.hosts),
+      collectors: values.collectors === "2" ? 2 : 1,
       collectorKills: Number(values["collector-kills"]),
       hostKills: Number(values["host-kills"]),
       folder,
