@@ -160,9 +160,14 @@ async function planCollector(folder: string, natsUrl: string | undefined, influx
 /** Starts a database for collectors that share it. */
 async function startSharedStore(): Promise<Server> {
   const influx = await startInflux();
-  const made = await runProgram(["store", "setup", "--store-kind", "influxdb", "--store-url", influx.url]);
+  const made = await runProgram(["store", "setup", "--store-kind", "influxdb", "--store-url", influx.url, "--yes"]);
   if (made.code !== 0) throw new Error(made.stderr);
   return influx;
+}
+
+async function countAttached(http: string): Promise<number> {
+  const text = await (await fetch(`${http}/metrics`)).text();
+  return Number(/^fleetmark_agents_attached (\d+)$/m.exec(text)?.[1] ?? 0);
 }
 
 export async function runDrill(options: DrillOptions): Promise<DrillReport> {
@@ -195,11 +200,11 @@ export async function runDrill(options: DrillOptions): Promise<DrillReport> {
   endCurrent = end;
   try {
     for (const each of collectors) await each.process.start();
-    await Promise.all(processes.map((each) => each.start()));
-    for (;;) {
-      const known = await askPatiently<{ attached: boolean }[]>(`${http}/api/v1/hosts`);
-      if (known.filter(({ attached }) => attached).length === hosts) break;
-      await delay(200);
+    // One process after the other: hosts that all attach at once on the cores of one machine keep each other waiting.
+    for (const [i, each] of processes.entries()) {
+      await each.start();
+      const expected = Math.min(hosts, (i + 1) * perProcess);
+      while ((await countAttached(http)) < expected) await delay(200);
     }
     say(`${hosts} hosts are attached`);
     const order = { suite: "quick", ttl_s: 600, patience_s: 600, id: "drill", at_most: Math.ceil(hosts / 2) };
