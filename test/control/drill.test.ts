@@ -5,10 +5,10 @@ import { expect, it, onTestFinished } from "vitest";
 import { describeWith } from "../testbed/needs.js";
 import { type DrillReport, runDrill } from "./drill.js";
 
-async function drill(link: "grpc" | "nats", collectors: 1 | 2 = 1): Promise<DrillReport> {
+async function drill(link: "grpc" | "nats"): Promise<DrillReport> {
   const folder = mkdtempSync(join(tmpdir(), "fleetmark-drill-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return runDrill({ link, hosts: 40, collectors, collectorKills: 2, hostKills: 1, folder });
+  return runDrill({ link, hosts: 40, collectorKills: 2, hostKills: 1, folder });
 }
 
 function expectAllEnded({ counts, begun_twice, strangers, most_at_once, at_most }: DrillReport): void {
@@ -25,11 +25,5 @@ it("a campaign over gRPC begins each run once, while the collector and the hosts
 describeWith("nats-server")("a campaign over NATS", () => {
   it("begins each run once, while the collector and the hosts are killed", async () => {
     expectAllEnded(await drill("nats"));
-  }, 180_000);
-});
-
-describeWith("nats-server", "influxd")("a campaign of one of two collectors that share a store", () => {
-  it("begins each run once, though both pass on what either was asked", async () => {
-    expectAllEnded(await drill("nats", 2));
   }, 180_000);
 });

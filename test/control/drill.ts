@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { setPriority } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { campaignAnswer } from "@fleetmark/shared/api/answers";
@@ -81,6 +82,8 @@ function manageHosts(options: HostProcessOptions): HostProcess {
         stdio: ["ignore", "inherit", "inherit", "ipc"],
       });
       child = started;
+      // In truth each host has a machine of its own: the collector comes first on this one.
+      if (started.pid !== undefined) setPriority(started.pid, 10);
       return new Promise((resolve, reject) => {
         started.once("message", () => resolve());
         started.once("exit", (code) => reject(new Error(`hosts ended with ${code}`)));

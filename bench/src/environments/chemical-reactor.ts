@@ -1,3 +1,4 @@
+import { type Dimension, makeActionSpace, makeObservationSpace, scaleAction, unscaleAction } from "./actuators.js";
 import type { Plant } from "./plant.js";
 
 /**
@@ -64,18 +65,9 @@ const [concentration, temperature, jacket, volume, gas, feed, coolant, outlet, f
   Array.from({ length: 12 }, (_, index) => index);
 const pressure = gas;
 
-/** Actuator ranges: an action of -1 commands the low end, +1 the high end. */
 const feedRange = { low: 50, high: 150 };
 const coolantRange = { low: 0, high: 300 };
 const outletRange = { low: 0, high: 1 };
-
-function scaleAction(action: number, { low, high }: { low: number; high: number }): number {
-  return low + ((action + 1) / 2) * (high - low);
-}
-
-function unscaleAction(value: number, { low, high }: { low: number; high: number }): number {
-  return Math.min(1, Math.max(-1, (2 * (value - low)) / (high - low) - 1));
-}
 
 /**
  * Arrhenius' law, 1/min. Held constant above 600 K, far past the adiabatic temperature, so that no state gives an
@@ -160,7 +152,7 @@ function suggestAction(observation: Float64Array, action: Float64Array): void {
 }
 
 // biome-ignore format: one line per dimension reads as a table.
-const dimensions: readonly (readonly [name: string, unit: string, low: number, high: number, begin: number, deviation: number])[] = [
+const dimensions: readonly (readonly [...Dimension, begin: number, deviation: number])[] = [
   ["concentration", "mol/L", 0, 2, p.steadyConcentration, 0.01],
   ["temperature", "K", 273.15, 1000, p.steadyTemperature, 1],
   ["jacket_temperature", "K", 250, 1000, p.steadyCoolantTemperature, 0.5],
@@ -178,18 +170,8 @@ const dimensions: readonly (readonly [name: string, unit: string, low: number, h
 export const chemicalReactor: Plant = {
   id: "ChemicalReactor-v0",
   description: "Exothermic stirred-tank reactor with cooling jacket, level and pressure (Seborg, Edgar & Mellichamp)",
-  observationSpace: {
-    names: dimensions.map(([name]) => name),
-    units: dimensions.map(([, unit]) => unit),
-    low: Float64Array.from(dimensions, ([, , low]) => low),
-    high: Float64Array.from(dimensions, ([, , , high]) => high),
-  },
-  actionSpace: {
-    names: ["feed_flow_setpoint", "coolant_flow_setpoint", "outlet_valve_setpoint"],
-    units: ["1", "1", "1"],
-    low: Float64Array.of(-1, -1, -1),
-    high: Float64Array.of(1, 1, 1),
-  },
+  observationSpace: makeObservationSpace(dimensions.map(([name, unit, low, high]) => [name, unit, low, high])),
+  actionSpace: makeActionSpace(["feed_flow_setpoint", "coolant_flow_setpoint", "outlet_valve_setpoint"]),
   interval: 0.05,
   substeps: 8,
   maxSteps: 1000,

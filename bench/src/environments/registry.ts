@@ -1,13 +1,17 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { chemicalReactor } from "./chemical-reactor.js";
 import type { Environment, EnvironmentDefinition, EnvironmentOptions } from "./environment.js";
+import { hvacControl } from "./hvac.js";
 import { defineProcessEnvironment } from "./process-environment.js";
+import { waterTreatment } from "./water-treatment.js";
 
 /**
  * Every environment: to add one, write its file and list it here. A plant described by its equations is one way to
  * make one.
  */
-export const environments: readonly EnvironmentDefinition[] = [defineProcessEnvironment(chemicalReactor)];
+export const environments: readonly EnvironmentDefinition[] = [chemicalReactor, hvacControl, waterTreatment].map(
+  defineProcessEnvironment,
+);
 
 /** The environment of those workloads whose parameters name none: policies and learners take their sizes from it. */
 export const referenceEnvironment = chemicalReactor.id;
