@@ -62,6 +62,10 @@ openapi: build ## Write docs/openapi.json from the HTTP API
 log-events: build ## Write docs/log-events.md from the code
 	@node test/run.mjs test/tools/write-log-events.ts
 
+.PHONY: episodes
+episodes: build ## Draw an episode of each environment into docs/images
+	@node test/run.mjs test/episodes/write-episodes.ts
+
 .PHONY: grafana
 grafana: build ## Write what Grafana is provisioned with, from deploy/grafana/src
 	@node deploy/grafana/dist/generate.js

@@ -2,16 +2,16 @@ import { FleetmarkError } from "@fleetmark/shared/errors";
 import { chemicalReactor } from "./chemical-reactor.js";
 import type { Environment, EnvironmentDefinition, EnvironmentOptions } from "./environment.js";
 import { hvacControl } from "./hvac.js";
+import type { Plant } from "./plant.js";
+import { powerGrid } from "./power-grid.js";
 import { defineProcessEnvironment } from "./process-environment.js";
 import { waterTreatment } from "./water-treatment.js";
 
-/**
- * Every environment: to add one, write its file and list it here. A plant described by its equations is one way to
- * make one.
- */
-export const environments: readonly EnvironmentDefinition[] = [chemicalReactor, hvacControl, waterTreatment].map(
-  defineProcessEnvironment,
-);
+/** Plants that are described by their equations: to add an environment, write its file and list it here. */
+export const plants: readonly Plant[] = [chemicalReactor, hvacControl, powerGrid, waterTreatment];
+
+/** Every environment. A plant is one way to make one. */
+export const environments: readonly EnvironmentDefinition[] = plants.map(defineProcessEnvironment);
 
 /** The environment of those workloads whose parameters name none: policies and learners take their sizes from it. */
 export const referenceEnvironment = chemicalReactor.id;
