@@ -8,6 +8,7 @@ const sizes: Readonly<Record<string, readonly [number, number]>> = {
   "ChemicalReactor-v0": [12, 3],
   "HVACControl-v0": [18, 5],
   "PowerGrid-v0": [32, 8],
+  "SteelAnnealing-v0": [20, 6],
   "WaterTreatment-v0": [15, 4],
 };
 

@@ -5,10 +5,11 @@ import { hvacControl } from "./hvac.js";
 import type { Plant } from "./plant.js";
 import { powerGrid } from "./power-grid.js";
 import { defineProcessEnvironment } from "./process-environment.js";
+import { steelAnnealing } from "./steel-annealing.js";
 import { waterTreatment } from "./water-treatment.js";
 
 /** Plants that are described by their equations: to add an environment, write its file and list it here. */
-export const plants: readonly Plant[] = [chemicalReactor, hvacControl, powerGrid, waterTreatment];
+export const plants: readonly Plant[] = [chemicalReactor, hvacControl, powerGrid, steelAnnealing, waterTreatment];
 
 /** Every environment. A plant is one way to make one. */
 export const environments: readonly EnvironmentDefinition[] = plants.map(defineProcessEnvironment);
