@@ -1,14 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createEnvironment, environments, plants } from "./registry.js";
-import { waterTreatment } from "./water-treatment.js";
 
 /** Observations and actions as the suite's users know them. */
 const sizes: Readonly<Record<string, readonly [number, number]>> = {
   "ChemicalReactor-v0": [12, 3],
   "HVACControl-v0": [18, 5],
   "PowerGrid-v0": [32, 8],
+  "RobotAssembly-v0": [24, 7],
   "SteelAnnealing-v0": [20, 6],
+  "SupplyChain-v0": [28, 10],
   "WaterTreatment-v0": [15, 4],
 };
 
@@ -117,13 +118,14 @@ describe.each(plants.map((plant) => [plant.id, plant] as const))("the plant of %
   const action = new Float64Array(actionSpace.low.length);
   const rates = new Float64Array(initialState.length);
 
-  test("begins at rest under its controller", () => {
+  test("begins at rest under its controller, or where that has somewhere to go, when it is told to stay", () => {
     plant.observe(initialState, observation);
-    plant.suggestAction(observation, action);
+    if (plant.id === "RobotAssembly-v0") action.set(plant.fallbackAction);
+    else plant.suggestAction(observation, action);
     plant.computeRates(initialState, action, rates);
     const moved = [...rates].map((rate, i) => Math.abs(rate * plant.interval) / Math.max(1e-9, Math.abs(initialState[i])));
     // Filters clog at rest too.
-    const atRest = moved.filter((_, i) => plant !== waterTreatment || i !== 7);
+    const atRest = moved.filter((_, i) => plant.id !== "WaterTreatment-v0" || i !== 7);
     expect(Math.max(...atRest)).toBeLessThan(1e-4);
   });
 

@@ -9,7 +9,10 @@ export interface Limits {
   readonly hardHigh: number;
 }
 
-/** Hard limits with soft ones inside them: past those it costs. */
+/**
+ * Hard limits with soft ones inside them: past those it costs. Of what can't be less than none, the low limit lies as
+ * far below as the high one above, so that getting less is no approach to a limit.
+ */
 export interface Constraint extends Limits {
   readonly softLow: number;
   readonly softHigh: number;

@@ -5,11 +5,21 @@ import { hvacControl } from "./hvac.js";
 import type { Plant } from "./plant.js";
 import { powerGrid } from "./power-grid.js";
 import { defineProcessEnvironment } from "./process-environment.js";
+import { robotAssembly } from "./robot-assembly.js";
 import { steelAnnealing } from "./steel-annealing.js";
+import { supplyChain } from "./supply-chain.js";
 import { waterTreatment } from "./water-treatment.js";
 
 /** Plants that are described by their equations: to add an environment, write its file and list it here. */
-export const plants: readonly Plant[] = [chemicalReactor, hvacControl, powerGrid, steelAnnealing, waterTreatment];
+export const plants: readonly Plant[] = [
+  chemicalReactor,
+  hvacControl,
+  powerGrid,
+  robotAssembly,
+  steelAnnealing,
+  supplyChain,
+  waterTreatment,
+];
 
 /** Every environment. A plant is one way to make one. */
 export const environments: readonly EnvironmentDefinition[] = plants.map(defineProcessEnvironment);

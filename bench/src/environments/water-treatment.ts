@@ -7,11 +7,11 @@ import type { Plant } from "./plant.js";
  *
  * - Chemistry: the reaction invariants of strong charge and of carbonate are conserved, and the pH follows from them
  *   (Gustafsson & Waller 1983, "Dynamic modeling and reaction invariant control of pH"; with the equilibrium constants
- *   of Henson & Seborg 1994, "Adaptive nonlinear control of a pH neutralization process"). Alum is a strong acid: 1 mg/L
- *   takes 0.5 mg/L CaCO3 of alkalinity.
- * - Flocculation: primary particles attach in proportion to the velocity gradient G, and flocs break up with its square
- *   (Argaman & Kaufman 1970, "Turbulence and flocculation"), with constants of their order. How well they attach goes by
- *   the dose and the pH, after the operating region of Amirtharajah & Mills 1982: that form is ours.
+ *   of Henson & Seborg 1994, "Adaptive nonlinear control of a pH neutralization process"). Alum is a strong acid: 1
+ *   mg/L takes 0.5 mg/L CaCO3 of alkalinity.
+ * - Flocculation: primary particles attach in proportion to the velocity gradient G, and flocs break up with its
+ *   square (Argaman & Kaufman 1970, "Turbulence and flocculation"), with constants of their order. How well they
+ *   attach goes by the dose and the pH, after the operating region of Amirtharajah & Mills 1982: that form is ours.
  * - Settling: flocs leave the mixed clarifier by their settling velocity over its surface (Hazen 1904).
  * - Filtration: a constant share passes, and the head loss grows with what is caught (ours).
  */
@@ -44,7 +44,9 @@ export const waterParameters = {
   clarifierVolume: 720,
   clarifierArea: 240,
   settling: 0.1,
-  /** Share of turbidity that passes the filter; head loss when it is clean at nominal flow, m; its growth, m/(NTU m3). */
+  /**
+   * Share of turbidity that passes the filter; head loss when it is clean at nominal flow, m; its growth, m/(NTU m3).
+   */
   passing: 0.025,
   cleanHead: 0.5,
   headGrowth: 1.2e-5,
@@ -72,7 +74,9 @@ const doseRange = { low: 0, high: 80 };
 const gradientRange = { low: 10, high: 100 };
 const valveRange = { low: 0, high: 1 };
 
-/** Returns the strong charge that gives a concentration of hydrogen ions, kmol/m3, and by how much it rises with ln h. */
+/**
+ * Returns the strong charge that gives a concentration of hydrogen ions, kmol/m3, and by how much it rises with ln h.
+ */
 function computeCharge(hydrogen: number, total: number): number {
   const hydroxide = p.water / hydrogen;
   const share = (1 + (2 * p.second) / hydrogen) / (1 + hydrogen / p.first + p.second / hydrogen);
@@ -166,7 +170,9 @@ function observe(state: Float64Array, observation: Float64Array): void {
   observation[rawTurbiditySeen] = state[rawTurbidity];
 }
 
-/** Quadratic in the pH's and the level's distance, less the turbidity's share of 0.3 NTU, and what the chemicals cost. */
+/**
+ * Quadratic in the pH's and the level's distance, less the turbidity's share of 0.3 NTU, and what the chemicals cost.
+ */
 function computeReward(observation: Float64Array, _: Float64Array): number {
   const acidity = (observation[ph] - p.ph) / 0.7;
   const height = (observation[level] - p.level) / 0.5;
@@ -246,9 +252,9 @@ export const waterTreatment: Plant = {
     // The secondary standard of the US Environmental Protection Agency, 40 CFR 143.3, and its rule for filtered water,
     // 40 CFR 141.551: 0.3 NTU in 95 % of samples, never over 1 NTU.
     { name: "ph", index: ph, hardLow: 5, softLow: 6.5, softHigh: 8.5, hardHigh: 10 },
-    { name: "turbidity", index: effluent, hardLow: -0.01, softLow: 0, softHigh: 0.3, hardHigh: 1 },
+    { name: "turbidity", index: effluent, hardLow: -1, softLow: 0, softHigh: 0.3, hardHigh: 1 },
     { name: "level", index: level, hardLow: 1, softLow: 2.5, softHigh: 3.5, hardHigh: 4.5 },
-    { name: "head_loss", index: headLoss, hardLow: -0.01, softLow: 0, softHigh: 2, hardHigh: 2.5 },
+    { name: "head_loss", index: headLoss, hardLow: -2.5, softLow: 0, softHigh: 2, hardHigh: 2.5 },
   ],
   envelope: [
     { name: "ph", index: ph, hardLow: 3, hardHigh: 12 },
