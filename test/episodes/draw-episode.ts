@@ -1,4 +1,4 @@
-import type { Plant } from "#bench/environments/plant.js";
+import type { Constraint, Plant } from "#bench/environments/plant.js";
 import { createEnvironment } from "#bench/environments/registry.js";
 import { escapeHtml } from "../grafana/drawing/format.js";
 
@@ -18,8 +18,16 @@ interface Course {
 
 const round = (value: number): string => String(Number(value.toPrecision(4)));
 
+/** What is drawn of an environment whose constraints do not show what it does. */
+const tellingNames: Readonly<Record<string, readonly string[]>> = {
+  "RobotAssembly-v0": ["tip_x", "tip_y", "tip_z", "tilt", "contact_force", "clearance"],
+};
+
 /** Plays an episode of a plant's own controller, checked. */
-function playEpisode({ id, constraints, observationSpace }: Plant, seed: number): { courses: Course[]; actions: Course[] } {
+function playEpisode(plant: Plant, seed: number): { courses: Course[]; actions: Course[] } {
+  const { id, observationSpace } = plant;
+  const telling = tellingNames[id]?.map((name) => ({ name, index: observationSpace.names.indexOf(name) }));
+  const constraints: readonly (Partial<Constraint> & { name: string; index: number })[] = telling ?? plant.constraints;
   const environment = createEnvironment(id, { checkConstraints: true });
   const action = new Float64Array(environment.actionSpace.low.length);
   const observed: number[][] = constraints.map(() => []);
@@ -38,8 +46,8 @@ function playEpisode({ id, constraints, observationSpace }: Plant, seed: number)
   const courses = constraints.map(({ name, index, softLow, softHigh, hardLow, hardHigh }, i) => ({
     label: `${name}, ${observationSpace.units[index]}`,
     values: observed[i],
-    soft: [softLow, softHigh],
-    hard: [hardLow, hardHigh],
+    soft: [softLow, softHigh].filter((limit) => limit !== undefined),
+    hard: [hardLow, hardHigh].filter((limit) => limit !== undefined),
   }));
   const actions = environment.actionSpace.names.map((label, i) => ({ label, values: commanded[i], soft: [], hard: [-1, 1] }));
   return { courses, actions };
