@@ -1,5 +1,5 @@
-import type { Constraint, Plant } from "#bench/environments/plant.js";
 import { createEnvironment } from "#bench/environments/registry.js";
+import type { Constraint, Plant } from "#bench/plants/plant.js";
 import { escapeHtml } from "../grafana/drawing/format.js";
 
 /** A picture of one episode: every constrained quantity over time with its limits, then what was commanded. */

@@ -1,15 +1,9 @@
+import type { BoxSpace } from "../plants/plant.js";
+
 /**
  * Gymnasium's semantics (Towers et al. 2024, "Gymnasium: A Standard Interface for Reinforcement Learning
  * Environments").
  */
-
-/** A box of real numbers, one interval per dimension, each with a name and a unit. */
-export interface BoxSpace {
-  readonly names: readonly string[];
-  readonly units: readonly string[];
-  readonly low: Float64Array;
-  readonly high: Float64Array;
-}
 
 /** What a step tells besides its outcome. Reused: read it before the next step. */
 export interface StepInfo {

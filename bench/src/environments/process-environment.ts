@@ -1,7 +1,7 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import type { Disturbance, Plant } from "../plants/plant.js";
 import type { Environment, EnvironmentDefinition, EnvironmentOptions, StepInfo, Transition } from "./environment.js";
 import { createIntegrator, integrateStep } from "./integrator.js";
-import type { Disturbance, Plant } from "./plant.js";
 import { createRandom, drawNormal, type Random, seedRandom } from "./random.js";
 import { computeCost, createSafetyLayer, findViolation } from "./safety.js";
 
@@ -37,7 +37,7 @@ function clipAction({ id, actionSpace }: Plant, wanted: Float64Array, action: Fl
 }
 
 /** What an episode moves. */
-interface Motion {
+export interface Motion {
   readonly state: Float64Array;
   readonly observation: Float64Array;
   readonly action: Float64Array;
@@ -45,7 +45,7 @@ interface Motion {
 }
 
 /** Makes what integrates a plant over one control interval, then moves what chance moves, and observes. */
-function createAdvance(plant: Plant, { state, observation, action, random }: Motion): () => void {
+export function createAdvance(plant: Plant, { state, observation, action, random }: Motion): () => void {
   const integrator = createIntegrator(state.length);
   const transfers = plant.disturbances.map((disturbance) => computeTransfer(disturbance, plant.interval));
   return () => {

@@ -1,14 +1,15 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import { chemicalReactor } from "./chemical-reactor.js";
+import { findNearest } from "@fleetmark/shared/model/nearest";
+import { chemicalReactor } from "../plants/chemical-reactor.js";
+import { hvacControl } from "../plants/hvac.js";
+import type { Plant } from "../plants/plant.js";
+import { powerGrid } from "../plants/power-grid.js";
+import { robotAssembly } from "../plants/robot-assembly.js";
+import { steelAnnealing } from "../plants/steel-annealing.js";
+import { supplyChain } from "../plants/supply-chain.js";
+import { waterTreatment } from "../plants/water-treatment.js";
 import type { Environment, EnvironmentDefinition, EnvironmentOptions } from "./environment.js";
-import { hvacControl } from "./hvac.js";
-import type { Plant } from "./plant.js";
-import { powerGrid } from "./power-grid.js";
 import { defineProcessEnvironment } from "./process-environment.js";
-import { robotAssembly } from "./robot-assembly.js";
-import { steelAnnealing } from "./steel-annealing.js";
-import { supplyChain } from "./supply-chain.js";
-import { waterTreatment } from "./water-treatment.js";
 
 /** Plants that are described by their equations: to add an environment, write its file and list it here. */
 export const plants: readonly Plant[] = [
@@ -27,14 +28,21 @@ export const environments: readonly EnvironmentDefinition[] = plants.map(defineP
 /** The environment of those workloads whose parameters name none: policies and learners take their sizes from it. */
 export const referenceEnvironment = chemicalReactor.id;
 
-/** @throws FleetmarkError BENCHMARK_UNKNOWN naming the environments that exist */
+function findById<T extends { readonly id: string }>(known: readonly T[], id: string): T {
+  const found = known.find((candidate) => candidate.id === id);
+  if (found !== undefined) return found;
+  const ids = known.map((each) => each.id);
+  const nearest = findNearest(id, ids);
+  const hint = nearest === undefined ? `there are ${ids.join(", ")}` : `did you mean ${nearest}?`;
+  throw new FleetmarkError("BENCHMARK_UNKNOWN", `no environment ${id}; ${hint}`);
+}
+
+/** @throws FleetmarkError BENCHMARK_UNKNOWN naming the nearest environment, or all that exist */
+export function findPlant(id: string): Plant {
+  return findById(plants, id);
+}
+
+/** @throws FleetmarkError BENCHMARK_UNKNOWN naming the nearest environment, or all that exist */
 export function createEnvironment(id: string, options: EnvironmentOptions): Environment {
-  const definition = environments.find((candidate) => candidate.id === id);
-  if (definition === undefined) {
-    throw new FleetmarkError(
-      "BENCHMARK_UNKNOWN",
-      `no environment ${id}; there are ${environments.map((known) => known.id).join(", ")}`,
-    );
-  }
-  return definition.create(options);
+  return findById(environments, id).create(options);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { chemicalReactor as plant } from "./chemical-reactor.js";
+import { chemicalReactor as plant } from "../plants/chemical-reactor.js";
 import { computeCost, createSafetyLayer, findViolation } from "./safety.js";
 
 const nominal = new Float64Array(12);

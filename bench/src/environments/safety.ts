@@ -1,5 +1,5 @@
+import type { Constraint, Limits, Plant } from "../plants/plant.js";
 import { advance } from "./integrator.js";
-import type { Constraint, Limits, Plant } from "./plant.js";
 
 /**
  * The safety layer between a policy and a plant, as an industrial controller has it. Per step it does the following:

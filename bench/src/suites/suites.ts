@@ -43,6 +43,13 @@ const listPlainBenchmarks = (ids: readonly string[]): Benchmark[] => [
 ];
 const listMemoryBenchmarks = (ids: readonly string[]): Benchmark[] =>
   ids.map((env) => describeBenchmark("episode_memory", { env, steps: 1000 }));
+/** What each environment's step is made of, many environments in one call, and constraints by the batch. */
+const listEnvironmentBenchmarks = (ids: readonly string[]): Benchmark[] =>
+  ids.flatMap((env) => [
+    ...["reset", "transition", "reward"].map((part) => describeBenchmark("environment_part", { env, part })),
+    describeBenchmark("environment_vector_step", { env, count: 256 }),
+    ...[64, 256, 1024].map((batch) => describeBenchmark("constraint_check", { env, batch })),
+  ]);
 const everyEnvironment = environments.map(({ id }) => id);
 
 const listExecutions = (on: Runtime, chosen = sizes): Benchmark[] =>
@@ -79,6 +86,7 @@ const full: Suite = {
   description: "Every benchmark on every runtime that the host has",
   benchmarks: [
     ...listPlainBenchmarks(everyEnvironment),
+    ...listEnvironmentBenchmarks(everyEnvironment),
     ...runtimes.flatMap(listTensorBenchmarks),
     ...comparisons,
     ...listMemoryBenchmarks(everyEnvironment),

@@ -1,6 +1,8 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { loadRuntime } from "../runtimes/registry.js";
+import { constraintCheck, environmentPart } from "./environment-part.js";
 import { environmentStep } from "./environment-step.js";
+import { environmentVectorStep } from "./environment-vector-step.js";
 import { episodeMemory } from "./episode-memory.js";
 import { jitCompile } from "./jit-compile.js";
 import { policyForward } from "./policy-forward.js";
@@ -13,6 +15,9 @@ import type { Benchmark, Task, Workload } from "./workload.js";
 /** Every workload: to add one, write its file and list it here. Importing this loads no tensor library. */
 export const workloads: readonly Workload[] = [
   environmentStep,
+  environmentVectorStep,
+  environmentPart,
+  constraintCheck,
   safetyOverhead,
   policyForward,
   td3BcUpdate,

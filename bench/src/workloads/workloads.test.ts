@@ -55,6 +55,25 @@ describe("every benchmark of quick", () => {
   });
 });
 
+describe("every benchmark of an environment", () => {
+  const names = ["environment_step", "environment_vector_step", "environment_part", "constraint_check", "episode_memory"];
+  const own = listBenchmarks().filter(({ workload }) => names.includes(workload));
+  test.each(own.map((benchmark) => [format(benchmark), benchmark] as const))("%s does seeded work", async (_, benchmark) => {
+    const values = await runTask(benchmark, 7);
+    expect(values.length).toBeGreaterThanOrEqual(3);
+    expect(values.every(Number.isFinite)).toBe(true);
+    expect(await runTask(benchmark, 7)).toEqual(values);
+  });
+
+  test("names the nearest environment where there is none of a name", async () => {
+    const params = { env: "ChemicalReactr-v0" };
+    const wrong = { workload: "environment_step", category: "environment", params, runtime: "js", device: "cpu" } as const;
+    await expect(setupTask(wrong, 1)).rejects.toThrow(/did you mean ChemicalReactor-v0/);
+    const part = { ...wrong, workload: "environment_part", params: { env: "PowerGrid-v0", part: "rewards" } };
+    await expect(setupTask(part, 1)).rejects.toThrow(/one of reset, transition, reward/);
+  });
+});
+
 test("both sides of the safety comparison walk the same trajectory while nothing intervenes", async () => {
   const task = await setupTask(
     { workload: "safety_overhead", category: "safety", params: { loop: "policy" }, runtime: "js", device: "cpu" },

@@ -1,4 +1,10 @@
-import type { BoxSpace } from "./environment.js";
+/** A box of real numbers, one interval per dimension, each with a name and a unit. */
+export interface BoxSpace {
+  readonly names: readonly string[];
+  readonly units: readonly string[];
+  readonly low: Float64Array;
+  readonly high: Float64Array;
+}
 
 /** Hard limits of one observed quantity: past them the episode terminates. */
 export interface Limits {

@@ -1,4 +1,4 @@
-import type { BoxSpace } from "./environment.js";
+import type { BoxSpace } from "./plant.js";
 
 /** Actions are commands to actuators, each scaled so that -1 commands the low end of its range and +1 the high end. */
 

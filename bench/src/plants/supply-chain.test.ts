@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createEnvironment } from "./registry.js";
+import { createEnvironment } from "../environments/registry.js";
 import { supplyParameters as p, supplyChain } from "./supply-chain.js";
 
 const rates = new Float64Array(28);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createEnvironment } from "./registry.js";
+import { createEnvironment } from "../environments/registry.js";
 import { computeRecrystallised, annealingParameters as p, steelAnnealing } from "./steel-annealing.js";
 
 const rates = new Float64Array(steelAnnealing.initialState.length);

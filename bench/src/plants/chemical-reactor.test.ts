@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { Environment } from "../environments/environment.js";
+import { createIntegrator, integrateStep } from "../environments/integrator.js";
+import { createEnvironment } from "../environments/registry.js";
 import { chemicalReactor, reactorParameters as p } from "./chemical-reactor.js";
-import type { Environment } from "./environment.js";
-import { createIntegrator, integrateStep } from "./integrator.js";
-import { createEnvironment } from "./registry.js";
 
 const create = (checkConstraints = true): Environment => createEnvironment("ChemicalReactor-v0", { checkConstraints });
 

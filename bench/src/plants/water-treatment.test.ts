@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createEnvironment } from "./registry.js";
+import { createEnvironment } from "../environments/registry.js";
 import { computePh, waterParameters as p, waterTreatment } from "./water-treatment.js";
 
 const rates = new Float64Array(waterTreatment.initialState.length);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { createEnvironment } from "../environments/registry.js";
 import { computeElectricPower, hvacControl, hvacParameters as p } from "./hvac.js";
-import { createEnvironment } from "./registry.js";
 
 const temperature = fc.double({ min: 0, max: 45, noNaN: true });
 const share = fc.double({ min: 0, max: 1, noNaN: true });

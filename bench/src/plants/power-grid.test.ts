@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createIntegrator, integrateStep } from "./integrator.js";
+import { createIntegrator, integrateStep } from "../environments/integrator.js";
+import { createEnvironment } from "../environments/registry.js";
 import { gridParameters as p, powerGrid } from "./power-grid.js";
-import { createEnvironment } from "./registry.js";
 
 const rates = new Float64Array(28);
 const observation = new Float64Array(32);
