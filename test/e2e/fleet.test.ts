@@ -20,7 +20,7 @@ suites:
   - name: short
     description: one step
     benchmarks:
-      - { name: environment_step }
+      - { name: environment_step, params: { env: ChemicalReactor-v0 } }
 `;
 
 async function startAgent(): Promise<Program> {

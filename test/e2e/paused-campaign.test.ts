@@ -49,7 +49,10 @@ describeUnless(findShareObstacle("prometheus-alertmanager"))("a campaign that na
       ...["--alerts-alertmanager", alertmanager.url],
     ]);
     const suites = join(folder.path, "suites.yaml");
-    writeFileSync(suites, "suites: [{ name: short, description: one, benchmarks: [{ name: environment_step }] }]\n");
+    writeFileSync(
+      suites,
+      "suites: [{ name: short, description: one, benchmarks: [{ name: environment_step, params: { env: ChemicalReactor-v0 } }] }]\n",
+    );
     // What comes of it does not matter here: it is refused, for its configuration allows no suite.
     agent = await startDaemon([
       ...["agent", "--host", "gpu-1", "--collector-address", formatAddress(collector.facts.grpc)],

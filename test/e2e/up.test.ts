@@ -191,7 +191,8 @@ describe("fleetmark up, interrupted", () => {
   it("starts a collector that was killed again, and loses nothing of the run", async () => {
     const folder = makeFolder();
     const suites = join(folder.path, "suites.yaml");
-    const benchmarks = "[{ name: environment_step }, { name: policy_forward, params: { batch: 1 }, runtime: jax-js }]";
+    const benchmarks =
+      "[{ name: environment_step, params: { env: ChemicalReactor-v0 } }, { name: policy_forward, params: { batch: 1 }, runtime: jax-js }]";
     writeFileSync(suites, `suites: [{ name: short, description: two, benchmarks: ${benchmarks} }]\n`);
     const environment = { FLEETMARK_SUITES: suites };
     const args = ["up", "--suite", "short", "--once", "--json", "--data", folder.path, ...freePorts];

@@ -86,5 +86,5 @@ export function drawEpisode(plant: Plant, seed: number): string {
   const height = chart.top + all.length * (chart.height + chart.gap);
   const title = `${plant.id}, seed ${seed}: ${courses[0].values.length - 1} steps of its own controller; dashed: soft limits, hard limits, ends of actions`;
   const bodies = all.map((course, i) => drawCourse(course, chart.top + i * (chart.height + chart.gap)));
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12" fill="${inks.text}"><rect width="100%" height="100%" fill="#fff"/><text x="8" y="20" font-size="13">${escapeHtml(title)}</text>${bodies.join("\n")}</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12" fill="${inks.text}"><title>${escapeHtml(title)}</title><rect width="100%" height="100%" fill="#fff"/><text x="8" y="20" font-size="13">${escapeHtml(title)}</text>${bodies.join("\n")}</svg>\n`;
 }

@@ -43,7 +43,7 @@ suites:
       - name: policy_forward
         params: { batch: 64 }
         runtime: jax-js
-      - filter: environment_step*
+      - filter: environment_step*Chemical*
   - name: small
     benchmarks:
       - name: td3_bc_update
