@@ -1,10 +1,20 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { createRandom, drawNormal, drawUniform } from "../environments/random.js";
+import {
+  apply,
+  average,
+  differentiate,
+  drawBatch,
+  expectClose,
+  type Network,
+  read,
+  rowOf,
+  toNetwork,
+} from "../../test/learning.js";
+import { createRandom, drawNormal } from "../environments/random.js";
 import { loadRuntime } from "../runtimes/registry.js";
 import { disposeAll, type Tensor, type TensorRuntime } from "../runtimes/runtime.js";
 import { createAdamState, stepAdam } from "./adam.js";
 import { createLayers, createPlainPolicy, forwardPolicy, type Layer, uploadLayers } from "./networks.js";
-import { createBatch } from "./replay-buffer.js";
 import { computeActorLoss, computeCriticLoss, createTd3Bc, type Td3BcInputs, type Td3BcState, td3BcDefaults } from "./td3-bc.js";
 
 const names = ["jax-js", "tfjs-wasm"] as const;
@@ -12,40 +22,6 @@ const loaded = {} as Record<(typeof names)[number], TensorRuntime>;
 beforeAll(async () => {
   for (const name of names) loaded[name] = await loadRuntime(name);
 });
-
-const read = (runtime: TensorRuntime, tensor: Tensor): number[] => [...(runtime.read(tensor) as Float32Array)];
-
-/** A fixed batch of 32 random transitions: 4 observations, 2 actions. */
-function drawBatch() {
-  const random = createRandom(11);
-  const batch = createBatch(32, { observationLength: 4, actionLength: 2 });
-  for (const array of [batch.observations, batch.nextObservations, batch.rewards]) {
-    for (let i = 0; i < array.length; i++) array[i] = drawNormal(random);
-  }
-  for (let i = 0; i < batch.actions.length; i++) batch.actions[i] = 2 * drawUniform(random) - 1;
-  for (let i = 0; i < batch.size; i++) batch.continues[i] = i % 8 === 0 ? 0 : 1;
-  return batch;
-}
-
-/** Networks in double precision, straight from the formulas: what the runtimes are compared with. */
-type Network = { readonly inputs: number; readonly outputs: number; readonly weights: number[]; readonly bias: number[] }[];
-
-function toNetwork(layers: readonly Layer[]): Network {
-  return layers.map(({ inputs, outputs, weights, bias }) => ({ inputs, outputs, weights: [...weights], bias: [...bias] }));
-}
-
-function apply(network: Network, input: readonly number[]): number[] {
-  return network.reduce<readonly number[]>((x, { inputs, outputs, weights, bias }, at) => {
-    const sums = bias.map((offset, j) => {
-      let sum = offset;
-      for (let i = 0; i < inputs; i++) sum += x[i] * weights[i * outputs + j];
-      return sum;
-    });
-    return at === network.length - 1 ? sums : sums.map((sum) => Math.max(0, sum));
-  }, input) as number[];
-}
-
-const average = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 const batch = drawBatch();
 const random = createRandom(12);
@@ -59,7 +35,6 @@ const layers = {
   target2: createLayers([6, 8, 8, 1], random),
 };
 
-const rowOf = (array: Float32Array, row: number, width: number): number[] => [...array.slice(row * width, (row + 1) * width)];
 const clip = (value: number, bound: number): number => Math.min(bound, Math.max(-bound, value));
 const rows = Array.from({ length: batch.size }, (_, row) => row);
 
@@ -97,23 +72,6 @@ function referenceActorLoss(actor: Network, scale?: number): { loss: number; sca
   };
 }
 
-/** Central differences in double precision with respect to every weight and bias, in the order of upload. */
-function differentiate(networks: readonly Network[], loss: () => number): number[][] {
-  const step = 1e-6;
-  return networks.flat().flatMap(({ weights, bias }) =>
-    [weights, bias].map((parameters) =>
-      parameters.map((value, i) => {
-        parameters[i] = value + step;
-        const above = loss();
-        parameters[i] = value - step;
-        const below = loss();
-        parameters[i] = value;
-        return (above - below) / (2 * step);
-      }),
-    ),
-  );
-}
-
 function uploadInputs(runtime: TensorRuntime): Td3BcInputs {
   const upload = (...networks: Layer[][]): Tensor[] => networks.flatMap((network) => uploadLayers(runtime, network));
   const nothing = { actorFirst: [], actorSecond: [], actorPowers: [], criticFirst: [], criticSecond: [], criticPowers: [] };
@@ -132,12 +90,6 @@ function uploadInputs(runtime: TensorRuntime): Td3BcInputs {
       runtime.createTensor(normal, [32, 2]),
     ],
   };
-}
-
-function expectClose(actual: readonly number[], expected: readonly number[], tolerance: number): void {
-  expect(actual.length).toBe(expected.length);
-  const worst = Math.max(...expected.map((value, i) => Math.abs(actual[i] - value) / (1 + Math.abs(value))));
-  expect(worst).toBeLessThan(tolerance);
 }
 
 describe.each(names)("on %s", (name) => {

@@ -1,9 +1,9 @@
 import type { SpaceSizes } from "../environments/environment.js";
-import { createRandom, drawNormal } from "../environments/random.js";
-import { disposeAll, type Tensor, type TensorOps, type TensorRuntime, type Tensors } from "../runtimes/runtime.js";
+import { createRandom } from "../environments/random.js";
+import type { Tensor, TensorOps, TensorRuntime } from "../runtimes/runtime.js";
 import { type AdamState, createAdamState, stepAdam } from "./adam.js";
+import { createLearner, createNormalNoise, halve, type Learner, track, type UpdateInputs } from "./learner.js";
 import { createLayers, forwardCritic, forwardPolicy, uploadLayers } from "./networks.js";
-import type { Batch } from "./replay-buffer.js";
 
 export interface Td3BcOptions {
   readonly discount: number;
@@ -57,12 +57,7 @@ export type Td3BcState = {
  * A batch on the device, in the order: observations, actions, rewards, nextObservations, continues, standard normal
  * noise.
  */
-export type Td3BcInputs = Td3BcState & { readonly batch: readonly Tensor[] };
-
-const halve = (tensors: readonly Tensor[]): [readonly Tensor[], readonly Tensor[]] => [
-  tensors.slice(0, tensors.length / 2),
-  tensors.slice(tensors.length / 2),
-];
+export type Td3BcInputs = UpdateInputs<Td3BcState>;
 
 /** Mean squared temporal-difference error of both critics, added (TD3, algorithm 1). */
 export function computeCriticLoss(
@@ -108,10 +103,6 @@ export function computeActorLoss(
   const scale = ops.stopGradient(ops.mean(ops.abs(values)));
   const valueTerm = ops.div(ops.mul(ops.mean(values), -alpha), scale);
   return ops.add(valueTerm, ops.mean(ops.square(ops.sub(chosen, actions))));
-}
-
-function track(ops: TensorOps, networks: readonly Tensor[], targets: readonly Tensor[], tau: number): Tensor[] {
-  return targets.map((target, i) => ops.add(ops.mul(networks[i], tau), ops.mul(target, 1 - tau)));
 }
 
 type CriticStep = Pick<Td3BcState, "critics" | "criticFirst" | "criticSecond" | "criticPowers"> & {
@@ -182,72 +173,25 @@ function createState(
   };
 }
 
-export interface Td3Bc {
-  /** The present networks and optimisers; replaced by every update. */
-  readonly state: Td3BcState;
-  /**
-   * Learns from one batch: both critics, and with every `policyDelay`-th call the actor and the targets too.
-   * Returns the critics' loss, read back, so that the update is complete when it is known.
-   */
-  update(batch: Batch): number | Promise<number>;
-  dispose(): void;
-}
-
-/** Makes a learner whose networks and smoothing noise follow from the seed. */
+/**
+ * Makes a learner whose networks and smoothing noise follow from the seed. Each update moves both critics, every
+ * `policyDelay`-th the actor and the targets too; the loss is the critics'.
+ */
 export function createTd3Bc(
   runtime: TensorRuntime,
   sizes: SpaceSizes,
   seed: number,
   options: Td3BcOptions = td3BcDefaults,
-): Td3Bc {
-  const { observationLength, actionLength } = sizes;
-  const random = createRandom(seed + 1);
+): Learner<Td3BcState> {
   const runCritics = runtime.compile((inputs: Td3BcInputs) => updateCritics(runtime.ops, inputs, options));
   const runAll = runtime.compile((inputs: Td3BcInputs) => updateAll(runtime.ops, inputs, options));
-  let state = createState(runtime, sizes, options.hidden, seed);
-  let noise = new Float32Array(0);
+  const drawNoise = createNormalNoise(createRandom(seed + 1), sizes.actionLength);
   let updates = 0;
-
-  function uploadBatch(batch: Batch): Tensor[] {
-    const { size } = batch;
-    if (noise.length !== size * actionLength) noise = new Float32Array(size * actionLength);
-    for (let i = 0; i < noise.length; i++) noise[i] = drawNormal(random);
-    return [
-      runtime.createTensor(batch.observations, [size, observationLength]),
-      runtime.createTensor(batch.actions, [size, actionLength]),
-      runtime.createTensor(batch.rewards, [size, 1]),
-      runtime.createTensor(batch.nextObservations, [size, observationLength]),
-      runtime.createTensor(batch.continues, [size, 1]),
-      runtime.createTensor(noise, [size, actionLength]),
-    ];
-  }
-
-  function replaceState(changed: Tensors): void {
-    for (const name of Object.keys(changed)) runtime.dispose(state[name as keyof Td3BcState]);
-    state = { ...state, ...changed };
-  }
-
-  return {
-    get state() {
-      return state;
-    },
-    update(batch) {
-      const uploaded = uploadBatch(batch);
-      updates++;
-      const run = updates % options.policyDelay === 0 ? runAll : runCritics;
-      const { losses, ...changed } = run({ ...state, batch: uploaded });
-      runtime.dispose(uploaded);
-      replaceState(changed);
-      const read = runtime.read(losses[0]);
-      if (read instanceof Float32Array) {
-        runtime.dispose(losses);
-        return read[0];
-      }
-      return read.then((values) => {
-        runtime.dispose(losses);
-        return values[0];
-      });
-    },
-    dispose: () => disposeAll(runtime, state),
-  };
+  return createLearner<Td3BcState>({
+    runtime,
+    sizes,
+    state: createState(runtime, sizes, options.hidden, seed),
+    chooseUpdate: () => (++updates % options.policyDelay === 0 ? runAll : runCritics),
+    drawNoise: (size) => [drawNoise(size)],
+  });
 }

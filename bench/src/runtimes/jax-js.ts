@@ -64,6 +64,8 @@ function createOps(jax: typeof Jax, scopes: ReturnType<typeof createScopes>): Te
     cos: (a) => keep(np.cos(retain(a))),
     square: (a) => keep(np.square(retain(a))),
     sqrt: (a) => keep(np.sqrt(retain(a))),
+    exp: (a) => keep(np.exp(retain(a))),
+    log: (a) => keep(np.log(retain(a))),
     abs: (a) => keep(np.absolute(retain(a))),
     sum: (a) => keep(np.sum(retain(a))),
     mean: (a) => keep(np.mean(retain(a))),

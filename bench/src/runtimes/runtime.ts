@@ -51,6 +51,9 @@ export interface TensorOps {
   cos(a: Tensor): Tensor;
   square(a: Tensor): Tensor;
   sqrt(a: Tensor): Tensor;
+  exp(a: Tensor): Tensor;
+  /** Natural. */
+  log(a: Tensor): Tensor;
   abs(a: Tensor): Tensor;
   /** Over all elements, to shape []. */
   sum(a: Tensor): Tensor;

@@ -58,6 +58,8 @@ describe.each(["jax-js", "tfjs-wasm"])("%s", (name) => {
       [(ops, x) => ops.square(x), (x) => x * x],
       [(ops, x) => ops.abs(x), Math.abs],
       [(ops, x) => ops.sqrt(ops.abs(x)), (x) => Math.sqrt(Math.abs(x))],
+      [(ops, x) => ops.exp(x), Math.exp],
+      [(ops, x) => ops.log(ops.abs(x)), (x) => Math.log(Math.abs(x))],
       [(ops, x) => ops.clip(x, -0.5, 0.25), (x) => Math.min(0.25, Math.max(-0.5, x))],
       [(ops, x) => ops.add(x, 2), (x) => x + 2],
       [(ops, x) => ops.mul(x, -3), (x) => -3 * x],

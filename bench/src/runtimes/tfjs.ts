@@ -50,6 +50,8 @@ function createOps(tf: typeof Tf): TensorOps {
     cos: (a) => fromTf(tf.cos(toTf(a))),
     square: (a) => fromTf(tf.square(toTf(a))),
     sqrt: (a) => fromTf(tf.sqrt(toTf(a))),
+    exp: (a) => fromTf(tf.exp(toTf(a))),
+    log: (a) => fromTf(tf.log(toTf(a))),
     abs: (a) => fromTf(tf.abs(toTf(a))),
     sum: (a) => fromTf(tf.sum(toTf(a))),
     mean: (a) => fromTf(tf.mean(toTf(a))),

@@ -58,7 +58,9 @@ const listExecutions = (on: Runtime, chosen = sizes): Benchmark[] =>
 const listTensorBenchmarks = (on: Runtime): Benchmark[] => [
   describeBenchmark("policy_forward", { batch: 1 }, on),
   describeBenchmark("policy_forward", { batch: 256 }, on),
-  describeBenchmark("td3_bc_update", { batch: 256 }, on),
+  ...["td3_bc_update", "iql_update", "cql_update"].flatMap((update) =>
+    [64, 256, 1024].map((batch) => describeBenchmark(update, { batch }, on)),
+  ),
   ...(on.compiles ? compileKernels.map((kernel) => describeBenchmark("jit_compile", { kernel }, on)) : []),
   ...listExecutions(on),
 ];

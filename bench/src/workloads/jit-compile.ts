@@ -15,7 +15,7 @@ const batchSize = 256;
 
 function createKernel(runtime: TensorRuntime, kernel: (typeof compileKernels)[number], seed: number): Program {
   if (kernel === "policy_forward") return createPolicyProgram(runtime, choosePolicyWidths(), batchSize, seed);
-  if (kernel === "td3_bc_update") return createLearnerProgram(runtime, batchSize, seed);
+  if (kernel === "td3_bc_update") return createLearnerProgram(runtime, "td3_bc", batchSize, seed);
   return createVectorProgram(runtime, kernel, vectorSize, seed);
 }
 

@@ -1,3 +1,5 @@
+import { createCql } from "../algorithms/cql.js";
+import { createIql } from "../algorithms/iql.js";
 import {
   createBatch,
   createReplayBuffer,
@@ -6,7 +8,7 @@ import {
   sampleBatch,
 } from "../algorithms/replay-buffer.js";
 import { createTd3Bc, td3BcDefaults } from "../algorithms/td3-bc.js";
-import { readSizes } from "../environments/environment.js";
+import { readSizes, type SpaceSizes } from "../environments/environment.js";
 import { createRandom } from "../environments/random.js";
 import { createEnvironment, referenceEnvironment } from "../environments/registry.js";
 import type { TensorRuntime } from "../runtimes/runtime.js";
@@ -21,11 +23,21 @@ export const learnerTransitions = 5000;
  */
 export const learnerPolicyDelay = 1;
 
+/** What is learned by: each makes a learner whose every update is a full one. */
+const algorithms = {
+  td3_bc: (runtime: TensorRuntime, sizes: SpaceSizes, seed: number) =>
+    createTd3Bc(runtime, sizes, seed, { ...td3BcDefaults, policyDelay: learnerPolicyDelay }),
+  iql: (runtime: TensorRuntime, sizes: SpaceSizes, seed: number) => createIql(runtime, sizes, seed),
+  cql: (runtime: TensorRuntime, sizes: SpaceSizes, seed: number) => createCql(runtime, sizes, seed),
+} as const;
+
+export type Algorithm = keyof typeof algorithms;
+
 /**
- * Makes full TD3+BC updates on batches sampled from a replay buffer that the environment filled. Its value is the
- * critic loss.
+ * Makes full updates on batches sampled from a replay buffer that the environment filled. Its value is the critics'
+ * loss.
  */
-export function createLearnerProgram(runtime: TensorRuntime, batchSize: number, seed: number): Program {
+export function createLearnerProgram(runtime: TensorRuntime, algorithm: Algorithm, batchSize: number, seed: number): Program {
   const environment = createEnvironment(referenceEnvironment, { checkConstraints: true });
   const sizes = readSizes(environment);
   const buffer = createReplayBuffer(learnerTransitions, sizes);
@@ -33,8 +45,7 @@ export function createLearnerProgram(runtime: TensorRuntime, batchSize: number, 
   normalizeObservations(buffer);
   const random = createRandom(seed);
   const batch = createBatch(batchSize, sizes);
-  const options = { ...td3BcDefaults, policyDelay: learnerPolicyDelay };
-  const learner = createTd3Bc(runtime, sizes, seed, options);
+  const learner = algorithms[algorithm](runtime, sizes, seed);
   const update = (): number | Promise<number> => {
     sampleBatch(buffer, random, batch);
     return learner.update(batch);

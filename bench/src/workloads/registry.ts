@@ -5,10 +5,10 @@ import { environmentStep } from "./environment-step.js";
 import { environmentVectorStep } from "./environment-vector-step.js";
 import { episodeMemory } from "./episode-memory.js";
 import { jitCompile } from "./jit-compile.js";
+import { cqlUpdate, iqlUpdate, td3BcUpdate } from "./learner-updates.js";
 import { policyForward } from "./policy-forward.js";
 import { runtimeComparison } from "./runtime-comparison.js";
 import { safetyOverhead } from "./safety-overhead.js";
-import { td3BcUpdate } from "./td3-bc-update.js";
 import { tensorExecution } from "./tensor-execution.js";
 import type { Benchmark, Task, Workload } from "./workload.js";
 
@@ -21,6 +21,8 @@ export const workloads: readonly Workload[] = [
   safetyOverhead,
   policyForward,
   td3BcUpdate,
+  iqlUpdate,
+  cqlUpdate,
   jitCompile,
   tensorExecution,
   episodeMemory,

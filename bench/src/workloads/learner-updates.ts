@@ -1,0 +1,50 @@
+import type { Metadata } from "@fleetmark/shared/model/result";
+import { cqlDefaults } from "../algorithms/cql.js";
+import { referenceEnvironment } from "../environments/registry.js";
+import { type Algorithm, createLearnerProgram, learnerPolicyDelay, learnerTransitions } from "./learner.js";
+import { checkParamNames, readCount } from "./params.js";
+import { requireRuntime } from "./program.js";
+import { optimizeWasmAtOnce, type Workload } from "./workload.js";
+
+/** Makes the workload of an algorithm: sampling a batch, uploading it, one full update, the critics' loss read back. */
+function defineUpdate(algorithm: Algorithm, description: string, facts: Metadata): Workload {
+  const name = `${algorithm}_update`;
+  return {
+    name,
+    category: "rl",
+    description,
+    needsRuntime: true,
+    v8Flags: optimizeWasmAtOnce,
+    async setup(context) {
+      checkParamNames(name, context.params, ["batch"]);
+      const batch = readCount(context.params, "batch");
+      const { iterate, dispose } = createLearnerProgram(requireRuntime(context), algorithm, batch, context.seed);
+      return {
+        kind: "repeat",
+        processed: { unit: "transitions", perIteration: batch },
+        metadata: { env: referenceEnvironment, buffer: learnerTransitions, ...facts, network: "256-256" },
+        iterate,
+        teardown: dispose,
+      };
+    },
+  };
+}
+
+/** Training throughput. */
+export const td3BcUpdate = defineUpdate(
+  "td3_bc",
+  "One full TD3+BC update: batch sampled and uploaded, twin critics, actor, targets, loss read back",
+  { policy_delay: learnerPolicyDelay },
+);
+
+export const iqlUpdate = defineUpdate(
+  "iql",
+  "One full IQL update: batch sampled and uploaded, value, actor, twin critics, targets, loss read back",
+  {},
+);
+
+export const cqlUpdate = defineUpdate(
+  "cql",
+  "One full CQL update: batch sampled and uploaded, temperature, actor, twin critics over 30 drawn actions, targets, loss read back",
+  { sampled_actions: cqlDefaults.sampledActions },
+);
