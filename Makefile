@@ -62,6 +62,10 @@ openapi: build ## Write docs/openapi.json from the HTTP API
 log-events: build ## Write docs/log-events.md from the code
 	@node test/run.mjs test/tools/write-log-events.ts
 
+.PHONY: learning
+learning: build ## Train each algorithm on mixed data of an environment, and play (ARGS="--env ChemicalReactor-v0 --updates 4000 --hidden 256"; three minutes)
+	@node test/dist/learning/check-learning.js $(ARGS)
+
 .PHONY: episodes
 episodes: build ## Draw an episode of each environment into docs/images
 	@node test/run.mjs test/episodes/write-episodes.ts

@@ -96,12 +96,20 @@ export function fillReplayBuffer(buffer: ReplayBuffer, environment: Environment,
   }
 }
 
+/** By what observations were shifted and scaled, per dimension. */
+export interface Normalization {
+  readonly means: Float64Array;
+  readonly scales: Float64Array;
+}
+
 /**
  * Shifts and scales the recorded observations to mean 0 and standard deviation 1 per dimension, in place, as TD3+BC
  * does (Fujimoto & Gu 2021, section 5, equation 6, epsilon 1e-3).
  */
-export function normalizeObservations(buffer: ReplayBuffer): void {
+export function normalizeObservations(buffer: ReplayBuffer): Normalization {
   const { observations, nextObservations, observationLength, count } = buffer;
+  const means = new Float64Array(observationLength);
+  const scales = new Float64Array(observationLength);
   for (let i = 0; i < observationLength; i++) {
     let sum = 0;
     for (let row = 0; row < count; row++) sum += observations[row * observationLength + i];
@@ -113,5 +121,8 @@ export function normalizeObservations(buffer: ReplayBuffer): void {
       for (let row = 0; row < count; row++)
         column[row * observationLength + i] = (column[row * observationLength + i] - mean) / scale;
     }
+    means[i] = mean;
+    scales[i] = scale;
   }
+  return { means, scales };
 }
