@@ -33,7 +33,7 @@ describe("bad usage and configuration end with exit code 2 and say what is wrong
     [["collector", "--config", "/nonexistent.yaml"], /CONFIG_UNREADABLE: \/nonexistent\.yaml/],
     [["agent", "--telemetry-interval", "soon"], /CONFIG_INVALID: --telemetry-interval: .*not a duration/],
     [["agent", "--telemetry-probes", "cpu,gqu"], /CONFIG_INVALID: --telemetry-probes/],
-    [["results", "--collector", "nowhere"], /An address looks like/],
+    [["results", "--collector", "nowhere"], /It looks like/],
     [["up", "--once", "--suite", "enormous", "--data", join(folder.path, "a"), ...freePorts], /enormous/],
   ])("fleetmark %j", async (args, message) => {
     const ended = await runProgram(args);

@@ -141,7 +141,7 @@ describe("fleetmark bench", () => {
     const jax = await list("--categories", "jax", "memory");
     expect(jax.every((line) => /^(jax|memory) /.test(line))).toBe(true);
     expect((await list("--runtime", "tfjs-wasm")).every((line) => line.endsWith("tfjs-wasm/cpu"))).toBe(true);
-    expect(await list("--filter", "td3_bc_update*jax-js*")).toHaveLength(1);
+    expect(await list("--filter", "td3_bc_update*batch=256*jax-js*")).toHaveLength(1);
     expect((await list("--quick")).length).toBeLessThan(all.length);
   });
 

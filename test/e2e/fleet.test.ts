@@ -154,6 +154,14 @@ describe("a token", () => {
     expect(existsSync(join(folder.path, "elsewhere"))).toBe(false);
   }, 60_000);
 
+  it("that is known no more keeps nobody from reading where that takes none", async () => {
+    writeFileSync(join(folder.path, "gone.token"), "fm_nobody\n");
+    const read = await fleet(["status", "--json", "--token-file", join(folder.path, "gone.token")]);
+    expect([read.code, JSON.parse(read.stdout).hosts.length]).toEqual([0, 1]);
+    const run = await fleet(["run", "--suite", "short", "--token-file", join(folder.path, "gone.token")]);
+    expect([run.code, run.stderr]).toEqual([2, expect.stringContaining("FORBIDDEN")]);
+  });
+
   it("that can't be read is named", async () => {
     const missing = await fleet(["run", "--token-file", "/nowhere/token"]);
     expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining("TOKEN_INVALID") });

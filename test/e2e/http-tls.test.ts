@@ -94,6 +94,20 @@ describe("an HTTP API beyond loopback", () => {
     expect(await askAs(["hosts", "--config", configFile])).toMatchObject({ code: 0, stdout: "[]\n" });
   });
 
+  it("is asked by whoever follows it over a restart, with the next owner's token", async () => {
+    const { makeOwnEndpoint } = await import("#cli/client/endpoint.js");
+    const { askForText } = await import("#cli/client/collector-api.js");
+    const { readOwnerToken } = await import("@fleetmark/collector/access");
+    const own = makeOwnEndpoint({ host: "0.0.0.0", port }, server, () => readOwnerToken(data));
+    expect(await askForText(own, "/api/v1/hosts")).toBe("[]");
+    const before = await readOwnerToken(data);
+    collector.process.kill("SIGTERM");
+    await collector.ended;
+    collector = await startDaemon(["collector", "--config", configFile]);
+    expect(await readOwnerToken(data)).not.toBe(before);
+    expect(await askForText(own, "/api/v1/hosts")).toBe("[]");
+  }, 30_000);
+
   it("is not taken for the collector when another answers there", async () => {
     const stranger = createAuthority(folder.path, "stranger");
     const there = ["--collector", `https://127.0.0.1:${port}`, "--token-file", reader];

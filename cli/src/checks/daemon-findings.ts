@@ -88,7 +88,7 @@ async function findForAgent(config: AgentConfig, isLinkReady: boolean): Promise<
 
 async function servesFleetmark({ listen, tls }: CollectorConfig["http"]): Promise<boolean> {
   try {
-    const answer: unknown = JSON.parse(await askForText(makeOwnEndpoint(listen, tls, undefined), "/healthz"));
+    const answer: unknown = JSON.parse(await askForText(makeOwnEndpoint(listen, tls), "/healthz"));
     return (answer as { status?: unknown }).status === "ok";
   } catch {
     return false;

@@ -10,13 +10,18 @@ export type Proof =
   /** This very certificate, in PEM form: whoever configures the collector knows it. */
   | { readonly kind: "certificate"; readonly pem: Buffer };
 
+/**
+ * Reads the token to show, a secret; undefined where there is none: then nothing can be changed, and beyond this
+ * machine nothing be read. It is read for each request: a collector that is started again has another owner's token.
+ */
+export type ReadToken = () => Promise<string | undefined>;
+
 /** Where a collector's HTTP API is, how it proves itself, and by what right it is asked. */
 export interface Endpoint {
   readonly address: Address;
   /** Undefined for plain HTTP. */
   readonly proof?: Proof | undefined;
-  /** Secret. Undefined where there is none: then nothing can be changed, and beyond this machine nothing be read. */
-  readonly token?: string | undefined;
+  readonly readToken?: ReadToken | undefined;
 }
 
 const wildcards: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
@@ -48,21 +53,21 @@ export function parseGivenAddress(text: string): GivenAddress | undefined {
  * Makes the endpoint of an address that a person gave.
  * @throws FleetmarkError TLS_UNREADABLE, TLS_INVALID, TLS_EXPIRED; TLS_NEEDED where a token would travel in the clear
  */
-export function makeEndpoint(given: GivenAddress, token: string | undefined, caFile: string | undefined): Endpoint {
+export async function makeEndpoint(given: GivenAddress, readToken: ReadToken, caFile: string | undefined): Promise<Endpoint> {
   const { address, isSecure } = given;
   if (isSecure) {
     const ca = caFile === undefined ? undefined : readTlsFiles({ ca_file: caFile }, "--ca-file")?.ca;
-    return { address, proof: { kind: "authority", ca }, token };
+    return { address, proof: { kind: "authority", ca }, readToken };
   }
-  if (token === undefined || isLoopback(address)) return { address, token };
+  if (isLoopback(address) || (await readToken()) === undefined) return { address, readToken };
   const where = formatAddress(address);
   throw new FleetmarkError("TLS_NEEDED", `a token must not travel to another machine in the clear: ask https://${where}`);
 }
 
 /** Makes the endpoint of a collector of this machine, by its own configuration. */
-export function makeOwnEndpoint(listen: Address, { cert_file }: TlsFiles, token: string | undefined): Endpoint {
+export function makeOwnEndpoint(listen: Address, { cert_file }: TlsFiles, readToken?: ReadToken): Endpoint {
   const proof: Proof | undefined = cert_file === undefined ? undefined : { kind: "certificate", pem: readCertificate(cert_file) };
-  return { address: toReachable(listen), proof, token };
+  return { address: toReachable(listen), proof, readToken };
 }
 
 function readCertificate(path: string): Buffer {

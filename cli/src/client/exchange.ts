@@ -50,7 +50,8 @@ async function chooseTransport({ address, proof }: Endpoint, signal: AbortSignal
 }
 
 async function send(endpoint: Endpoint, path: string, { patienceMs, body }: Sent): Promise<Received> {
-  const { address, token } = endpoint;
+  const { address, readToken } = endpoint;
+  const token = await readToken?.();
   const signal = AbortSignal.timeout(patienceMs);
   const { request, options } = await chooseTransport(endpoint, signal);
   const headers = {

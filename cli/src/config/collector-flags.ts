@@ -3,7 +3,14 @@ import { readOwnerToken } from "@fleetmark/collector/access";
 import type { CollectorConfig } from "@fleetmark/collector/config";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type Endpoint, type GivenAddress, makeEndpoint, makeOwnEndpoint, parseGivenAddress } from "../client/endpoint.js";
+import {
+  type Endpoint,
+  type GivenAddress,
+  makeEndpoint,
+  makeOwnEndpoint,
+  parseGivenAddress,
+  type ReadToken,
+} from "../client/endpoint.js";
 
 /** What says which collector is asked, and by what right. */
 export interface CollectorOptions {
@@ -38,6 +45,13 @@ async function readTokenFile(path: string): Promise<string> {
   throw new FleetmarkError("TOKEN_INVALID", `${path} holds no token`);
 }
 
+/** Chooses the token: that of a file, else a directory's owner's. A file that holds none is told at once. */
+async function chooseToken(tokenFile: string | undefined, dataDir: string | undefined): Promise<ReadToken> {
+  if (tokenFile === undefined) return async () => (dataDir === undefined ? undefined : readOwnerToken(dataDir));
+  await readTokenFile(tokenFile);
+  return () => readTokenFile(tokenFile);
+}
+
 /**
  * Finds the collector that a flag names; undefined where none does.
  * @param dataDir a directory whose owner needs no other token
@@ -48,9 +62,7 @@ export async function findNamedEndpoint(
   dataDir?: string,
 ): Promise<Endpoint | undefined> {
   if (collector === undefined) return undefined;
-  const own = dataDir === undefined ? undefined : await readOwnerToken(dataDir);
-  const token = tokenFile === undefined ? own : await readTokenFile(tokenFile);
-  return makeEndpoint(collector, token, caFile);
+  return makeEndpoint(collector, await chooseToken(tokenFile, dataDir), caFile);
 }
 
 /**
@@ -61,6 +73,5 @@ export async function findOwnEndpoint(
   { http, data_dir }: Pick<CollectorConfig, "http" | "data_dir">,
   { tokenFile }: Pick<CollectorOptions, "tokenFile"> = {},
 ): Promise<Endpoint> {
-  const token = tokenFile === undefined ? await readOwnerToken(data_dir) : await readTokenFile(tokenFile);
-  return makeOwnEndpoint(http.listen, http.tls, token);
+  return makeOwnEndpoint(http.listen, http.tls, await chooseToken(tokenFile, data_dir));
 }

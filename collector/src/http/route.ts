@@ -7,8 +7,10 @@ import type { Changes } from "./changes.js";
 import { sendAnswer } from "./long-answers.js";
 import { askInTurn, type ReadBudget } from "./read-budget.js";
 
-/** Tells who sent a request; undefined for one whose token is nobody's. */
-export type Identify = (request: FastifyRequest) => Caller | undefined;
+/**
+ * Tells who sent a request that takes a role; undefined for one whose token is nobody's, unless nobody may do it too.
+ */
+export type Identify = (request: FastifyRequest, needed: Role | null) => Caller | undefined;
 
 /** Where endpoints are added. */
 export interface Router {
@@ -67,7 +69,7 @@ export const nobody: Caller = { name: "nobody", role: "read" };
 
 /** @throws FleetmarkError FORBIDDEN when whoever asks may not */
 function findCaller({ identify }: Router, needed: Role | null, request: FastifyRequest): Caller {
-  const found = identify(request);
+  const found = identify(request, needed);
   if (needed === null) return found ?? nobody;
   if (found === undefined) throw new FleetmarkError("FORBIDDEN", "the request carries no token that is known here");
   if (includesRole(found.role, needed)) return found;
@@ -92,10 +94,10 @@ function nameOperation(method: string, path: string): string {
 }
 
 /** Keeps who changed something, or tried to, once it is answered. */
-function auditWith({ identify, changes }: Router, action: string) {
+function auditWith({ identify, changes }: Router, action: string, role: Role | null) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const asked = request.body === undefined || request.body === null ? "" : JSON.stringify(request.body);
-    changes.audit({ action, caller: identify(request), status: reply.statusCode, detail: asked });
+    changes.audit({ action, caller: identify(request, role), status: reply.statusCode, detail: asked });
   };
 }
 
@@ -135,7 +137,7 @@ export function addRoute<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndef
       response: Object.fromEntries(Object.entries(answers).map(([code, schema]) => [code, toSchema(schema, "output")])),
     },
     onRequest: requireRole(router, role),
-    ...(isChange ? { onResponse: auditWith(router, operation) } : {}),
+    ...(isChange ? { onResponse: auditWith(router, operation, role) } : {}),
     handler: async (request, reply) => {
       const caller = findCaller(router, role, request);
       if (isChange) router.changes.admit(caller.name);
