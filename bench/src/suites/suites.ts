@@ -1,10 +1,10 @@
 import { environments, referenceEnvironment } from "../environments/registry.js";
+import { vectorKernels } from "../programs/kernels.js";
 import { jaxJs } from "../runtimes/jax-js.js";
 import { runtimes } from "../runtimes/registry.js";
 import type { Runtime } from "../runtimes/runtime.js";
 import { tfjsWasm } from "../runtimes/tfjs-wasm.js";
 import { compileKernels } from "../workloads/jit-compile.js";
-import { vectorKernels } from "../workloads/kernels.js";
 import { findWorkload } from "../workloads/registry.js";
 import type { Benchmark, Params } from "../workloads/workload.js";
 import { listGpuBenchmarks } from "./gpu-suite.js";

@@ -1,10 +1,10 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import { createVectorProgram, vectorKernels } from "../programs/kernels.js";
+import { createLearnerProgram } from "../programs/learner.js";
+import { choosePolicyWidths, createPolicyProgram } from "../programs/policy.js";
+import type { Program } from "../programs/program.js";
 import type { TensorRuntime } from "../runtimes/runtime.js";
-import { createVectorProgram, vectorKernels } from "./kernels.js";
-import { createLearnerProgram } from "./learner.js";
-import { checkParamNames, readChoice } from "./params.js";
-import { choosePolicyWidths, createPolicyProgram } from "./policy.js";
-import { type Program, requireRuntime } from "./program.js";
+import { checkParamNames, readChoice, requireRuntime } from "./params.js";
 import type { Workload } from "./workload.js";
 
 export const compileKernels = [...vectorKernels, "policy_forward", "td3_bc_update"] as const;

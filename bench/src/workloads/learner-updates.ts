@@ -1,9 +1,8 @@
 import type { Metadata } from "@fleetmark/shared/model/result";
 import { cqlDefaults } from "../algorithms/cql.js";
 import { referenceEnvironment } from "../environments/registry.js";
-import { type Algorithm, createLearnerProgram, learnerPolicyDelay, learnerTransitions } from "./learner.js";
-import { checkParamNames, readCount } from "./params.js";
-import { requireRuntime } from "./program.js";
+import { type Algorithm, createLearnerProgram, learnerPolicyDelay, learnerTransitions } from "../programs/learner.js";
+import { checkParamNames, readCount, requireRuntime } from "./params.js";
 import { optimizeWasmAtOnce, type Workload } from "./workload.js";
 
 /** Makes the workload of an algorithm: sampling a batch, uploading it, one full update, the critics' loss read back. */

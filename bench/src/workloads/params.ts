@@ -1,5 +1,12 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import type { Params } from "./workload.js";
+import type { TensorRuntime } from "../runtimes/runtime.js";
+import type { Params, SetupContext } from "./workload.js";
+
+/** @throws FleetmarkError INTERNAL when the workload was set up without the runtime that it declares to need */
+export function requireRuntime({ runtime }: SetupContext): TensorRuntime {
+  if (runtime === undefined) throw new FleetmarkError("INTERNAL", "a tensor workload was set up without a runtime");
+  return runtime;
+}
 
 /** @throws FleetmarkError BENCHMARK_UNKNOWN when the parameters are not exactly the names given */
 export function checkParamNames(workload: string, params: Params, names: readonly string[]): void {

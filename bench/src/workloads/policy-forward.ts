@@ -1,6 +1,5 @@
-import { checkParamNames, readCount } from "./params.js";
-import { choosePolicyWidths, createPolicyProgram } from "./policy.js";
-import { requireRuntime } from "./program.js";
+import { choosePolicyWidths, createPolicyProgram } from "../programs/policy.js";
+import { checkParamNames, readCount, requireRuntime } from "./params.js";
 import { controlPeriodS, optimizeWasmAtOnce, type Workload } from "./workload.js";
 
 /** A policy's forward pass as a controller meets it: observations to the device, actions back. */

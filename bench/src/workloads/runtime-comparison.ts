@@ -1,7 +1,6 @@
+import { choosePolicyWidths, createPolicyProgram } from "../programs/policy.js";
 import { loadRuntime, runtimes } from "../runtimes/registry.js";
-import { checkParamNames, readChoice, readCount } from "./params.js";
-import { choosePolicyWidths, createPolicyProgram } from "./policy.js";
-import { requireRuntime } from "./program.js";
+import { checkParamNames, readChoice, readCount, requireRuntime } from "./params.js";
 import { optimizeWasmAtOnce, type Workload } from "./workload.js";
 
 /**

@@ -1,8 +1,8 @@
 import { createLayers, createPlainPolicy, type PlainPolicy } from "../algorithms/networks.js";
 import { createRandom } from "../environments/random.js";
 import { createEnvironment, referenceEnvironment } from "../environments/registry.js";
+import { choosePolicyWidths } from "../programs/policy.js";
 import { checkParamNames, readChoice } from "./params.js";
-import { choosePolicyWidths } from "./policy.js";
 import { compileInLine, type Workload } from "./workload.js";
 
 /**

@@ -1,6 +1,5 @@
-import { createVectorProgram, describeKernel, vectorKernels } from "./kernels.js";
-import { checkParamNames, readChoice, readCount } from "./params.js";
-import { requireRuntime } from "./program.js";
+import { createVectorProgram, describeKernel, vectorKernels } from "../programs/kernels.js";
+import { checkParamNames, readChoice, readCount, requireRuntime } from "./params.js";
 import { optimizeWasmAtOnce, type Workload } from "./workload.js";
 
 /** Steady execution of a vector kernel, with the vector uploaded and the result read back. */

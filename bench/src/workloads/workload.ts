@@ -1,6 +1,9 @@
 import type { Category, Metadata } from "@fleetmark/shared/model/result";
 import type { CardPlace } from "../gpus/card-place.js";
+import type { Iterate } from "../programs/program.js";
 import type { TensorRuntime } from "../runtimes/runtime.js";
+
+export type { Iterate };
 
 /** Parameters of a benchmark, by name. */
 export type Params = Readonly<Record<string, string | number>>;
@@ -39,12 +42,6 @@ export interface Workload {
   readonly v8Flags?: readonly string[];
   setup(context: SetupContext): Promise<Task>;
 }
-
-/**
- * One iteration of work. It returns a number that depends on the work, which the engine consumes so that none is
- * optimised away.
- */
-export type Iterate = (() => number) | (() => Promise<number>);
 
 /** What an iteration may process. */
 export const processedUnits = ["steps", "transitions", "passes", "elements", "bytes", "flops", "calls"] as const;

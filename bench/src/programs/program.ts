@@ -1,12 +1,10 @@
-import { FleetmarkError } from "@fleetmark/shared/errors";
 import { disposeAll, type Tensor, type TensorRuntime, type Tensors } from "../runtimes/runtime.js";
-import type { Iterate, SetupContext } from "./workload.js";
 
-/** @throws FleetmarkError INTERNAL when the workload was set up without the runtime that it declares to need */
-export function requireRuntime({ runtime }: SetupContext): TensorRuntime {
-  if (runtime === undefined) throw new FleetmarkError("INTERNAL", "a tensor workload was set up without a runtime");
-  return runtime;
-}
+/**
+ * One iteration of work. It returns a number that depends on the work, which the engine consumes so that none is
+ * optimised away.
+ */
+export type Iterate = (() => number) | (() => Promise<number>);
 
 /** A compiled function with everything it needs between calls. */
 export interface Program {
