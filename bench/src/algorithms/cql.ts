@@ -1,15 +1,17 @@
 import type { SpaceSizes } from "../environments/environment.js";
 import { createRandom, drawUniform } from "../environments/random.js";
 import type { Tensor, TensorOps, TensorRuntime } from "../runtimes/runtime.js";
-import { type AdamState, createAdamState, stepAdam } from "./adam.js";
 import {
   createLearner,
   createNormalNoise,
+  createOptimized,
+  descend,
   halve,
   type Learner,
+  type Losses,
+  type Optimized,
   track,
   type UpdateInputs,
-  type UpdateOutputs,
 } from "./learner.js";
 import { createLayers, forwardCritic, forwardNetwork, uploadLayers } from "./networks.js";
 
@@ -44,25 +46,12 @@ export const cqlDefaults: CqlOptions = {
 
 /**
  * Networks and optimisers. The actor's network gives means and logarithms of deviations side by side; `constants` are
- * what tells them apart and adds up columns. Critics are twins, the first one's parameters first.
+ * what tells them apart and adds up columns. Critics are twins, the first one's parameters first. The temperature is
+ * one logarithm, of shape [].
  */
-export type CqlState = {
-  readonly actor: readonly Tensor[];
-  readonly critics: readonly Tensor[];
-  readonly criticTargets: readonly Tensor[];
-  /** Logarithm of the temperature, of shape []. */
-  readonly temperature: readonly Tensor[];
-  readonly constants: readonly Tensor[];
-  readonly actorFirst: readonly Tensor[];
-  readonly actorSecond: readonly Tensor[];
-  readonly actorPowers: readonly Tensor[];
-  readonly criticFirst: readonly Tensor[];
-  readonly criticSecond: readonly Tensor[];
-  readonly criticPowers: readonly Tensor[];
-  readonly temperatureFirst: readonly Tensor[];
-  readonly temperatureSecond: readonly Tensor[];
-  readonly temperaturePowers: readonly Tensor[];
-};
+export type CqlState = Optimized<"actor"> &
+  Optimized<"critics"> &
+  Optimized<"temperature"> & { readonly criticTargets: readonly Tensor[]; readonly constants: readonly Tensor[] };
 
 /**
  * The batch holds observations, actions, rewards, nextObservations, continues, standard normal noise for the actor's
@@ -81,6 +70,9 @@ interface Sampled {
   readonly actions: Tensor;
   readonly densities: Tensor;
 }
+
+/** The same of any distribution; of the uniform one the density is a number. */
+type Candidate = Pick<Sampled, "actions"> & { readonly densities: Tensor | number };
 
 /** Draws actions by noise (Haarnoja et al. 2018, appendix C, equation 21). */
 export function sampleActions(
@@ -119,16 +111,16 @@ function logSumExp(ops: TensorOps, values: readonly Tensor[]): Tensor {
 }
 
 /** Actions that the conservative term is estimated by, each with the logarithm of its density; no gradient flows. */
-function drawCandidates(ops: TensorOps, { actor, constants, batch }: CqlInputs): Sampled[] {
+function drawCandidates(ops: TensorOps, { actor, constants, batch }: CqlInputs): Candidate[] {
   const [observations, actions, , nextObservations] = batch;
   const drawn = batch.slice(7);
   const uniform = -Math.log(2) * actions.shape[1];
-  const hold = (sampled: Sampled): Sampled => ({
+  const hold = (sampled: Sampled): Candidate => ({
     actions: ops.stopGradient(sampled.actions),
     densities: ops.stopGradient(sampled.densities),
   });
   return drawn.map((noise, i) => {
-    if (i % 3 === 0) return { actions: noise, densities: ops.add(ops.mul(batch[2], 0), uniform) };
+    if (i % 3 === 0) return { actions: noise, densities: uniform };
     return hold(sampleActions(ops, actor, constants, i % 3 === 1 ? observations : nextObservations, noise));
   });
 }
@@ -150,9 +142,10 @@ export function computeCqlCriticLoss(
   const candidates = drawCandidates(ops, inputs);
   const [first, second] = halve(critics).map((critic) => {
     const values = forwardCritic(ops, critic, observations, actions);
-    const weighed = candidates.map((candidate) =>
-      ops.sub(forwardCritic(ops, critic, observations, candidate.actions), candidate.densities),
-    );
+    const weighed = candidates.map(({ actions: drawn, densities }) => {
+      const drawnValues = forwardCritic(ops, critic, observations, drawn);
+      return typeof densities === "number" ? ops.add(drawnValues, -densities) : ops.sub(drawnValues, densities);
+    });
     const gap = ops.sub(ops.mean(logSumExp(ops, weighed)), ops.mean(values));
     return ops.add(ops.mean(ops.square(ops.sub(values, target))), ops.mul(gap, conservatism));
   });
@@ -180,35 +173,17 @@ export function computeTemperatureLoss(ops: TensorOps, logarithm: Tensor, inputs
 }
 
 /** Temperature, then the actor, then both critics, each by what was before, then the targets. */
-function updateAll(ops: TensorOps, inputs: CqlInputs, options: CqlOptions): UpdateOutputs<CqlState> {
-  const ofTemperature = ops.valueAndGrad(([t]) => computeTemperatureLoss(ops, t, inputs), inputs.temperature);
-  const temperatureBefore: AdamState = {
-    first: inputs.temperatureFirst,
-    second: inputs.temperatureSecond,
-    powers: inputs.temperaturePowers,
-  };
-  const temperature = stepAdam(ops, inputs.temperature, ofTemperature.gradients, temperatureBefore, options.actorRate);
-  const ofActor = ops.valueAndGrad((actor) => computeCqlActorLoss(ops, actor, inputs), inputs.actor);
-  const actorBefore: AdamState = { first: inputs.actorFirst, second: inputs.actorSecond, powers: inputs.actorPowers };
-  const actor = stepAdam(ops, inputs.actor, ofActor.gradients, actorBefore, options.actorRate);
-  const ofCritics = ops.valueAndGrad((critics) => computeCqlCriticLoss(ops, critics, inputs, options), inputs.critics);
-  const criticBefore: AdamState = { first: inputs.criticFirst, second: inputs.criticSecond, powers: inputs.criticPowers };
-  const critics = stepAdam(ops, inputs.critics, ofCritics.gradients, criticBefore, options.criticRate);
+function updateAll(ops: TensorOps, inputs: CqlInputs, options: CqlOptions): Omit<CqlState, "constants"> & Losses {
+  const { actorRate, criticRate } = options;
+  const temperature = descend(ops, inputs, "temperature", ([t]) => computeTemperatureLoss(ops, t, inputs), actorRate);
+  const actor = descend(ops, inputs, "actor", (a) => computeCqlActorLoss(ops, a, inputs), actorRate);
+  const critics = descend(ops, inputs, "critics", (c) => computeCqlCriticLoss(ops, c, inputs, options), criticRate);
   return {
-    temperature: temperature.parameters,
-    temperatureFirst: temperature.state.first,
-    temperatureSecond: temperature.state.second,
-    temperaturePowers: temperature.state.powers,
-    actor: actor.parameters,
-    actorFirst: actor.state.first,
-    actorSecond: actor.state.second,
-    actorPowers: actor.state.powers,
-    critics: critics.parameters,
-    criticFirst: critics.state.first,
-    criticSecond: critics.state.second,
-    criticPowers: critics.state.powers,
+    ...temperature.changed,
+    ...actor.changed,
+    ...critics.changed,
     criticTargets: track(ops, critics.parameters, inputs.criticTargets, options.tau),
-    losses: [ofCritics.value, ofActor.value, ofTemperature.value],
+    losses: [critics.loss, actor.loss, temperature.loss],
   };
 }
 
@@ -229,24 +204,12 @@ function createState(runtime: TensorRuntime, sizes: SpaceSizes, hidden: readonly
   const criticWidths = [observationLength + actionLength, ...hidden, 1];
   const actor = uploadLayers(runtime, createLayers([observationLength, ...hidden, 2 * actionLength], random));
   const criticLayers = [...createLayers(criticWidths, random), ...createLayers(criticWidths, random)];
-  const critics = uploadLayers(runtime, criticLayers);
-  const temperature = [runtime.createTensor(Float32Array.of(0), [])];
-  const [ofActor, ofCritics, ofTemperature] = [actor, critics, temperature].map((each) => createAdamState(runtime, each));
   return {
-    actor,
-    critics,
+    ...createOptimized(runtime, "actor", actor),
+    ...createOptimized(runtime, "critics", uploadLayers(runtime, criticLayers)),
+    ...createOptimized(runtime, "temperature", [runtime.createTensor(Float32Array.of(0), [])]),
     criticTargets: uploadLayers(runtime, criticLayers),
-    temperature,
     constants: createConstants(runtime, actionLength),
-    actorFirst: ofActor.first,
-    actorSecond: ofActor.second,
-    actorPowers: ofActor.powers,
-    criticFirst: ofCritics.first,
-    criticSecond: ofCritics.second,
-    criticPowers: ofCritics.powers,
-    temperatureFirst: ofTemperature.first,
-    temperatureSecond: ofTemperature.second,
-    temperaturePowers: ofTemperature.powers,
   };
 }
 
@@ -263,9 +226,7 @@ export function createCql(
   const isUniform = (i: number): boolean => i >= 2 && (i - 2) % 3 === 0;
   const drawNoise = (size: number): Float32Array[] =>
     noises.map((draw, i) => (isUniform(i) ? draw(size).map(() => 2 * drawUniform(random) - 1) : draw(size)));
-  const update = runtime.compile(
-    (inputs: CqlInputs) => updateAll(runtime.ops, inputs, options) as Required<UpdateOutputs<CqlState>>,
-  );
+  const update = runtime.compile((inputs: CqlInputs) => updateAll(runtime.ops, inputs, options));
   return createLearner({
     runtime,
     sizes,

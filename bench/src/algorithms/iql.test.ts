@@ -75,7 +75,9 @@ function referenceActorLoss(actor: Network, beta: number): number {
 
 function uploadInputs(runtime: TensorRuntime): IqlInputs {
   const upload = (...networks: Layer[][]): Tensor[] => networks.flatMap((network) => uploadLayers(runtime, network));
-  const moments = ["actor", "value", "critic"].flatMap((of) => ["First", "Second", "Powers"].map((part) => [`${of}${part}`, []]));
+  const moments = ["actor", "value", "critics"].flatMap((of) =>
+    ["First", "Second", "Powers"].map((part) => [`${of}${part}`, []]),
+  );
   return {
     ...(Object.fromEntries(moments) as unknown as Pick<IqlInputs, "actorFirst">),
     actor: upload(layers.actor),

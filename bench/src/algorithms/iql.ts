@@ -1,8 +1,17 @@
 import type { SpaceSizes } from "../environments/environment.js";
 import { createRandom } from "../environments/random.js";
 import type { Tensor, TensorOps, TensorRuntime } from "../runtimes/runtime.js";
-import { type AdamState, createAdamState, stepAdam } from "./adam.js";
-import { createLearner, halve, type Learner, track, type UpdateInputs, type UpdateOutputs } from "./learner.js";
+import {
+  createLearner,
+  createOptimized,
+  descend,
+  halve,
+  type Learner,
+  type Losses,
+  type Optimized,
+  track,
+  type UpdateInputs,
+} from "./learner.js";
 import { createLayers, forwardCritic, forwardNetwork, forwardPolicy, uploadLayers } from "./networks.js";
 
 export interface IqlOptions {
@@ -34,21 +43,9 @@ export const iqlDefaults: IqlOptions = {
 };
 
 /** Networks and optimisers. Critics are twins, the first one's parameters first; one Adam moves both. */
-export type IqlState = {
-  readonly actor: readonly Tensor[];
-  readonly value: readonly Tensor[];
-  readonly critics: readonly Tensor[];
-  readonly criticTargets: readonly Tensor[];
-  readonly actorFirst: readonly Tensor[];
-  readonly actorSecond: readonly Tensor[];
-  readonly actorPowers: readonly Tensor[];
-  readonly valueFirst: readonly Tensor[];
-  readonly valueSecond: readonly Tensor[];
-  readonly valuePowers: readonly Tensor[];
-  readonly criticFirst: readonly Tensor[];
-  readonly criticSecond: readonly Tensor[];
-  readonly criticPowers: readonly Tensor[];
-};
+export type IqlState = Optimized<"actor"> &
+  Optimized<"value"> &
+  Optimized<"critics"> & { readonly criticTargets: readonly Tensor[] };
 
 /** The batch holds observations, actions, rewards, nextObservations, continues. */
 export type IqlInputs = UpdateInputs<IqlState>;
@@ -108,35 +105,20 @@ export function computeIqlActorLoss(
 }
 
 /** The value, then actor and critics by the new value, then the targets. */
-function updateAll(ops: TensorOps, inputs: IqlInputs, options: IqlOptions): UpdateOutputs<IqlState> {
-  const { learningRate } = options;
-  const ofValue = ops.valueAndGrad((value) => computeValueLoss(ops, value, inputs, options.expectile), inputs.value);
-  const valueBefore: AdamState = { first: inputs.valueFirst, second: inputs.valueSecond, powers: inputs.valuePowers };
-  const value = stepAdam(ops, inputs.value, ofValue.gradients, valueBefore, learningRate);
-  const ofActor = ops.valueAndGrad((actor) => computeIqlActorLoss(ops, actor, value.parameters, inputs, options), inputs.actor);
-  const actorBefore: AdamState = { first: inputs.actorFirst, second: inputs.actorSecond, powers: inputs.actorPowers };
-  const actor = stepAdam(ops, inputs.actor, ofActor.gradients, actorBefore, learningRate);
-  const ofCritics = ops.valueAndGrad(
-    (critics) => computeIqlCriticLoss(ops, critics, value.parameters, inputs, options.discount),
-    inputs.critics,
-  );
-  const criticBefore: AdamState = { first: inputs.criticFirst, second: inputs.criticSecond, powers: inputs.criticPowers };
-  const critics = stepAdam(ops, inputs.critics, ofCritics.gradients, criticBefore, learningRate);
+function updateAll(ops: TensorOps, inputs: IqlInputs, options: IqlOptions): IqlState & Losses {
+  const { learningRate, expectile, discount } = options;
+  const value = descend(ops, inputs, "value", (v) => computeValueLoss(ops, v, inputs, expectile), learningRate);
+  const ofActor = (actor: readonly Tensor[]): Tensor => computeIqlActorLoss(ops, actor, value.parameters, inputs, options);
+  const actor = descend(ops, inputs, "actor", ofActor, learningRate);
+  const ofCritics = (critics: readonly Tensor[]): Tensor =>
+    computeIqlCriticLoss(ops, critics, value.parameters, inputs, discount);
+  const critics = descend(ops, inputs, "critics", ofCritics, learningRate);
   return {
-    value: value.parameters,
-    valueFirst: value.state.first,
-    valueSecond: value.state.second,
-    valuePowers: value.state.powers,
-    actor: actor.parameters,
-    actorFirst: actor.state.first,
-    actorSecond: actor.state.second,
-    actorPowers: actor.state.powers,
-    critics: critics.parameters,
-    criticFirst: critics.state.first,
-    criticSecond: critics.state.second,
-    criticPowers: critics.state.powers,
+    ...value.changed,
+    ...actor.changed,
+    ...critics.changed,
     criticTargets: track(ops, critics.parameters, inputs.criticTargets, options.tau),
-    losses: [ofCritics.value, ofValue.value, ofActor.value],
+    losses: [critics.loss, value.loss, actor.loss],
   };
 }
 
@@ -148,22 +130,11 @@ function createState(runtime: TensorRuntime, sizes: SpaceSizes, hidden: readonly
   const actor = uploadLayers(runtime, createLayers([observationLength, ...hidden, actionLength], random));
   const value = uploadLayers(runtime, createLayers([observationLength, ...hidden, 1], random));
   const criticLayers = [...createLayers(criticWidths, random), ...createLayers(criticWidths, random)];
-  const critics = uploadLayers(runtime, criticLayers);
-  const [ofActor, ofValue, ofCritics] = [actor, value, critics].map((parameters) => createAdamState(runtime, parameters));
   return {
-    actor,
-    value,
-    critics,
+    ...createOptimized(runtime, "actor", actor),
+    ...createOptimized(runtime, "value", value),
+    ...createOptimized(runtime, "critics", uploadLayers(runtime, criticLayers)),
     criticTargets: uploadLayers(runtime, criticLayers),
-    actorFirst: ofActor.first,
-    actorSecond: ofActor.second,
-    actorPowers: ofActor.powers,
-    valueFirst: ofValue.first,
-    valueSecond: ofValue.second,
-    valuePowers: ofValue.powers,
-    criticFirst: ofCritics.first,
-    criticSecond: ofCritics.second,
-    criticPowers: ofCritics.powers,
   };
 }
 
@@ -174,8 +145,6 @@ export function createIql(
   seed: number,
   options: IqlOptions = iqlDefaults,
 ): Learner<IqlState> {
-  const update = runtime.compile(
-    (inputs: IqlInputs) => updateAll(runtime.ops, inputs, options) as Required<UpdateOutputs<IqlState>>,
-  );
+  const update = runtime.compile((inputs: IqlInputs) => updateAll(runtime.ops, inputs, options));
   return createLearner({ runtime, sizes, state: createState(runtime, sizes, options.hidden, seed), chooseUpdate: () => update });
 }

@@ -1,13 +1,17 @@
 import type { SpaceSizes } from "../environments/environment.js";
 import { drawNormal, type Random } from "../environments/random.js";
 import { type Compiled, disposeAll, type Tensor, type TensorOps, type TensorRuntime, type Tensors } from "../runtimes/runtime.js";
+import { type AdamState, createAdamState, stepAdam } from "./adam.js";
 import type { Batch } from "./replay-buffer.js";
 
 /** What an algorithm's compiled update is given: its state, and a batch on the device. */
 export type UpdateInputs<S extends Tensors> = S & { readonly batch: readonly Tensor[] };
 
-/** What it gives back: the parts of the state that it replaces, and losses, of which the first is told. */
-export type UpdateOutputs<S extends Tensors> = Partial<S> & { readonly losses: readonly Tensor[] };
+/** Losses of an update, of which the first is told. */
+export type Losses = { readonly losses: readonly Tensor[] };
+
+/** What it gives back: the parts of the state that it replaces, and its losses. */
+export type UpdateOutputs<S extends Tensors> = Partial<S> & Losses;
 
 export type Update<S extends Tensors> = Compiled<UpdateInputs<S>, UpdateOutputs<S> & Tensors>;
 
@@ -39,6 +43,39 @@ export function createNormalNoise(random: Random, length: number): (size: number
     for (let i = 0; i < noise.length; i++) noise[i] = drawNormal(random);
     return noise;
   };
+}
+
+/** Parameters of a name in a state, with Adam's memory of them. */
+export type Optimized<N extends string> = {
+  readonly [K in N | `${N}First` | `${N}Second` | `${N}Powers`]: readonly Tensor[];
+};
+
+function nameOptimized<N extends string>(name: N, parameters: readonly Tensor[], memory: AdamState): Optimized<N> {
+  const named = {
+    [name]: parameters,
+    [`${name}First`]: memory.first,
+    [`${name}Second`]: memory.second,
+    [`${name}Powers`]: memory.powers,
+  };
+  return named as Optimized<N>;
+}
+
+export function createOptimized<N extends string>(runtime: TensorRuntime, name: N, parameters: readonly Tensor[]): Optimized<N> {
+  return nameOptimized(name, parameters, createAdamState(runtime, parameters));
+}
+
+/** Takes one step of Adam against the gradient of a loss: the loss before it, the parameters after, and what changed. */
+export function descend<N extends string>(
+  ops: TensorOps,
+  state: Optimized<N>,
+  name: N,
+  loss: (parameters: readonly Tensor[]) => Tensor,
+  learningRate: number,
+): { loss: Tensor; parameters: readonly Tensor[]; changed: Optimized<N> } {
+  const { value, gradients } = ops.valueAndGrad(loss, state[name]);
+  const memory = { first: state[`${name}First`], second: state[`${name}Second`], powers: state[`${name}Powers`] };
+  const { parameters, state: after } = stepAdam(ops, state[name], gradients, memory, learningRate);
+  return { loss: value, parameters, changed: nameOptimized(name, parameters, after) };
 }
 
 export interface LearnerOptions<S extends Tensors> {

@@ -74,7 +74,7 @@ function referenceActorLoss(actor: Network, scale?: number): { loss: number; sca
 
 function uploadInputs(runtime: TensorRuntime): Td3BcInputs {
   const upload = (...networks: Layer[][]): Tensor[] => networks.flatMap((network) => uploadLayers(runtime, network));
-  const nothing = { actorFirst: [], actorSecond: [], actorPowers: [], criticFirst: [], criticSecond: [], criticPowers: [] };
+  const nothing = { actorFirst: [], actorSecond: [], actorPowers: [], criticsFirst: [], criticsSecond: [], criticsPowers: [] };
   return {
     ...nothing,
     actor: upload(layers.actor),

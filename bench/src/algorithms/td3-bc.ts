@@ -1,8 +1,18 @@
 import type { SpaceSizes } from "../environments/environment.js";
 import { createRandom } from "../environments/random.js";
 import type { Tensor, TensorOps, TensorRuntime } from "../runtimes/runtime.js";
-import { type AdamState, createAdamState, stepAdam } from "./adam.js";
-import { createLearner, createNormalNoise, halve, type Learner, track, type UpdateInputs } from "./learner.js";
+import {
+  createLearner,
+  createNormalNoise,
+  createOptimized,
+  descend,
+  halve,
+  type Learner,
+  type Losses,
+  type Optimized,
+  track,
+  type UpdateInputs,
+} from "./learner.js";
 import { createLayers, forwardCritic, forwardPolicy, uploadLayers } from "./networks.js";
 
 export interface Td3BcOptions {
@@ -40,18 +50,8 @@ export const td3BcDefaults: Td3BcOptions = {
  * Networks and optimisers. Critics are twins, the first one's parameters first; one Adam moves both, as in the
  * reference.
  */
-export type Td3BcState = {
-  readonly actor: readonly Tensor[];
-  readonly critics: readonly Tensor[];
-  readonly actorTarget: readonly Tensor[];
-  readonly criticTargets: readonly Tensor[];
-  readonly actorFirst: readonly Tensor[];
-  readonly actorSecond: readonly Tensor[];
-  readonly actorPowers: readonly Tensor[];
-  readonly criticFirst: readonly Tensor[];
-  readonly criticSecond: readonly Tensor[];
-  readonly criticPowers: readonly Tensor[];
-};
+export type Td3BcState = Optimized<"actor"> &
+  Optimized<"critics"> & { readonly actorTarget: readonly Tensor[]; readonly criticTargets: readonly Tensor[] };
 
 /**
  * A batch on the device, in the order: observations, actions, rewards, nextObservations, continues, standard normal
@@ -105,42 +105,24 @@ export function computeActorLoss(
   return ops.add(valueTerm, ops.mean(ops.square(ops.sub(chosen, actions))));
 }
 
-type CriticStep = Pick<Td3BcState, "critics" | "criticFirst" | "criticSecond" | "criticPowers"> & {
-  readonly losses: readonly Tensor[];
-};
-
-function updateCritics(ops: TensorOps, inputs: Td3BcInputs, options: Td3BcOptions): CriticStep {
-  const { value, gradients } = ops.valueAndGrad((critics) => computeCriticLoss(ops, critics, inputs, options), inputs.critics);
-  const before: AdamState = { first: inputs.criticFirst, second: inputs.criticSecond, powers: inputs.criticPowers };
-  const { parameters, state } = stepAdam(ops, inputs.critics, gradients, before, options.learningRate);
-  return {
-    critics: parameters,
-    criticFirst: state.first,
-    criticSecond: state.second,
-    criticPowers: state.powers,
-    losses: [value],
-  };
+function updateCritics(ops: TensorOps, inputs: Td3BcInputs, options: Td3BcOptions): Optimized<"critics"> & Losses {
+  const loss = (critics: readonly Tensor[]): Tensor => computeCriticLoss(ops, critics, inputs, options);
+  const critics = descend(ops, inputs, "critics", loss, options.learningRate);
+  return { ...critics.changed, losses: [critics.loss] };
 }
 
 /** Critics, then the actor against the first of the new critics, then the targets. */
-function updateAll(ops: TensorOps, inputs: Td3BcInputs, options: Td3BcOptions): Td3BcState & CriticStep {
+function updateAll(ops: TensorOps, inputs: Td3BcInputs, options: Td3BcOptions): Td3BcState & Losses {
   const step = updateCritics(ops, inputs, options);
   const [critic] = halve(step.critics);
-  const { value, gradients } = ops.valueAndGrad(
-    (actor) => computeActorLoss(ops, actor, critic, inputs, options.alpha),
-    inputs.actor,
-  );
-  const before: AdamState = { first: inputs.actorFirst, second: inputs.actorSecond, powers: inputs.actorPowers };
-  const { parameters: actor, state } = stepAdam(ops, inputs.actor, gradients, before, options.learningRate);
+  const loss = (actor: readonly Tensor[]): Tensor => computeActorLoss(ops, actor, critic, inputs, options.alpha);
+  const actor = descend(ops, inputs, "actor", loss, options.learningRate);
   return {
     ...step,
-    actor,
-    actorFirst: state.first,
-    actorSecond: state.second,
-    actorPowers: state.powers,
-    actorTarget: track(ops, actor, inputs.actorTarget, options.tau),
+    ...actor.changed,
+    actorTarget: track(ops, actor.parameters, inputs.actorTarget, options.tau),
     criticTargets: track(ops, step.critics, inputs.criticTargets, options.tau),
-    losses: [...step.losses, value],
+    losses: [...step.losses, actor.loss],
   };
 }
 
@@ -155,21 +137,11 @@ function createState(
   const actorLayers = createLayers([observationLength, ...hidden, actionLength], random);
   const criticWidths = [observationLength + actionLength, ...hidden, 1];
   const criticLayers = [...createLayers(criticWidths, random), ...createLayers(criticWidths, random)];
-  const actor = uploadLayers(runtime, actorLayers);
-  const critics = uploadLayers(runtime, criticLayers);
-  const ofActor = createAdamState(runtime, actor);
-  const ofCritics = createAdamState(runtime, critics);
   return {
-    actor,
-    critics,
+    ...createOptimized(runtime, "actor", uploadLayers(runtime, actorLayers)),
+    ...createOptimized(runtime, "critics", uploadLayers(runtime, criticLayers)),
     actorTarget: uploadLayers(runtime, actorLayers),
     criticTargets: uploadLayers(runtime, criticLayers),
-    actorFirst: ofActor.first,
-    actorSecond: ofActor.second,
-    actorPowers: ofActor.powers,
-    criticFirst: ofCritics.first,
-    criticSecond: ofCritics.second,
-    criticPowers: ofCritics.powers,
   };
 }
 
