@@ -1,10 +1,22 @@
-import { expect } from "vitest";
+import { beforeAll, expect } from "vitest";
 import type { Layer } from "../src/algorithms/networks.js";
 import { createBatch } from "../src/algorithms/replay-buffer.js";
 import { createRandom, drawNormal, drawUniform } from "../src/environments/random.js";
+import { loadRuntime } from "../src/runtimes/registry.js";
 import type { Tensor, TensorRuntime } from "../src/runtimes/runtime.js";
 
 /** What tests of learning algorithms share: a batch, and networks in double precision to compare runtimes with. */
+
+export const runtimeNames = ["jax-js", "tfjs-wasm"] as const;
+
+/** Loads the runtimes before the tests of a file. */
+export function useRuntimes(): Record<(typeof runtimeNames)[number], TensorRuntime> {
+  const loaded = {} as Record<(typeof runtimeNames)[number], TensorRuntime>;
+  beforeAll(async () => {
+    for (const name of runtimeNames) loaded[name] = await loadRuntime(name);
+  });
+  return loaded;
+}
 
 export const read = (runtime: TensorRuntime, tensor: Tensor): number[] => [...(runtime.read(tensor) as Float32Array)];
 

@@ -313,9 +313,7 @@ async function startParts(base: Base): Promise<Pick<Collector, "grpc" | "http" |
     fleet: core.presence.fleet,
     allowedHosts: config.http.allowed_hosts,
     tls: config.http.tls,
-    // Where nobody needs a token to read, one that is known no more does no harm.
-    identify: ({ headers }, needed) =>
-      gate.identify(headers.authorization) ?? (needed === "read" ? gate.identify(undefined) : undefined),
+    identify: ({ headers }, needed) => gate.identify(headers.authorization, needed),
     audit: keepAudit(base, core.records),
     control: { commands: core.commands, campaigns: core.campaigns },
     ...shared,

@@ -164,8 +164,9 @@ async function planCollector(folder: string, natsUrl: string | undefined, influx
 async function startSharedStore(): Promise<Server> {
   const influx = await startInflux();
   const made = await runProgram(["store", "setup", "--store-kind", "influxdb", "--store-url", influx.url, "--yes"]);
-  if (made.code !== 0) throw new Error(made.stderr);
-  return influx;
+  if (made.code === 0) return influx;
+  await influx.remove();
+  throw new Error(made.stderr);
 }
 
 async function countAttached(http: string): Promise<number> {
@@ -176,8 +177,8 @@ async function countAttached(http: string): Promise<number> {
 export async function runDrill(options: DrillOptions): Promise<DrillReport> {
   const { link, hosts, folder, collectors: collectorCount = 1, say = () => {} } = options;
   const began = performance.now();
-  const nats = link === "nats" ? await startNats() : undefined;
   const influx = collectorCount === 1 ? undefined : await startSharedStore();
+  const nats = link === "nats" ? await startNats() : undefined;
   const collectors: Collector[] = [];
   for (let i = 0; i < collectorCount; i++)
     collectors.push(await planCollector(join(folder, `collector-${i}`), nats?.url, influx?.url));

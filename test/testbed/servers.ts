@@ -35,10 +35,10 @@ function describeShared(path: string, args: readonly string[]): [string, string[
   return ["unshare", ["--mount", "--propagation", "private", ...asRoot, "sh", "-c", script, share, path, ...args]];
 }
 
-/** Says why a program that needs its package's files can't run; undefined when it can. */
+/** Says why a program that is here can't have its package's files; undefined when it can. */
 export function findShareObstacle(program: string): string | undefined {
   const path = findServer(program);
-  if (path === undefined) return `${program} not found; \`make servers\` unpacks it`;
+  if (path === undefined) return undefined;
   const [command, args] = describeShared(path, ["--version"]);
   const { status } = spawnSync(command, args, { stdio: "ignore", timeout: 10_000 });
   return status === 0 ? undefined : `${program} was unpacked, and its files can't be laid over /usr/share here`;

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   apply,
   average,
@@ -8,10 +8,11 @@ import {
   type Network,
   read,
   rowOf,
+  runtimeNames,
   toNetwork,
+  useRuntimes,
 } from "../../test/learning.js";
 import { createRandom, drawNormal, drawUniform } from "../environments/random.js";
-import { loadRuntime } from "../runtimes/registry.js";
 import { disposeAll, type Tensor, type TensorRuntime } from "../runtimes/runtime.js";
 import {
   type CqlInputs,
@@ -24,11 +25,7 @@ import {
 } from "./cql.js";
 import { createLayers, type Layer, uploadLayers } from "./networks.js";
 
-const names = ["jax-js", "tfjs-wasm"] as const;
-const loaded = {} as Record<(typeof names)[number], TensorRuntime>;
-beforeAll(async () => {
-  for (const name of names) loaded[name] = await loadRuntime(name);
-});
+const loaded = useRuntimes();
 
 const sizes = { observationLength: 4, actionLength: 2 };
 const batch = drawBatch();
@@ -136,7 +133,7 @@ function uploadInputs(runtime: TensorRuntime): CqlInputs {
   } as unknown as CqlInputs;
 }
 
-describe.each(names)("on %s", (name) => {
+describe.each(runtimeNames)("on %s", (name) => {
   test("losses and their gradients agree with finite differences of the formulas", () => {
     const runtime = loaded[name];
     const { ops } = runtime;

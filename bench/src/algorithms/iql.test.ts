@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   apply,
   average,
@@ -8,19 +8,16 @@ import {
   type Network,
   read,
   rowOf,
+  runtimeNames,
   toNetwork,
+  useRuntimes,
 } from "../../test/learning.js";
 import { createRandom } from "../environments/random.js";
-import { loadRuntime } from "../runtimes/registry.js";
 import { disposeAll, type Tensor, type TensorRuntime } from "../runtimes/runtime.js";
 import { computeIqlActorLoss, computeIqlCriticLoss, computeValueLoss, createIql, type IqlInputs, iqlDefaults } from "./iql.js";
 import { createLayers, type Layer, uploadLayers } from "./networks.js";
 
-const names = ["jax-js", "tfjs-wasm"] as const;
-const loaded = {} as Record<(typeof names)[number], TensorRuntime>;
-beforeAll(async () => {
-  for (const name of names) loaded[name] = await loadRuntime(name);
-});
+const loaded = useRuntimes();
 
 const sizes = { observationLength: 4, actionLength: 2 };
 const batch = drawBatch();
@@ -94,7 +91,7 @@ function uploadInputs(runtime: TensorRuntime): IqlInputs {
   } as unknown as IqlInputs;
 }
 
-describe.each(names)("on %s", (name) => {
+describe.each(runtimeNames)("on %s", (name) => {
   test.each([3, 40])("losses and their gradients agree with finite differences of the formulas, beta %i", (beta) => {
     const runtime = loaded[name];
     const { ops } = runtime;
@@ -150,7 +147,7 @@ describe.each(names)("on %s", (name) => {
 });
 
 test("both runtimes agree on every parameter after updates from the same seed", () => {
-  const states = names.map((name) => {
+  const states = runtimeNames.map((name) => {
     const runtime = loaded[name];
     const learner = createIql(runtime, sizes, 3, { ...iqlDefaults, hidden: [32, 32] });
     const losses = Array.from({ length: 4 }, () => learner.update(batch) as number);

@@ -64,7 +64,7 @@ export function createOptimized<N extends string>(runtime: TensorRuntime, name: 
   return nameOptimized(name, parameters, createAdamState(runtime, parameters));
 }
 
-/** Takes one step of Adam against the gradient of a loss: the loss before it, the parameters after, and what changed. */
+/** Takes a step of Adam against the gradient of a loss: the loss before, the parameters after, and what changed. */
 export function descend<N extends string>(
   ops: TensorOps,
   state: Optimized<N>,

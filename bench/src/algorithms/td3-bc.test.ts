@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   apply,
   average,
@@ -8,20 +8,17 @@ import {
   type Network,
   read,
   rowOf,
+  runtimeNames,
   toNetwork,
+  useRuntimes,
 } from "../../test/learning.js";
 import { createRandom, drawNormal } from "../environments/random.js";
-import { loadRuntime } from "../runtimes/registry.js";
 import { disposeAll, type Tensor, type TensorRuntime } from "../runtimes/runtime.js";
 import { createAdamState, stepAdam } from "./adam.js";
 import { createLayers, createPlainPolicy, forwardPolicy, type Layer, uploadLayers } from "./networks.js";
 import { computeActorLoss, computeCriticLoss, createTd3Bc, type Td3BcInputs, type Td3BcState, td3BcDefaults } from "./td3-bc.js";
 
-const names = ["jax-js", "tfjs-wasm"] as const;
-const loaded = {} as Record<(typeof names)[number], TensorRuntime>;
-beforeAll(async () => {
-  for (const name of names) loaded[name] = await loadRuntime(name);
-});
+const loaded = useRuntimes();
 
 const batch = drawBatch();
 const random = createRandom(12);
@@ -92,7 +89,7 @@ function uploadInputs(runtime: TensorRuntime): Td3BcInputs {
   };
 }
 
-describe.each(names)("on %s", (name) => {
+describe.each(runtimeNames)("on %s", (name) => {
   test("losses and their gradients agree with finite differences of the formulas", () => {
     const runtime = loaded[name];
     const { ops } = runtime;
@@ -182,7 +179,7 @@ describe.each(names)("on %s", (name) => {
 test("both runtimes and plain JavaScript agree on the policy's forward pass", () => {
   const network = createLayers([12, 256, 256, 3], createRandom(5));
   const observations = Float32Array.from({ length: 12 * 16 }, () => drawNormal(random));
-  const results = names.map((name) => {
+  const results = runtimeNames.map((name) => {
     const runtime = loaded[name];
     const inputs = { layers: uploadLayers(runtime, network), x: [runtime.createTensor(observations, [16, 12])] };
     const outputs = runtime.compile((given: typeof inputs) => ({ y: [forwardPolicy(runtime.ops, given.layers, given.x[0])] }))(
@@ -199,7 +196,7 @@ test("both runtimes and plain JavaScript agree on the policy's forward pass", ()
 });
 
 test("both runtimes agree on every parameter after updates from the same seed", () => {
-  const states = names.map((name) => {
+  const states = runtimeNames.map((name) => {
     const runtime = loaded[name];
     const learner = createTd3Bc(runtime, { observationLength: 4, actionLength: 2 }, 3, { ...td3BcDefaults, hidden: [32, 32] });
     const losses = Array.from({ length: 4 }, () => learner.update(batch) as number);

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { createIntegrator, integrateStep } from "./integrator.js";
 import { createEnvironment, environments, plants } from "./registry.js";
 
 /** Observations and actions as the suite's users know them. */
@@ -143,21 +144,9 @@ describe.each(plants.map((plant) => [plant.id, plant] as const))("the plant of %
   test("is integrated finely enough: half the step changes an interval's outcome by less than a thousandth of its range", () => {
     const after = (substeps: number): Float64Array => {
       const state = Float64Array.from(initialState);
-      const scratch = Array.from({ length: 4 }, () => new Float64Array(state.length));
-      const probe = new Float64Array(state.length);
+      const integrator = createIntegrator(state.length);
       const step = plant.interval / substeps;
-      for (let n = 0; n < substeps; n++) {
-        const [k1, k2, k3, k4] = scratch;
-        const move = (by: Float64Array, h: number): Float64Array => {
-          for (let i = 0; i < state.length; i++) probe[i] = state[i] + h * by[i];
-          return probe;
-        };
-        plant.computeRates(state, full, k1);
-        plant.computeRates(move(k1, step / 2), full, k2);
-        plant.computeRates(move(k2, step / 2), full, k3);
-        plant.computeRates(move(k3, step), full, k4);
-        for (let i = 0; i < state.length; i++) state[i] += (step / 6) * (k1[i] + 2 * (k2[i] + k3[i]) + k4[i]);
-      }
+      for (let n = 0; n < substeps; n++) integrateStep(integrator, plant.computeRates, state, full, step);
       plant.observe(state, observation);
       return Float64Array.from(observation);
     };

@@ -74,9 +74,7 @@ const doseRange = { low: 0, high: 80 };
 const gradientRange = { low: 10, high: 100 };
 const valveRange = { low: 0, high: 1 };
 
-/**
- * Returns the strong charge that gives a concentration of hydrogen ions, kmol/m3, and by how much it rises with ln h.
- */
+/** Returns the strong charge that gives a concentration of hydrogen ions, both in kmol/m3. */
 function computeCharge(hydrogen: number, total: number): number {
   const hydroxide = p.water / hydrogen;
   const share = (1 + (2 * p.second) / hydrogen) / (1 + hydrogen / p.first + p.second / hydrogen);

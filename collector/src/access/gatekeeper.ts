@@ -3,16 +3,18 @@ import type { Running } from "@fleetmark/shared/lifecycle";
 import type { Logger } from "@fleetmark/shared/log";
 import { readClockUs } from "../platform/clock.js";
 import { makeOwnerToken } from "./owner-token.js";
-import type { Caller } from "./roles.js";
+import type { Caller, Role } from "./roles.js";
 import { findToken, hashToken, readTokens, readTokenVersion, type Token } from "./tokens.js";
 
 /** Tells who callers are, by what they send. */
 export interface Gatekeeper extends Running {
   /**
    * @param authorization the header; without one the caller is a reader of this machine, if readers need no token
+   * @param needed the role that the request takes: where nobody needs a token to read, one that is known no more does
+   *   no harm
    * @returns undefined for one whose token is nobody's
    */
-  identify(authorization: string | undefined): Caller | undefined;
+  identify(authorization: string | undefined, needed?: Role | null): Caller | undefined;
 }
 
 export interface GatekeeperOptions {
@@ -45,15 +47,17 @@ export async function openGate({ dataDir, isOpenToReaders, logger }: GatekeeperO
   await look();
   const timer = setInterval(() => void look(), lookEveryMs);
   timer.unref();
+  const anyone: Caller | undefined = isOpenToReaders ? { name: "nobody", role: "read" } : undefined;
+  const findByToken = (authorization: string): Caller | undefined => {
+    const given = /^Bearer ([\w.~+/=-]{1,500})$/i.exec(authorization)?.[1];
+    if (given === undefined) return undefined;
+    if (hashToken(given) === owner) return { name: "owner", role: "admin" };
+    const found = findToken(tokens, given, readClockUs());
+    return found === undefined ? undefined : { name: found.name, role: found.role };
+  };
   return {
-    identify: (authorization) => {
-      if (authorization === undefined) return isOpenToReaders ? { name: "nobody", role: "read" } : undefined;
-      const given = /^Bearer ([\w.~+/=-]{1,500})$/i.exec(authorization)?.[1];
-      if (given === undefined) return undefined;
-      if (hashToken(given) === owner) return { name: "owner", role: "admin" };
-      const found = findToken(tokens, given, readClockUs());
-      return found === undefined ? undefined : { name: found.name, role: found.role };
-    },
+    identify: (authorization, needed) =>
+      authorization === undefined ? anyone : (findByToken(authorization) ?? (needed === "read" ? anyone : undefined)),
     stop: async () => clearInterval(timer),
   };
 }

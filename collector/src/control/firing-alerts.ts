@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { errorMessage } from "@fleetmark/shared/errors";
 import type { Logger } from "@fleetmark/shared/log";
 import { matchGlob } from "@fleetmark/shared/model/glob";
@@ -53,12 +53,13 @@ async function readText(answer: Response): Promise<string> {
 
 async function readNames({ alertmanager, token_file }: AlertsConfig): Promise<string[]> {
   const headers: Record<string, string> =
-    token_file === undefined ? {} : { authorization: `Bearer ${readFileSync(token_file, "utf8").trim()}` };
+    token_file === undefined ? {} : { authorization: `Bearer ${(await readFile(token_file, "utf8")).trim()}` };
   const url = `${alertmanager?.replace(/\/+$/, "")}/api/v2/alerts?active=true&silenced=false&inhibited=false`;
   const answer = await fetch(url, { headers, redirect: "error", signal: AbortSignal.timeout(patienceMs) });
   const text = await readText(answer);
   if (!answer.ok) throw new Error(`it answered ${answer.status}: ${text.slice(0, 200)}`);
-  return alertsAnswer.parse(JSON.parse(text)).map(({ labels }) => labels.alertname ?? "");
+  // A storm has thousands of few names.
+  return [...new Set(alertsAnswer.parse(JSON.parse(text)).map(({ labels }) => labels.alertname ?? ""))];
 }
 
 /** Makes what asks for alerts only while somebody wants to know of them. */

@@ -1,6 +1,7 @@
 import { fleetDashboard } from "../dashboards/fleet.js";
 import { hostDashboard } from "../dashboards/host.js";
 import { pipelineDashboard } from "../dashboards/pipeline.js";
+import { staleLateness } from "../panels/thresholds.js";
 import { as, last, median, min, selectGrowth } from "../queries/influxql.js";
 import { buildRule, label, type ProvisionedRule, type RuleFacts, value } from "./rule.js";
 import { forgottenAfter, selectReporting, selectShareOfAtLeast, selectShareReporting } from "./silence.js";
@@ -228,7 +229,7 @@ const scheduleOverdue = buildRule({
   panel: { dashboard: hostDashboard, title: "Schedule", follows: "host" },
   query: { fields: [as(last("schedule_lateness"), "lateness")], from: "agent", groupBy: ["host"] },
   lookback: 600,
-  condition: { kind: "threshold", type: "gt", params: [2] },
+  condition: { kind: "threshold", type: "gt", params: [staleLateness] },
   pending: "10m",
   ...keeping,
 });

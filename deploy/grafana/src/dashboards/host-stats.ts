@@ -1,5 +1,5 @@
 import { stat } from "../panels/panels.js";
-import { colors, fillSteps, steps } from "../panels/thresholds.js";
+import { colors, fillSteps, staleLateness, steps } from "../panels/thresholds.js";
 import { units } from "../panels/units.js";
 import { as, equals, last, max, type Select, selected } from "../queries/influxql.js";
 import { querySeries } from "../queries/target.js";
@@ -82,6 +82,6 @@ export const hostStats = [
     { fields: [as(last("schedule_lateness"), "value")], from: "agent", where },
     units.count,
     1,
-    steps(colors.good, [2, colors.missed]),
+    steps(colors.good, [staleLateness, colors.missed]),
   ),
 ];

@@ -36,7 +36,7 @@ import { PanelBuilder as TimeseriesBuilder } from "@grafana/grafana-foundation-s
 import { datasource } from "../queries/datasource.js";
 import { asBuilder, type InfluxQuery } from "../queries/target.js";
 import { team } from "./dashboard-ids.js";
-import { colors, steps, thresholds } from "./thresholds.js";
+import { colors, staleLateness, steps, thresholds } from "./thresholds.js";
 import { units } from "./units.js";
 
 /** What every panel says of itself. */
@@ -230,17 +230,14 @@ export function shapeColumn(
   ]);
 }
 
-/** Of a schedule's lateness: beyond it, what was measured says how fast the host was. */
-const staleFrom = 2;
-
 /** A column of how late schedules are, in words: from twice the time between two starts on, KPIs are stale. */
 export function freshnessColumn(builder: TableBuilder, name: string): TableBuilder {
   const words = [
     // Both ends count, and the first that fits is taken.
-    { from: 0, to: staleFrom, result: { text: "fresh", color: colors.good, index: 0 } },
-    { from: staleFrom, to: null, result: { text: "stale", color: colors.missed, index: 1 } },
+    { from: 0, to: staleLateness, result: { text: "fresh", color: colors.good, index: 0 } },
+    { from: staleLateness, to: null, result: { text: "stale", color: colors.missed, index: 1 } },
   ];
-  const facts = { unit: units.count, decimals: 1, steps: steps(colors.good, [staleFrom, colors.missed]) };
+  const facts = { unit: units.count, decimals: 1, steps: steps(colors.good, [staleLateness, colors.missed]) };
   return colorColumn(builder, name, facts).overrideByName(name, [
     { id: "custom.width", value: 64 },
     { id: "mappings", value: words.map((options) => ({ type: "range", options })) },

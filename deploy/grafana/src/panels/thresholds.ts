@@ -31,3 +31,6 @@ export const fillSteps = steps(colors.good, [80, colors.missed], [95, colors.bad
 
 /** Steps of what should be none. */
 export const noneSteps = steps(colors.good, [1, colors.bad]);
+
+/** How late a schedule may be, in times between two of its starts: beyond it, KPIs say how fast a host was. */
+export const staleLateness = 2;
