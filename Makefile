@@ -94,8 +94,12 @@ SERVER_PACKAGES := influxdb:influxd nats-server:nats-server victoria-metrics:vic
 servers: ## Unpack the servers that tests start and this machine lacks
 	@test/testbed/fetch-servers.sh .servers $(SERVER_PACKAGES)
 
+.PHONY: python
+python: ## Install the Python packages that tests use and this machine lacks, into .python
+	@test/testbed/fetch-python.sh .python test/testbed/python-requirements.txt
+
 .PHONY: test
-test: lint types proto-check grafana-fresh servers ## Run every check and test
+test: lint types proto-check grafana-fresh servers python ## Run every check and test
 	@npx --no-install vitest run
 
 .PHONY: unit

@@ -1,7 +1,7 @@
 """The GPU suite: what one card does, measured by the library that its host has.
 
-One process measures one benchmark on one card, as docs/command-protocol.md says: a job comes as a line of JSON on
-standard input, and what was measured goes out as lines of JSON. It needs JAX, CuPy or PyTorch and nothing else.
+One process measures one benchmark on one card; protocol.py says how it is asked and answers. It needs JAX, CuPy or
+PyTorch and nothing else.
 
     python3 gpu_suite.py --library torch [--card UUID] [--device gpu3] [--require-gpu]
 
@@ -16,55 +16,36 @@ standard input, and what was measured goes out as lines of JSON. It needs JAX, C
                                      must be, element by element
     gpu_sustained  dtype, n,         products without a pause; a sample is a tenth of    2 n^3 flops
                    seconds           a second or more, and their course shows throttling
-    policy_forward batch             observations to the card, two hidden layers of      batch passes
-                                     256, actions back (JAX)
-    td3_bc_update  batch             a batch sampled and sent to the card, one update    batch transitions
-                                     of TD3+BC (Fujimoto & Gu 2021), the loss read back
-                                     (JAX)
 
 dtype: f32 (true single precision), tf32, bf16, fp16, fp8 (e4m3). Work is queued and waited for in groups, so that the
 time to launch a kernel is not part of it. A card whose product is wrong fails the benchmark: that is silent corruption.
 """
 
 import argparse
-import json
 import os
-import sys
-import time
 
-FAILED = "BENCHMARK_FAILED"
-UNAVAILABLE = "RUNTIME_UNAVAILABLE"
+from protocol import (
+    FAILED,
+    SHORTEST_SAMPLE_S,
+    UNAVAILABLE,
+    UNKNOWN,
+    Failure,
+    Work,
+    add_card_options,
+    choice,
+    choose_card,
+    first_line,
+    is_same_card,
+    sample,
+    send,
+    serve,
+    tell_done,
+    warm_up,
+    whole,
+)
 
-# Seconds that a sample takes at least: the clock and the waiting are then less than a thousandth of it.
-SHORTEST_SAMPLE_S = 5e-3
+# Seconds that a sample of a sustained load takes at least.
 SUSTAINED_SAMPLE_S = 0.1
-WARM_UP_S = 0.3
-
-
-class Failure(Exception):
-    def __init__(self, code, message):
-        super().__init__(message)
-        self.code = code
-
-
-def send(message):
-    sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
-
-
-class Work:
-    """What is measured: `queue(k)` queues k iterations, `wait()` waits until they are done.
-
-    unit, per_iteration: what an iteration processes. checksum() is called once, after all samples.
-    """
-
-    def __init__(self, queue, wait, unit, per_iteration, checksum, metadata=None):
-        self.queue = queue
-        self.wait = wait
-        self.unit = unit
-        self.per_iteration = per_iteration
-        self.checksum = checksum
-        self.metadata = metadata or {}
 
 
 def whole_numbers(n, seed):
@@ -288,140 +269,6 @@ class Jax:
         return lambda: multiply(left, right), lambda got: int(count(got, known))
 
 
-    def policy_forward(self, batch, seed):
-        import numpy
-
-        chance = numpy.random.default_rng(seed)
-        layers = [self.put(each) for each in make_layers(chance, [OBSERVATIONS, *HIDDEN, ACTIONS])]
-        inputs = [chance.standard_normal((batch, OBSERVATIONS), dtype=numpy.float32) for _ in range(8)]
-        act = self.jax.jit(lambda net, x: self.jax.numpy.tanh(forward(self.jax.numpy, net, x)))
-        state = {"turn": 0, "actions": None}
-
-        def queue(count):
-            for _ in range(count):
-                state["actions"] = numpy.asarray(act(layers, inputs[state["turn"] % 8]))
-                state["turn"] += 1
-
-        return Work(queue, self.wait, "passes", batch, lambda: float(numpy.abs(state["actions"]).mean()), {"network": "12-256-256-3", "includes_transfer": True})
-
-    def td3_bc_update(self, batch, seed):
-        import numpy
-
-        chance = numpy.random.default_rng(seed)
-        rows = [
-            chance.standard_normal((BUFFER, OBSERVATIONS), dtype=numpy.float32),
-            chance.uniform(-1, 1, (BUFFER, ACTIONS)).astype(numpy.float32),
-            chance.standard_normal((BUFFER, 1), dtype=numpy.float32),
-            chance.standard_normal((BUFFER, OBSERVATIONS), dtype=numpy.float32),
-            (chance.random((BUFFER, 1)) > 0.01).astype(numpy.float32),
-        ]
-        learner = Td3Bc(self.jax, chance)
-        found = {"loss": 0.0}
-
-        def queue(count):
-            for _ in range(count):
-                chosen = chance.integers(0, BUFFER, batch)
-                noise = chance.standard_normal((batch, ACTIONS), dtype=numpy.float32)
-                found["loss"] = learner.update([*(each[chosen] for each in rows), noise])
-
-        metadata = {"buffer": BUFFER, "policy_delay": POLICY_DELAY, "network": "256-256"}
-        return Work(queue, self.wait, "transitions", batch, lambda: found["loss"], metadata)
-
-
-# ChemicalReactor-v0, and the networks of the reference implementation of TD3+BC.
-OBSERVATIONS, ACTIONS, HIDDEN = 12, 3, (256, 256)
-BUFFER = 5000
-POLICY_DELAY = 1
-
-
-def make_layers(chance, widths):
-    """Weights and biases, uniform within 1 / sqrt(inputs), as PyTorch's linear layers begin."""
-    import numpy
-
-    layers = []
-    for inputs, outputs in zip(widths, widths[1:]):
-        bound = inputs**-0.5
-        layers.append(chance.uniform(-bound, bound, (inputs, outputs)).astype(numpy.float32))
-        layers.append(chance.uniform(-bound, bound, (outputs,)).astype(numpy.float32))
-    return layers
-
-
-def forward(numpy, layers, x):
-    """A multilayer perceptron: ReLU between layers, nothing behind the last."""
-    for i in range(0, len(layers), 2):
-        x = x @ layers[i] + layers[i + 1]
-        if i + 2 < len(layers):
-            x = numpy.maximum(x, 0)
-    return x
-
-
-class Td3Bc:
-    """TD3+BC (Fujimoto & Gu 2021, equations 4 and 5, table 2) on TD3 (Fujimoto et al. 2018); actions in [-1, 1]."""
-
-    def __init__(self, jax, chance):
-        numpy = jax.numpy
-        critic = lambda: make_layers(chance, [OBSERVATIONS + ACTIONS, *HIDDEN, 1])
-        actor, critics = make_layers(chance, [OBSERVATIONS, *HIDDEN, ACTIONS]), [critic(), critic()]
-        zeros = lambda tree: jax.tree.map(numpy.zeros_like, tree)
-        self.state = jax.device_put(
-            {
-                "actor": actor,
-                "critics": critics,
-                "targets": (actor, critics),
-                "adam": {key: (zeros(of), zeros(of), 0.0) for key, of in (("actor", actor), ("critics", critics))},
-            }
-        )
-        self.updates = 0
-        tree = jax.tree
-
-        def value(critic, observations, actions):
-            return forward(numpy, critic, numpy.concatenate([observations, actions], 1))
-
-        def adam(parameters, gradients, moments, rate=3e-4, first=0.9, second=0.999, tiny=1e-8):
-            mean, square, steps = moments
-            steps = steps + 1
-            mean = tree.map(lambda m, g: first * m + (1 - first) * g, mean, gradients)
-            square = tree.map(lambda v, g: second * v + (1 - second) * g * g, square, gradients)
-            step = lambda p, m, v: p - rate * (m / (1 - first**steps)) / (numpy.sqrt(v / (1 - second**steps)) + tiny)
-            return tree.map(step, parameters, mean, square), (mean, square, steps)
-
-        def update_critics(state, batch):
-            observations, actions, rewards, following, goes_on, normal = batch
-            actor, critics = state["targets"]
-            noise = numpy.clip(0.2 * normal, -0.5, 0.5)
-            smoothed = numpy.clip(numpy.tanh(forward(numpy, actor, following)) + noise, -1, 1)
-            target = rewards + 0.99 * goes_on * numpy.minimum(*(value(each, following, smoothed) for each in critics))
-            loss_of = lambda critics: sum(((value(each, observations, actions) - target) ** 2).mean() for each in critics)
-            loss, gradients = jax.value_and_grad(loss_of)(state["critics"])
-            critics, moments = adam(state["critics"], gradients, state["adam"]["critics"])
-            return {**state, "critics": critics, "adam": {**state["adam"], "critics": moments}}, loss
-
-        def update_all(state, batch):
-            state, loss = update_critics(state, batch)
-            observations, actions = batch[:2]
-
-            def loss_of(actor):
-                chosen = numpy.tanh(forward(numpy, actor, observations))
-                values = value(state["critics"][0], observations, chosen)
-                scale = jax.lax.stop_gradient(numpy.abs(values).mean())
-                return -2.5 * values.mean() / scale + ((chosen - actions) ** 2).mean()
-
-            gradients = jax.grad(loss_of)(state["actor"])
-            actor, moments = adam(state["actor"], gradients, state["adam"]["actor"])
-            track = lambda network, target: 0.005 * network + 0.995 * target
-            targets = tree.map(track, (actor, state["critics"]), state["targets"])
-            return {**state, "actor": actor, "targets": targets, "adam": {**state["adam"], "actor": moments}}, loss
-
-        self.update_critics, self.update_all = (jax.jit(each, donate_argnums=0) for each in (update_critics, update_all))
-
-    def update(self, batch):
-        """Learns from (observations, actions, rewards, next observations, 1 - done, noise); returns the critics' loss."""
-        self.updates += 1
-        run = self.update_all if self.updates % POLICY_DELAY == 0 else self.update_critics
-        self.state, loss = run(self.state, batch)
-        return float(loss)
-
-
 class Cupy:
     name = "cupy"
 
@@ -512,10 +359,6 @@ def copied(direction, mib):
     return (2 if direction == "d2d" else 1) * mib << 20
 
 
-def first_line(error):
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-
-
 def check(library, n, seed):
     """A product whose every element is known. The expected one is computed once on the host, in float64."""
     import numpy
@@ -550,53 +393,7 @@ def prepare(library, name, params, seed):
         if n > 8192:
             raise Failure(FAILED, "products of whole numbers are exact up to n = 8192")
         return check(library, n, seed)
-    if name in ("policy_forward", "td3_bc_update"):
-        if not hasattr(library, name):
-            raise Failure(UNAVAILABLE, f"{name} is measured by jax, not by {library.name}")
-        return getattr(library, name)(whole(params, "batch"), seed)
-    raise Failure("BENCHMARK_UNKNOWN", f"there is no benchmark {name} in the GPU suite")
-
-
-def choice(params, name, allowed):
-    if params.get(name) not in allowed:
-        raise Failure(FAILED, f"{name} is one of {', '.join(allowed)}, not {params.get(name)!r}")
-    return params[name]
-
-
-def whole(params, name):
-    value = params.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 1 << 20:
-        raise Failure(FAILED, f"{name} is a whole number from 1 to {1 << 20}, not {value!r}")
-    return value
-
-
-def take(work, iterations):
-    started = time.perf_counter()
-    work.queue(iterations)
-    work.wait()
-    return (time.perf_counter() - started) / iterations
-
-
-def warm_up(work):
-    """Runs until clocks have risen and libraries have chosen their kernels; returns seconds per iteration."""
-    until = time.perf_counter() + WARM_UP_S
-    taken = [take(work, 1)]
-    while time.perf_counter() < until or len(taken) < 3:
-        taken.append(take(work, 1))
-    return sorted(taken)[len(taken) // 2]
-
-
-def sample(work, iterations, job, sustained_s):
-    seconds = []
-    limit = sustained_s if sustained_s is not None else job["limit_s"]
-    fewest = job["fewest_samples"]
-    started = time.perf_counter()
-    while len(seconds) < job["samples"]:
-        passed = time.perf_counter() - started
-        if passed >= limit and (len(seconds) >= fewest or passed >= 2.5 * limit):
-            break
-        seconds.append(take(work, iterations))
-    return seconds
+    raise Failure(UNKNOWN, f"there is no benchmark {name} in the GPU suite")
 
 
 def describe_course(seconds):
@@ -615,12 +412,6 @@ def choose_library(wanted):
         raise Failure(UNAVAILABLE, f"{wanted} can't be used: {first_line(error)}") from error
 
 
-def is_same_card(asked, seen):
-    """Whether a library sees the card that it was asked for; one that does not tell is believed."""
-    bare = lambda uuid: uuid.lower().removeprefix("gpu-")
-    return asked is None or not asked.startswith("GPU-") or seen == "" or bare(asked) == bare(seen)
-
-
 def measure(options, job):
     library = choose_library(options.library)
     if not library.on_gpu and options.require_gpu:
@@ -635,45 +426,18 @@ def measure(options, job):
     iterations = max(1, round(shortest / per_iteration_s))
     device = options.device if library.on_gpu else "cpu"
     send({"type": "ready", "device": device, "runtime": library.name, "version": library.version})
-    seconds = sample(work, iterations, job, sustained_s)
+    seconds = sample(work, iterations, job, job["limit_s"] if sustained_s is None else sustained_s)
     send({"type": "samples", "seconds": seconds})
-    metadata = {**library.facts, **work.metadata, **(describe_course(seconds) if sustained_s is not None else {})}
-    send(
-        {
-            "type": "done",
-            "processed": {"unit": work.unit, "per_iteration": work.per_iteration},
-            "iterations_per_sample": iterations,
-            "metadata": metadata,
-            "checksum": work.checksum(),
-        }
-    )
-
-
-def parse_options():
-    parser = argparse.ArgumentParser(description="Measures one benchmark of the GPU suite; the job comes on standard input.")
-    parser.add_argument("--library", required=True, choices=sorted(LIBRARIES))
-    parser.add_argument("--card", help="UUID of the card or of its MIG slice; default: the library's first")
-    parser.add_argument("--device", default="gpu", help="what the card is called in results, such as gpu3")
-    parser.add_argument("--require-gpu", action="store_true", help="fail instead of running on the CPU")
-    return parser.parse_args()
+    tell_done(work, iterations, {**library.facts, **(describe_course(seconds) if sustained_s is not None else {})})
 
 
 def main():
-    options = parse_options()
-    # Before a library is loaded: afterwards it has chosen.
-    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
-    if options.card is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = options.card
-    try:
-        job = json.loads(sys.stdin.readline())
-        if job.get("protocol") != 1:
-            raise Failure(FAILED, f"protocol {job.get('protocol')!r} is not known here")
-        measure(options, job)
-    except Failure as failure:
-        send({"type": "failed", "code": failure.code, "message": str(failure)})
-    except Exception as error:
-        send({"type": "failed", "message": f"{type(error).__name__}: {first_line(error)}"})
-    sys.stdin.read()
+    parser = argparse.ArgumentParser(description="Measures one benchmark of the GPU suite; the job comes on standard input.")
+    parser.add_argument("--library", required=True, choices=sorted(LIBRARIES))
+    add_card_options(parser)
+    options = parser.parse_args()
+    choose_card(options)
+    serve(lambda job: measure(options, job))
 
 
 if __name__ == "__main__":

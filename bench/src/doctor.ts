@@ -8,7 +8,7 @@ import { readClockSource, readGovernor } from "./host/fingerprint.js";
 import { nameHardwareClass } from "./host/hardware-class.js";
 import { createHostView } from "./host/host-view.js";
 import { readLimits } from "./host/limits.js";
-import { probeRuntimes, type RuntimeReport } from "./runtimes/registry.js";
+import { probeRuntimes, type RuntimeReport } from "./runtimes/probe.js";
 
 const gpuTools = ["nvidia-smi", "rocm-smi", "amd-smi", "vulkaninfo"] as const;
 

@@ -21,7 +21,7 @@ export { buildResultFile, makeResultFolder, readBaseline, writeResultFile } from
 export { formatResultsTable } from "./report/results-table.js";
 export { readRunHistory } from "./report/run-history.js";
 export { formatSummary, type SummaryFacts } from "./report/summary.js";
-export { probeRuntimes, type RuntimeReport } from "./runtimes/registry.js";
+export { probeRuntimes, type RuntimeReport, runtimeNames } from "./runtimes/probe.js";
 export { readSuiteFile, readSuiteFiles } from "./suite-file/suite-file.js";
 export { findSuite, listBenchmarks, type Suite, suites } from "./suites/suites.js";
 export type { Benchmark, Command } from "./workloads/workload.js";

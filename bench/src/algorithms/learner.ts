@@ -19,6 +19,8 @@ export type Update<S extends Tensors> = Compiled<UpdateInputs<S>, UpdateOutputs<
 export interface Learner<S extends Tensors> {
   /** As they are at present; replaced by every update. */
   readonly state: S;
+  /** Copies a batch to the device, with what is drawn with it: what its losses are given beside the state. */
+  upload(batch: Batch): readonly Tensor[];
   /** Learns from one batch. Returns the first loss, read back, so that the update is complete when it is known. */
   update(batch: Batch): number | Promise<number>;
   dispose(): void;
@@ -113,6 +115,7 @@ export function createLearner<S extends Tensors>(options: LearnerOptions<S>): Le
     get state() {
       return state;
     },
+    upload: uploadBatch,
     update(batch) {
       const uploaded = uploadBatch(batch);
       const { losses, ...changed } = chooseUpdate()({ ...state, batch: uploaded });

@@ -1,5 +1,5 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import { findNearest } from "@fleetmark/shared/model/nearest";
+import { suggest } from "@fleetmark/shared/model/nearest";
 import { chemicalReactor } from "../plants/chemical-reactor.js";
 import { hvacControl } from "../plants/hvac.js";
 import type { Plant } from "../plants/plant.js";
@@ -32,9 +32,7 @@ function findById<T extends { readonly id: string }>(known: readonly T[], id: st
   const found = known.find((candidate) => candidate.id === id);
   if (found !== undefined) return found;
   const ids = known.map((each) => each.id);
-  const nearest = findNearest(id, ids);
-  const hint = nearest === undefined ? `there are ${ids.join(", ")}` : `did you mean ${nearest}?`;
-  throw new FleetmarkError("BENCHMARK_UNKNOWN", `no environment ${id}; ${hint}`);
+  throw new FleetmarkError("BENCHMARK_UNKNOWN", `no environment ${id}; ${suggest(id, ids)}`);
 }
 
 /** @throws FleetmarkError BENCHMARK_UNKNOWN naming the nearest environment, or all that exist */

@@ -31,6 +31,7 @@ const readySchema = z.object({
   device: z.string().regex(/^[a-z0-9][a-z0-9._:-]{0,63}$/i, "a device is a word such as cpu or gpu"),
   runtime: label.optional(),
   version: label.optional(),
+  kind: z.enum(["repeat", "first-call"]).optional(),
 });
 const doneSchema = z.object({
   type: z.literal("done"),
@@ -147,6 +148,9 @@ export function addMessage(account: Account, message: CommandMessage, most: numb
     return;
   }
   const added = message.type === "sample" ? [message.seconds] : message.seconds;
+  // Once a process is what a first call is.
+  if (account.ready.kind === "first-call" && account.seconds.length + added.length > 1)
+    refuse("sent more than the one sample of a first call");
   if (account.seconds.length + added.length > most) refuse(`sent more samples than the ${most} asked for`);
   account.seconds.push(...added);
 }

@@ -225,7 +225,7 @@ function buildRun(run: CommandRun, ready: Ready, done: Done, seen: WatchSummary)
   const { runtime, version } = ready;
   return {
     ...seen,
-    kind: "repeat",
+    kind: ready.kind ?? "repeat",
     device: ready.device,
     samples,
     course: samples,

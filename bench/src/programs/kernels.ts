@@ -1,6 +1,6 @@
 import { createRandom, drawUniform } from "../environments/random.js";
-import type { Tensor, TensorOps, TensorRuntime } from "../runtimes/runtime.js";
-import { createProgram, type Program } from "./program.js";
+import { disposeAll, type Tensor, type TensorOps, type TensorRuntime } from "../runtimes/runtime.js";
+import { createProgram, type Iterate, type Program } from "./program.js";
 
 /** Elementwise and reducing kernels over a vector. */
 export const vectorKernels = ["sum_of_squares", "sin_cos_chain"] as const;
@@ -29,4 +29,28 @@ export function createVectorProgram(runtime: TensorRuntime, kernel: VectorKernel
   const random = createRandom(seed);
   const inputs = Array.from({ length: inputCount }, () => Float32Array.from({ length: size }, () => 2 * drawUniform(random) - 1));
   return createProgram(runtime, (_, x) => evaluateKernel(runtime.ops, kernel, x), [], inputs, [size]);
+}
+
+/** Makes C = A B of n × n matrices that stay on the device, of which the sum is read back. */
+export function createMatmulProgram(runtime: TensorRuntime, n: number, seed: number): Program {
+  const random = createRandom(seed);
+  const draw = (): Tensor =>
+    runtime.createTensor(
+      Float32Array.from({ length: n * n }, () => 2 * drawUniform(random) - 1),
+      [n, n],
+    );
+  const factors = [draw(), draw()];
+  const run = runtime.compile(({ factors: [a, b] }: { readonly factors: readonly Tensor[] }) => ({
+    sum: [runtime.ops.sum(runtime.ops.matmul(a, b))],
+  }));
+  const iterate = (): number | Promise<number> => {
+    const outputs = run({ factors });
+    const read = runtime.read(outputs.sum[0]);
+    const finish = ([value]: Float32Array): number => {
+      disposeAll(runtime, outputs);
+      return value;
+    };
+    return read instanceof Float32Array ? finish(read) : read.then(finish);
+  };
+  return { iterate: iterate as Iterate, dispose: () => runtime.dispose(factors) };
 }

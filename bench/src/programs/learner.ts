@@ -1,18 +1,21 @@
-import { createCql } from "../algorithms/cql.js";
-import { createIql } from "../algorithms/iql.js";
+import { stepAdam } from "../algorithms/adam.js";
+import { computeCqlCriticLoss, cqlDefaults, createCql } from "../algorithms/cql.js";
+import { computeIqlCriticLoss, createIql, iqlDefaults } from "../algorithms/iql.js";
+import { descend, type Learner, type Optimized, type UpdateInputs } from "../algorithms/learner.js";
 import {
+  type Batch,
   createBatch,
   createReplayBuffer,
   fillReplayBuffer,
   normalizeObservations,
   sampleBatch,
 } from "../algorithms/replay-buffer.js";
-import { createTd3Bc, td3BcDefaults } from "../algorithms/td3-bc.js";
+import { computeCriticLoss, createTd3Bc, td3BcDefaults } from "../algorithms/td3-bc.js";
 import { readSizes, type SpaceSizes } from "../environments/environment.js";
 import { createRandom } from "../environments/random.js";
 import { createEnvironment, referenceEnvironment } from "../environments/registry.js";
-import type { TensorRuntime } from "../runtimes/runtime.js";
-import type { Program } from "./program.js";
+import { disposeAll, type Tensor, type TensorOps, type TensorRuntime, type Tensors } from "../runtimes/runtime.js";
+import type { Iterate, Program } from "./program.js";
 
 /** How many transitions the replay buffer holds, which the reference environment fills. */
 export const learnerTransitions = 5000;
@@ -23,21 +26,50 @@ export const learnerTransitions = 5000;
  */
 export const learnerPolicyDelay = 1;
 
+/** What a loss of critics is given: networks, optimisers and a batch on the device. */
+type Inputs = UpdateInputs<Optimized<"critics">>;
+
+/** A learner, and its critics' loss by what its update is given. */
+interface Studied {
+  readonly learner: Learner<Optimized<"critics">>;
+  readonly criticRate: number;
+  readonly loss: (ops: TensorOps, critics: readonly Tensor[], inputs: Inputs) => Tensor;
+}
+
+/** Forgets which state it is of: a learner's loss is given that learner's state alone. */
+function study<S extends Optimized<"critics">>(
+  learner: Learner<S>,
+  criticRate: number,
+  loss: (ops: TensorOps, critics: readonly Tensor[], inputs: UpdateInputs<S>) => Tensor,
+): Studied {
+  return { learner, criticRate, loss: loss as unknown as Studied["loss"] };
+}
+
 /** What is learned by: each makes a learner whose every update is a full one. */
-const algorithms = {
-  td3_bc: (runtime: TensorRuntime, sizes: SpaceSizes, seed: number) =>
-    createTd3Bc(runtime, sizes, seed, { ...td3BcDefaults, policyDelay: learnerPolicyDelay }),
-  iql: (runtime: TensorRuntime, sizes: SpaceSizes, seed: number) => createIql(runtime, sizes, seed),
-  cql: (runtime: TensorRuntime, sizes: SpaceSizes, seed: number) => createCql(runtime, sizes, seed),
+const makers = {
+  td3_bc(runtime: TensorRuntime, sizes: SpaceSizes, seed: number): Studied {
+    const options = { ...td3BcDefaults, policyDelay: learnerPolicyDelay };
+    return study(createTd3Bc(runtime, sizes, seed, options), options.learningRate, (ops, critics, inputs) =>
+      computeCriticLoss(ops, critics, inputs, options),
+    );
+  },
+  iql(runtime: TensorRuntime, sizes: SpaceSizes, seed: number): Studied {
+    return study(createIql(runtime, sizes, seed), iqlDefaults.learningRate, (ops, critics, inputs) =>
+      computeIqlCriticLoss(ops, critics, inputs.value, inputs, iqlDefaults.discount),
+    );
+  },
+  cql(runtime: TensorRuntime, sizes: SpaceSizes, seed: number): Studied {
+    return study(createCql(runtime, sizes, seed), cqlDefaults.criticRate, (ops, critics, inputs) =>
+      computeCqlCriticLoss(ops, critics, inputs, cqlDefaults),
+    );
+  },
 } as const;
 
-export type Algorithm = keyof typeof algorithms;
+export const algorithms = ["td3_bc", "iql", "cql"] as const satisfies readonly (keyof typeof makers)[];
+export type Algorithm = (typeof algorithms)[number];
 
-/**
- * Makes full updates on batches sampled from a replay buffer that the environment filled. Its value is the critics'
- * loss.
- */
-export function createLearnerProgram(runtime: TensorRuntime, algorithm: Algorithm, batchSize: number, seed: number): Program {
+/** A learner, and what draws batches from a replay buffer that the reference environment filled. */
+function prepareLearning(runtime: TensorRuntime, algorithm: Algorithm, batchSize: number, seed: number) {
   const environment = createEnvironment(referenceEnvironment, { checkConstraints: true });
   const sizes = readSizes(environment);
   const buffer = createReplayBuffer(learnerTransitions, sizes);
@@ -45,10 +77,74 @@ export function createLearnerProgram(runtime: TensorRuntime, algorithm: Algorith
   normalizeObservations(buffer);
   const random = createRandom(seed);
   const batch = createBatch(batchSize, sizes);
-  const learner = algorithms[algorithm](runtime, sizes, seed);
-  const update = (): number | Promise<number> => {
+  const draw = (): Batch => {
     sampleBatch(buffer, random, batch);
-    return learner.update(batch);
+    return batch;
   };
-  return { iterate: update as Program["iterate"], dispose: learner.dispose };
+  return { ...makers[algorithm](runtime, sizes, seed), draw };
+}
+
+/** Makes full updates on batches that are drawn anew. Its value is the critics' loss. */
+export function createLearnerProgram(runtime: TensorRuntime, algorithm: Algorithm, batchSize: number, seed: number): Program {
+  const { learner, draw } = prepareLearning(runtime, algorithm, batchSize, seed);
+  const update = (): number | Promise<number> => learner.update(draw());
+  return { iterate: update as Iterate, dispose: learner.dispose };
+}
+
+/**
+ * What an update is made of. `value`: the critics' gradients, applied; `gradients`: computed alone; `application`: by
+ * Adam.
+ */
+export const updateParts = ["value", "gradients", "application"] as const;
+export type UpdatePart = (typeof updateParts)[number];
+
+/** Returns what a part computes, of which the first list is the one that is computed last. */
+function definePart(ops: TensorOps, part: UpdatePart, { loss, criticRate }: Studied) {
+  return (inputs: Inputs & { readonly gradients: readonly Tensor[] }): { last: readonly Tensor[] } & Tensors => {
+    const lossOf = (critics: readonly Tensor[]): Tensor => loss(ops, critics, inputs);
+    if (part === "gradients") {
+      const { value, gradients } = ops.valueAndGrad(lossOf, inputs.critics);
+      return { last: gradients, loss: [value] };
+    }
+    if (part === "value") {
+      const { loss: value, parameters, changed } = descend(ops, inputs, "critics", lossOf, criticRate);
+      return { last: parameters, first: changed.criticsFirst, second: changed.criticsSecond, loss: [value] };
+    }
+    const memory = { first: inputs.criticsFirst, second: inputs.criticsSecond, powers: inputs.criticsPowers };
+    const { parameters, state } = stepAdam(ops, inputs.critics, inputs.gradients, memory, criticRate);
+    return { last: parameters, ...state };
+  };
+}
+
+/** Makes one part of an update of the critics, on a batch that stays on the device. The state stays as it began. */
+export function createUpdatePartProgram(
+  runtime: TensorRuntime,
+  algorithm: Algorithm,
+  part: UpdatePart,
+  batchSize: number,
+  seed: number,
+): Program {
+  const studied = prepareLearning(runtime, algorithm, batchSize, seed);
+  const { learner, draw } = studied;
+  const run = runtime.compile(definePart(runtime.ops, part, studied));
+  const batch = learner.upload(draw());
+  const gradients = learner.state.critics.map(({ shape }) => {
+    const size = shape.reduce((product, length) => product * length, 1);
+    return runtime.createTensor(new Float32Array(size).fill(1e-3), shape);
+  });
+  const finish = (outputs: Tensors, [value]: Float32Array): number => {
+    disposeAll(runtime, outputs);
+    return value;
+  };
+  const iterate = (): number | Promise<number> => {
+    const outputs = run({ ...learner.state, batch, gradients });
+    const read = runtime.read(outputs.last[0]);
+    return read instanceof Float32Array ? finish(outputs, read) : read.then((values) => finish(outputs, values));
+  };
+  const dispose = (): void => {
+    runtime.dispose(batch);
+    runtime.dispose(gradients);
+    learner.dispose();
+  };
+  return { iterate: iterate as Iterate, dispose };
 }

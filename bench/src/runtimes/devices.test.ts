@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { probeRuntimes, runtimes } from "./registry.js";
+import { probeRuntimes, readAnswer } from "./probe.js";
+import { runtimes } from "./registry.js";
 import { createNativeRuntime, type NativePackage } from "./tfjs-node.js";
 import { classifyAdapter, webgpu } from "./webgpu.js";
 
@@ -63,13 +64,27 @@ describe("WebGPU", () => {
 });
 
 describe("probing", () => {
-  test("waits for no runtime whose driver never answers", async () => {
-    const silent = { ...webgpu, name: "silent", probe: () => new Promise<never>(() => undefined) };
+  const printed = (stdout: string) => readAnswer({ state: "ok", stdout, seconds: 1 });
+
+  test("reads what a runtime's process said last", () => {
     const found = { available: true, device: "cpu", version: "1" } as const;
-    const ready = { ...webgpu, name: "ready", probe: async () => found };
-    expect(await probeRuntimes([silent, ready], 0.05)).toEqual([
-      { name: "silent", available: false, reason: "no answer within 0.05 s" },
-      { name: "ready", ...found },
+    expect(printed(`Welcome\n${JSON.stringify(found)}\n`)).toEqual(found);
+    expect(printed('{"available":false,"reason":"no GPU"}')).toEqual({ available: false, reason: "no GPU" });
+  });
+
+  test.each(["", "Segmentation fault", '{"available":true}', '{"available":true,"device":"tpu","version":"1"}', "[]"])(
+    "takes nothing else for an answer: %j",
+    (text) => expect(printed(text)).toMatchObject({ available: false, reason: expect.stringContaining("its probe printed") }),
+  );
+
+  test("tells of a process that died or hangs", async () => {
+    const ends = {
+      dead: { state: "failed", reason: "killed by SIGSEGV", seconds: 1 },
+      hung: { state: "timed_out", reason: "no end within 60 s", seconds: 60 },
+    } as const;
+    expect(await probeRuntimes(["dead", "hung"], async (name) => ends[name as keyof typeof ends])).toEqual([
+      { name: "dead", available: false, reason: "its probe: killed by SIGSEGV" },
+      { name: "hung", available: false, reason: "its probe: no end within 60 s" },
     ]);
   });
 });

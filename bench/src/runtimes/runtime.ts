@@ -1,5 +1,6 @@
 /** What tensor code runs on. `software` is a GPU's interface that the CPU implements: never to be filed as a GPU. */
-export type Device = "cpu" | "gpu" | "software";
+export const knownDevices = ["cpu", "gpu", "software"] as const;
+export type Device = (typeof knownDevices)[number];
 
 /** Whether a runtime can be used on this host, and if not, why. */
 export type Availability =

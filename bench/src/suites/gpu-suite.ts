@@ -1,4 +1,4 @@
-import { fileURLToPath } from "node:url";
+import { choosePython, findPythonProgram, jaxProgram } from "../runtimes/python-jax.js";
 import type { Benchmark, Params } from "../workloads/workload.js";
 
 /*
@@ -6,13 +6,7 @@ import type { Benchmark, Params } from "../workloads/workload.js";
  * benchmark does. A library that is not there, or sees no GPU, fails its benchmarks with the reason.
  */
 
-/** Lies beside `src` and `dist`. */
-const script = fileURLToPath(new URL("../../python/gpu_suite.py", import.meta.url));
-
-/** The Python that has the libraries. */
-function choosePython(): string {
-  return process.env.FLEETMARK_PYTHON || "python3";
-}
+const script = findPythonProgram("gpu_suite.py");
 
 const gemm = (dtype: string, n = 8192): readonly [string, Params] => ["gpu_gemm", { dtype, n }];
 
@@ -34,28 +28,29 @@ const sustained: readonly [string, Params] = ["gpu_sustained", { dtype: "bf16", 
 /** What each library can do. */
 const libraries: Readonly<Record<string, readonly (readonly [string, Params])[]>> = {
   torch: [...everywhere, ["gpu_copy", { direction: "d2d", mib: 1024 }], gemm("bf16"), gemm("fp8"), check],
-  jax: [
-    ...everywhere,
-    gemm("bf16"),
-    check,
-    ["policy_forward", { batch: 1 }],
-    ["policy_forward", { batch: 256 }],
-    ["td3_bc_update", { batch: 256 }],
-  ],
+  jax: [...everywhere, gemm("bf16"), check],
   cupy: [...everywhere, check],
 };
 
-/** What is measured on other runtimes too. */
-const ownCategories: Readonly<Record<string, Benchmark["category"]>> = { policy_forward: "rl", td3_bc_update: "rl" };
+/** What is measured on the CPU too, on a card. */
+const learning: readonly (readonly [string, Params])[] = [
+  ["policy_forward", { batch: 1 }],
+  ["policy_forward", { batch: 256 }],
+  ...["td3_bc", "iql", "cql"].map((each): [string, Params] => [`${each}_update`, { batch: 256 }]),
+];
 
 function describe(library: string, [workload, params]: readonly [string, Params]): Benchmark {
-  const args = [script, "--library", library, "--require-gpu"];
-  const category = ownCategories[workload] ?? "gpu";
-  return { workload, category, params, runtime: library, device: "gpu", command: { program: choosePython(), args } };
+  const command = { program: choosePython(), args: [script, "--library", library, "--require-gpu"] };
+  return { workload, category: "gpu", params, runtime: library, device: "gpu", command };
+}
+
+function describeLearning([workload, params]: readonly [string, Params]): Benchmark {
+  const command = { program: choosePython(), args: [jaxProgram, "--require-gpu"] };
+  return { workload, category: "rl", params, runtime: "jax", device: "gpu", command };
 }
 
 /** On the library's own choice of card, until cards are known. */
 export function listGpuBenchmarks(): readonly Benchmark[] {
   const short = Object.entries(libraries).flatMap(([library, all]) => all.map((each) => describe(library, each)));
-  return [...short, { ...describe("torch", sustained), lastsS: sustainedS }];
+  return [...short, ...learning.map(describeLearning), { ...describe("torch", sustained), lastsS: sustainedS }];
 }

@@ -8,6 +8,8 @@ import { compileKernels } from "../workloads/jit-compile.js";
 import { findWorkload } from "../workloads/registry.js";
 import type { Benchmark, Params } from "../workloads/workload.js";
 import { listGpuBenchmarks } from "./gpu-suite.js";
+import { listJaxBenchmarks } from "./jax-suite.js";
+import { algorithms, batches, listUpdateParts, matmulSizes, vectorSizes } from "./sizes.js";
 
 /** A named list of benchmarks. Which of their runtimes a host has is decided when it runs. */
 export interface Suite {
@@ -21,7 +23,6 @@ export interface Suite {
 /** What benchmarks that execute no tensor code run on. */
 const plain = { name: "js", devices: ["cpu"] } as const;
 
-const sizes = [100, 1000, 10_000, 100_000];
 const quickSizes = [1000, 100_000];
 
 /** A benchmark on the device that its runtime is made for; whether it is that one is known when it has run. */
@@ -52,17 +53,17 @@ const listEnvironmentBenchmarks = (ids: readonly string[]): Benchmark[] =>
   ]);
 const everyEnvironment = environments.map(({ id }) => id);
 
-const listExecutions = (on: Runtime, chosen = sizes): Benchmark[] =>
+const listExecutions = (on: Runtime, chosen: readonly number[] = vectorSizes): Benchmark[] =>
   vectorKernels.flatMap((kernel) => chosen.map((size) => describeBenchmark("tensor_execution", { kernel, size }, on)));
 
 const listTensorBenchmarks = (on: Runtime): Benchmark[] => [
   describeBenchmark("policy_forward", { batch: 1 }, on),
   describeBenchmark("policy_forward", { batch: 256 }, on),
-  ...["td3_bc_update", "iql_update", "cql_update"].flatMap((update) =>
-    [64, 256, 1024].map((batch) => describeBenchmark(update, { batch }, on)),
-  ),
+  ...algorithms.flatMap((algorithm) => batches.map((batch) => describeBenchmark(`${algorithm}_update`, { batch }, on))),
+  ...listUpdateParts().map((params) => describeBenchmark("update_part", params, on)),
   ...(on.compiles ? compileKernels.map((kernel) => describeBenchmark("jit_compile", { kernel }, on)) : []),
   ...listExecutions(on),
+  ...matmulSizes.map((n) => describeBenchmark("matmul", { n }, on)),
 ];
 
 /** Every other runtime against jax-js, which every host has. */
@@ -90,6 +91,7 @@ const full: Suite = {
     ...listPlainBenchmarks(everyEnvironment),
     ...listEnvironmentBenchmarks(everyEnvironment),
     ...runtimes.flatMap(listTensorBenchmarks),
+    ...listJaxBenchmarks(),
     ...comparisons,
     ...listMemoryBenchmarks(everyEnvironment),
   ],

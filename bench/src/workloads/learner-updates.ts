@@ -1,8 +1,16 @@
 import type { Metadata } from "@fleetmark/shared/model/result";
 import { cqlDefaults } from "../algorithms/cql.js";
 import { referenceEnvironment } from "../environments/registry.js";
-import { type Algorithm, createLearnerProgram, learnerPolicyDelay, learnerTransitions } from "../programs/learner.js";
-import { checkParamNames, readCount, requireRuntime } from "./params.js";
+import {
+  type Algorithm,
+  algorithms,
+  createLearnerProgram,
+  createUpdatePartProgram,
+  learnerPolicyDelay,
+  learnerTransitions,
+  updateParts,
+} from "../programs/learner.js";
+import { checkParamNames, readChoice, readCount, requireRuntime } from "./params.js";
 import { optimizeWasmAtOnce, type Workload } from "./workload.js";
 
 /** Makes the workload of an algorithm: sampling a batch, uploading it, one full update, the critics' loss read back. */
@@ -47,3 +55,26 @@ export const cqlUpdate = defineUpdate(
   "One full CQL update: batch sampled and uploaded, temperature, actor, twin critics over 30 drawn actions, targets, loss read back",
   { sampled_actions: cqlDefaults.sampledActions },
 );
+
+/** What an update is made of, on a batch that is on the device. */
+export const updatePart: Workload = {
+  name: "update_part",
+  category: "rl",
+  description: "A part of an update by itself: twin critics moved, their gradients alone, or gradients applied by Adam",
+  needsRuntime: true,
+  v8Flags: optimizeWasmAtOnce,
+  async setup(context) {
+    checkParamNames("update_part", context.params, ["algorithm", "part", "batch"]);
+    const algorithm = readChoice(context.params, "algorithm", algorithms);
+    const part = readChoice(context.params, "part", updateParts);
+    const batch = readCount(context.params, "batch");
+    const { iterate, dispose } = createUpdatePartProgram(requireRuntime(context), algorithm, part, batch, context.seed);
+    return {
+      kind: "repeat",
+      processed: { unit: "transitions", perIteration: batch },
+      metadata: { env: referenceEnvironment, network: "256-256" },
+      iterate,
+      teardown: dispose,
+    };
+  },
+};

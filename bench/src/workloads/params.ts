@@ -1,4 +1,5 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import { findNearest } from "@fleetmark/shared/model/nearest";
 import type { TensorRuntime } from "../runtimes/runtime.js";
 import type { Params, SetupContext } from "./workload.js";
 
@@ -12,10 +13,11 @@ export function requireRuntime({ runtime }: SetupContext): TensorRuntime {
 export function checkParamNames(workload: string, params: Params, names: readonly string[]): void {
   const given = Object.keys(params);
   if (given.length !== names.length || names.some((name) => !given.includes(name))) {
-    throw new FleetmarkError(
-      "BENCHMARK_UNKNOWN",
-      `${workload} takes the parameters ${names.join(", ")}, not ${given.join(", ") || "none"}`,
-    );
+    const stray = given.find((name) => !names.includes(name));
+    const nearest = stray === undefined ? undefined : findNearest(stray, names);
+    const hint = nearest === undefined ? "" : `; did you mean ${nearest}?`;
+    const told = `${workload} takes the parameters ${names.join(", ")}, not ${given.join(", ") || "none"}${hint}`;
+    throw new FleetmarkError("BENCHMARK_UNKNOWN", told);
   }
 }
 
@@ -23,7 +25,10 @@ export function checkParamNames(workload: string, params: Params, names: readonl
 export function readChoice<C extends string>(params: Params, name: string, choices: readonly C[]): C {
   const choice = choices.find((candidate) => candidate === params[name]);
   if (choice === undefined) {
-    throw new FleetmarkError("BENCHMARK_UNKNOWN", `the parameter ${name} is one of ${choices.join(", ")}, not ${params[name]}`);
+    const nearest = findNearest(String(params[name]), choices);
+    const hint = nearest === undefined ? "" : `; did you mean ${nearest}?`;
+    const told = `the parameter ${name} is one of ${choices.join(", ")}, not ${params[name]}${hint}`;
+    throw new FleetmarkError("BENCHMARK_UNKNOWN", told);
   }
   return choice;
 }

@@ -1,11 +1,13 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import { suggest } from "@fleetmark/shared/model/nearest";
 import { loadRuntime } from "../runtimes/registry.js";
 import { constraintCheck, environmentPart } from "./environment-part.js";
 import { environmentStep } from "./environment-step.js";
 import { environmentVectorStep } from "./environment-vector-step.js";
 import { episodeMemory } from "./episode-memory.js";
 import { jitCompile } from "./jit-compile.js";
-import { cqlUpdate, iqlUpdate, td3BcUpdate } from "./learner-updates.js";
+import { cqlUpdate, iqlUpdate, td3BcUpdate, updatePart } from "./learner-updates.js";
+import { matmul } from "./matmul.js";
 import { policyForward } from "./policy-forward.js";
 import { runtimeComparison } from "./runtime-comparison.js";
 import { safetyOverhead } from "./safety-overhead.js";
@@ -23,20 +25,20 @@ export const workloads: readonly Workload[] = [
   td3BcUpdate,
   iqlUpdate,
   cqlUpdate,
+  updatePart,
   jitCompile,
+  matmul,
   tensorExecution,
   episodeMemory,
   runtimeComparison,
 ];
 
-/** @throws FleetmarkError BENCHMARK_UNKNOWN naming the workloads that exist */
+/** @throws FleetmarkError BENCHMARK_UNKNOWN naming the nearest workload, or all that exist */
 export function findWorkload(name: string): Workload {
   const workload = workloads.find((candidate) => candidate.name === name);
   if (workload === undefined) {
-    throw new FleetmarkError(
-      "BENCHMARK_UNKNOWN",
-      `no workload ${name}; there are ${workloads.map((known) => known.name).join(", ")}`,
-    );
+    const names = workloads.map((known) => known.name);
+    throw new FleetmarkError("BENCHMARK_UNKNOWN", `no workload ${name}; ${suggest(name, names)}`);
   }
   return workload;
 }

@@ -102,6 +102,8 @@ export interface Command {
   readonly args: readonly string[];
   /** Its working directory; default: that of this process. */
   readonly folder?: string;
+  /** Whether it comes with Fleetmark. */
+  readonly isOurs?: boolean;
 }
 
 /** An ES module of the user's. */

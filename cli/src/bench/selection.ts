@@ -5,10 +5,12 @@ import {
   nameBenchmark,
   probeRuntimes,
   readSuiteFile,
+  runtimeNames,
   type Suite,
   suites,
 } from "@fleetmark/bench";
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import { suggest } from "@fleetmark/shared/model/nearest";
 import type { BenchOptions } from "./options.js";
 
 /**
@@ -27,10 +29,16 @@ function chooseSuite({ suite, quick, suiteFile }: BenchOptions): Suite {
   const found = own.find((each) => each.name === name) ?? findSuite(name);
   if (found !== undefined) return found;
   const known = [...suites, ...own].map((each) => each.name);
-  throw new FleetmarkError(
-    "BENCHMARK_UNKNOWN",
-    `no suite ${name}; there are ${known.slice(0, -1).join(", ")} and ${known.at(-1)}`,
-  );
+  throw new FleetmarkError("BENCHMARK_UNKNOWN", `no suite ${name}; ${suggest(name, known)}`);
+}
+
+/** Says which option leaves nothing of a suite, and what may have been meant. */
+function explainNothing({ benchmarks }: Suite, { runtime, filter }: BenchOptions): string {
+  const known = [...new Set(benchmarks.map((each) => each.runtime))];
+  if (runtime !== undefined && !known.includes(runtime)) return `--runtime ${runtime}; ${suggest(runtime, known)}`;
+  if (filter === undefined || benchmarks.some((each) => matchGlob(filter, nameBenchmark(each)))) return "these options together";
+  const names = [...new Set(benchmarks.map((each) => each.workload))];
+  return `--filter ${filter}; ${suggest(filter.replace(/[^A-Za-z0-9_].*$/, ""), names)}`;
 }
 
 /** @throws FleetmarkError BENCHMARK_UNKNOWN when the suite is not known or nothing of it is left, SUITE_FILE_INVALID */
@@ -42,13 +50,16 @@ export function selectBenchmarks(options: BenchOptions): Suite {
     (options.runtime === undefined || benchmark.runtime === options.runtime);
   const benchmarks = suite.benchmarks.filter(isWanted);
   if (benchmarks.length === 0)
-    throw new FleetmarkError("BENCHMARK_UNKNOWN", `no benchmark of the suite ${suite.name} is left by these options`);
+    throw new FleetmarkError(
+      "BENCHMARK_UNKNOWN",
+      `no benchmark of the suite ${suite.name} is left by ${explainNothing(suite, options)}`,
+    );
   return { ...suite, benchmarks };
 }
 
-/** Whether Fleetmark loads the benchmark's runtime: a command of the user's brings its own, of whatever name. */
+/** Whether Fleetmark knows the benchmark's runtime: what the user brings has its own, of whatever name. */
 export function needsRuntime(benchmark: Benchmark, runtime: string): boolean {
-  return benchmark.runtime === runtime && benchmark.command === undefined && benchmark.module === undefined;
+  return benchmark.runtime === runtime && benchmark.module === undefined && (benchmark.command?.isOurs ?? true);
 }
 
 /**
@@ -57,7 +68,8 @@ export function needsRuntime(benchmark: Benchmark, runtime: string): boolean {
  */
 export async function leaveOutUnavailable(suite: Suite, asked: string | undefined): Promise<Suite> {
   let left = suite.benchmarks;
-  for (const report of await probeRuntimes()) {
+  const known = [...new Set(left.filter((each) => needsRuntime(each, each.runtime)).map((each) => each.runtime))];
+  for (const report of await probeRuntimes(runtimeNames.filter((name) => known.includes(name)))) {
     const kept = left.filter((each) => !needsRuntime(each, report.name));
     if (report.available || kept.length === left.length) continue;
     const what = `${left.length - kept.length} benchmarks on ${report.name}: ${report.reason}`;

@@ -23,3 +23,9 @@ function countEdits(a: string, b: string): number {
   }
   return row[b.length];
 }
+
+/** Says in half a sentence what was meant by a word that is not known: the nearest candidate, or all there are. */
+export function suggest(word: string, candidates: readonly string[]): string {
+  const nearest = findNearest(word, candidates);
+  return nearest === undefined ? `there are ${candidates.join(", ")}` : `did you mean ${nearest}?`;
+}
