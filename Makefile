@@ -98,6 +98,10 @@ servers: ## Unpack the servers that tests start and this machine lacks
 python: ## Install the Python packages that tests use and this machine lacks, into .python
 	@test/testbed/fetch-python.sh .python test/testbed/python-requirements.txt
 
+.PHONY: tfjs-node tfjs-node-gpu
+tfjs-node tfjs-node-gpu: ## Build TensorFlow.js on the native library out of npm and PyPI, into .tfjs-node (a minute)
+	@bench/native/build-tfjs-node.sh .tfjs-node $@
+
 .PHONY: test
 test: lint types proto-check grafana-fresh servers python ## Run every check and test
 	@npx --no-install vitest run

@@ -1,4 +1,6 @@
 import { createRequire } from "node:module";
+import { join, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { errorMessage, FleetmarkError, systemErrorCode } from "@fleetmark/shared/errors";
 import type * as Tf from "@tensorflow/tfjs";
 import type { Availability, Device, Runtime, TensorRuntime } from "./runtime.js";
@@ -11,9 +13,9 @@ function explainFailure(packageName: string, error: unknown): string {
   const code = systemErrorCode(error);
   const message = errorMessage(error).split("\n")[0];
   if ((code === "MODULE_NOT_FOUND" || code === "ERR_MODULE_NOT_FOUND") && message.includes(`'${packageName}`)) {
-    return `not installed; \`npm install ${packageName}\` installs it`;
+    return `not installed; \`make ${packageName.replace("@tensorflow/", "")}\` builds it (docs/runtimes.md)`;
   }
-  return `its native binding is missing or does not load (${message}); \`npm rebuild ${packageName} --build-addon-from-source\` builds it`;
+  return `its native binding is missing or does not load (${message}); docs/runtimes.md says how to build it`;
 }
 
 /** A package that binds the native library: how it is loaded, and which version is installed. Either may throw. */
@@ -22,13 +24,42 @@ export interface NativePackage {
   readVersion(): string;
 }
 
+/** Where native/build-tfjs-node.sh builds into: the folder that a variable names, or one of the repository. */
+function listBuildFolders(): string[] {
+  const named = process.env.FLEETMARK_TFJS_NODE;
+  return [...(named ? [resolve(named)] : []), fileURLToPath(new URL("../../../.tfjs-node", import.meta.url))];
+}
+
+/** Returns what resolves the package: as Node.js does from here, or from where it was built. */
+function findResolver(packageName: string): NodeJS.Require {
+  const places = [require, ...listBuildFolders().map((folder) => createRequire(join(folder, "package.json")))];
+  const resolves = (place: NodeJS.Require): boolean => {
+    try {
+      return place.resolve(`${packageName}/package.json`) !== "";
+    } catch {
+      return false;
+    }
+  };
+  return places.find(resolves) ?? require;
+}
+
+/** The package asks these of Node.js, which has none of them from version 23 on. */
+function restoreTypeChecks(): void {
+  const util: Record<string, unknown> = require("node:util");
+  util.isNullOrUndefined ??= (value: unknown): boolean => value === null || value === undefined;
+  util.isArray ??= Array.isArray;
+}
+
 function openPackage(packageName: string): NativePackage {
   return {
     load: async () => {
-      const loaded: { default?: typeof Tf } & typeof Tf = await import(packageName);
+      restoreTypeChecks();
+      const loaded: { default?: typeof Tf } & typeof Tf = await import(
+        pathToFileURL(findResolver(packageName).resolve(packageName)).href
+      );
       return loaded.default ?? loaded;
     },
-    readVersion: () => (require(`${packageName}/package.json`) as { version: string }).version,
+    readVersion: () => (findResolver(packageName)(`${packageName}/package.json`) as { version: string }).version,
   };
 }
 

@@ -193,7 +193,13 @@ export function loadConfig<S extends z.ZodObject>(schema: S, sources: ConfigSour
  * What is read beside configurations: the Python of the suite gpu, where Grafana's alerts find their runbooks, the
  * token by which the command line asks a collector, and the authorities that it trusts.
  */
-const plainVariables = ["FLEETMARK_PYTHON", "FLEETMARK_RUNBOOK_URL", "FLEETMARK_TOKEN_FILE", "FLEETMARK_CA_FILE"] as const;
+const plainVariables = [
+  "FLEETMARK_PYTHON",
+  "FLEETMARK_TFJS_NODE",
+  "FLEETMARK_RUNBOOK_URL",
+  "FLEETMARK_TOKEN_FILE",
+  "FLEETMARK_CA_FILE",
+] as const;
 
 /**
  * Checks that every FLEETMARK_… variable is one that some process reads, or one that Kubernetes sets.
