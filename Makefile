@@ -88,7 +88,7 @@ grafana-preview: build servers ## Draw every dashboard as a page in grafana-prev
 
 # Servers that tests start, from Debian's packages: what this machine lacks is unpacked here, and nothing is installed on it.
 SERVER_PACKAGES := influxdb:influxd nats-server:nats-server victoria-metrics:victoria-metrics \
-  prometheus-alertmanager:prometheus-alertmanager
+  prometheus-alertmanager:prometheus-alertmanager chromium-common:usr/lib/chromium/libvk_swiftshader.so
 
 .PHONY: servers
 servers: ## Unpack the servers that tests start and this machine lacks
@@ -99,11 +99,21 @@ python: ## Install the Python packages that tests use and this machine lacks, in
 	@test/testbed/fetch-python.sh .python test/testbed/python-requirements.txt
 
 .PHONY: tfjs-node tfjs-node-gpu
-tfjs-node tfjs-node-gpu: ## Build TensorFlow.js on the native library out of npm and PyPI, into .tfjs-node (a minute)
-	@bench/native/build-tfjs-node.sh .tfjs-node $@
+tfjs-node tfjs-node-gpu: ## Build TensorFlow.js on the native library out of npm and PyPI, into .runtimes (a minute)
+	@bench/native/build-tfjs-node.sh .runtimes $@
+
+# What tests use of these; where it can't be had they are skipped.
+.PHONY: runtimes
+runtimes:
+	@$(MAKE) --no-print-directory tfjs-node || echo "no tfjs-node here: tests that need it are skipped" >&2
+	@$(MAKE) --no-print-directory webgpu || echo "no WebGPU here: tests that need it are skipped" >&2
+
+.PHONY: webgpu
+webgpu: ## Install Dawn's binding of WebGPU into .runtimes (a quarter of a minute)
+	@test -e .runtimes/node_modules/webgpu/index.js || npm install --prefix .runtimes --no-audit --no-fund --loglevel=error --save-exact webgpu@0.6.2
 
 .PHONY: test
-test: lint types proto-check grafana-fresh servers python ## Run every check and test
+test: lint types proto-check grafana-fresh servers python runtimes ## Run every check and test
 	@npx --no-install vitest run
 
 .PHONY: unit

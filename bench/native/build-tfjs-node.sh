@@ -6,7 +6,7 @@
 #   PyPI   libtensorflow and its headers, out of the wheel of TensorFlow for Python
 #   here   the binding between the two, by npm's node-gyp, a C++ compiler and the headers of this Node.js
 #
-# Fleetmark finds it in .tfjs-node of its repository, or in the folder that FLEETMARK_TFJS_NODE names. Linux on x64.
+# Fleetmark finds it in .runtimes of its repository, or in the folder that FLEETMARK_RUNTIMES names. Linux on x64.
 set -euo pipefail
 folder=${1:?names the folder to build into}
 package=${2:-tfjs-node}

@@ -1,8 +1,7 @@
 import { createRequire } from "node:module";
-import { join, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
 import { errorMessage, FleetmarkError, systemErrorCode } from "@fleetmark/shared/errors";
 import type * as Tf from "@tensorflow/tfjs";
+import { importOptional, readOptionalVersion } from "./optional-package.js";
 import type { Availability, Device, Runtime, TensorRuntime } from "./runtime.js";
 import { adaptTensorFlow } from "./tfjs.js";
 
@@ -24,25 +23,6 @@ export interface NativePackage {
   readVersion(): string;
 }
 
-/** Where native/build-tfjs-node.sh builds into: the folder that a variable names, or one of the repository. */
-function listBuildFolders(): string[] {
-  const named = process.env.FLEETMARK_TFJS_NODE;
-  return [...(named ? [resolve(named)] : []), fileURLToPath(new URL("../../../.tfjs-node", import.meta.url))];
-}
-
-/** Returns what resolves the package: as Node.js does from here, or from where it was built. */
-function findResolver(packageName: string): NodeJS.Require {
-  const places = [require, ...listBuildFolders().map((folder) => createRequire(join(folder, "package.json")))];
-  const resolves = (place: NodeJS.Require): boolean => {
-    try {
-      return place.resolve(`${packageName}/package.json`) !== "";
-    } catch {
-      return false;
-    }
-  };
-  return places.find(resolves) ?? require;
-}
-
 /** The package asks these of Node.js, which has none of them from version 23 on. */
 function restoreTypeChecks(): void {
   const util: Record<string, unknown> = require("node:util");
@@ -54,12 +34,10 @@ function openPackage(packageName: string): NativePackage {
   return {
     load: async () => {
       restoreTypeChecks();
-      const loaded: { default?: typeof Tf } & typeof Tf = await import(
-        pathToFileURL(findResolver(packageName).resolve(packageName)).href
-      );
+      const loaded = (await importOptional(packageName)) as { default?: typeof Tf } & typeof Tf;
       return loaded.default ?? loaded;
     },
-    readVersion: () => (findResolver(packageName)(`${packageName}/package.json`) as { version: string }).version,
+    readVersion: () => readOptionalVersion(packageName),
   };
 }
 

@@ -1,5 +1,6 @@
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { loadJax, readJaxVersion } from "./jax-js.js";
+import { importOptional } from "./optional-package.js";
 import type { Availability, Device, Runtime, TensorRuntime } from "./runtime.js";
 
 /** What is read of the WebGPU API (W3C, "WebGPU", sections GPU and GPUAdapterInfo). */
@@ -33,9 +34,9 @@ async function findAdapter(): Promise<{ readonly description: string; readonly d
   if (scope.navigator?.gpu === undefined) {
     // Dawn's binding for Node is an optional peer; its package exports what a browser has in its global scope.
     const dawn = "webgpu";
-    const binding: { create(flags: string[]): Gpu; globals: object } = await import(dawn).catch((cause) => {
-      throw new Error("no WebGPU in this Node.js; `npm install webgpu` installs Dawn's binding", { cause });
-    });
+    const binding = (await importOptional(dawn).catch((cause) => {
+      throw new Error("no WebGPU in this Node.js; `npm install webgpu` installs Dawn's binding (docs/runtimes.md)", { cause });
+    })) as { create(flags: string[]): Gpu; globals: object };
     Object.assign(globalThis, binding.globals);
     // jax-js reads the name of the browser; Node.js has one from version 21 on, and not where a copy would find it.
     const userAgent = scope.navigator?.userAgent ?? `Node.js/${process.versions.node.split(".")[0]}`;

@@ -195,7 +195,7 @@ export function loadConfig<S extends z.ZodObject>(schema: S, sources: ConfigSour
  */
 const plainVariables = [
   "FLEETMARK_PYTHON",
-  "FLEETMARK_TFJS_NODE",
+  "FLEETMARK_RUNTIMES",
   "FLEETMARK_RUNBOOK_URL",
   "FLEETMARK_TOKEN_FILE",
   "FLEETMARK_CA_FILE",
