@@ -21,6 +21,7 @@ install: $(INSTALLED) ## Install the npm packages
 build: $(INSTALLED) ## Build everything; then `npx fleetmark …` runs from here
 	@test -e cli/dist/main.js || echo "building; that takes half a minute" >&2
 	@npx --no-install tsc --build
+	@node bench/native/build-assembly.mjs
 
 .PHONY: start
 start: build ## Run the collector and an agent on this machine (fleetmark up)

@@ -1,16 +1,10 @@
 import { drawUniform, type Random } from "../environments/random.js";
-import type { Tensor, TensorOps, TensorRuntime } from "../runtimes/runtime.js";
+import type { DenseLayer, Tensor, TensorOps, TensorRuntime } from "../runtimes/runtime.js";
 
 /** Widths of a multilayer perceptron's layers, input first: [12, 256, 256, 3]. */
 export type Widths = readonly number[];
 
-/** One layer as row-major float32 arrays: weights [inputs, outputs], bias [outputs]. */
-export interface Layer {
-  readonly inputs: number;
-  readonly outputs: number;
-  readonly weights: Float32Array;
-  readonly bias: Float32Array;
-}
+export type Layer = DenseLayer;
 
 /**
  * Draws the layers of a network uniformly from ±1/√inputs, weights and biases alike: PyTorch's default for a linear

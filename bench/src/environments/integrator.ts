@@ -24,9 +24,14 @@ export function integrateStep(
   action: Float64Array,
   step: number,
 ): void {
+  rates(state, action, integrator.rates[0]);
+  finishStep(integrator, rates, state, action, step);
+}
+
+/** The same from where the rates at the state are known: the first of the integrator's. */
+export function finishStep(integrator: Integrator, rates: Rates, state: Float64Array, action: Float64Array, step: number): void {
   const [k1, k2, k3, k4] = integrator.rates;
   const { probe } = integrator;
-  rates(state, action, k1);
   advance(state, k1, step / 2, probe);
   rates(probe, action, k2);
   advance(state, k2, step / 2, probe);

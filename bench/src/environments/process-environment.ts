@@ -1,7 +1,7 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { Disturbance, Plant } from "../plants/plant.js";
 import type { Environment, EnvironmentDefinition, EnvironmentOptions, StepInfo, Transition } from "./environment.js";
-import { createIntegrator, integrateStep } from "./integrator.js";
+import { createIntegrator, finishStep } from "./integrator.js";
 import { createRandom, drawNormal, type Random, seedRandom } from "./random.js";
 import { computeCost, createSafetyLayer, findViolation } from "./safety.js";
 
@@ -17,7 +17,7 @@ interface Transfer {
   readonly spread: number;
 }
 
-function computeTransfer({ index, mean, deviation, relaxation }: Disturbance, interval: number): Transfer {
+export function computeTransfer({ index, mean, deviation, relaxation }: Disturbance, interval: number): Transfer {
   const keep = Math.exp(-interval / relaxation);
   return { index, mean, keep, spread: deviation * Math.sqrt(1 - keep * keep) };
 }
@@ -47,11 +47,20 @@ export interface Motion {
 /** Makes what integrates a plant over one control interval, then moves what chance moves, and observes. */
 export function createAdvance(plant: Plant, { state, observation, action, random }: Motion): () => void {
   const integrator = createIntegrator(state.length);
+  const { stiff } = plant;
   const transfers = plant.disturbances.map((disturbance) => computeTransfer(disturbance, plant.interval));
   return () => {
-    const step = plant.interval / plant.substeps;
-    for (let i = 0; i < plant.substeps; i++) {
-      integrateStep(integrator, plant.computeRates, state, action, step);
+    const [first] = integrator.rates;
+    plant.computeRates(state, action, first);
+    let substeps = plant.substeps;
+    if (stiff !== undefined) {
+      const now = state[stiff.index];
+      if (Math.max(now, now + plant.interval * first[stiff.index]) > stiff.above) substeps = stiff.substeps;
+    }
+    const step = plant.interval / substeps;
+    for (let i = 0; i < substeps; i++) {
+      if (i > 0) plant.computeRates(state, action, first);
+      finishStep(integrator, plant.computeRates, state, action, step);
       plant.projectState(state);
     }
     for (let i = 0; i < transfers.length; i++) {

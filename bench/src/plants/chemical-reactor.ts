@@ -167,13 +167,25 @@ const dimensions: readonly (readonly [...Dimension, begin: number, deviation: nu
   ["heat_transfer_factor", "1", 0, 2, 1, 0],
 ];
 
+const interval = 0.05;
+/**
+ * Steps of the integrator, and more where the reaction runs away: by these an interval errs by less than 2e-4 and
+ * 2e-3 of the soft limits' widths against 256 steps, as long as it stays within the envelope.
+ */
+const [substeps, fineSubsteps, fineAbove] = [2, 32, 360];
+
 export const chemicalReactor: Plant = {
   id: "ChemicalReactor-v0",
   description: "Exothermic stirred-tank reactor with cooling jacket, level and pressure (Seborg, Edgar & Mellichamp)",
   observationSpace: makeObservationSpace(dimensions.map(([name, unit, low, high]) => [name, unit, low, high])),
   actionSpace: makeActionSpace(["feed_flow_setpoint", "coolant_flow_setpoint", "outlet_valve_setpoint"]),
-  interval: 0.05,
-  substeps: 8,
+  interval,
+  substeps,
+  stiff: { index: temperature, above: fineAbove, substeps: fineSubsteps },
+  compiled: {
+    module: "chemical-reactor",
+    parameters: { ...reactorParameters, interval, substeps, fineSubsteps, fineAbove },
+  },
   maxSteps: 1000,
   initialState: Float64Array.from(dimensions, ([, , , , begin]) => begin),
   initialDeviation: Float64Array.from(dimensions, ([, , , , , deviation]) => deviation),

@@ -183,6 +183,25 @@ const fallbackAction = new Float64Array(1 + zones);
 fallbackAction[0] = unscaleAction(p.supply, supplyRange);
 for (let zone = 0; zone < zones; zone++) fallbackAction[1 + zone] = unscaleAction(steadyFlows[zone], flowRange);
 
+const interval = 60;
+const substeps = 2;
+
+/** All numbers by names, those of lists numbered. */
+function listParameters(): Record<string, number> {
+  const { apertures, gains, ...single } = p;
+  return {
+    ...single,
+    ...Object.fromEntries(apertures.map((each, zone) => [`aperture${zone}`, each])),
+    ...Object.fromEntries(gains.map((each, zone) => [`gain${zone}`, each])),
+    lowestSupply: supplyRange.low,
+    highestSupply: supplyRange.high,
+    lowestFlow: flowRange.low,
+    highestFlow: flowRange.high,
+    interval,
+    substeps,
+  };
+}
+
 export const hvacControl: Plant = {
   id: "HVACControl-v0",
   description: "Four office zones with variable air volume, fresh air and a heat pump (Gouda, Danaher & Underwood)",
@@ -198,8 +217,9 @@ export const hvacControl: Plant = {
     ["electric_power", "W", 0, 100_000],
   ]),
   actionSpace: makeActionSpace(["supply_air_temperature_setpoint", ...zoneNames.map((name) => `${name}_air_flow_setpoint`)]),
-  interval: 60,
-  substeps: 2,
+  interval,
+  substeps,
+  compiled: { module: "hvac-control", parameters: listParameters() },
   maxSteps: 1000,
   initialState,
   initialDeviation,

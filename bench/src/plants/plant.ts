@@ -38,6 +38,12 @@ export interface Disturbance {
   readonly relaxation: number;
 }
 
+/** A module of `assembly/`, and the numbers that it imports by their names. */
+export interface CompiledPlant {
+  readonly module: string;
+  readonly parameters: Readonly<Record<string, number>>;
+}
+
 /** A physical process as pure functions over typed arrays: everything that tells one environment from another. */
 export interface Plant {
   readonly id: string;
@@ -47,6 +53,10 @@ export interface Plant {
   /** Control interval, in the plant's unit of time, and the integrator's steps within it. */
   readonly interval: number;
   readonly substeps: number;
+  /** Where a state lies above, or would by an explicit Euler step over the interval, there are more steps. */
+  readonly stiff?: { readonly index: number; readonly above: number; readonly substeps: number };
+  /** The same plant in WebAssembly, which steps many at once. */
+  readonly compiled?: CompiledPlant;
   readonly maxSteps: number;
   /** Where episodes begin, and the standard deviation of each state's random offset. */
   readonly initialState: Float64Array;

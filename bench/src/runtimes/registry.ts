@@ -4,10 +4,11 @@ import { jaxJs } from "./jax-js.js";
 import type { Runtime, TensorRuntime } from "./runtime.js";
 import { tfjsNode, tfjsNodeGpu } from "./tfjs-node.js";
 import { tfjsWasm } from "./tfjs-wasm.js";
+import { wasm } from "./wasm.js";
 import { webgpu } from "./webgpu.js";
 
 /** Every runtime: to add one, write its file and list it here. Importing this loads no tensor library. */
-export const runtimes: readonly Runtime[] = [jaxJs, tfjsWasm, tfjsNode, tfjsNodeGpu, webgpu];
+export const runtimes: readonly Runtime[] = [jaxJs, tfjsWasm, tfjsNode, tfjsNodeGpu, webgpu, wasm];
 
 /** @throws FleetmarkError BENCHMARK_UNKNOWN naming the nearest runtime, or all that exist */
 export function findRuntime(name: string): Runtime {
@@ -21,7 +22,7 @@ const loaded = new Map<string, Promise<TensorRuntime>>();
 
 /**
  * Loads a runtime, once per process.
- * @throws FleetmarkError BENCHMARK_UNKNOWN naming the nearest runtime, or all that exist, RUNTIME_UNAVAILABLE where it can't be used
+ * @throws FleetmarkError BENCHMARK_UNKNOWN naming the nearest runtime, or all that exist; RUNTIME_UNAVAILABLE
  */
 export async function loadRuntime(name: string): Promise<TensorRuntime> {
   const promise = loaded.get(name) ?? findRuntime(name).load();

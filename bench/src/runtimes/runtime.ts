@@ -17,6 +17,8 @@ export interface Runtime {
   readonly devices: readonly [Device, ...Device[]];
   /** Whether it makes kernels of its own, whose first call costs more than the next. */
   readonly compiles: boolean;
+  /** Whether it has no tensor operations but `createPolicy`. */
+  readonly runsPoliciesOnly?: boolean;
   probe(): Promise<Availability>;
   /** @throws FleetmarkError RUNTIME_UNAVAILABLE */
   load(): Promise<TensorRuntime>;
@@ -73,6 +75,17 @@ export interface TensorOps {
 /** A function made ready by a runtime. It leaves its inputs alone; its outputs belong to the caller. */
 export type Compiled<I extends Tensors, O extends Tensors> = (inputs: I) => O;
 
+/** A layer of a network, row-major float32: weights [inputs, outputs], bias [outputs]. */
+export interface DenseLayer {
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly weights: Float32Array;
+  readonly bias: Float32Array;
+}
+
+/** Runs a policy: [batch, observations] → [batch, actions], each of them row-major. The result is reused. */
+export type PlainPolicyRunner = (observations: Float32Array) => Float32Array;
+
 /** A loaded runtime. */
 export interface TensorRuntime {
   readonly name: string;
@@ -88,6 +101,8 @@ export interface TensorRuntime {
   read(tensor: Tensor): Float32Array | Promise<Float32Array>;
   dispose(tensors: Iterable<Tensor>): void;
   /** Calls with inputs of other shapes compile anew. */
+  /** Makes a policy, rectified linear units within and tanh at the end, for batches of at most so many rows. */
+  createPolicy?(layers: readonly DenseLayer[], most: number): PlainPolicyRunner;
   compile<I extends Tensors, O extends Tensors>(fn: (inputs: I) => O): Compiled<I, O>;
 }
 

@@ -4,6 +4,7 @@ import { jaxJs } from "../runtimes/jax-js.js";
 import { runtimes } from "../runtimes/registry.js";
 import type { Runtime } from "../runtimes/runtime.js";
 import { tfjsWasm } from "../runtimes/tfjs-wasm.js";
+import { wasm } from "../runtimes/wasm.js";
 import { compileKernels } from "../workloads/jit-compile.js";
 import { findWorkload } from "../workloads/registry.js";
 import type { Benchmark, Params } from "../workloads/workload.js";
@@ -56,9 +57,11 @@ const everyEnvironment = environments.map(({ id }) => id);
 const listExecutions = (on: Runtime, chosen: readonly number[] = vectorSizes): Benchmark[] =>
   vectorKernels.flatMap((kernel) => chosen.map((size) => describeBenchmark("tensor_execution", { kernel, size }, on)));
 
+const listPolicyBenchmarks = (on: Runtime): Benchmark[] =>
+  [1, 256].map((batch) => describeBenchmark("policy_forward", { batch }, on));
+
 const listTensorBenchmarks = (on: Runtime): Benchmark[] => [
-  describeBenchmark("policy_forward", { batch: 1 }, on),
-  describeBenchmark("policy_forward", { batch: 256 }, on),
+  ...listPolicyBenchmarks(on),
   ...algorithms.flatMap((algorithm) => batches.map((batch) => describeBenchmark(`${algorithm}_update`, { batch }, on))),
   ...listUpdateParts().map((params) => describeBenchmark("update_part", params, on)),
   ...(on.compiles ? compileKernels.map((kernel) => describeBenchmark("jit_compile", { kernel }, on)) : []),
@@ -77,6 +80,7 @@ const quick: Suite = {
   benchmarks: [
     ...listPlainBenchmarks([referenceEnvironment]),
     ...[jaxJs, tfjsWasm].flatMap((on) => [1, 256].map((batch) => describeBenchmark("policy_forward", { batch }, on))),
+    describeBenchmark("policy_forward", { batch: 1 }, wasm),
     describeBenchmark("td3_bc_update", { batch: 256 }, jaxJs),
     ...["sum_of_squares", "sin_cos_chain", "td3_bc_update"].map((kernel) => describeBenchmark("jit_compile", { kernel }, jaxJs)),
     ...listExecutions(jaxJs, quickSizes),
@@ -90,7 +94,7 @@ const full: Suite = {
   benchmarks: [
     ...listPlainBenchmarks(everyEnvironment),
     ...listEnvironmentBenchmarks(everyEnvironment),
-    ...runtimes.flatMap(listTensorBenchmarks),
+    ...runtimes.flatMap((on) => (on.runsPoliciesOnly ? listPolicyBenchmarks(on) : listTensorBenchmarks(on))),
     ...listJaxBenchmarks(),
     ...comparisons,
     ...listMemoryBenchmarks(everyEnvironment),

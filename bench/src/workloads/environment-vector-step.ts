@@ -1,4 +1,4 @@
-import { createVectorEnvironment } from "../environments/vector-environment.js";
+import { createVectorEnvironment } from "../environments/vector-registry.js";
 import { checkParamNames, readCount } from "./params.js";
 import { compileInLine, type Workload } from "./workload.js";
 
@@ -31,7 +31,12 @@ export const environmentVectorStep: Workload = {
     return {
       kind: "repeat",
       processed: { unit: "steps", perIteration: count },
-      metadata: { observations: vector.observationLength, actions: vector.actionLength, recorded_steps: recorded },
+      metadata: {
+        observations: vector.observationLength,
+        actions: vector.actionLength,
+        implementation: vector.implementation,
+        recorded_steps: recorded,
+      },
       iterate: () => {
         const { rewards } = vector.step(all[next]);
         next = (next + 1) % recorded;
