@@ -139,6 +139,15 @@ function viewTransition({ header, buffer }: Prepared, all: Float64Array, count: 
   };
 }
 
+function suggestAll(plant: Plant, observations: Float64Array, actions: Float64Array): void {
+  const length = plant.observationSpace.low.length;
+  const action = new Float64Array(plant.actionSpace.low.length);
+  for (let i = 0; i < observations.length / length; i++) {
+    plant.suggestAction(observations.subarray(i * length, (i + 1) * length), action);
+    actions.set(action, i * action.length);
+  }
+}
+
 /** Makes environments of a plant that has been compiled, by the rules of `VectorEnvironment`. */
 export function createWasmVectorEnvironment(
   plant: Plant,
@@ -157,7 +166,6 @@ export function createWasmVectorEnvironment(
   const transition = viewTransition(prepared, all, count, observationLength);
   const { observations, rewards, terminated, truncated } = transition;
   const begin = createBeginning(plant, prepared, all);
-  const action = new Float64Array(actionLength);
   /** Those whose episode ended in the last step. */
   const over = new Uint32Array(count);
   let overCount = 0;
@@ -194,11 +202,6 @@ export function createWasmVectorEnvironment(
       for (let i = 0; i < count; i++) if ((terminated[i] | truncated[i]) === 1) over[overCount++] = i;
       return transition;
     },
-    suggestActions(suggested) {
-      for (let i = 0; i < count; i++) {
-        plant.suggestAction(observations.subarray(i * observationLength, (i + 1) * observationLength), action);
-        suggested.set(action, i * actionLength);
-      }
-    },
+    suggestActions: (suggested) => suggestAll(plant, observations, suggested),
   };
 }
