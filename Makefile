@@ -64,7 +64,7 @@ log-events: build ## Write docs/log-events.md from the code
 	@node test/run.mjs test/tools/write-log-events.ts
 
 .PHONY: learning
-learning: build ## Train each algorithm on mixed data of an environment, and play (ARGS="--env ChemicalReactor-v0 --updates 4000 --hidden 256"; three minutes)
+learning: build ## Train each algorithm on mixed data of an environment, and play (ARGS="--env ChemicalReactor-v0 --updates 4000 --hidden 256 --runtime tfjs-node"; three minutes)
 	@node test/dist/learning/check-learning.js $(ARGS)
 
 .PHONY: episodes

@@ -45,6 +45,7 @@ const actionWidth: usize = 4 * 8;
 /** Share of its margin that a constraint may lose in one interval. */
 const decay: f64 = 0.1;
 const costPenalty: f64 = 1;
+const lowestReward: f64 = -1;
 const violationPenalty: f64 = 100;
 
 @inline function number(row: usize, index: i32): v128 {
@@ -201,6 +202,7 @@ function integrate<P>(plant: P, state: usize, action: usize, scratch: usize, sub
   const violated = findViolations(header, observed);
   let reward = plant.reward(observed, action);
   if (header.isChecked) reward = sub(reward, scale(computeCost(header, observed), costPenalty));
+  reward = greatest(reward, splat(lowestReward));
   reward = sub(reward, v128.and(violated, splat(violationPenalty)));
   v128.store(header.rewards + <usize>pair * 16, reward);
   const mask = i64x2.bitmask(violated);

@@ -10,7 +10,7 @@ import asc from "assemblyscript/asc";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const sources = join(root, "assembly");
 const target = join(sources, "compiled");
-const modules = ["chemical-reactor", "hvac-control", "policy"];
+const modules = ["chemical-reactor", "hvac-control", "policy", "reference"];
 
 const timeOf = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 const files = readdirSync(sources).filter((name) => name.endsWith(".ts"));

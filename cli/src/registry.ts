@@ -61,6 +61,11 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import("./commands/doctor.js")).defineDoctor,
   },
   {
+    name: "dataset",
+    description: "make offline datasets of the environments, for NumPy or as Parquet",
+    load: async () => (await import("./commands/dataset.js")).defineDataset,
+  },
+  {
     name: "agent",
     description: "run the agent: measure this host and stream to a collector",
     load: async () => (await import("./commands/daemons.js")).defineAgent,

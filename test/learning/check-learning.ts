@@ -2,25 +2,17 @@ import { parseArgs } from "node:util";
 import { cqlDefaults, createCql } from "#bench/algorithms/cql.js";
 import { createIql, iqlDefaults } from "#bench/algorithms/iql.js";
 import { createPlainPolicy, type Layer } from "#bench/algorithms/networks.js";
-import {
-  createBatch,
-  createReplayBuffer,
-  type Normalization,
-  normalizeObservations,
-  pushTransition,
-  type ReplayBuffer,
-  sampleBatch,
-} from "#bench/algorithms/replay-buffer.js";
+import { createBatch, type Normalization, normalizeObservations, sampleBatch } from "#bench/algorithms/replay-buffer.js";
 import { createTd3Bc, td3BcDefaults } from "#bench/algorithms/td3-bc.js";
+import { createDataset, createFilledBuffer } from "#bench/datasets/dataset.js";
 import { readSizes } from "#bench/environments/environment.js";
-import { createRandom, drawNormal, drawUniform } from "#bench/environments/random.js";
+import { createRandom } from "#bench/environments/random.js";
 import { createEnvironment } from "#bench/environments/registry.js";
 import { loadRuntime } from "#bench/runtimes/registry.js";
 import type { Tensor, TensorRuntime } from "#bench/runtimes/runtime.js";
 
 /**
- * `make learning`: whether the algorithms learn. Each is trained on data of mixed quality, of chance and of a noisy
- * controller in turns, and its policy then plays episodes that it never saw. The last line is one JSON object.
+ * `make learning`: whether the algorithms learn. Each is trained on a dataset of mixed quality, and its policy then plays episodes that it never saw. The last line is one JSON object.
  */
 const { values } = parseArgs({
   options: {
@@ -28,6 +20,7 @@ const { values } = parseArgs({
     updates: { type: "string", default: "2000" },
     transitions: { type: "string", default: "20000" },
     hidden: { type: "string", default: "64" },
+    runtime: { type: "string", default: "tfjs-wasm" },
     algorithms: { type: "string", default: "td3_bc,iql,cql" },
   },
 });
@@ -39,36 +32,6 @@ const looks = 5;
 
 const environment = createEnvironment(values.env, { checkConstraints: true });
 const sizes = readSizes(environment);
-
-/** Standard deviations of the noise on the controller's actions, by episode in turns; infinite: chance alone. */
-const qualities = [Number.POSITIVE_INFINITY, 0.3, 0.1];
-
-/** Fills a buffer with episodes of mixed quality. Returns their mean return. */
-function fillMixed(buffer: ReplayBuffer, transitions: number): number {
-  const random = createRandom(seed);
-  const action = new Float64Array(sizes.actionLength);
-  const observation = new Float64Array(sizes.observationLength);
-  const returns: number[] = [];
-  for (let episode = 0; buffer.count < transitions; episode++) {
-    const noise = qualities[episode % qualities.length];
-    observation.set(environment.reset(seed + episode).observation);
-    let total = 0;
-    for (;;) {
-      environment.suggestAction(action);
-      for (let i = 0; i < action.length; i++) {
-        const drawn = noise === Number.POSITIVE_INFINITY ? 2 * drawUniform(random) - 1 : action[i] + noise * drawNormal(random);
-        action[i] = Math.min(1, Math.max(-1, drawn));
-      }
-      const outcome = environment.step(action);
-      pushTransition(buffer, observation, action, outcome);
-      total += outcome.reward;
-      if (outcome.terminated || outcome.truncated || buffer.count >= transitions) break;
-      observation.set(outcome.observation);
-    }
-    returns.push(total);
-  }
-  return returns.reduce((sum, each) => sum + each, 0) / returns.length;
-}
 
 async function readLayers(runtime: TensorRuntime, actor: readonly Tensor[]): Promise<Layer[]> {
   const layers: Layer[] = [];
@@ -120,14 +83,15 @@ function createLearner(name: string, runtime: TensorRuntime) {
   return createTd3Bc(runtime, sizes, seed, { ...td3BcDefaults, hidden });
 }
 
-const buffer = createReplayBuffer(Number(values.transitions), sizes);
-const data = fillMixed(buffer, buffer.size);
+const dataset = await createDataset({ env: values.env, quality: "mixed", size: Number(values.transitions), seed });
+const data = dataset.returns.reduce((sum, each) => sum + each, 0) / dataset.returns.length;
+const buffer = createFilledBuffer(dataset);
 const normalization = normalizeObservations(buffer);
 process.stdout.write(`${values.env}: ${buffer.count} transitions, mean return of their episodes ${data.toFixed(1)}\n`);
 const controller = play((_, action) => environment.suggestAction(action));
 const curves: Record<string, Played[]> = {};
 for (const name of values.algorithms.split(",")) {
-  const runtime = await loadRuntime("tfjs-wasm");
+  const runtime = await loadRuntime(values.runtime);
   const learner = createLearner(name, runtime);
   const random = createRandom(seed + 2);
   const batch = createBatch(256, sizes);

@@ -5,8 +5,12 @@ import { createIntegrator, finishStep } from "./integrator.js";
 import { createRandom, drawNormal, type Random, seedRandom } from "./random.js";
 import { computeCost, createSafetyLayer, findViolation } from "./safety.js";
 
-/** How much one unit of soft-constraint excess takes off the reward, and the end of the episode by a violation. */
+/**
+ * How much one unit of soft-constraint excess takes off the reward, and the end of the episode by a violation. No step
+ * earns less than the lowest: at a discount of 0.99, an end is then never cheaper than going on.
+ */
 const costPenalty = 1;
+const lowestReward = -1;
 const violationPenalty = 100;
 
 /** A disturbance's exact transition over one interval: x' = mean + keep (x - mean) + spread N(0, 1). */
@@ -120,7 +124,7 @@ function createProcessEnvironment(plant: Plant, { checkConstraints }: Environmen
       }
       transition.terminated = info.violation !== "";
       transition.truncated = info.steps >= maxSteps;
-      transition.reward = plant.computeReward(observation, action) - costPenalty * info.cost;
+      transition.reward = Math.max(lowestReward, plant.computeReward(observation, action) - costPenalty * info.cost);
       if (transition.terminated) transition.reward -= violationPenalty;
       return transition;
     },

@@ -5,6 +5,7 @@ import { runtimes } from "../runtimes/registry.js";
 import type { Runtime } from "../runtimes/runtime.js";
 import { tfjsWasm } from "../runtimes/tfjs-wasm.js";
 import { wasm } from "../runtimes/wasm.js";
+import { allocationPatterns } from "../workloads/allocation.js";
 import { compileKernels } from "../workloads/jit-compile.js";
 import { findWorkload } from "../workloads/registry.js";
 import type { Benchmark, Params } from "../workloads/workload.js";
@@ -88,6 +89,19 @@ const quick: Suite = {
   ],
 };
 
+/** What the machine can do, and what allocating on it costs. */
+const machineBenchmarks: readonly Benchmark[] = [
+  ...["integer", "float", "latency"].map((kernel) => describeBenchmark("cpu_reference", { kernel })),
+  ...["copy", "scale", "add", "triad"].map((kernel) => describeBenchmark("memory_bandwidth", { kernel, mib: 128 })),
+  ...allocationPatterns.map((pattern) => describeBenchmark("allocation", { pattern })),
+  ...[1, 200].map((heap_mb) => describeBenchmark("step_under_garbage", { heap_mb })),
+];
+
+const dataBenchmarks: readonly Benchmark[] = [
+  ...everyEnvironment.map((env) => describeBenchmark("dataset_make", { env, quality: "expert" })),
+  ...batches.map((batch) => describeBenchmark("buffer_sample", { batch })),
+];
+
 const full: Suite = {
   name: "full",
   description: "Every benchmark on every runtime that the host has",
@@ -97,6 +111,8 @@ const full: Suite = {
     ...runtimes.flatMap((on) => (on.runsPoliciesOnly ? listPolicyBenchmarks(on) : listTensorBenchmarks(on))),
     ...listJaxBenchmarks(),
     ...comparisons,
+    ...dataBenchmarks,
+    ...machineBenchmarks,
     ...listMemoryBenchmarks(everyEnvironment),
   ],
 };

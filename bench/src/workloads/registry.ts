@@ -1,6 +1,8 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { suggest } from "@fleetmark/shared/model/nearest";
 import { loadRuntime } from "../runtimes/registry.js";
+import { allocation, stepUnderGarbage } from "./allocation.js";
+import { bufferSample, datasetMake } from "./dataset-workloads.js";
 import { constraintCheck, environmentPart } from "./environment-part.js";
 import { environmentStep } from "./environment-step.js";
 import { environmentVectorStep } from "./environment-vector-step.js";
@@ -9,6 +11,7 @@ import { jitCompile } from "./jit-compile.js";
 import { cqlUpdate, iqlUpdate, td3BcUpdate, updatePart } from "./learner-updates.js";
 import { matmul } from "./matmul.js";
 import { policyForward } from "./policy-forward.js";
+import { cpuReference, memoryBandwidth } from "./reference-workloads.js";
 import { runtimeComparison } from "./runtime-comparison.js";
 import { safetyOverhead } from "./safety-overhead.js";
 import { tensorExecution } from "./tensor-execution.js";
@@ -26,10 +29,16 @@ export const workloads: readonly Workload[] = [
   iqlUpdate,
   cqlUpdate,
   updatePart,
+  bufferSample,
+  datasetMake,
   jitCompile,
   matmul,
   tensorExecution,
   episodeMemory,
+  allocation,
+  stepUnderGarbage,
+  memoryBandwidth,
+  cpuReference,
   runtimeComparison,
 ];
 
