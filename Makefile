@@ -89,7 +89,7 @@ grafana-preview: build servers ## Draw every dashboard as a page in grafana-prev
 
 # Servers that tests start, from Debian's packages: what this machine lacks is unpacked here, and nothing is installed on it.
 SERVER_PACKAGES := influxdb:influxd nats-server:nats-server victoria-metrics:victoria-metrics \
-  prometheus-alertmanager:prometheus-alertmanager chromium-common:usr/lib/chromium/libvk_swiftshader.so
+  prometheus-alertmanager:prometheus-alertmanager chromium-common:usr/lib/chromium/libvk_swiftshader.so hyperfine:hyperfine
 
 .PHONY: servers
 servers: ## Unpack the servers that tests start and this machine lacks

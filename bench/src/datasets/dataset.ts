@@ -10,8 +10,8 @@ import { createEnvironment } from "../environments/registry.js";
 
 /**
  * How well behaves what acted: `expert`, the environment's own controller with a little noise; `random`, chance alone;
- * `medium`, the controller mixed with so much chance that returns lie about half-way between both; `mixed`, whole
- * episodes of all three in turns.
+ * `medium`, the controller with stretches of chance for so much of the time that returns lie about half-way between
+ * both; `mixed`, whole episodes of all three in turns.
  */
 export const qualities = ["expert", "medium", "mixed", "random"] as const;
 export type Quality = (typeof qualities)[number];
@@ -21,7 +21,7 @@ export interface Dataset extends Omit<Batch, "continues">, SpaceSizes {
   readonly env: string;
   readonly quality: Quality;
   readonly seed: number;
-  /** Share of chance in the actions, by episodes that take turns. */
+  /** Share of the time in which chance acts, by episodes that take turns. */
   readonly chances: readonly number[];
   /** 1 where the transition terminated its episode; 1 where the episode reached its length, or the data their end. */
   readonly terminals: Uint8Array;
@@ -37,25 +37,37 @@ const noise = 0.05;
 const halvings = 6;
 const triedEpisodes = 8;
 
-/** Mixes the controller's action with a share of chance, and adds the noise that belongs to the controller's. */
-function blendAction(action: Float64Array, chance: number, random: Random): void {
-  for (let i = 0; i < action.length; i++) {
-    const drawn = 2 * drawUniform(random) - 1;
-    const blended = (1 - chance) * (action[i] + noise * drawNormal(random)) + chance * drawn;
-    action[i] = Math.min(1, Math.max(-1, blended));
-  }
+/** Steps that chance acts for, once it does. */
+const burst = 5;
+
+/**
+ * Makes what acts: the controller with noise, and for a share of the time chance, some steps at a stretch. What follows
+ * a stretch tells more than anything else: how the controller brings an upset plant back.
+ */
+function createActor(environment: Environment, share: number, random: Random): (action: Float64Array) => void {
+  const begins = share / (burst * (1 - share) + share);
+  let left = 0;
+  return (action) => {
+    environment.suggestAction(action);
+    if (left === 0 && drawUniform(random) < begins) left = burst;
+    const isChance = left > 0;
+    if (isChance) left--;
+    for (let i = 0; i < action.length; i++) {
+      const acted = isChance ? 2 * drawUniform(random) - 1 : action[i] + noise * drawNormal(random);
+      action[i] = Math.min(1, Math.max(-1, acted));
+    }
+  };
 }
 
-/** Returns the mean return of episodes in which such a share of chance acts. */
+/** Returns the mean return of episodes in which chance acts for such a share of the time. */
 function tryShare(environment: Environment, chance: number, seed: number): number {
-  const random = createRandom(seed);
+  const act = createActor(environment, chance, createRandom(seed));
   const action = new Float64Array(environment.actionSpace.low.length);
   let total = 0;
   for (let episode = 0; episode < triedEpisodes; episode++) {
     environment.reset(seed + episode);
     for (let isOver = false; !isOver; ) {
-      environment.suggestAction(action);
-      blendAction(action, chance, random);
+      act(action);
       const { reward, terminated, truncated } = environment.step(action);
       total += reward;
       isOver = terminated || truncated;
@@ -64,7 +76,7 @@ function tryShare(environment: Environment, chance: number, seed: number): numbe
   return total / triedEpisodes;
 }
 
-/** Finds the share of chance whose return lies about half-way between the controller's and chance's. */
+/** Finds the share of the time whose return lies about half-way between the controller's and chance's. */
 function findMediumShare(environment: Environment, seed: number): number {
   const halfWay = (tryShare(environment, 0, seed) + tryShare(environment, 1, seed)) / 2;
   let [low, high] = [0, 1];
@@ -76,7 +88,7 @@ function findMediumShare(environment: Environment, seed: number): number {
   return (low + high) / 2;
 }
 
-/** Returns the share of chance by episode, which take turns. */
+/** Returns the shares of chance of episodes, which take turns. */
 function chooseShares(environment: Environment, quality: Quality, seed: number): readonly number[] {
   if (quality === "expert") return [0];
   if (quality === "random") return [1];
@@ -108,6 +120,7 @@ export async function createDataset({ env, quality, size, seed, onProgress }: Da
   const data = { ...arrays, terminals: new Uint8Array(size), timeouts: new Uint8Array(size) };
   const chances = chooseShares(environment, quality, seed);
   const random = createRandom(seed);
+  const actors = chances.map((share) => createActor(environment, share, random));
   const action = new Float64Array(sizes.actionLength);
   const returns: number[] = [];
   let episode = 0;
@@ -115,8 +128,7 @@ export async function createDataset({ env, quality, size, seed, onProgress }: Da
   let observation = environment.reset(seed).observation;
   for (let row = 0; row < size; row++) {
     if (row > 0 && row % chunk === 0) await onProgress?.(row);
-    environment.suggestAction(action);
-    blendAction(action, chances[episode % chances.length], random);
+    actors[episode % actors.length](action);
     data.observations.set(observation, row * sizes.observationLength);
     data.actions.set(action, row * sizes.actionLength);
     const outcome = environment.step(action);

@@ -4,6 +4,7 @@ import { watchCard } from "../gpus/card-watch.js";
 import { describePeak } from "../gpus/peaks.js";
 import { runCommand } from "./command.js";
 import type { Executor, ExecutorOptions, Job, ProcessRun } from "./executor.js";
+import { runReportingCommand } from "./reporting-command.js";
 
 /**
  * Runs a command that is put on a card, which is watched meanwhile.
@@ -37,6 +38,9 @@ export async function runOnCard(job: Job, card: CardPlace, options: ExecutorOpti
 
 export const commandExecutor: Executor = {
   name: "command",
-  run: (job, options) =>
-    job.benchmark.card === undefined ? runCommand(job, options) : runOnCard(job, job.benchmark.card, options),
+  run(job, options) {
+    const { command, card } = job.benchmark;
+    if (command?.report !== undefined) return runReportingCommand(job, command, command.report, options);
+    return card === undefined ? runCommand(job, options) : runOnCard(job, card, options);
+  },
 };

@@ -2,11 +2,8 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { leadGroup } from "@fleetmark/shared/tools/process-group";
 import { readClock } from "../machine/clock.js";
-import { type Resident, readResident } from "../machine/memory.js";
 import { timeReferenceWork, warmUpReferenceWork } from "../machine/pace.js";
-import { askProcess, type ProcessEntry } from "../machine/process-table.js";
-import { readSnapshot, type Snapshot } from "../machine/snapshot.js";
-import { addWindow, beginWatch, summarizeWatch, type Watch, type WatchSummary } from "../machine/watch.js";
+import type { WatchSummary } from "../machine/watch.js";
 import type { Command } from "../workloads/workload.js";
 import {
   type Account,
@@ -20,25 +17,24 @@ import {
   splitLines,
 } from "./command-protocol.js";
 import type { ExecutorOptions, Job, ProcessRun } from "./executor.js";
+import {
+  type AskProcess,
+  beginObservation,
+  chooseAsking,
+  concludeObservation,
+  type Observation,
+  stopObservation,
+} from "./observation.js";
 import { createQuietSignal, type Supervised, supervise } from "./supervision.js";
 
 /*
  * Runs a program of the user's that measures itself, such as a JAX script in Python. It is started without a shell, as
- * the leader of a process group of its own, and watched from here by its process id: memory, CPU time, waiting, and
- * what else went on. What is left of the group when the program has ended, or must end, is killed.
- *
- * Where there is no /proc, the system's own tool is asked for memory and CPU time; what else went on is not seen there.
+ * the leader of a process group of its own, and watched from here. What is left of the group when the program has
+ * ended, or must end, is killed.
  */
-
-/**
- * Between two looks at the machine, in seconds. Each takes this process half a millisecond, which may be an agent's.
- */
-const windowS = 0.25;
 
 /** All that is read of a command's stdout, in characters. */
 const mostOutput = 64 << 20;
-
-type AskProcess = (pid: number) => Promise<ProcessEntry | undefined>;
 
 /** A command under way. */
 interface CommandRun {
@@ -57,21 +53,17 @@ interface CommandRun {
   received: number;
   isTold: boolean;
   setupS: number;
-  watch: Watch | undefined;
-  resident: Resident | undefined;
-  /** Where there is no /proc: asks for a process, the answer that is awaited, and the last one. */
+  /** What tells of it where there is no /proc. */
   readonly ask: AskProcess | undefined;
-  asking: Promise<void> | undefined;
-  entry: ProcessEntry | undefined;
-  /** The next look. */
-  timer: NodeJS.Timeout | undefined;
+  /** From `ready` on. */
+  observation: Observation | undefined;
 }
 
 /** @param ask tells of a process where there is no /proc, and is not asked elsewhere */
 export async function runCommand(
   job: Job,
   options: ExecutorOptions,
-  ask: AskProcess | undefined = readResident("self") === undefined ? askProcess : undefined,
+  ask: AskProcess | undefined = chooseAsking(),
 ): Promise<ProcessRun> {
   options.signal?.throwIfAborted();
   const { command } = job.benchmark;
@@ -83,7 +75,7 @@ export async function runCommand(
     const workS = Math.max(run.workS, timeReferenceWork());
     return { ...outcome, windows: outcome.windows.map((window) => ({ ...window, workS })) };
   } finally {
-    clearTimeout(run.timer);
+    stopObservation(run.observation);
     run.quieten(false);
   }
 }
@@ -111,12 +103,8 @@ function startCommand(
     received: 0,
     isTold: false,
     setupS: 0,
-    watch: undefined,
-    resident: undefined,
     ask,
-    asking: undefined,
-    entry: undefined,
-    timer: undefined,
+    observation: undefined,
   };
   child.stdout.setEncoding("utf8").on("data", (text: string) => readOutput(run, text));
   // A command that ends without reading closes the pipe: its end tells.
@@ -147,49 +135,11 @@ function readLine(run: CommandRun, line: string): void {
   if (message.type === "ready") {
     run.setupS = readClock() - run.startedS;
     run.quieten(true);
-    run.watch = beginWatch(readSnapshot(run.pid, undefined, run.workS));
-    scheduleLook(run, run.watch);
+    run.observation = beginObservation(run.pid, run.workS, run.ask);
   }
-  if (ready === undefined || done === undefined || run.watch === undefined) return;
-  const seen = summarizeWatch(run.watch, look(run, run.watch));
+  if (ready === undefined || done === undefined || run.observation === undefined) return;
+  const seen = concludeObservation(run.observation);
   concludeTelling(run, () => run.supervised.succeed(buildRun(run, ready, done, seen)));
-}
-
-function scheduleLook(run: CommandRun, watch: Watch): void {
-  lookAtProcess(run);
-  run.timer = setTimeout(() => {
-    look(run, watch);
-    scheduleLook(run, watch);
-  }, windowS * 1e3);
-}
-
-/** Ends a window by a look at the machine and at the command. */
-function look(run: CommandRun, watch: Watch): Snapshot {
-  const seen = readSnapshot(run.pid, undefined, run.workS);
-  const { ownS, mainS, waitS } = watch.latest;
-  if (run.ask !== undefined) {
-    addWindow(watch, { ...seen, ownS: run.entry?.cpuS ?? ownS });
-    lookAtProcess(run);
-    return watch.latest;
-  }
-  // A process that has ended shows nothing any more: what was seen of it last stands.
-  addWindow(watch, seen.ownS < ownS ? { ...seen, ownS, mainS, waitS } : seen);
-  lookAtProcess(run);
-  return watch.latest;
-}
-
-/** Looks at the command's memory, or asks for it if it is not being asked for. */
-function lookAtProcess(run: CommandRun): void {
-  if (run.ask === undefined) run.resident = readResident(run.pid) ?? run.resident;
-  else run.asking ??= askAnew(run, run.ask);
-}
-
-async function askAnew(run: CommandRun, ask: AskProcess): Promise<void> {
-  run.entry = (await ask(run.pid)) ?? run.entry;
-  run.asking = undefined;
-  if (run.entry === undefined) return;
-  const { residentBytes } = run.entry;
-  run.resident = { now: residentBytes, peak: Math.max(residentBytes, run.resident?.peak ?? 0) };
 }
 
 /**
@@ -199,7 +149,7 @@ async function askAnew(run: CommandRun, ask: AskProcess): Promise<void> {
 function concludeTelling(run: CommandRun, decide: () => void): void {
   run.isTold = true;
   run.quieten(false);
-  clearTimeout(run.timer);
+  stopObservation(run.observation);
   const conclude = (): void => {
     try {
       decide();
@@ -208,13 +158,15 @@ function concludeTelling(run: CommandRun, decide: () => void): void {
     }
     run.child.stdin.end();
   };
-  if (run.asking === undefined) conclude();
-  else run.asking.then(conclude);
+  const asking = run.observation?.asking;
+  if (asking === undefined) conclude();
+  else asking.then(conclude);
 }
 
 /** @throws FleetmarkError BENCHMARK_FAILED when nothing is known of its memory */
 function buildRun(run: CommandRun, ready: Ready, done: Done, seen: WatchSummary): ProcessRun {
-  const { account, resident, setupS } = run;
+  const { account, setupS } = run;
+  const resident = run.observation?.resident;
   if (resident === undefined) {
     throw new FleetmarkError(
       "BENCHMARK_FAILED",

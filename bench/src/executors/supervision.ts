@@ -1,15 +1,17 @@
 import type { ChildProcess } from "node:child_process";
 import { FleetmarkError } from "@fleetmark/shared/errors";
-import { awaitEnd, describeEnd, killGroup } from "@fleetmark/shared/tools/process-group";
+import { awaitEnd, describeEnd, killGroup, type ProcessEnd } from "@fleetmark/shared/tools/process-group";
 import { toTimerMs } from "@fleetmark/shared/waiting";
 
 /** How much of the end of a process's stderr goes into the error. */
 const stderrTailLength = 2_000;
 
-export interface SupervisionOptions {
+export interface SupervisionOptions<T = never> {
   /** From start to end of the process; past it the process is killed. */
   readonly timeoutS: number;
   readonly signal?: AbortSignal | undefined;
+  /** What it amounts to that a process ended well, where that is its outcome. May throw. */
+  readonly conclude?: () => T;
 }
 
 /** Seconds that a process gets to end by itself when its outcome is known; then it is killed. */
@@ -47,7 +49,7 @@ process.on("exit", () => {
  * started. An end without an outcome is a failure. Nothing of its group is left, and what left the group is not waited
  * for.
  */
-export function supervise<T>(child: ChildProcess, { timeoutS, signal }: SupervisionOptions): Supervised<T> {
+export function supervise<T>(child: ChildProcess, { timeoutS, signal, conclude }: SupervisionOptions<T>): Supervised<T> {
   let outcome: Outcome<T> | undefined;
   const readTail = collectTail(child);
   const describe = (what: string): FleetmarkError => {
@@ -82,11 +84,21 @@ export function supervise<T>(child: ChildProcess, { timeoutS, signal }: Supervis
     clearTimeout(timer);
     signal?.removeEventListener("abort", abortBySignal);
     if (end === "unstarted") living.delete(child);
-    outcome ??= { error: describe(describeEnd(end)) };
+    outcome ??= concludeEnd(end, conclude) ?? { error: describe(describeEnd(end)) };
     if ("value" in outcome) return outcome.value;
     throw outcome.error;
   });
   return { succeed: (value) => decideFinally({ value }), fail: (error) => decideFinally({ error }), abort, ended };
+}
+
+/** Returns the outcome of a process that ended well without telling any. */
+function concludeEnd<T>(end: ProcessEnd, conclude: (() => T) | undefined): Outcome<T> | undefined {
+  if (conclude === undefined || typeof end !== "object" || end.code !== 0) return undefined;
+  try {
+    return { value: conclude() };
+  } catch (error) {
+    return { error };
+  }
 }
 
 /** Keeps the end of what a process writes to stderr. */

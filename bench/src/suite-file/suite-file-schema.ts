@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { reportFormatNames } from "../report-formats/registry.js";
 
 /** What stands in a suite file, as docs/own-benchmarks.md tells it to those who write one. */
 
@@ -25,6 +26,18 @@ const workload = z
       .min(1, "names a program and its arguments, such as [python3, simulate.py]")
       .describe("a program that measures itself, and its arguments; no shell lies between")
       .optional(),
+    report: z
+      .strictObject({
+        format: z.enum(reportFormatNames as [string, ...string[]]),
+        file: text.describe("where the command leaves it, from this file's folder; default: its standard output").optional(),
+        select: text.describe("which benchmark of the report; default: the only one").optional(),
+      })
+      .describe("what a benchmark tool reports, where it does not speak the protocol")
+      .optional(),
+  })
+  .refine(({ report, command }) => report === undefined || command !== undefined, {
+    path: ["report"],
+    message: "is that of a command",
   })
   .refine(({ module, command }) => (module === undefined) !== (command === undefined), {
     message: "has either a module or a command",

@@ -39,7 +39,18 @@ function refuse({ path }: Pick<Source, "path">, key: string, what: string, cause
   throw new FleetmarkError("SUITE_FILE_INVALID", `${path}: ${key === "" ? "" : `${key}: `}${what}`, { cause });
 }
 
-const knownKeys = ["workloads", "suites", "name", "module", "function", "command", "description", "benchmarks", "params"];
+const knownKeys = [
+  "workloads",
+  "suites",
+  "name",
+  "module",
+  "function",
+  "command",
+  "description",
+  "benchmarks",
+  "params",
+  "report",
+];
 
 /** Writes a place in the file as people read it: `suites[0].benchmarks[2].params`. */
 function formatKey(path: readonly PropertyKey[]): string {
@@ -52,7 +63,7 @@ function formatKey(path: readonly PropertyKey[]): string {
 function explainIssue(issue: z.core.$ZodIssue): string {
   if (issue.code !== "unrecognized_keys") return `${formatKey(issue.path)}${issue.path.length === 0 ? "" : ": "}${issue.message}`;
   const [unknown = ""] = issue.keys;
-  const nearest = findNearest(unknown, [...knownKeys, "runtime", "filter"]);
+  const nearest = findNearest(unknown, [...knownKeys, "runtime", "filter", "format", "file", "select"]);
   return `unknown key ${formatKey([...issue.path, unknown])}${nearest === undefined ? "" : `; did you mean ${nearest}?`}`;
 }
 
@@ -95,7 +106,9 @@ function prepareWorkload(source: Source, entry: WorkloadEntry, index: number): P
     refuse(source, `${key}.name`, `${entry.name} is one of Fleetmark's own`);
   if (command !== undefined) {
     const [program = "", ...args] = command;
-    return { command: { program: findProgram(source, `${key}.command[0]`, program), args, folder: source.folder } };
+    const { report } = entry;
+    const found = { program: findProgram(source, `${key}.command[0]`, program), args, folder: source.folder };
+    return { command: report === undefined ? found : { ...found, report } };
   }
   const url = findModule(source, `${key}.module`, module ?? "");
   return { module: entry.function === undefined ? { url } : { url, function: entry.function } };

@@ -104,6 +104,18 @@ export interface Command {
   readonly folder?: string;
   /** Whether it comes with Fleetmark. */
   readonly isOurs?: boolean;
+  /** How it reports, where it does not speak our protocol. */
+  readonly report?: CommandReport;
+}
+
+/** What a benchmark tool leaves when it has ended. */
+export interface CommandReport {
+  /** The name of a format. */
+  readonly format: string;
+  /** Where it is, from the command's folder; default: on its stdout. */
+  readonly file?: string;
+  /** Which of several benchmarks in it; default: the only one. */
+  readonly select?: string;
 }
 
 /** An ES module of the user's. */
