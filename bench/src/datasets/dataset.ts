@@ -10,8 +10,8 @@ import { createEnvironment } from "../environments/registry.js";
 
 /**
  * How well behaves what acted: `expert`, the environment's own controller with a little noise; `random`, chance alone;
- * `medium`, the controller with stretches of chance for so much of the time that returns lie about half-way between
- * both; `mixed`, whole episodes of all three in turns.
+ * `medium`, the controller's actions with so much of chance in them that returns lie about half-way between both;
+ * `mixed`, whole episodes of all three in turns.
  */
 export const qualities = ["expert", "medium", "mixed", "random"] as const;
 export type Quality = (typeof qualities)[number];
@@ -21,7 +21,7 @@ export interface Dataset extends Omit<Batch, "continues">, SpaceSizes {
   readonly env: string;
   readonly quality: Quality;
   readonly seed: number;
-  /** Share of the time in which chance acts, by episodes that take turns. */
+  /** Share of chance in the actions, by episodes that take turns. */
   readonly chances: readonly number[];
   /** 1 where the transition terminated its episode; 1 where the episode reached its length, or the data their end. */
   readonly terminals: Uint8Array;
@@ -37,29 +37,19 @@ const noise = 0.05;
 const halvings = 6;
 const triedEpisodes = 8;
 
-/** Steps that chance acts for, once it does. */
-const burst = 5;
-
-/**
- * Makes what acts: the controller with noise, and for a share of the time chance, some steps at a stretch. What follows
- * a stretch tells more than anything else: how the controller brings an upset plant back.
- */
+/** Makes what acts: the controller's action with noise, and chance mixed into it by a share. */
 function createActor(environment: Environment, share: number, random: Random): (action: Float64Array) => void {
-  const begins = share / (burst * (1 - share) + share);
-  let left = 0;
   return (action) => {
     environment.suggestAction(action);
-    if (left === 0 && drawUniform(random) < begins) left = burst;
-    const isChance = left > 0;
-    if (isChance) left--;
     for (let i = 0; i < action.length; i++) {
-      const acted = isChance ? 2 * drawUniform(random) - 1 : action[i] + noise * drawNormal(random);
-      action[i] = Math.min(1, Math.max(-1, acted));
+      const chosen = action[i] + noise * drawNormal(random);
+      const blended = (1 - share) * chosen + share * (2 * drawUniform(random) - 1);
+      action[i] = Math.min(1, Math.max(-1, blended));
     }
   };
 }
 
-/** Returns the mean return of episodes in which chance acts for such a share of the time. */
+/** Returns the mean return of episodes in whose actions chance has such a share. */
 function tryShare(environment: Environment, chance: number, seed: number): number {
   const act = createActor(environment, chance, createRandom(seed));
   const action = new Float64Array(environment.actionSpace.low.length);
@@ -76,7 +66,7 @@ function tryShare(environment: Environment, chance: number, seed: number): numbe
   return total / triedEpisodes;
 }
 
-/** Finds the share of the time whose return lies about half-way between the controller's and chance's. */
+/** Finds the share of chance whose return lies about half-way between the controller's and chance's. */
 function findMediumShare(environment: Environment, seed: number): number {
   const halfWay = (tryShare(environment, 0, seed) + tryShare(environment, 1, seed)) / 2;
   let [low, high] = [0, 1];
