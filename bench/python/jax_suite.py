@@ -10,6 +10,8 @@ with JAX. It never takes a card's whole memory at once.
     jit_compile         kernel          the first call of a kernel less the next, once a       1 call
                                         process: tracing, lowering and XLA
     tensor_execution    kernel, size    a vector to the device, the kernel, its result back    size elements
+    first_action        start           the first action of a policy in a process less the     1 call
+                                        next: cold, or compiled ahead (warmed)
     matmul              n               C = A B of n x n matrices in single precision          2 n^3 flops
     policy_forward      batch           observations in, two hidden layers of 256, actions     batch passes
                                         back
@@ -271,7 +273,18 @@ class Suite:
             work = self.policy_forward({"batch": COMPILED_BATCH})
         else:
             work = self.update("td3_bc", {"batch": COMPILED_BATCH})
-        return work, kernel
+        return work
+
+    def first_action(self, params):
+        start = choice(params, "start", ("cold", "warmed"))
+        observations, act = self.policy()
+        inputs = [self.normal(1, observations) for _ in range(8)]
+        compiled = self.jax.jit(act)
+        if start == "warmed":
+            compiled = compiled.lower(inputs[0]).compile()
+            for each in inputs * 6:
+                self.jax.block_until_ready(compiled(each))
+        return self.fetched(compiled, inputs, "calls", 1, {"network": "12-256-256-3"})
 
 
 def prepare(suite, name, params):
@@ -283,8 +296,7 @@ def prepare(suite, name, params):
     raise Failure(UNKNOWN, f"there is no benchmark {name} in the JAX suite")
 
 
-def measure_first_call(suite, ready, params):
-    work, _ = suite.first_call(params)
+def measure_first_call(work, ready):
     send({**ready, "kind": "first-call"})
     times = []
     for _ in range(2):
@@ -306,8 +318,9 @@ def measure(options, job):
     name = options.device if is_gpu(device) else device.platform
     ready = {"type": "ready", "device": name, "runtime": "jax", "version": jax.__version__}
     suite = Suite(jax, job["seed"])
-    if job["benchmark"] == "jit_compile":
-        return measure_first_call(suite, ready, job["params"])
+    if job["benchmark"] in ("jit_compile", "first_action"):
+        first = suite.first_call if job["benchmark"] == "jit_compile" else suite.first_action
+        return measure_first_call(first(job["params"]), ready)
     work = prepare(suite, job["benchmark"], job["params"])
     iterations = max(1, round(SHORTEST_SAMPLE_S / warm_up(work)))
     send(ready)

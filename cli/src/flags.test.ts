@@ -237,6 +237,10 @@ const commands: readonly (readonly [path: readonly string[], args: readonly stri
     ["token", "create"],
     ["--name", "ci"],
   ],
+  [
+    ["dataset", "make"],
+    ["--env", "HVACControl-v0"],
+  ],
   [["token", "list"], []],
   [["token", "revoke"], ["ci"]],
   [["quarantine", "list"], []],
@@ -255,6 +259,7 @@ const commands: readonly (readonly [path: readonly string[], args: readonly stri
 
 const samples: Readonly<Record<string, string>> = {
   "--device": "gpu7",
+  "--env": "PowerGrid-v0",
   "--collector": "127.0.0.1:1",
   "--code": "TIME_AHEAD",
   "--last": "3",

@@ -8,7 +8,7 @@ import { addWindow, beginWatch, summarizeWatch, type Watch, type WatchSummary } 
  * is no /proc, the system's own tool is asked for memory and CPU time; what else went on is not seen there.
  */
 
-/** Between two looks at the machine, in seconds. Each takes this process half a millisecond, which may be an agent's. */
+/** Between two looks at the machine, in seconds. Each takes this process half a millisecond; it may be an agent's. */
 const windowS = 0.25;
 
 export type AskProcess = (pid: number) => Promise<ProcessEntry | undefined>;

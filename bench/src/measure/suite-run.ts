@@ -13,6 +13,7 @@ import { findSuite, type Suite } from "../suites/suites.js";
 import type { Benchmark } from "../workloads/workload.js";
 import { buildResult, nameBenchmark } from "./benchmark-result.js";
 import { type Measurement, measureBenchmark, measureInTurns, type RunHistory } from "./benchmark-run.js";
+import { addOptional } from "./optional-benchmarks.js";
 
 /*
  * The life of a run, by the layers it passes:
@@ -64,6 +65,8 @@ export interface SuiteOptions {
   readonly onProgress?: (progress: RunProgress) => void;
   /** Told in a sentence what of this host is not as it should be, such as a tool that hangs; before the run. */
   readonly onFinding?: (finding: string) => void;
+  /** Told in a sentence what this host has no runtime for, of what a suite takes only where there is one. */
+  readonly onLeftOut?: (sentence: string) => void;
   /** The next benchmark begins when what it returns has resolved: nothing is written while something is timed. */
   readonly onResult?: (result: Result) => void | Promise<void>;
   /** True while timed sections run: who shares the machine keeps still. */
@@ -122,7 +125,8 @@ function requireSuite(name: string): Suite {
  * @throws FleetmarkError BENCHMARK_UNKNOWN when there is no such suite, RUNTIME_UNAVAILABLE when there is no such card
  */
 export async function runSuite(options: SuiteOptions): Promise<SuiteOutcome> {
-  const whole = await placeSuite(typeof options.suite === "string" ? requireSuite(options.suite) : options.suite, options);
+  const asked = typeof options.suite === "string" ? requireSuite(options.suite) : options.suite;
+  const whole = await placeSuite(await addOptional(asked, options.onLeftOut), options);
   const { isChosen = () => true } = options;
   const suite = { ...whole, benchmarks: whole.benchmarks.filter((benchmark) => isChosen(nameBenchmark(benchmark))) };
   const suiteRun: SuiteRun = {

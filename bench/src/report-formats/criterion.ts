@@ -33,8 +33,8 @@ function readLine(line: string): ReportedBenchmark | undefined {
 }
 
 /**
- * The lines of `cargo criterion --message-format=json`, or the file sample.json that Criterion.rs leaves of a benchmark,
- * whose times are nanoseconds.
+ * The lines of `cargo criterion --message-format=json`, or the file sample.json that Criterion.rs leaves of a
+ * benchmark, whose times are nanoseconds.
  */
 export const criterion: ReportFormat = {
   name: "criterion",

@@ -13,6 +13,7 @@ type Entry = readonly [name: string, category: Benchmark["category"], params: Pa
 
 const entries: readonly Entry[] = [
   ...[1, 256].map((batch): Entry => ["policy_forward", "rl", { batch }]),
+  ...["cold", "warmed"].map((start): Entry => ["first_action", "rl", { start }]),
   ...algorithms.flatMap((algorithm) => batches.map((batch): Entry => [`${algorithm}_update`, "rl", { batch }])),
   ...listUpdateParts().map((params): Entry => ["update_part", "rl", params]),
   ...compileKernels.map((kernel): Entry => ["jit_compile", "jax", { kernel }]),

@@ -3,6 +3,7 @@ import { vectorKernels } from "../programs/kernels.js";
 import { jaxJs } from "../runtimes/jax-js.js";
 import { runtimes } from "../runtimes/registry.js";
 import type { Runtime } from "../runtimes/runtime.js";
+import { tfjsNode } from "../runtimes/tfjs-node.js";
 import { tfjsWasm } from "../runtimes/tfjs-wasm.js";
 import { wasm } from "../runtimes/wasm.js";
 import { allocationPatterns } from "../workloads/allocation.js";
@@ -20,6 +21,8 @@ export interface Suite {
   readonly benchmarks: readonly Benchmark[];
   /** What each benchmark gets of time, in seconds, where no budget is given; default: 10. */
   readonly secondsEach?: number;
+  /** Measured too where the host has their runtimes. */
+  readonly optional?: readonly Benchmark[];
 }
 
 /** What benchmarks that execute no tensor code run on. */
@@ -58,8 +61,10 @@ const everyEnvironment = environments.map(({ id }) => id);
 const listExecutions = (on: Runtime, chosen: readonly number[] = vectorSizes): Benchmark[] =>
   vectorKernels.flatMap((kernel) => chosen.map((size) => describeBenchmark("tensor_execution", { kernel, size }, on)));
 
-const listPolicyBenchmarks = (on: Runtime): Benchmark[] =>
-  [1, 256].map((batch) => describeBenchmark("policy_forward", { batch }, on));
+const listPolicyBenchmarks = (on: Runtime): Benchmark[] => [
+  ...[1, 256].map((batch) => describeBenchmark("policy_forward", { batch }, on)),
+  ...["cold", "warmed"].map((start) => describeBenchmark("first_action", { start }, on)),
+];
 
 const listTensorBenchmarks = (on: Runtime): Benchmark[] => [
   ...listPolicyBenchmarks(on),
@@ -86,6 +91,14 @@ const quick: Suite = {
     ...["sum_of_squares", "sin_cos_chain", "td3_bc_update"].map((kernel) => describeBenchmark("jit_compile", { kernel }, jaxJs)),
     ...listExecutions(jaxJs, quickSizes),
     ...listMemoryBenchmarks([referenceEnvironment]),
+  ],
+  // Native libraries, which train several times as fast.
+  optional: [
+    describeBenchmark("td3_bc_update", { batch: 256 }, tfjsNode),
+    describeBenchmark("policy_forward", { batch: 256 }, tfjsNode),
+    ...["td3_bc_update", "policy_forward"].flatMap((name) =>
+      listJaxBenchmarks().filter(({ workload, params }) => workload === name && params.batch === 256),
+    ),
   ],
 };
 

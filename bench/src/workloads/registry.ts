@@ -4,17 +4,15 @@ import { loadRuntime } from "../runtimes/registry.js";
 import { allocation, stepUnderGarbage } from "./allocation.js";
 import { bufferSample, datasetMake } from "./dataset-workloads.js";
 import { constraintCheck, environmentPart } from "./environment-part.js";
-import { environmentStep } from "./environment-step.js";
-import { environmentVectorStep } from "./environment-vector-step.js";
+import { environmentStep, environmentVectorStep } from "./environment-step.js";
 import { episodeMemory } from "./episode-memory.js";
 import { jitCompile } from "./jit-compile.js";
 import { cqlUpdate, iqlUpdate, td3BcUpdate, updatePart } from "./learner-updates.js";
-import { matmul } from "./matmul.js";
-import { policyForward } from "./policy-forward.js";
+import { firstAction, policyForward } from "./policy-forward.js";
 import { cpuReference, memoryBandwidth } from "./reference-workloads.js";
 import { runtimeComparison } from "./runtime-comparison.js";
 import { safetyOverhead } from "./safety-overhead.js";
-import { tensorExecution } from "./tensor-execution.js";
+import { matmul, tensorExecution } from "./tensor-execution.js";
 import type { Benchmark, Task, Workload } from "./workload.js";
 
 /** Every workload: to add one, write its file and list it here. Importing this loads no tensor library. */
@@ -25,6 +23,7 @@ export const workloads: readonly Workload[] = [
   constraintCheck,
   safetyOverhead,
   policyForward,
+  firstAction,
   td3BcUpdate,
   iqlUpdate,
   cqlUpdate,

@@ -49,12 +49,13 @@ export function selectBenchmarks(options: BenchOptions): Suite {
     (options.filter === undefined || matchGlob(options.filter, nameBenchmark(benchmark))) &&
     (options.runtime === undefined || benchmark.runtime === options.runtime);
   const benchmarks = suite.benchmarks.filter(isWanted);
+  const optional = suite.optional?.filter(isWanted);
   if (benchmarks.length === 0)
     throw new FleetmarkError(
       "BENCHMARK_UNKNOWN",
       `no benchmark of the suite ${suite.name} is left by ${explainNothing(suite, options)}`,
     );
-  return { ...suite, benchmarks };
+  return optional === undefined ? { ...suite, benchmarks } : { ...suite, benchmarks, optional };
 }
 
 /** Whether Fleetmark knows the benchmark's runtime: what the user brings has its own, of whatever name. */

@@ -205,6 +205,7 @@ async function measure(
     findHistory,
     signal,
     onResult: (result) => sent?.addResult(result),
+    onLeftOut: (sentence) => process.stderr.write(`left out: ${sentence}\n`),
     ...place,
     ...budget,
     ...device,
