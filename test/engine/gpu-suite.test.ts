@@ -1,9 +1,12 @@
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { python as installed } from "../testbed/python.js";
 
 const script = fileURLToPath(new URL("../../bench/python/gpu_suite.py", import.meta.url));
-const python = process.env.FLEETMARK_PYTHON || "python3";
+/** What `make python` installed where it did: then JAX is there, on the CPU. */
+const python = process.env.FLEETMARK_PYTHON || (existsSync(installed) ? installed : "python3");
 const hasPython = spawnSync(python, ["--version"]).status === 0;
 /** Those that this machine has: usually none, and then the reason is seen. */
 const libraries = ["torch", "jax"].filter((name) => spawnSync(python, ["-c", `import ${name}`]).status === 0);

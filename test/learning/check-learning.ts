@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { cqlDefaults, createCql } from "#bench/algorithms/cql.js";
 import { createIql, iqlDefaults } from "#bench/algorithms/iql.js";
@@ -10,6 +11,7 @@ import { createRandom } from "#bench/environments/random.js";
 import { createEnvironment } from "#bench/environments/registry.js";
 import { loadRuntime } from "#bench/runtimes/registry.js";
 import type { Tensor, TensorRuntime } from "#bench/runtimes/runtime.js";
+import { drawCurves } from "./draw-curves.js";
 
 /**
  * `make learning`: whether the algorithms learn. Each is trained on a dataset of mixed quality, and its policy then plays episodes that it never saw. The last line is one JSON object.
@@ -21,6 +23,7 @@ const { values } = parseArgs({
     transitions: { type: "string", default: "20000" },
     hidden: { type: "string", default: "64" },
     runtime: { type: "string", default: "tfjs-wasm" },
+    picture: { type: "string" },
     algorithms: { type: "string", default: "td3_bc,iql,cql" },
   },
 });
@@ -106,6 +109,11 @@ for (const name of values.algorithms.split(",")) {
   }
   learner.dispose();
   curves[name] = curve;
+}
+if (values.picture !== undefined) {
+  const returns = Object.fromEntries(Object.entries(curves).map(([name, curve]) => [name, curve.map((each) => each.return)]));
+  const looked = Array.from({ length: looks + 1 }, (_, i) => i * Math.ceil(updates / looks));
+  writeFileSync(values.picture, drawCurves({ env: values.env, data, controller: controller.return, updates: looked, returns }));
 }
 const learned = Object.values(curves).every((curve) => (curve.at(-1)?.return ?? Number.NEGATIVE_INFINITY) > data);
 process.stdout.write(

@@ -1,3 +1,4 @@
+import { FleetmarkError } from "@fleetmark/shared/errors";
 import { stepAdam } from "../algorithms/adam.js";
 import { computeCqlCriticLoss, cqlDefaults, createCql } from "../algorithms/cql.js";
 import { computeIqlCriticLoss, createIql, iqlDefaults } from "../algorithms/iql.js";
@@ -84,10 +85,19 @@ function prepareLearning(runtime: TensorRuntime, algorithm: Algorithm, batchSize
   return { ...makers[algorithm](runtime, sizes, seed), draw };
 }
 
+/** @throws FleetmarkError BENCHMARK_FAILED: what a runtime computes wrongly is not to be timed */
+function checkLoss(loss: number): number {
+  if (Number.isFinite(loss)) return loss;
+  throw new FleetmarkError("BENCHMARK_FAILED", `the loss became ${loss}`);
+}
+
 /** Makes full updates on batches that are drawn anew. Its value is the critics' loss. */
 export function createLearnerProgram(runtime: TensorRuntime, algorithm: Algorithm, batchSize: number, seed: number): Program {
   const { learner, draw } = prepareLearning(runtime, algorithm, batchSize, seed);
-  const update = (): number | Promise<number> => learner.update(draw());
+  const update = (): number | Promise<number> => {
+    const loss = learner.update(draw());
+    return typeof loss === "number" ? checkLoss(loss) : loss.then(checkLoss);
+  };
   return { iterate: update as Iterate, dispose: learner.dispose };
 }
 

@@ -76,6 +76,60 @@ describe("every benchmark of an environment", () => {
   });
 });
 
+describe("every other workload", () => {
+  const benchmarks = [
+    ...["jax-js", "tfjs-wasm"].flatMap((runtime) => [
+      ...["td3_bc", "iql", "cql"].flatMap((algorithm) =>
+        ["value", "gradients", "application"].map((part) => ({
+          workload: "update_part",
+          params: { algorithm, part, batch: 8 },
+          runtime,
+        })),
+      ),
+      { workload: "matmul", params: { n: 16 }, runtime },
+      { workload: "first_action", params: { start: "warmed" }, runtime },
+    ]),
+    ...["cold", "warmed"].map((start) => ({ workload: "first_action", params: { start }, runtime: "wasm" })),
+    { workload: "policy_forward", params: { batch: 5 }, runtime: "wasm" },
+    { workload: "dataset_make", params: { env: "HVACControl-v0", quality: "expert" }, runtime: "js" },
+    { workload: "buffer_sample", params: { batch: 8 }, runtime: "js" },
+    ...["many_small", "few_large", "typed_arrays", "churn"].map((pattern) => ({
+      workload: "allocation",
+      params: { pattern },
+      runtime: "js",
+    })),
+    { workload: "step_under_garbage", params: { heap_mb: 1 }, runtime: "js" },
+    ...["copy", "scale", "add", "triad"].map((kernel) => ({
+      workload: "memory_bandwidth",
+      params: { kernel, mib: 1 },
+      runtime: "js",
+    })),
+    ...["integer", "float", "latency"].map((kernel) => ({ workload: "cpu_reference", params: { kernel }, runtime: "js" })),
+  ].map((each): Benchmark => ({ ...each, category: "rl", device: "cpu" }) as Benchmark);
+
+  test.each(benchmarks.map((benchmark) => [format(benchmark), benchmark] as const))(
+    "%s does seeded work",
+    async (_, benchmark) => {
+      const values = await runTask(benchmark, 7);
+      expect(values.length).toBe(3);
+      expect(values.every(Number.isFinite)).toBe(true);
+      expect(await runTask(benchmark, 7)).toEqual(values);
+    },
+  );
+
+  test("a chain of loads visits all of memory before it comes back", async () => {
+    const task = await setupTask(
+      { workload: "cpu_reference", category: "memory", params: { kernel: "latency" }, runtime: "js", device: "cpu" },
+      3,
+    );
+    if (task.kind !== "repeat") throw new Error(task.kind);
+    const seen = new Set<number>();
+    // A million lines, twenty thousand loads a call.
+    for (let i = 0; i < 52; i++) seen.add(await task.iterate());
+    expect(seen.size).toBe(52);
+  });
+});
+
 test("both sides of the safety comparison walk the same trajectory while nothing intervenes", async () => {
   const task = await setupTask(
     { workload: "safety_overhead", category: "safety", params: { loop: "policy" }, runtime: "js", device: "cpu" },
