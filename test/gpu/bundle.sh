@@ -21,6 +21,8 @@ for each in shared bench agent; do
   ln -s "../../$each" "$folder/node_modules/@fleetmark/$each"
 done
 cp -r bench/python "$folder/bench/"
+mkdir -p "$folder/bench/assembly"
+cp -r bench/assembly/compiled "$folder/bench/assembly/"
 mkdir -p "$folder/test/dist/gpu"
 cp test/dist/gpu/*.js "$folder/test/dist/gpu/"
 # Needed at run time, without TensorFlow.js: it is large, and has nothing to do with cards.
