@@ -65,7 +65,7 @@ export function createNativeRuntime(
     try {
       const tf = await native.load();
       if (!(await tf.setBackend("tensorflow"))) throw new Error("its backend `tensorflow` did not start");
-      return adaptTensorFlow(tf, name, findDevice(tf));
+      return adaptTensorFlow(tf, name, findDevice(tf), "native");
     } catch (cause) {
       throw new FleetmarkError("RUNTIME_UNAVAILABLE", `${name}: ${explainFailure(packageName, cause)}`, { cause });
     }

@@ -14,7 +14,7 @@ async function loadTensorFlow(): Promise<TensorRuntime> {
     const wasm = await import("@tensorflow/tfjs-backend-wasm");
     wasm.setWasmPaths(dirname(require.resolve(backend)) + sep);
     if (!(await tf.setBackend("wasm"))) throw new Error("its wasm backend did not start");
-    return adaptTensorFlow(tf, "tfjs-wasm", "cpu");
+    return adaptTensorFlow(tf, "tfjs-wasm", "cpu", "wasm");
   } catch (cause) {
     throw new FleetmarkError("RUNTIME_UNAVAILABLE", `tfjs-wasm: ${errorMessage(cause)}`, { cause });
   }

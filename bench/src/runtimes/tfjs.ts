@@ -79,11 +79,12 @@ function separateHandles<O extends Tensors>(inputs: Tensors, outputs: O): O {
 /**
  * Adapts a loaded TensorFlow.js, its backend chosen, to the neutral interface. It executes eagerly: compiling is
  * tidying.
+ * @param kernels what its backend executes
  */
-export function adaptTensorFlow(tf: typeof Tf, name: string, device: Device): TensorRuntime {
+export function adaptTensorFlow(tf: typeof Tf, name: string, device: Device, kernels: "wasm" | "native"): TensorRuntime {
   // Production mode drops the banner and the warning that a gradient is overridden, and per-operation checks.
   tf.enableProdMode();
-  overrideMatmulGradient(tf);
+  if (kernels === "wasm") overrideMatmulGradient(tf);
   return {
     name,
     device,
