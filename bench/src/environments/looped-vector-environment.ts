@@ -1,10 +1,13 @@
-import { type Environment, type EnvironmentOptions, readSizes } from "./environment.js";
-import { createEnvironment } from "./registry.js";
+import { type Environment, type EnvironmentDefinition, type EnvironmentOptions, readSizes } from "./environment.js";
 import { checkActions, type VectorEnvironment } from "./vector-environment.js";
 
 /** Makes so many environments that are stepped one after the other: what compiled ones must agree with. */
-export function createLoopedEnvironment(id: string, count: number, options: EnvironmentOptions): VectorEnvironment {
-  const all: readonly Environment[] = Array.from({ length: count }, () => createEnvironment(id, options));
+export function createLoopedEnvironment(
+  { id, create }: EnvironmentDefinition,
+  count: number,
+  options: EnvironmentOptions,
+): VectorEnvironment {
+  const all: readonly Environment[] = Array.from({ length: count }, () => create(options));
   const { observationLength, actionLength } = readSizes(all[0]);
   const observations = new Float64Array(count * observationLength);
   const rewards = new Float64Array(count);

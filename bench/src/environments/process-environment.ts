@@ -3,7 +3,7 @@ import type { Disturbance, Plant } from "../plants/plant.js";
 import type { Environment, EnvironmentDefinition, EnvironmentOptions, StepInfo, Transition } from "./environment.js";
 import { createIntegrator, finishStep } from "./integrator.js";
 import { createRandom, drawNormal, type Random, seedRandom } from "./random.js";
-import { computeCost, createSafetyLayer, findViolation } from "./safety.js";
+import { createSafetyLayer, findViolation } from "./safety.js";
 
 /**
  * How much one unit of soft-constraint excess takes off the reward, and the end of the episode by a violation. No step
@@ -48,14 +48,20 @@ export interface Motion {
   readonly random: Random;
 }
 
-/** Makes what integrates a plant over one control interval, then moves what chance moves, and observes. */
-export function createAdvance(plant: Plant, { state, observation, action, random }: Motion): () => void {
-  const integrator = createIntegrator(state.length);
+/**
+ * Makes what integrates a plant over one control interval, then moves what chance moves, and observes.
+ * @param integrator whose first rates are those at the state, where the call says that they are known
+ */
+export function createAdvance(
+  plant: Plant,
+  { state, observation, action, random }: Motion,
+  integrator = createIntegrator(state.length),
+): (areRatesKnown?: boolean) => void {
   const { stiff } = plant;
   const transfers = plant.disturbances.map((disturbance) => computeTransfer(disturbance, plant.interval));
-  return () => {
-    const [first] = integrator.rates;
-    plant.computeRates(state, action, first);
+  const [first] = integrator.rates;
+  return (areRatesKnown = false) => {
+    if (!areRatesKnown) plant.computeRates(state, action, first);
     let substeps = plant.substeps;
     if (stiff !== undefined) {
       const now = state[stiff.index];
@@ -81,14 +87,15 @@ export function createAdvance(plant: Plant, { state, observation, action, random
  * every step, which took 16 bytes and some 2 % of the time (Node 20).
  */
 function createProcessEnvironment(plant: Plant, { checkConstraints }: EnvironmentOptions): Environment {
-  const { actionSpace, observationSpace, constraints, envelope, maxSteps } = plant;
+  const { actionSpace, observationSpace, envelope, maxSteps } = plant;
   const state = new Float64Array(plant.initialState.length);
   const observation = new Float64Array(observationSpace.low.length);
   const action = new Float64Array(actionSpace.low.length);
   const actionBefore = new Float64Array(actionSpace.low.length);
   const random = createRandom(0);
-  const safety = createSafetyLayer(plant);
-  const advancePlant = createAdvance(plant, { state, observation, action, random });
+  const integrator = createIntegrator(state.length);
+  const safety = createSafetyLayer(plant, integrator.rates[0]);
+  const advancePlant = createAdvance(plant, { state, observation, action, random }, integrator);
   const info: StepInfo = { steps: 0, cost: 0, violation: "", intervened: false };
   const transition: Transition = { observation, reward: 0, terminated: false, truncated: false, info };
   const beginning = { observation, info };
@@ -104,6 +111,7 @@ function createProcessEnvironment(plant: Plant, { checkConstraints }: Environmen
       plant.projectState(state);
       plant.observe(state, observation);
       plant.suggestAction(observation, actionBefore);
+      safety.assess(observation);
       info.steps = 0;
       info.cost = 0;
       info.violation = "";
@@ -112,15 +120,17 @@ function createProcessEnvironment(plant: Plant, { checkConstraints }: Environmen
     },
     step(wanted) {
       clipAction(plant, wanted, action);
-      info.intervened = checkConstraints && safety.filterAction(state, observation, actionBefore, action);
+      info.intervened = checkConstraints && safety.filterAction(state, actionBefore, action);
       actionBefore.set(action);
-      advancePlant();
+      // What let an action pass has computed its rates.
+      advancePlant(checkConstraints && !info.intervened);
       info.steps++;
       info.violation = findViolation(envelope, observation);
       info.cost = 0;
       if (checkConstraints) {
-        if (info.violation === "") info.violation = findViolation(constraints, observation);
-        info.cost = computeCost(constraints, observation);
+        safety.assess(observation);
+        if (info.violation === "") info.violation = safety.violation;
+        info.cost = safety.cost;
       }
       transition.terminated = info.violation !== "";
       transition.truncated = info.steps >= maxSteps;

@@ -41,6 +41,11 @@ export function findPlant(id: string): Plant {
 }
 
 /** @throws FleetmarkError BENCHMARK_UNKNOWN naming the nearest environment, or all that exist */
+export function findEnvironment(id: string): EnvironmentDefinition {
+  return findById(environments, id);
+}
+
+/** @throws FleetmarkError BENCHMARK_UNKNOWN naming the nearest environment, or all that exist */
 export function createEnvironment(id: string, options: EnvironmentOptions): Environment {
-  return findById(environments, id).create(options);
+  return findEnvironment(id).create(options);
 }

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { chemicalReactor as plant } from "../plants/chemical-reactor.js";
 import { computeCost, createSafetyLayer, findViolation } from "./safety.js";
@@ -10,7 +11,9 @@ function filter(state: Float64Array, action: readonly number[], before: readonly
   const observation = new Float64Array(12);
   plant.observe(state, observation);
   const passed = Float64Array.from(action);
-  const intervened = createSafetyLayer(plant).filterAction(state, observation, Float64Array.from(before), passed);
+  const layer = createSafetyLayer(plant);
+  layer.assess(observation);
+  const intervened = layer.filterAction(state, Float64Array.from(before), passed);
   return { intervened, action: [...passed] };
 }
 
@@ -32,6 +35,21 @@ describe("the safety layer", () => {
     expect(intervened).toBe(true);
     expect(action).toEqual([...plant.fallbackAction]);
   });
+});
+
+test("one pass over the constraints tells what each tells by itself", () => {
+  const layer = createSafetyLayer(plant);
+  const value = fc.oneof(fc.double({ min: -10, max: 500 }), fc.constant(Number.NaN));
+  fc.assert(
+    fc.property(fc.array(value, { minLength: 12, maxLength: 12 }), (numbers) => {
+      const observation = Float64Array.from(numbers);
+      layer.assess(observation);
+      expect([layer.cost, layer.violation]).toEqual([
+        computeCost(plant.constraints, observation),
+        findViolation(plant.constraints, observation),
+      ]);
+    }),
+  );
 });
 
 test("a violation names its quantity, and NaN violates", () => {

@@ -13,25 +13,55 @@ import { advance } from "./integrator.js";
  * It does not solve for the closest safe action, and it predicts without the coming disturbance.
  */
 export interface SafetyLayer {
-  /** Replaces `action` in place where it must be. Returns whether the fallback took over. */
-  filterAction(state: Float64Array, observation: Float64Array, before: Float64Array, action: Float64Array): boolean;
+  /** Replaces `action` in place where it must be, by what was assessed before. Returns whether the fallback took over. */
+  filterAction(state: Float64Array, before: Float64Array, action: Float64Array): boolean;
+  /** Looks at a state's observation, in one pass over the constraints. */
+  assess(observation: Float64Array): void;
+  /** Of what was assessed last: as `computeCost` and `findViolation` tell it. */
+  readonly cost: number;
+  readonly violation: string;
 }
 
 /** Share of its margin that a constraint may lose in one interval. */
 const decay = 0.1;
 
-/** Returns the distance to the nearer hard limit: negative outside. */
-function measureMargin({ index, hardLow, hardHigh }: Limits, observation: Float64Array): number {
-  return Math.min(observation[index] - hardLow, hardHigh - observation[index]);
-}
-
-export function createSafetyLayer(plant: Plant): SafetyLayer {
+/** @param rates is left with those at the state and the action that was given, when this let it pass */
+export function createSafetyLayer(plant: Plant, rates: Float64Array = new Float64Array(plant.initialState.length)): SafetyLayer {
   const { actionRate, fallbackAction, constraints, interval } = plant;
-  const rates = new Float64Array(plant.initialState.length);
   const nextState = new Float64Array(plant.initialState.length);
   const nextObservation = new Float64Array(plant.observationSpace.low.length);
+  // Columns of numbers: fields of records would be looked up in every step.
+  const column = (read: (each: Constraint) => number): Float64Array => Float64Array.from(constraints, read);
+  const [hardLow, softLow] = [column((each) => each.hardLow), column((each) => each.softLow)];
+  const [softHigh, hardHigh] = [column((each) => each.softHigh), column((each) => each.hardHigh)];
+  const index = Int32Array.from(constraints, (each) => each.index);
+  /** Distance to the nearer hard limit, negative outside: of what was assessed, so much as must be kept. */
+  const kept = new Float64Array(constraints.length);
+  const count = constraints.length;
+  // The cost, and which constraint is violated: a variable of a closure would be boxed whenever it is written.
+  const found = Float64Array.of(0, -1);
   return {
-    filterAction(state, observation, before, action) {
+    get cost() {
+      return found[0];
+    },
+    get violation() {
+      return found[1] < 0 ? "" : constraints[found[1]].name;
+    },
+    assess(observation) {
+      let cost = 0;
+      let violated = -1;
+      for (let i = 0; i < count; i++) {
+        const value = observation[index[i]];
+        if (value > softHigh[i]) cost += (value - softHigh[i]) / (hardHigh[i] - softHigh[i]);
+        else if (value < softLow[i]) cost += (softLow[i] - value) / (softLow[i] - hardLow[i]);
+        const margin = Math.min(value - hardLow[i], hardHigh[i] - value);
+        kept[i] = (1 - decay) * margin;
+        if (violated < 0 && !(margin >= 0)) violated = i;
+      }
+      found[0] = cost;
+      found[1] = violated;
+    },
+    filterAction(state, before, action) {
       for (let i = 0; i < action.length; i++) {
         action[i] = Math.min(Math.max(action[i], before[i] - actionRate[i]), before[i] + actionRate[i]);
       }
@@ -39,9 +69,9 @@ export function createSafetyLayer(plant: Plant): SafetyLayer {
       advance(state, rates, interval, nextState);
       plant.projectState(nextState);
       plant.observe(nextState, nextObservation);
-      for (let i = 0; i < constraints.length; i++) {
-        const margin = measureMargin(constraints[i], observation);
-        if (measureMargin(constraints[i], nextObservation) < (1 - decay) * margin) {
+      for (let i = 0; i < count; i++) {
+        const value = nextObservation[index[i]];
+        if (Math.min(value - hardLow[i], hardHigh[i] - value) < kept[i]) {
           action.set(fallbackAction);
           return true;
         }

@@ -1,14 +1,18 @@
 import { describe, expect, test } from "vitest";
-import { createEnvironment, environments } from "./registry.js";
+import { defineProcessEnvironment } from "./process-environment.js";
+import { createEnvironment, environments, findPlant } from "./registry.js";
 import { createVectorEnvironment } from "./vector-registry.js";
 
 const checked = { checkConstraints: true };
 
 describe.each(environments.map(({ id }) => id))("many of %s", (id) => {
   test("do what each would do alone", () => {
+    // In as many steps of the integrator.
+    const plant = findPlant(id);
+    const definition = defineProcessEnvironment({ ...plant, substeps: plant.compiled?.substeps ?? plant.substeps });
     const vector = createVectorEnvironment(id, 3, checked);
     const alone = [7, 8, 9].map((seed) => {
-      const environment = createEnvironment(id, checked);
+      const environment = definition.create(checked);
       environment.reset(seed);
       return environment;
     });

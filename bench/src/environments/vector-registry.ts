@@ -1,6 +1,6 @@
 import type { EnvironmentOptions } from "./environment.js";
 import { createLoopedEnvironment } from "./looped-vector-environment.js";
-import { plants } from "./registry.js";
+import { findEnvironment, plants } from "./registry.js";
 import type { VectorEnvironment } from "./vector-environment.js";
 import { createWasmVectorEnvironment } from "./wasm-vector-environment.js";
 
@@ -10,6 +10,6 @@ import { createWasmVectorEnvironment } from "./wasm-vector-environment.js";
  */
 export function createVectorEnvironment(id: string, count: number, options: EnvironmentOptions): VectorEnvironment {
   const plant = plants.find((each) => each.id === id);
-  if (plant?.compiled === undefined) return createLoopedEnvironment(id, count, options);
+  if (plant?.compiled === undefined) return createLoopedEnvironment(findEnvironment(id), count, options);
   return createWasmVectorEnvironment(plant, plant.compiled, count, options);
 }

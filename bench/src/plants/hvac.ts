@@ -219,7 +219,7 @@ export const hvacControl: Plant = {
   actionSpace: makeActionSpace(["supply_air_temperature_setpoint", ...zoneNames.map((name) => `${name}_air_flow_setpoint`)]),
   interval,
   substeps,
-  compiled: { module: "hvac-control", parameters: listParameters() },
+  compiled: { module: "hvac-control", substeps, parameters: listParameters() },
   maxSteps: 1000,
   initialState,
   initialDeviation,

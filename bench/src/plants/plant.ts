@@ -41,6 +41,8 @@ export interface Disturbance {
 /** A module of `assembly/`, and the numbers that it imports by their names. */
 export interface CompiledPlant {
   readonly module: string;
+  /** The integrator's steps within an interval: many at once may be had at less precision. */
+  readonly substeps: number;
   readonly parameters: Readonly<Record<string, number>>;
 }
 

@@ -53,7 +53,8 @@ const listMemoryBenchmarks = (ids: readonly string[]): Benchmark[] =>
 const listEnvironmentBenchmarks = (ids: readonly string[]): Benchmark[] =>
   ids.flatMap((env) => [
     ...["reset", "transition", "reward"].map((part) => describeBenchmark("environment_part", { env, part })),
-    describeBenchmark("environment_vector_step", { env, count: 256 }),
+    describeBenchmark("environment_vector_step", { env, count: 512 }),
+    ...(env === referenceEnvironment ? [] : [describeBenchmark("safety_overhead", { loop: "bare", env })]),
     ...[64, 256, 1024].map((batch) => describeBenchmark("constraint_check", { env, batch })),
   ]);
 const everyEnvironment = environments.map(({ id }) => id);

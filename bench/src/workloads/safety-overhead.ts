@@ -1,6 +1,6 @@
 import { createLayers, createPlainPolicy, type PlainPolicy } from "../algorithms/networks.js";
 import { createRandom } from "../environments/random.js";
-import { createEnvironment, referenceEnvironment } from "../environments/registry.js";
+import { createEnvironment, findPlant, referenceEnvironment } from "../environments/registry.js";
 import { choosePolicyWidths } from "../programs/policy.js";
 import { checkParamNames, readChoice } from "./params.js";
 import { compileInLine, type Workload } from "./workload.js";
@@ -12,10 +12,10 @@ import { compileInLine, type Workload } from "./workload.js";
 const residualScale = 0.02;
 
 /** Makes one side of the comparison: a controller and an environment of its own, advanced by one step per call. */
-function createLoop(checkConstraints: boolean, usesPolicy: boolean, seed: number): () => number {
-  const environment = createEnvironment(referenceEnvironment, { checkConstraints });
+function createLoop(env: string, checkConstraints: boolean, usesPolicy: boolean, seed: number): () => number {
+  const environment = createEnvironment(env, { checkConstraints });
   const { low, high } = environment.observationSpace;
-  const widths = choosePolicyWidths();
+  const widths = choosePolicyWidths(env);
   const policy: PlainPolicy | undefined = usesPolicy ? createPlainPolicy(createLayers(widths, createRandom(seed))) : undefined;
   const action = new Float64Array(environment.actionSpace.low.length);
   const input = new Float64Array(low.length);
@@ -49,14 +49,16 @@ export const safetyOverhead: Workload = {
   needsRuntime: false,
   v8Flags: compileInLine,
   async setup({ params, seed }) {
-    checkParamNames("safety_overhead", params, ["loop"]);
+    // The reference environment goes without saying.
+    checkParamNames("safety_overhead", params, params.env === undefined ? ["loop"] : ["loop", "env"]);
+    const env = findPlant(String(params.env ?? referenceEnvironment)).id;
     const usesPolicy = readChoice(params, "loop", ["bare", "policy"]) === "policy";
     return {
       kind: "compare",
       processed: { unit: "steps", perIteration: 1 },
-      metadata: { env: referenceEnvironment, policy: usesPolicy ? choosePolicyWidths().join("-") : "none" },
-      baseline: createLoop(false, usesPolicy, seed),
-      candidate: createLoop(true, usesPolicy, seed),
+      metadata: { env, policy: usesPolicy ? choosePolicyWidths(env).join("-") : "none" },
+      baseline: createLoop(env, false, usesPolicy, seed),
+      candidate: createLoop(env, true, usesPolicy, seed),
       teardown: () => {},
     };
   },

@@ -58,7 +58,14 @@ describe("every benchmark of quick", () => {
 });
 
 describe("every benchmark of an environment", () => {
-  const names = ["environment_step", "environment_vector_step", "environment_part", "constraint_check", "episode_memory"];
+  const names = [
+    "environment_step",
+    "safety_overhead",
+    "environment_vector_step",
+    "environment_part",
+    "constraint_check",
+    "episode_memory",
+  ];
   const own = listBenchmarks().filter(({ workload }) => names.includes(workload));
   test.each(own.map((benchmark) => [format(benchmark), benchmark] as const))("%s does seeded work", async (_, benchmark) => {
     const values = await runTask(benchmark, 7);
