@@ -13,7 +13,7 @@ import { advance } from "./integrator.js";
  * It does not solve for the closest safe action, and it predicts without the coming disturbance.
  */
 export interface SafetyLayer {
-  /** Replaces `action` in place where it must be, by what was assessed before. Returns whether the fallback took over. */
+  /** Replaces `action` where it must be, by what was assessed before. Returns whether the fallback took over. */
   filterAction(state: Float64Array, before: Float64Array, action: Float64Array): boolean;
   /** Looks at a state's observation, in one pass over the constraints. */
   assess(observation: Float64Array): void;
