@@ -237,6 +237,7 @@ const commands: readonly (readonly [path: readonly string[], args: readonly stri
     ["token", "create"],
     ["--name", "ci"],
   ],
+  [["detect"], []],
   [
     ["dataset", "make"],
     ["--env", "HVACControl-v0"],

@@ -56,6 +56,11 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import("./commands/read/compare.js")).defineCompare,
   },
   {
+    name: "detect",
+    description: "find lasting changes in any series of numbers, from a file or standard input",
+    load: async () => (await import("./commands/detect.js")).defineDetect,
+  },
+  {
     name: "doctor",
     description: "show what this host has and can run, and why not the rest",
     load: async () => (await import("./commands/doctor.js")).defineDoctor,

@@ -110,6 +110,8 @@ interface Noise {
   readonly deviation: number;
   /** Lag-1 autocorrelation, from 0 to 0.9; 0 where it can't be told from none. */
   readonly correlation: number;
+  /** Variance of steps over two samples by that of steps over one; 1 where no two neighbours differ. */
+  readonly ratio: number;
 }
 
 function takeSteps(values: ArrayLike<number>, lag: number): Float64Array {
@@ -132,18 +134,19 @@ function estimateDeviation(steps: Float64Array): number {
  * estimating change-points in the mean of an AR(1) process", Bernoulli 23 (2017), eq. 5, with a winsorized deviation
  * for their Qₙ.
  */
-function estimateNoise(values: ArrayLike<number>): Noise {
+export function estimateNoise(values: ArrayLike<number>): Noise {
   const steps = takeSteps(values, 1);
   const near = estimateDeviation(steps);
   if (near === 0) {
     // Mostly equal neighbours, as a coarse clock or a counter gives: the mean step still tells noise from level.
     const total = steps.reduce((sum, step) => sum + Math.abs(step), 0);
-    return { deviation: (total / steps.length) * (Math.sqrt(Math.PI) / 2), correlation: 0 };
+    return { deviation: (total / steps.length) * (Math.sqrt(Math.PI) / 2), correlation: 0, ratio: 1 };
   }
   const far = estimateDeviation(takeSteps(values, 2));
-  const estimate = (far / near) ** 2 - 1;
+  const ratio = (far / near) ** 2;
+  const estimate = ratio - 1;
   const correlation = estimate > 2 / Math.sqrt(values.length) ? Math.min(0.9, estimate) : 0;
-  return { deviation: near / Math.sqrt(2 * (1 - correlation)), correlation };
+  return { deviation: near / Math.sqrt(2 * (1 - correlation)), correlation, ratio };
 }
 
 /** Returns the level (median) of each segment between the changes. */

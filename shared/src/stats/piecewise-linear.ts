@@ -1,0 +1,135 @@
+/*
+ * Splits a series into segments of one straight line each, by least squares: segment neighbourhood (Auger & Lawrence
+ * 1989) for every number of segments up to a bound, of which the Bayesian information criterion chooses one (Schwarz
+ * 1978).
+ */
+
+/** Most segments that are tried. */
+const mostSegments = 20;
+/** Longer series are looked at by the means of equal blocks, so many of them; breaks are then found again within. */
+const mostPoints = 1000;
+
+/** Sums from which the residual of a line through any stretch follows at once. */
+interface Sums {
+  readonly y: Float64Array;
+  readonly xy: Float64Array;
+  readonly yy: Float64Array;
+}
+
+function sumUp(values: ArrayLike<number>): Sums {
+  const n = values.length;
+  const sums = { y: new Float64Array(n + 1), xy: new Float64Array(n + 1), yy: new Float64Array(n + 1) };
+  for (let i = 0; i < n; i++) {
+    sums.y[i + 1] = sums.y[i] + values[i];
+    sums.xy[i + 1] = sums.xy[i] + i * values[i];
+    sums.yy[i + 1] = sums.yy[i] + values[i] * values[i];
+  }
+  return sums;
+}
+
+/** Sum of squared residuals of the line through samples from `start` to before `end`. */
+function fitResidual({ y, xy, yy }: Sums, start: number, end: number): number {
+  const n = end - start;
+  const meanX = (start + end - 1) / 2;
+  const squaresX = (n * (n * n - 1)) / 12;
+  const sumY = y[end] - y[start];
+  const crossed = xy[end] - xy[start] - meanX * sumY;
+  const squaresY = yy[end] - yy[start] - (sumY * sumY) / n;
+  return Math.max(0, squaresY - (squaresX === 0 ? 0 : (crossed * crossed) / squaresX));
+}
+
+/** Returns means of blocks of so many samples; the last block may be shorter. */
+function takeBlocks(values: ArrayLike<number>, length: number): Float64Array {
+  return Float64Array.from({ length: Math.ceil(values.length / length) }, (_, block) => {
+    const end = Math.min(values.length, (block + 1) * length);
+    let sum = 0;
+    for (let i = block * length; i < end; i++) sum += values[i];
+    return sum / (end - block * length);
+  });
+}
+
+/** The best breaks for each number of segments, by dynamic programming; `residuals[k]` is that of k + 1 segments. */
+function splitBest(values: ArrayLike<number>, shortest: number): { residuals: number[]; breaksOf: (k: number) => number[] } {
+  const n = values.length;
+  const sums = sumUp(values);
+  const most = Math.min(mostSegments, Math.floor(n / shortest));
+  let costs = Float64Array.from({ length: n + 1 }, (_, end) =>
+    end < shortest ? Number.POSITIVE_INFINITY : fitResidual(sums, 0, end),
+  );
+  const from: Int32Array[] = [new Int32Array(n + 1)];
+  const residuals = [costs[n]];
+  for (let k = 1; k < most; k++) {
+    const next = new Float64Array(n + 1).fill(Number.POSITIVE_INFINITY);
+    const begins = new Int32Array(n + 1);
+    for (let end = (k + 1) * shortest; end <= n; end++) {
+      for (let start = k * shortest; start <= end - shortest; start++) {
+        const cost = costs[start] + fitResidual(sums, start, end);
+        if (cost < next[end]) [next[end], begins[end]] = [cost, start];
+      }
+    }
+    costs = next;
+    from.push(begins);
+    residuals.push(costs[n]);
+  }
+  const breaksOf = (k: number): number[] => {
+    const breaks: number[] = [];
+    for (let at = n, left = k; left > 0; left--) {
+      at = from[left][at];
+      breaks.unshift(at);
+    }
+    return breaks;
+  };
+  return { residuals, breaksOf };
+}
+
+/** Moves a break of blocks to the sample within reach at which the lines on both sides fit best. */
+function refine(sums: Sums, at: number, reach: number, before: number, after: number, shortest: number): number {
+  let best = at;
+  let least = Number.POSITIVE_INFINITY;
+  for (let i = Math.max(before + shortest, at - reach); i <= Math.min(after - shortest, at + reach); i++) {
+    const cost = fitResidual(sums, before, i) + fitResidual(sums, i, after);
+    if (cost < least) [least, best] = [cost, i];
+  }
+  return best;
+}
+
+/**
+ * Bayesian information criterion of segments between breaks, each a line or a level: the lower, the better explained.
+ * A segment has a beginning, a level and, as a line, a slope.
+ */
+export function scoreSegments(values: ArrayLike<number>, breaks: readonly number[], kind: "line" | "level"): number {
+  const n = values.length;
+  const sums = sumUp(values);
+  const ends = [...breaks, n];
+  let residual = 0;
+  for (const [i, end] of ends.entries()) {
+    const start = breaks[i - 1] ?? 0;
+    const sumY = sums.y[end] - sums.y[start];
+    residual += kind === "line" ? fitResidual(sums, start, end) : sums.yy[end] - sums.yy[start] - (sumY * sumY) / (end - start);
+  }
+  return n * Math.log(Math.max(residual, Number.MIN_VALUE) / n) + (kind === "line" ? 3 : 2) * ends.length * Math.log(n);
+}
+
+/**
+ * Returns the index of the first sample of each new line.
+ * @param values finite numbers in order of time
+ * @param shortest fewest samples of a line
+ */
+export function findLineBreaks(values: ArrayLike<number>, shortest = 5): number[] {
+  const n = values.length;
+  if (n < 2 * shortest) return [];
+  const length = Math.ceil(n / mostPoints);
+  const blocks = length === 1 ? values : takeBlocks(values, length);
+  const { residuals, breaksOf } = splitBest(blocks, shortest);
+  const count = blocks.length;
+  // What is left of a series that lines fit to rounding is no noise to be fitted.
+  const floor = 1e-12 * residuals[0] + Number.MIN_VALUE;
+  // A segment has a level, a slope and a beginning.
+  const score = (residual: number, k: number): number =>
+    count * Math.log(Math.max(residual, floor) / count) + 3 * (k + 1) * Math.log(count);
+  const scores = residuals.map(score);
+  const breaks = breaksOf(scores.indexOf(Math.min(...scores))).map((at) => at * length);
+  if (length === 1) return breaks;
+  const sums = sumUp(values);
+  return breaks.map((at, i) => refine(sums, at, length, breaks[i - 1] ?? 0, breaks[i + 1] ?? n, shortest));
+}
