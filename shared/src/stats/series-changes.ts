@@ -22,7 +22,10 @@ function measureSteps(values: ArrayLike<number>, lag: number): number {
  */
 function isTrending(values: ArrayLike<number>): boolean {
   const [near, far] = [measureSteps(values, 1), measureSteps(values, 2)];
-  return estimateNoise(values).ratio > 2 + 5 / Math.sqrt(values.length) || (near > 0 && (far / near) ** 2 > 3);
+  return (
+    estimateNoise(values).ratio > 2 + 5 / Math.sqrt(values.length) ||
+    (near > 0 && (far / near) ** 2 > 3 + 3 / Math.sqrt(values.length))
+  );
 }
 
 /**
@@ -38,7 +41,7 @@ export function detectSeriesChanges(values: ArrayLike<number>): SeriesChange[] {
   // A trend within its noise, or many real steps: whichever explains the series with less.
   const lines = findLineBreaks(values);
   const changes = levels.map(({ index }) => index);
-  const isLine = scoreSegments(values, lines, "line") < scoreSegments(values, changes, "level");
+  const isLine = lines.length <= levels.length && scoreSegments(values, lines, "line") < scoreSegments(values, changes, "level");
   return isLine ? describeLines(values, lines) : levels;
 }
 
