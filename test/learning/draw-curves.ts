@@ -12,6 +12,7 @@ export interface LearningCurves {
 
 const [width, height] = [820, 360];
 const frame = { left: 70, right: 120, top: 34, bottom: 40 } as const;
+const lineHeight = 14;
 const inks: Readonly<Record<string, string>> = { td3_bc: "#1f77b4", iql: "#2ca02c", cql: "#d62728" };
 const names: Readonly<Record<string, string>> = { td3_bc: "TD3+BC", iql: "IQL", cql: "CQL" };
 
@@ -24,17 +25,27 @@ export function drawCurves({ env, data, controller, updates, returns }: Learning
   const [right, bottom] = [width - frame.right, height - frame.bottom];
   const x = (update: number): string => (frame.left + (update / last) * (right - frame.left)).toFixed(1);
   const y = (value: number): string => (bottom - ((value - low) / (high - low)) * (bottom - frame.top)).toFixed(1);
-  const level = (value: number, text: string): string =>
-    `<line x1="${frame.left}" x2="${right}" y1="${y(value)}" y2="${y(value)}" stroke="#888" stroke-dasharray="5 4"/>` +
-    `<text x="${right + 8}" y="${Number(y(value)) + 4}">${text} ${value.toFixed(0)}</text>`;
+  const level = (value: number): string =>
+    `<line x1="${frame.left}" x2="${right}" y1="${y(value)}" y2="${y(value)}" stroke="#888" stroke-dasharray="5 4"/>`;
   const curve = ([name, values]: [string, readonly number[]]): string => {
     const points = values.map((value, i) => `${x(updates[i])},${y(value)}`).join(" ");
-    const end = values[values.length - 1];
-    return (
-      `<polyline points="${points}" fill="none" stroke="${inks[name]}" stroke-width="2"/>` +
-      `<text x="${right + 8}" y="${Number(y(end)) + 4}" fill="${inks[name]}">${names[name]} ${end.toFixed(0)}</text>`
-    );
+    return `<polyline points="${points}" fill="none" stroke="${inks[name]}" stroke-width="2"/>`;
   };
+  const labels = [
+    { value: data, text: "data", ink: "#444" },
+    { value: controller, text: "controller", ink: "#444" },
+    ...Object.entries(returns).map(([name, values]) => ({
+      value: values[values.length - 1],
+      text: names[name],
+      ink: inks[name],
+    })),
+  ].sort((a, b) => b.value - a.value);
+  // One below the other where their ends lie too near to each other.
+  let lowest = 0;
+  const texts = labels.map(({ value, text, ink }) => {
+    lowest = Math.max(Number(y(value)) + 4, lowest + lineHeight);
+    return `<text x="${right + 8}" y="${lowest.toFixed(1)}" fill="${ink}">${text} ${value.toFixed(0)}</text>`;
+  });
   const title = `${env}, mixed data: mean return of unseen episodes over updates of 256`;
   const ticks = updates.map((update) => `<text x="${x(update)}" y="${bottom + 18}" text-anchor="middle">${update}</text>`);
   const body = [
@@ -42,9 +53,10 @@ export function drawCurves({ env, data, controller, updates, returns }: Learning
     `<text x="${frame.left - 8}" y="${frame.top + 10}" text-anchor="end">${high.toFixed(0)}</text>`,
     `<text x="${frame.left - 8}" y="${bottom}" text-anchor="end">${low.toFixed(0)}</text>`,
     ...ticks,
-    level(data, "data"),
-    level(controller, "controller"),
+    level(data),
+    level(controller),
     ...Object.entries(returns).map(curve),
+    ...texts,
   ];
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12" fill="#444"><title>${title}</title><rect width="100%" height="100%" fill="#fff"/><text x="8" y="20" font-size="13">${title}</text>${body.join("\n")}</svg>\n`;
 }
