@@ -31,7 +31,7 @@ const report = '{"results":[{"command":"x","times":[0.001,0.0011,0.0012]}]}';
 const hyperfine = { format: "hyperfine" };
 
 describe("a command that reports", () => {
-  it("is a benchmark as any other, in process after process", async () => {
+  it("is a benchmark like all others, in process after process", async () => {
     const { results, run: ended } = await run("sleeper", [script("good", `sleep 0.2; echo '${report}'`)], hyperfine);
     expect(ended.failures).toEqual([]);
     expect(results[0]).toMatchObject({ name: "sleeper command/cpu", category: "external", unit: "s", quantity: "time" });

@@ -17,9 +17,10 @@ const schema = z.object({
 export const hyperfine: ReportFormat = {
   name: "hyperfine",
   parse: (text) =>
-    parseDocument("hyperfine", text, schema).results.map(({ command, times }) => ({
-      name: command,
-      seconds: times,
-      iterationsPerSample: 1,
-    })),
+    parseDocument("hyperfine", text, schema).results.map(({ command, times, exit_codes = [] }) => {
+      // Those that --ignore-failure let pass are no figures of the command.
+      const failed = exit_codes.filter((code) => code !== 0).length;
+      const failure = failed === 0 ? {} : { failure: `${failed} of ${times.length} runs did not end with 0` };
+      return { name: command, seconds: times, iterationsPerSample: 1, ...failure };
+    }),
 };

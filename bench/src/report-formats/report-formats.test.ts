@@ -89,6 +89,11 @@ describe("a report", () => {
     expect(readReport("hyperfine", text, undefined)).toEqual({ name: "true", seconds: [0.0043, 0.0011], iterationsPerSample: 1 });
   });
 
+  it("of hyperfine with failed runs is a failure", () => {
+    const text = json({ results: [{ command: "x", times: [0.1, 0.2], exit_codes: [0, 3] }] });
+    expect(fails("hyperfine", text)).toBe("x failed: 1 of 2 runs did not end with 0");
+  });
+
   it("of pytest-benchmark gives rounds, or the median where they were not saved", () => {
     expect(readReport("pytest-benchmark", pytest, "test_sum")).toMatchObject({
       seconds: [2.6e-6, 2.1e-6, 1.8e-6],
