@@ -265,7 +265,7 @@ class Suite:
         return self.queued(compiled, (state, batch), "transitions", batch_size, {})
 
     def first_call(self, params):
-        """Seconds of a kernel's first call less those of the next: the whole of it in a fresh process."""
+        """The kernel whose first call is measured, in a process that has compiled nothing."""
         kernel = choice(params, "kernel", (*VECTOR_KERNELS, "policy_forward", "td3_bc_update"))
         if kernel in VECTOR_KERNELS:
             work = self.fetched(self.jax.jit(self.vector_kernel(kernel)), [self.uniform(COMPILED_SIZE)], "calls", 1, {})

@@ -81,7 +81,7 @@ function readReportFile(file: string, folder: string | undefined, startedMs: num
   }
 }
 
-/** @throws FleetmarkError BENCHMARK_FAILED when the report can't be read, or the command was over before it was seen */
+/** @throws FleetmarkError BENCHMARK_FAILED when the report can't be read */
 function buildRun(
   job: Job,
   { folder }: Command,
@@ -107,6 +107,7 @@ function buildRun(
     metadata: { report_format: format, ...(select === undefined ? {} : { report_benchmark: select }) },
     setupS: 0,
     clock: undefined,
+    // Of a command that was over before it was seen, nothing is known.
     peakBytes: observation.resident?.peak ?? 0,
     residentBytes: observation.resident?.now ?? 0,
     memory: undefined,

@@ -1,6 +1,6 @@
 import { createRandom, drawUniform } from "../environments/random.js";
-import { disposeAll, type Tensor, type TensorOps, type TensorRuntime } from "../runtimes/runtime.js";
-import { createProgram, type Iterate, type Program } from "./program.js";
+import type { Tensor, TensorOps, TensorRuntime } from "../runtimes/runtime.js";
+import { createProgram, type Iterate, type Program, readAndFree } from "./program.js";
 
 /** Elementwise and reducing kernels over a vector. */
 export const vectorKernels = ["sum_of_squares", "sin_cos_chain"] as const;
@@ -45,12 +45,7 @@ export function createMatmulProgram(runtime: TensorRuntime, n: number, seed: num
   }));
   const iterate = (): number | Promise<number> => {
     const outputs = run({ factors });
-    const read = runtime.read(outputs.sum[0]);
-    const finish = ([value]: Float32Array): number => {
-      disposeAll(runtime, outputs);
-      return value;
-    };
-    return read instanceof Float32Array ? finish(read) : read.then(finish);
+    return readAndFree(runtime, outputs, outputs.sum[0]);
   };
   return { iterate: iterate as Iterate, dispose: () => runtime.dispose(factors) };
 }

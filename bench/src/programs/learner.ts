@@ -15,8 +15,8 @@ import { computeCriticLoss, createTd3Bc, td3BcDefaults } from "../algorithms/td3
 import { readSizes, type SpaceSizes } from "../environments/environment.js";
 import { createRandom } from "../environments/random.js";
 import { createEnvironment, referenceEnvironment } from "../environments/registry.js";
-import { disposeAll, type Tensor, type TensorOps, type TensorRuntime, type Tensors } from "../runtimes/runtime.js";
-import type { Iterate, Program } from "./program.js";
+import type { Tensor, TensorOps, TensorRuntime, Tensors } from "../runtimes/runtime.js";
+import { type Iterate, type Program, readAndFree } from "./program.js";
 
 /** How many transitions the replay buffer holds, which the reference environment fills. */
 export const learnerTransitions = 5000;
@@ -142,14 +142,9 @@ export function createUpdatePartProgram(
     const size = shape.reduce((product, length) => product * length, 1);
     return runtime.createTensor(new Float32Array(size).fill(1e-3), shape);
   });
-  const finish = (outputs: Tensors, [value]: Float32Array): number => {
-    disposeAll(runtime, outputs);
-    return value;
-  };
   const iterate = (): number | Promise<number> => {
     const outputs = run({ ...learner.state, batch, gradients });
-    const read = runtime.read(outputs.last[0]);
-    return read instanceof Float32Array ? finish(outputs, read) : read.then((values) => finish(outputs, values));
+    return readAndFree(runtime, outputs, outputs.last[0]);
   };
   const dispose = (): void => {
     runtime.dispose(batch);

@@ -13,6 +13,16 @@ export interface Program {
   dispose(): void;
 }
 
+/** Reads a tensor of a call's outputs, then frees them all. Its value is the first element. */
+export function readAndFree(runtime: TensorRuntime, outputs: Tensors, tensor: Tensor): number | Promise<number> {
+  const finish = ([value]: Float32Array): number => {
+    disposeAll(runtime, outputs);
+    return value;
+  };
+  const read = runtime.read(tensor);
+  return read instanceof Float32Array ? finish(read) : read.then(finish);
+}
+
 /**
  * Compiles y = fn(parameters, x) into an iteration as a user meets it: the input goes to the device, the result comes
  * back. The inputs take turns, so that no call can reuse the last one's result.

@@ -9,6 +9,10 @@ const mostSegments = 20;
 /** Longer series are looked at by the means of equal blocks, so many of them; breaks are then found again within. */
 const mostPoints = 1000;
 
+/** A segment has a beginning, a level and, as a line, a slope. */
+const lineParameters = 3;
+const levelParameters = 2;
+
 /** Sums from which the residual of a line through any stretch follows at once. */
 interface Sums {
   readonly y: Float64Array;
@@ -93,9 +97,13 @@ function refine(sums: Sums, at: number, reach: number, before: number, after: nu
   return best;
 }
 
+/** Bayesian information criterion of so many parameters that leave a sum of squared residuals. */
+function score(residual: number, n: number, parameters: number): number {
+  return n * Math.log(Math.max(residual, Number.MIN_VALUE) / n) + parameters * Math.log(n);
+}
+
 /**
  * Bayesian information criterion of segments between breaks, each a line or a level: the lower, the better explained.
- * A segment has a beginning, a level and, as a line, a slope.
  */
 export function scoreSegments(values: ArrayLike<number>, breaks: readonly number[], kind: "line" | "level"): number {
   const n = values.length;
@@ -107,7 +115,7 @@ export function scoreSegments(values: ArrayLike<number>, breaks: readonly number
     const sumY = sums.y[end] - sums.y[start];
     residual += kind === "line" ? fitResidual(sums, start, end) : sums.yy[end] - sums.yy[start] - (sumY * sumY) / (end - start);
   }
-  return n * Math.log(Math.max(residual, Number.MIN_VALUE) / n) + (kind === "line" ? 3 : 2) * ends.length * Math.log(n);
+  return score(residual, n, (kind === "line" ? lineParameters : levelParameters) * ends.length);
 }
 
 /**
@@ -121,13 +129,9 @@ export function findLineBreaks(values: ArrayLike<number>, shortest = 5): number[
   const length = Math.ceil(n / mostPoints);
   const blocks = length === 1 ? values : takeBlocks(values, length);
   const { residuals, breaksOf } = splitBest(blocks, shortest);
-  const count = blocks.length;
   // What is left of a series that lines fit to rounding is no noise to be fitted.
-  const floor = 1e-12 * residuals[0] + Number.MIN_VALUE;
-  // A segment has a level, a slope and a beginning.
-  const score = (residual: number, k: number): number =>
-    count * Math.log(Math.max(residual, floor) / count) + 3 * (k + 1) * Math.log(count);
-  const scores = residuals.map(score);
+  const floor = 1e-12 * residuals[0];
+  const scores = residuals.map((residual, k) => score(Math.max(residual, floor), blocks.length, lineParameters * (k + 1)));
   const breaks = breaksOf(scores.indexOf(Math.min(...scores))).map((at) => at * length);
   if (length === 1) return breaks;
   const sums = sumUp(values);
