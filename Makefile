@@ -145,6 +145,10 @@ bench-found-slowdowns: build ## Measure how often a slowdown of 5 % is found (PA
 bench-inference: build ## Measure what intervals and verdicts are worth, on runs whose truth is known (three minutes; ends with one JSON line)
 	@node test/dist/engine/inference.js
 
+.PHONY: bench-detect
+bench-detect: build ## Measure how well changes of series are found, beside seven other ways (four minutes; ends with one JSON line)
+	@node test/dist/detection/bench.js $(SERIES)
+
 .PHONY: bench-engine
 bench-engine: build ## Measure what the measuring engine itself costs
 	@node test/dist/engine/engine-cost.js

@@ -1,5 +1,5 @@
 import type { SteadyState } from "@fleetmark/shared/model/result";
-import { findChangePoints, segmentLevels } from "@fleetmark/shared/stats/change-points";
+import { findChangePoints, segmentLevels } from "@fleetmark/shared/stats/changes/change-points";
 import { median } from "@fleetmark/shared/stats/quantiles";
 import { madToSigma, medianAbsoluteDeviation } from "@fleetmark/shared/stats/robust";
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
-import { detectSeriesChanges, type SeriesChange } from "@fleetmark/shared/stats/series-changes";
+import { detectSeriesChanges, type SeriesChange } from "@fleetmark/shared/stats/changes/series-changes";
 import type { Command } from "commander";
 import { addFormatFlags, type FormatOptions, printTable } from "../output/formats.js";
 import { tell } from "../output/message.js";

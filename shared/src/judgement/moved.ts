@@ -2,6 +2,7 @@ import type { Result } from "../model/result.js";
 import { normalQuantile } from "../stats/distributions.js";
 import { compareIntervals, type MedianChange, type MedianInterval, type Scale, scaleBy } from "../stats/intervals.js";
 import { compareLevels, type Level, unknownSpread } from "../stats/levels.js";
+import { measureDrift, readMachineState, readNumber } from "./machine-drift.js";
 
 /**
  * By how much a figure moved between two results, with what may explain it but the code: chance, and the machine's
@@ -41,33 +42,14 @@ export function readSingle(value: number): Level {
   return { scale: "relative", centre: Math.log(value), runs: 1, spread: unknownSpread };
 }
 
-function readNumber({ metadata }: Result, key: string): number | undefined {
-  const value = metadata[key];
-  return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : undefined;
-}
-
 function tellsPace(result: Result): boolean {
   return (readNumber(result, "reference_work_us") ?? 0) > 0;
 }
 
-/** The share of time that the measured thread did not have its core, or waited for memory. */
-function readAbsence(result: Result): number {
-  const keys = ["wait_percent", "steal_percent", "memory_stall_percent"];
-  return Math.min(
-    0.9,
-    keys.reduce((sum, key) => sum + (readNumber(result, key) ?? 0) / 100, 0),
-  );
-}
-
-/**
- * Returns by what factor, as a logarithm, the machine itself may have become slower from one result to the other:
- * positive if the later one had the slower core or less of it. The reference work that is timed between samples tells
- * the pace.
- */
-function measureDrift(before: Result, after: Result): number {
-  const [was, is] = [before, after].map((each) => readNumber(each, "reference_work_us") ?? 0);
-  if (was === 0 || is === 0) return 0;
-  return Math.log(is / was) + Math.log((1 - readAbsence(before)) / (1 - readAbsence(after)));
+/** By what factor, as a logarithm, the machine itself may have become slower from one result to the other. */
+function measureSlowing(before: Result, after: Result): number {
+  const { pace, contention } = measureDrift(readMachineState(before), readMachineState(after));
+  return pace + contention;
 }
 
 /** A mean of so many iterations is a mean, however skewed their times are. */
@@ -82,7 +64,7 @@ function isUnlike(before: Result, after: Result): boolean {
 }
 
 /** What explains a change of times beside the code is not called: the interval reaches so much further. */
-function allowFor(change: MedianChange, drift: number, doubt: number): MedianChange {
+export function allowFor(change: MedianChange, drift: number, doubt: number): MedianChange {
   const low = Math.expm1(Math.log1p(change.low) - Math.max(0, drift) - doubt);
   return { ...change, low, high: Math.expm1(Math.log1p(change.high) + Math.max(0, -drift) + doubt) };
 }
@@ -101,7 +83,7 @@ export function compareAmounts(before: Result | Level, after: Result): MedianCha
     ? compareLevels(former, level, confidence)
     : compareIntervals(readInterval(before), readInterval(after), "relative");
   if (after.quantity !== "time") return moved;
-  return allowFor(moved, measureDrift(before, after), isUnlike(before, after) ? Math.log(unlikeFactor) : 0);
+  return allowFor(moved, measureSlowing(before, after), isUnlike(before, after) ? Math.log(unlikeFactor) : 0);
 }
 
 /** How an overhead moved, in its own points: both of its sides ran in turns at one pace. */

@@ -102,21 +102,51 @@ function score(residual: number, n: number, parameters: number): number {
   return n * Math.log(Math.max(residual, Number.MIN_VALUE) / n) + parameters * Math.log(n);
 }
 
+type SegmentKind = "line" | "level";
+
+/** What lines or levels between breaks leave over. */
+function fitSegments(values: ArrayLike<number>, breaks: readonly number[], kind: SegmentKind): Float64Array {
+  const rest = new Float64Array(values.length);
+  for (const [i, start] of [0, ...breaks].entries()) {
+    const end = breaks[i] ?? values.length;
+    const middle = (start + end - 1) / 2;
+    let [sum, crossed, squares] = [0, 0, 0];
+    for (let at = start; at < end; at++) {
+      sum += values[at];
+      crossed += (at - middle) * values[at];
+      squares += (at - middle) ** 2;
+    }
+    const slope = kind === "level" || squares === 0 ? 0 : crossed / squares;
+    for (let at = start; at < end; at++) rest[at] = values[at] - sum / (end - start) - slope * (at - middle);
+  }
+  return rest;
+}
+
+/**
+ * The variance sum of the innovations of what is left over, if it hangs together as AR(1) noise does.
+ * @param highest correlation that is taken for noise; more is a course that is not explained yet
+ */
+function sumInnovations(rest: Float64Array, highest: number): number {
+  let [products, squares] = [0, 0];
+  for (let i = 0; i < rest.length; i++) {
+    squares += rest[i] ** 2;
+    if (i > 0) products += rest[i] * rest[i - 1];
+  }
+  const correlation = squares === 0 ? 0 : Math.min(highest, Math.max(0, products / squares));
+  return squares * (1 - correlation ** 2);
+}
+
 /**
  * Bayesian information criterion of segments between breaks, each a line or a level: the lower, the better explained.
+ * @param highest correlation of neighbours that is taken for noise
  */
-export function scoreSegments(values: ArrayLike<number>, breaks: readonly number[], kind: "line" | "level"): number {
-  const n = values.length;
-  const sums = sumUp(values);
-  const ends = [...breaks, n];
-  let residual = 0;
-  for (const [i, end] of ends.entries()) {
-    const start = breaks[i - 1] ?? 0;
-    const sumY = sums.y[end] - sums.y[start];
-    residual += kind === "line" ? fitResidual(sums, start, end) : sums.yy[end] - sums.yy[start] - (sumY * sumY) / (end - start);
-  }
-  return score(residual, n, (kind === "line" ? lineParameters : levelParameters) * ends.length);
+export function scoreSegments(values: ArrayLike<number>, breaks: readonly number[], kind: SegmentKind, highest: number): number {
+  const parameters = (kind === "line" ? lineParameters : levelParameters) * (breaks.length + 1);
+  return score(sumInnovations(fitSegments(values, breaks, kind), highest), values.length, parameters);
 }
+
+/** What hangs together more than this is a course that lines have not explained yet. */
+export const mostCorrelated = 0.3;
 
 /**
  * Returns the index of the first sample of each new line.
@@ -131,7 +161,10 @@ export function findLineBreaks(values: ArrayLike<number>, shortest = 5): number[
   const { residuals, breaksOf } = splitBest(blocks, shortest);
   // What is left of a series that lines fit to rounding is no noise to be fitted.
   const floor = 1e-12 * residuals[0];
-  const scores = residuals.map((residual, k) => score(Math.max(residual, floor), blocks.length, lineParameters * (k + 1)));
+  const scores = residuals.map((_, k) => {
+    const left = sumInnovations(fitSegments(blocks, breaksOf(k), "line"), mostCorrelated);
+    return score(Math.max(left, floor), blocks.length, lineParameters * (k + 1));
+  });
   const breaks = breaksOf(scores.indexOf(Math.min(...scores))).map((at) => at * length);
   if (length === 1) return breaks;
   const sums = sumUp(values);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { createRandom } from "../random.js";
 import { findLineBreaks } from "./piecewise-linear.js";
-import { createRandom } from "./random.js";
 import { detectSeriesChanges } from "./series-changes.js";
 
 /** Normal numbers of a seed. */
@@ -83,5 +83,16 @@ describe("breaks of lines", () => {
 
   it("are exact where lines are", () => {
     expect(findLineBreaks(Array.from({ length: 60 }, (_, i) => (i < 25 ? i : 100 - 2 * i)))).toEqual([25]);
+  });
+});
+
+it("a change tells its levels and how sure it is", () => {
+  const [change] = detectSeriesChanges(make(60, 2, (i) => (i < 30 ? 100 : 110), 1));
+  expect(change).toEqual({
+    kind: "level",
+    index: expect.toSatisfy((index: number) => Math.abs(index - 30) <= 1),
+    before: expect.closeTo(100, 0),
+    after: expect.closeTo(110, 0),
+    confidence: expect.toSatisfy((confidence: number) => confidence > 0.999999),
   });
 });

@@ -1,6 +1,9 @@
-import { detectLevelChanges, estimateNoise, type LevelChange } from "./change-points.js";
-import { findLineBreaks, scoreSegments } from "./piecewise-linear.js";
-import { median } from "./quantiles.js";
+import { median } from "../quantiles.js";
+import { estimateNoise } from "./change-points.js";
+import { describeLevels, type LevelChange } from "./level-changes.js";
+import { findLineBreaks, mostCorrelated, scoreSegments } from "./piecewise-linear.js";
+import { findSeason } from "./seasons.js";
+import { findSteps, removeSpikes } from "./step-search.js";
 
 /** A lasting change in a series: of its level, or of the line that it follows. */
 export interface SeriesChange extends LevelChange {
@@ -21,10 +24,11 @@ function measureSteps(values: ArrayLike<number>, lag: number): number {
  * most 2 for a random walk, and 4 for a line. Of a steep line, whose steps are all alike, the medians tell.
  */
 function isTrending(values: ArrayLike<number>): boolean {
+  const n = values.length;
   const [near, far] = [measureSteps(values, 1), measureSteps(values, 2)];
   return (
-    estimateNoise(values).ratio > 2 + 5 / Math.sqrt(values.length) ||
-    (near > 0 && (far / near) ** 2 > 3 + 3 / Math.sqrt(values.length))
+    estimateNoise(values).ratio > 2 + Math.max(5 / Math.sqrt(n), 45 / n) ||
+    (near > 0 && (far / near) ** 2 > Math.min(3.8, 3 + Math.max(3 / Math.sqrt(n), 20 / n)))
   );
 }
 
@@ -34,15 +38,30 @@ function isTrending(values: ArrayLike<number>): boolean {
  * @param values finite numbers in order of time
  */
 export function detectSeriesChanges(values: ArrayLike<number>): SeriesChange[] {
+  const season = findSeason(values);
+  return detectCourse(season === undefined ? values : Float64Array.from(values, (value, i) => value - season[i % season.length]));
+}
+
+function detectCourse(values: ArrayLike<number>): SeriesChange[] {
   if (values.length < 4) return [];
   if (isTrending(values)) return describeLines(values, findLineBreaks(values));
-  const levels = detectLevelChanges(values).map((change): SeriesChange => ({ ...change, kind: "level" }));
-  if (levels.length < suspicious) return levels;
-  // A trend within its noise, or many real steps: whichever explains the series with less.
-  const lines = findLineBreaks(values);
+  const levels = describeLevels(values, findSteps(values)).map((change): SeriesChange => ({ ...change, kind: "level" }));
+  return describeLinesInstead(values, levels) ?? levels;
+}
+
+/**
+ * Describes lines where they explain a series with less than its levels do. Few levels in noise that hangs together
+ * may be a trend too; as many as three are held to what they leave over as it is.
+ */
+function describeLinesInstead(values: ArrayLike<number>, levels: readonly SeriesChange[]): SeriesChange[] | undefined {
+  if (levels.length === 0) return undefined;
+  const calm = removeSpikes(values);
+  const lines = findLineBreaks(calm);
+  if (lines.length > levels.length) return undefined;
   const changes = levels.map(({ index }) => index);
-  const isLine = lines.length <= levels.length && scoreSegments(values, lines, "line") < scoreSegments(values, changes, "level");
-  return isLine ? describeLines(values, lines) : levels;
+  const [forLines, forLevels] = levels.length >= suspicious ? [0, 0] : [mostCorrelated, 1];
+  const isBetter = scoreSegments(calm, lines, "line", forLines) < scoreSegments(calm, changes, "level", forLevels);
+  return isBetter ? describeLines(values, lines) : undefined;
 }
 
 function describeLines(values: ArrayLike<number>, breaks: readonly number[]): SeriesChange[] {

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { drawNormal, simulateAr1 } from "../../test/simulation.js";
-import { detectLevelChanges, findChangePoints } from "./change-points.js";
-import { createRandom } from "./random.js";
+import { drawNormal, simulateAr1 } from "../../../test/simulation.js";
+import { createRandom } from "../random.js";
+import { findChangePoints } from "./change-points.js";
 
 function simulateLevels(seed: number, levels: readonly (readonly [length: number, level: number])[]): number[] {
   const random = createRandom(seed);
@@ -61,20 +61,6 @@ test("a step in numbers without noise is found, and constant or short series hav
   expect(findChangePoints(new Array<number>(50).fill(3))).toEqual([]);
   expect(findChangePoints([1, 2, 3])).toEqual([]);
   expect(findChangePoints([])).toEqual([]);
-});
-
-test("a change tells its levels and how sure it is", () => {
-  const values = simulateLevels(2, [
-    [30, 100],
-    [30, 110],
-  ]);
-  const [change] = detectLevelChanges(values);
-  expect(change).toEqual({
-    index: expect.toSatisfy((index: number) => Math.abs(index - 30) <= 1),
-    before: expect.closeTo(100, 0),
-    after: expect.closeTo(110, 0),
-    confidence: expect.toSatisfy((confidence: number) => confidence > 0.999999),
-  });
 });
 
 test("ten thousand samples take well under what a quadratic search would", () => {

@@ -1,0 +1,118 @@
+import type { Result } from "../model/result.js";
+import { findSteps } from "../stats/changes/step-search.js";
+import { studentQuantile } from "../stats/distributions.js";
+import { type MedianChange, type Scale, scaleBy } from "../stats/intervals.js";
+import { median } from "../stats/quantiles.js";
+import { madToSigma, medianAbsoluteDeviation } from "../stats/robust.js";
+
+/** What a benchmark's next result is expected to be, by results before it, on the benchmark's scale. */
+export interface Expectation {
+  readonly scale: Scale;
+  /** The level, projected: a logarithm on the relative scale. */
+  readonly centre: number;
+  /** Standard deviation of single results around it, projected. */
+  readonly deviation: number;
+  readonly results: number;
+}
+
+/** Results differ by a thousandth at least, or by a tenth of a percentage point: equal ones are no precision. */
+const leastDeviation: Readonly<Record<Scale, number>> = { relative: 1e-3, absolute: 0.1 };
+
+/** What process runs of one result tell of how results differ counts as so many degrees of freedom. */
+const withinDegrees = 3;
+/** Days differ by more than runs of one minute do: by so many times, until enough days were seen. */
+const betweenFactor = 2;
+
+export function chooseScale({ quantity }: Pick<Result, "quantity">): Scale {
+  return quantity === "overhead" ? "absolute" : "relative";
+}
+
+/** Whether a result has a figure on its benchmark's scale. */
+export function hasFigure(result: Result): boolean {
+  return Number.isFinite(result.median) && (result.quantity === "overhead" || result.median > 0);
+}
+
+function project(result: Result, scale: Scale): number {
+  return scaleBy(scale).project(result.median);
+}
+
+/** Standard error of a result's level by its process runs, projected; 0 where it does not tell. */
+function readError({ run_spread = 0, process_runs }: Result): number {
+  return run_spread / Math.sqrt(Math.max(1, process_runs));
+}
+
+/** Spread of results around their median: the larger of the plain one, outliers bounded, and the robust one. */
+function measureDeviation(values: readonly number[], centre: number): number {
+  const scale = madToSigma * medianAbsoluteDeviation(values);
+  const bound = scale === 0 ? Number.POSITIVE_INFINITY : 3 * scale;
+  const squares = values.reduce((sum, value) => sum + Math.min(Math.abs(value - centre), bound) ** 2, 0);
+  return Math.max(Math.sqrt(squares / Math.max(1, values.length - 1)), scale);
+}
+
+/**
+ * Expects what the results before were: their median, and how they differ from each other, day from day, which is more
+ * than process runs of one minute tell. What these tell is a prior of three degrees of freedom (Gelman et al.,
+ * "Bayesian Data Analysis", 3rd ed., § 2.6).
+ * @param results of one benchmark at one level; at least one
+ */
+export function expectResult(results: readonly Result[]): Expectation {
+  const scale = chooseScale(results[0]);
+  const values = results.map((result) => project(result, scale));
+  const centre = median(values);
+  const within = Math.max(betweenFactor * median(results.map(readError)), leastDeviation[scale]);
+  const seen = measureDeviation(values, centre);
+  const degrees = values.length - 1;
+  const variance = (degrees * seen ** 2 + withinDegrees * within ** 2) / (degrees + withinDegrees);
+  return { scale, centre, deviation: Math.max(Math.sqrt(variance), leastDeviation[scale]), results: values.length };
+}
+
+/**
+ * Tells how far a result is from what was expected, with the interval in which the change lies: the prediction interval
+ * of one more result, by Student's t.
+ */
+export function compareWithExpectation(result: Result, expected: Expectation, confidence: number): MedianChange {
+  const { scale, centre, deviation, results } = expected;
+  const { restore } = scaleBy(scale);
+  const toChange = scale === "relative" ? Math.expm1 : (value: number): number => value;
+  const own = readError(result);
+  const spread = Math.sqrt(Math.max(deviation, own) ** 2 + deviation ** 2 / results);
+  const reach = studentQuantile((1 + confidence) / 2, results - 1 + withinDegrees) * spread;
+  const difference = project(result, scale) - centre;
+  return {
+    before: restore(centre),
+    after: result.median,
+    change: toChange(difference),
+    low: toChange(difference - reach),
+    high: toChange(difference + reach),
+  };
+}
+
+/** Levels of fewer results are not looked for. */
+const fewestForLevels = 8;
+/** A level within this share of the best is as good. */
+const alikeShare = 0.02;
+
+/**
+ * Where each level of a series of results begins, its first at 0.
+ * @param results of one benchmark in order of time
+ */
+export function findLevels(results: readonly Result[]): number[] {
+  if (results.length < fewestForLevels) return [0];
+  const scale = chooseScale(results[0]);
+  return [0, ...findSteps(results.map((result) => project(result, scale)))];
+}
+
+/**
+ * Keeps the results of the best level that there was, and of those as good: what became slower is not forgiven by going
+ * on. Lower is better for every quantity that results have.
+ */
+export function keepBestLevel(results: readonly Result[]): readonly Result[] {
+  const starts = findLevels(results);
+  if (starts.length === 1) return results;
+  const scale = chooseScale(results[0]);
+  const parts = starts.map((start, i) => results.slice(start, starts[i + 1] ?? results.length));
+  const levels = parts.map((part) => median(part.map((result) => project(result, scale))));
+  const best = Math.min(...levels);
+  const tolerance = scale === "relative" ? alikeShare : alikeShare * Math.max(1, Math.abs(best));
+  return parts.filter((_, i) => levels[i] <= best + tolerance).flat();
+}
