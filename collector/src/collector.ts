@@ -13,7 +13,7 @@ import type { CollectorConfig } from "./config.js";
 import { startAdoption } from "./control/adoption.js";
 import { type Campaigns, startCampaigns } from "./control/campaigns.js";
 import type { CommandOutcome, CommandRequest } from "./control/command.js";
-import { createCommandRecords, type RecordOptions, recordOwn } from "./control/command-records.js";
+import { createCommandRecords } from "./control/command-records.js";
 import { type Commands, createCommands, noteRecords, receiveResult, sendCommand, stopCommands } from "./control/commands.js";
 import { createFiringAlerts } from "./control/firing-alerts.js";
 import { startStandingCampaigns } from "./control/standing-campaigns.js";
@@ -32,8 +32,11 @@ import { startReplay } from "./ingest/replay.js";
 import { createSeriesGuard } from "./ingest/series-guard.js";
 import { createSeriesQuestion } from "./ingest/stored-series.js";
 import { type CommitListener, createWriter, type Writer } from "./ingest/writer.js";
+import { type Baselines, createBaselines } from "./judge/baselines.js";
+import { startJudge } from "./judge/judge.js";
 import type { OnBytes } from "./platform/child-task.js";
 import { readClockUs } from "./platform/clock.js";
+import { type RecordOptions, recordOwn } from "./records/own-records.js";
 import { backUpApart } from "./store/backup/backup-process.js";
 import { answerBackupRequests } from "./store/backup/backup-requests.js";
 import { openConfiguredStore } from "./store/engines/registry.js";
@@ -87,6 +90,7 @@ interface Core {
   readonly presence: Presence;
   readonly commands: Commands;
   readonly campaigns: Campaigns;
+  readonly baselines: Baselines;
   /** Writes records of the collector's own. */
   readonly records: RecordOptions;
   readonly writer: Writer;
@@ -200,6 +204,10 @@ function createCore({ config, metrics, logger, undoings }: Base, { quarantine, s
   const records = { name, writer, store, nextOwnId };
   const { commands, campaigns } = startControl({ config, metrics, logger, undoings }, records, presence);
   heard.push((committed) => noteRecords(commands, selectRecords(committed, commandRecord)), campaigns.note);
+  const falseAlarmsPerYear = config.judge.false_alarms_per_year;
+  const judge = startJudge({ records, store, metrics, logger, falseAlarmsPerYear });
+  heard.push(judge.hear);
+  undoings.push(judge.stop);
   undoings.push(startCertificateWatch(config, metrics, logger).stop);
   const clock = startClockWatch({ fleet, metrics, logger });
   undoings.push(clock.stop);
@@ -210,7 +218,7 @@ function createCore({ config, metrics, logger, undoings }: Base, { quarantine, s
   const usesNats = nats.servers.length > 0;
   const readUs = clock.readTrustedUs;
   undoings.push(startSelfTelemetry({ name, usesNats, readUs, enqueue: writer.enqueue, ...shared }).stop);
-  return { presence, commands, campaigns, records, writer, intake, clock };
+  return { presence, commands, campaigns, baselines: createBaselines({ records, store }), records, writer, intake, clock };
 }
 
 /** Starts what asks hosts to do something, and goes on with what was asked before. */
@@ -316,6 +324,7 @@ async function startParts(base: Base): Promise<Pick<Collector, "grpc" | "http" |
     identify: ({ headers }, needed) => gate.identify(headers.authorization, needed),
     audit: keepAudit(base, core.records),
     control: { commands: core.commands, campaigns: core.campaigns },
+    baselines: core.baselines,
     ...shared,
   });
   undoings.push(http.stop);

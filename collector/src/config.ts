@@ -208,6 +208,16 @@ const alertsSchema = z
     message: "is asked, and the token sent, in the clear on another machine: use https://, or set alerts.insecure",
   });
 
+/** How results are judged against those of before. */
+const judgeSchema = z.strictObject({
+  false_alarms_per_year: z
+    .number()
+    .positive()
+    .max(365)
+    .describe("how often a benchmark of a host that did not change may be called slower, in a year")
+    .default(1),
+});
+
 /** The configuration of a collector. */
 export const collectorConfigSchema = z
   .strictObject({
@@ -240,6 +250,7 @@ export const collectorConfigSchema = z
       .prefault([])
       .describe("suites that hosts of the fleet are asked to run again and again; in variables and flags as JSON"),
     alerts: alertsSchema.prefault({}),
+    judge: judgeSchema.prefault({}),
     limits: limitsSchema.prefault({}),
     store: storeSchema.prefault({}),
   })

@@ -1,6 +1,6 @@
 export { type Collector, startCollector } from "./collector.js";
 export { type CollectorConfig, collectorConfigSchema } from "./config.js";
-export { parseMoment } from "./http/time-range.js";
+export { parseMoment } from "./http/routing/time-range.js";
 export {
   dropQuarantined,
   listQuarantine,

@@ -112,6 +112,7 @@ const catalogue = {
     exit: 3,
     remedy: "Check what sends under so many names, or raise limits.max_hosts of the collector.",
   },
+  RUN_UNKNOWN: { exit: 2, remedy: "`fleetmark runs` lists the runs that have ended, with their ids." },
   HOST_UNKNOWN: { exit: 3, remedy: "Check the host's name; the collector has not heard of it since it began." },
   HOST_ABSENT: { exit: 3, remedy: "Look whether the host's agent runs and reaches this collector, and try again." },
   COMMAND_TIMED_OUT: {

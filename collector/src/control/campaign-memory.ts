@@ -5,6 +5,7 @@ import { type KindedRecord, selectRecords } from "@fleetmark/shared/records/reco
 import { runRecord } from "@fleetmark/shared/records/run";
 import { skippedRunRecord } from "@fleetmark/shared/records/skipped-run";
 import { readClockUs } from "../platform/clock.js";
+import { readSince } from "../records/own-records.js";
 import { readHosts } from "../store/hosts.js";
 import { type Campaign, type CampaignOrder, type CampaignsOptions, type CampaignsState, mostKept } from "./campaign.js";
 import {
@@ -17,7 +18,7 @@ import {
   noteRun,
   noteSkipped,
 } from "./campaign-state.js";
-import { readRecordedOutcome, readSince } from "./command-records.js";
+import { readRecordedOutcome } from "./command-records.js";
 
 /** What is known of campaigns by what is recorded: of those of the past, and of what other collectors committed. */
 

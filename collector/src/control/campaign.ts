@@ -1,8 +1,8 @@
 import type { Logger } from "@fleetmark/shared/log";
 import type { CampaignRecord } from "@fleetmark/shared/records/campaign";
+import type { RecordOptions } from "../records/own-records.js";
 import type { StoreReader } from "../store/store.js";
 import type { CampaignHosts } from "./campaign-state.js";
-import type { RecordOptions } from "./command-records.js";
 import type { Commands } from "./commands.js";
 import type { FiringAlerts } from "./firing-alerts.js";
 

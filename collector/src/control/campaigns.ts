@@ -5,6 +5,7 @@ import { type CampaignRecord, campaignRecord } from "@fleetmark/shared/records/c
 import type { KindedRecord } from "@fleetmark/shared/records/record-kind";
 import { waitAtMost } from "@fleetmark/shared/waiting";
 import { readClockUs } from "../platform/clock.js";
+import { recordOwn } from "../records/own-records.js";
 import { type Campaign, type CampaignOrder, type CampaignsOptions, type CampaignsState, mostKept } from "./campaign.js";
 import { adoptCampaigns, noteCampaigns, readCommitted, selectHosts } from "./campaign-memory.js";
 import {
@@ -20,7 +21,6 @@ import {
   noteOutcome,
   noteRefused,
 } from "./campaign-state.js";
-import { recordOwn } from "./command-records.js";
 import { askHost } from "./commands.js";
 
 /**

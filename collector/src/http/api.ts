@@ -17,10 +17,10 @@ import { findResults } from "../store/run-records.js";
 import type { HistoryQuery, StoreReader } from "../store/store.js";
 import { planHistory, widenBuckets } from "./history-plan.js";
 import { describeHosts } from "./host-answers.js";
-import { takePage } from "./pages.js";
-import { hostsQuery, kpisQuery, resultsQuery, runsQuery, seriesNamesQuery, seriesQuery } from "./queries.js";
 import { addRecordRoutes } from "./record-routes.js";
-import { addRoute, type Router } from "./route.js";
+import { takePage } from "./routing/pages.js";
+import { hostsQuery, kpisQuery, resultsQuery, runsQuery, seriesNamesQuery, seriesQuery } from "./routing/queries.js";
+import { addRoute, type Router } from "./routing/route.js";
 
 function addFleetRoutes(router: Router, store: StoreReader, fleet: Fleet): void {
   addRoute(router, {

@@ -6,8 +6,8 @@ import type { Campaign } from "../control/campaign.js";
 import { countStates } from "../control/campaign-state.js";
 import type { Campaigns } from "../control/campaigns.js";
 import { type Commands, sendCommand } from "../control/commands.js";
-import { noQuery } from "./queries.js";
-import { addRoute, type Router } from "./route.js";
+import { noQuery } from "./routing/queries.js";
+import { addRoute, type Router } from "./routing/route.js";
 
 /** What hosts can be asked through the API. */
 export interface Control {

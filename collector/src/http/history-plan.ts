@@ -3,8 +3,8 @@ import type { Series } from "@fleetmark/shared/model/series";
 import { parseDuration } from "@fleetmark/shared/model/units";
 import type { z } from "zod";
 import type { HistoryQuery } from "../store/store.js";
-import { readTags, type seriesQuery } from "./queries.js";
-import { parseMoment } from "./time-range.js";
+import { readTags, type seriesQuery } from "./routing/queries.js";
+import { parseMoment } from "./routing/time-range.js";
 
 /** The most points that a history may hold: 50 000 points are about a megabyte of JSON. */
 const maxPoints = 50_000;

@@ -3,8 +3,8 @@ import { recordKinds } from "@fleetmark/shared/records/registry";
 import { z } from "zod";
 import { findRecordsOfRun } from "../store/run-records.js";
 import type { StoreReader } from "../store/store.js";
-import { readTags, recordsQuery } from "./queries.js";
-import { addRoute, type Router } from "./route.js";
+import { readTags, recordsQuery } from "./routing/queries.js";
+import { addRoute, type Router } from "./routing/route.js";
 
 async function findRecords<R>(
   store: StoreReader,

@@ -6,7 +6,7 @@ import type { Role } from "../access/roles.js";
 import { createFleet } from "../fleet/fleet.js";
 import { openStore } from "../store/duckdb/duckdb.js";
 import { createMetrics } from "../telemetry/metrics.js";
-import { addRoute, type Identify } from "./route.js";
+import { addRoute, type Identify } from "./routing/route.js";
 import { createApp } from "./server.js";
 
 /** An application with an endpoint that changes something, and the bodies that it was given. */

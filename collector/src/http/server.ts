@@ -10,18 +10,20 @@ import type { AuditRecord } from "@fleetmark/shared/records/audit";
 import { version } from "@fleetmark/shared/version";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyServerOptions } from "fastify";
 import type { Fleet } from "../fleet/fleet.js";
+import type { Baselines } from "../judge/baselines.js";
 import { explainListenFailure } from "../platform/listen.js";
 import { openLiveTls } from "../platform/live-tls.js";
 import type { StoreReader } from "../store/store.js";
 import type { Metrics } from "../telemetry/metrics.js";
 import { addApi } from "./api.js";
-import { createChanges } from "./changes.js";
 import { addControlRoutes, type Control } from "./control-routes.js";
 import { checkHostName } from "./host-names.js";
-import { addAnswerHooks } from "./long-answers.js";
-import { noQuery } from "./queries.js";
-import { createReadBudget } from "./read-budget.js";
-import { addRoute, type Identify, nobody, type Router, requireRole } from "./route.js";
+import { addJudgementRoutes } from "./judgement-routes.js";
+import { createChanges } from "./routing/changes.js";
+import { addAnswerHooks } from "./routing/long-answers.js";
+import { noQuery } from "./routing/queries.js";
+import { createReadBudget } from "./routing/read-budget.js";
+import { addRoute, type Identify, nobody, type Router, requireRole } from "./routing/route.js";
 
 /** What the HTTP server shows. */
 export interface HttpOptions {
@@ -44,6 +46,8 @@ export interface HttpOptions {
   readonly audit?: (record: Omit<AuditRecord, "collector" | "time_us">) => void;
   /** What hosts can be asked through it; default: nothing. */
   readonly control?: Control;
+  /** What results are compared with; default: neither that nor verdicts can be asked for. */
+  readonly baselines?: Baselines;
   /** Names beside this machine's own by which requests without TLS may come. */
   readonly allowedHosts?: readonly string[];
   /** What proves the server's name; without it plain HTTP. */
@@ -74,6 +78,8 @@ const statusOfErrors: Partial<Record<ErrorCode, number>> = {
   REQUESTS_TOO_MANY: 429,
   HOST_UNKNOWN: 404,
   CAMPAIGN_UNKNOWN: 404,
+  BENCHMARK_UNKNOWN: 404,
+  RUN_UNKNOWN: 404,
   HOST_ABSENT: 409,
   CAMPAIGNS_TOO_MANY: 409,
   COMMANDS_TOO_MANY: 409,
@@ -216,6 +222,7 @@ export async function createApp(options: HttpOptions): Promise<App> {
   addHealth(router, options);
   addApi(router, options.store, options.fleet);
   if (options.control !== undefined) addControlRoutes(router, options.control);
+  if (options.baselines !== undefined) addJudgementRoutes(router, options.store, options.baselines);
   app.get("/api/v1/openapi.json", { schema: { hide: true } }, async () => app.swagger());
   return { router, close: tls.close };
 }

@@ -34,8 +34,9 @@ function addProcessMetrics(registry: Registry): void {
 function createMakers(registry: Registry) {
   const registers = [registry];
   const count = (name: string, help: string) => new Counter({ name: `fleetmark_${name}`, help, registers });
-  const countByCode = (name: string, help: string) =>
-    new Counter({ name: `fleetmark_${name}`, help, labelNames: ["code"], registers });
+  const countBy = <L extends string>(label: L, name: string, help: string) =>
+    new Counter({ name: `fleetmark_${name}`, help, labelNames: [label], registers });
+  const countByCode = (name: string, help: string) => countBy("code", name, help);
   const gauge = (name: string, help: string) => new Gauge({ name: `fleetmark_${name}`, help, registers });
   /** A histogram for Prometheus, and the exact quantiles of late for the collector's own telemetry. */
   const latency = (name: string, help: string) => {
@@ -47,7 +48,7 @@ function createMakers(registry: Registry) {
     };
     return { observe, readWindow: window.read };
   };
-  return { count, countByCode, gauge, latency };
+  return { count, countBy, countByCode, gauge, latency };
 }
 
 /** What is counted of clocks and names that contradict each other. */
@@ -95,7 +96,7 @@ export function createMetrics() {
   const registry = new Registry();
   addProcessMetrics(registry);
   const makers = createMakers(registry);
-  const { count, countByCode, gauge, latency } = makers;
+  const { count, countBy, countByCode, gauge, latency } = makers;
   return {
     registry,
     batchesReceived: count("batches_received_total", "Batches that agents sent"),
@@ -129,6 +130,7 @@ export function createMetrics() {
       "queue_bytes",
       "Size of the batches that wait for the store, encoded; decoded they take about five times as much",
     ),
+    verdicts: countBy("verdict", "verdicts_total", "Results that were judged against those of before, by verdict"),
     storeFailures: count("store_failures_total", "Writes that the store refused; they are repeated until it takes them"),
     commitSeconds: latency("commit_seconds", "Time that the store took to commit a group of batches"),
     endToEndSeconds: latency("end_to_end_seconds", "Time from a batch's newest sample to its commit, by the two hosts' clocks"),

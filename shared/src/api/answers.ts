@@ -3,7 +3,9 @@ import { agedKpiSchema } from "../judgement/freshness.js";
 import { aggregates } from "../model/aggregates.js";
 import { outlookSchema, progressSchema } from "../model/progress.js";
 import { resultSchema, runSchema } from "../model/result.js";
+import { baselineSchema } from "../records/baseline.js";
 import { campaignHostStates, campaignOrderShape, campaignStates } from "../records/campaign.js";
+import { verdictSchema } from "../records/verdict.js";
 
 /**
  * The shapes of what the HTTP API answers. The collector's serializers and the API's documentation are made from
@@ -75,6 +77,9 @@ export const seriesAnswer = z.object({
 });
 
 export const seriesNamesAnswer = z.array(z.object({ measurement: z.string(), field: z.string(), tags }));
+
+export const verdictsAnswer = z.array(verdictSchema);
+export const baselinesAnswer = z.array(baselineSchema);
 
 /** A campaign, with what became of it on each host. */
 export const campaignAnswer = z.object({

@@ -64,7 +64,7 @@ function isUnlike(before: Result, after: Result): boolean {
 }
 
 /** What explains a change of times beside the code is not called: the interval reaches so much further. */
-export function allowFor(change: MedianChange, drift: number, doubt: number): MedianChange {
+function allowFor(change: MedianChange, drift: number, doubt: number): MedianChange {
   const low = Math.expm1(Math.log1p(change.low) - Math.max(0, drift) - doubt);
   return { ...change, low, high: Math.expm1(Math.log1p(change.high) + Math.max(0, -drift) + doubt) };
 }

@@ -1,6 +1,7 @@
 import type { Verdict } from "./verdict.js";
 
-export type Severity = "none" | "low" | "medium" | "high";
+export const severities = ["none", "low", "medium", "high"] as const;
+export type Severity = (typeof severities)[number];
 
 /** Percent of throughput lost, or percentage points of overhead gained, over which a regression is of each severity. */
 export const severeLoss = { medium: 10, high: 20 } as const;

@@ -1,5 +1,6 @@
 /** What a change is called. `not-steady`: the work has no level that could be compared. */
-export type Verdict = "improved" | "unchanged" | "regressed" | "inconclusive" | "not-steady";
+export const verdicts = ["improved", "unchanged", "regressed", "inconclusive", "not-steady"] as const;
+export type Verdict = (typeof verdicts)[number];
 
 /**
  * Changes under this many percent are called nothing, whatever their interval: code layout alone moves times by as

@@ -115,6 +115,7 @@ describe("the registry", () => {
       "campaign",
       "audit",
       "verdict",
+      "baseline",
       "alert",
     ]);
     expect(sentKinds.map(({ measurement }) => measurement)).toEqual(["benchmark", "run", "skipped_run", "command"]);

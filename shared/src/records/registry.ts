@@ -1,4 +1,5 @@
 import { auditRecord } from "./audit.js";
+import { baselineRecord } from "./baseline.js";
 import { campaignRecord } from "./campaign.js";
 import { commandRecord } from "./command.js";
 import { introductionRecord } from "./introduction.js";
@@ -8,6 +9,7 @@ import { resultRecord } from "./result.js";
 import { runRecord } from "./run.js";
 import { runWindowRecord } from "./run-window.js";
 import { skippedRunRecord } from "./skipped-run.js";
+import { verdictRecord } from "./verdict.js";
 
 /** Every kind of record, by measurement. */
 export const recordKinds: readonly RecordKind<unknown>[] = [
@@ -20,13 +22,15 @@ export const recordKinds: readonly RecordKind<unknown>[] = [
   commandRecord,
   campaignRecord,
   auditRecord,
+  verdictRecord,
+  baselineRecord,
 ];
 
 /** Kinds that agents send in their batches: what of them is not whole is refused. */
 export const sentKinds = recordKinds.filter(({ origin }) => origin === "batch");
 
 /** Names that are kept for records which nothing writes yet. */
-const reservedMeasurements: readonly string[] = ["verdict", "alert"];
+const reservedMeasurements: readonly string[] = ["alert"];
 
 /**
  * Measurements that are records from end to end, and kept as long. The order is that of what InfluxDB is set up with:

@@ -1,6 +1,6 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { AuditRecord } from "@fleetmark/shared/records/audit";
-import type { Caller } from "../access/roles.js";
+import type { Caller } from "../../access/roles.js";
 
 /** What is kept of requests that change something: how many there may be, and who made them. */
 export interface Changes {

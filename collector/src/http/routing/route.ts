@@ -2,7 +2,7 @@ import { errorAnswer } from "@fleetmark/shared/api/answers";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import { type Caller, includesRole, type Role } from "../access/roles.js";
+import { type Caller, includesRole, type Role } from "../../access/roles.js";
 import type { Changes } from "./changes.js";
 import { sendAnswer } from "./long-answers.js";
 import { askInTurn, type ReadBudget } from "./read-budget.js";

@@ -1,3 +1,4 @@
+import { verdicts } from "@fleetmark/shared/judgement/verdict";
 import { aggregates } from "@fleetmark/shared/model/aggregates";
 import { categories } from "@fleetmark/shared/model/result";
 import { parseDuration } from "@fleetmark/shared/model/units";
@@ -62,6 +63,16 @@ export const resultsQuery = z.strictObject({
 });
 
 export const kpisQuery = z.strictObject({ host: host.optional(), run: run.optional(), ...pageShape });
+
+export const verdictsQuery = z.strictObject({
+  host: host.optional(),
+  hw_class: z.string().min(1).describe("a hardware class").optional(),
+  benchmark: z.string().min(1).describe("name of a workload").optional(),
+  verdict: z.enum(verdicts).optional(),
+  ...pageShape,
+});
+
+export const baselinesQuery = z.strictObject({ host: host.optional(), ...pageShape });
 
 export const seriesQuery = z.strictObject({
   measurement: z.string().min(1),

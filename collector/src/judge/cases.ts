@@ -1,0 +1,81 @@
+import type { Environment, Sibling } from "@fleetmark/shared/judgement/explanation";
+import type { Case, PastResult } from "@fleetmark/shared/judgement/judge-result";
+import type { Result, Run } from "@fleetmark/shared/model/result";
+import { type BaselineRecord, baselineRecord } from "@fleetmark/shared/records/baseline";
+import { resultRecord } from "@fleetmark/shared/records/result";
+import { runRecord } from "@fleetmark/shared/records/run";
+import { verdictRecord } from "@fleetmark/shared/records/verdict";
+import type { StoreReader, TagFilter } from "../store/store.js";
+
+/** How far back is looked: results of one benchmark, and runs of one host. */
+const mostResults = 60;
+const mostRuns = 500;
+/** What other hosts of a class did counts for so long. */
+const siblingsWithinUs = 3 * 86_400e6;
+
+/** What of a host holds for all results of one of its runs. */
+export interface HostMemory {
+  /** By run. */
+  readonly environments: ReadonlyMap<string, Environment>;
+  /** By benchmark. */
+  readonly baselines: ReadonlyMap<string, BaselineRecord>;
+}
+
+type Identity = Pick<Result, "host" | "category" | "benchmark" | "runtime" | "device" | "params">;
+
+/** The tags by which results of one benchmark on one host are found. */
+export function tagsOf({ host, category, benchmark, runtime, device, params }: Identity): TagFilter {
+  return { host, category, benchmark, runtime, device, params };
+}
+
+/** Names a benchmark on a host. */
+export function identify(of: Identity): string {
+  return JSON.stringify(tagsOf(of));
+}
+
+function readEnvironment({ fingerprint, commit }: Pick<Run, "fingerprint" | "commit">): Environment {
+  return commit === undefined ? fingerprint : { ...fingerprint, commit };
+}
+
+type Reader = Pick<StoreReader, "readNewest" | "readLatest">;
+
+/** Reads what holds for all results of a run. @throws FleetmarkError STORE_FAILED */
+export async function readHostMemory(store: Reader, host: string): Promise<HostMemory> {
+  const runs = await store.readNewest(runRecord, { tags: { host }, limit: mostRuns });
+  const decided = await store.readLatest(baselineRecord, { host });
+  return {
+    environments: new Map(runs.map((run) => [run.run, readEnvironment(run)])),
+    baselines: new Map(decided.map((each) => [identify(each), each])),
+  };
+}
+
+/** Reads how other hosts of the class did of late at the same benchmark. */
+async function readSiblings(store: Reader, result: Result): Promise<Sibling[]> {
+  const { host: _, ...benchmark } = tagsOf(result);
+  const found = await store.readLatest(verdictRecord, { ...benchmark, hw_class: result.hw_class });
+  return found.filter(({ host, time_us }) => host !== result.host && Math.abs(result.time_us - time_us) <= siblingsWithinUs);
+}
+
+/** Reads all that a result is judged by. @throws FleetmarkError STORE_FAILED */
+export async function readCase(
+  store: Reader,
+  result: Result,
+  { environments, baselines }: HostMemory,
+  falseAlarmsPerYear: number,
+): Promise<Case> {
+  const tags = tagsOf(result);
+  const newest = await store.readNewest(resultRecord, { tags, beforeUs: result.time_us, limit: mostResults });
+  const recall = (each: Result): PastResult => ({ result: each, environment: environments.get(each.run) ?? {} });
+  const decided = baselines.get(identify(result));
+  const pinnedUs = decided?.pinned_us;
+  const pinned = pinnedUs === undefined ? [] : await store.readNewest(resultRecord, { tags, beforeUs: pinnedUs + 1, limit: 1 });
+  return {
+    result,
+    environment: environments.get(result.run) ?? {},
+    history: newest.reverse().map(recall),
+    pinned: pinned.filter(({ time_us }) => time_us === pinnedUs).map(recall),
+    acceptedUs: decided?.accepted_us ?? 0,
+    falseAlarmsPerYear,
+    siblings: await readSiblings(store, result),
+  };
+}

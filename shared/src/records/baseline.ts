@@ -1,0 +1,36 @@
+import { z } from "zod";
+import { resultSchema } from "../model/result.js";
+import { defineRecord } from "./record-kind.js";
+
+export const baselineActions = ["pin", "unpin", "accept"] as const;
+
+const { host, category, benchmark, runtime, device, params, name } = resultSchema.shape;
+
+/** What somebody decided of the baseline of a benchmark on a host; the latest decision holds. */
+export const baselineSchema = z.object({
+  host,
+  category,
+  benchmark,
+  runtime,
+  device,
+  params,
+  name,
+  time_us: z.int().nonnegative().describe("when it was decided, microseconds since the Unix epoch"),
+  action: z.enum(baselineActions),
+  by: z.string().describe("the name of who decided"),
+  reason: z.string(),
+  pinned_run: z.string().optional().describe("the run whose result is the baseline; absent where none is pinned"),
+  pinned_us: z.int().nonnegative().optional().describe("time of that result"),
+  accepted_us: z.int().nonnegative().describe("results of before this do not count for the rolling baseline; 0 where all do"),
+});
+
+export type BaselineRecord = z.infer<typeof baselineSchema>;
+
+export const baselineRecord = defineRecord({
+  measurement: "baseline",
+  tags: ["host", "category", "benchmark", "runtime", "device", "params"],
+  identity: ["host", "category", "benchmark", "runtime", "device", "params"],
+  textField: "action",
+  origin: "derived",
+  schema: baselineSchema,
+});
