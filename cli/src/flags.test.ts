@@ -51,6 +51,7 @@ const groups: readonly Readonly<Record<string, string>>[] = [
       `${i + 2}m`,
     ]),
   ),
+  { "judge.false_alarms_per_year": "2" },
   { "http.allowed_hosts": "a.example,b.example", "http.probes.listen": "0.0.0.0:9421" },
   {
     "run.schedule": '[{"suite":"quick","cron":"0 5 * * *","time_zone":"Europe/Berlin","missed":"skip"}]',
@@ -236,6 +237,25 @@ const commands: readonly (readonly [path: readonly string[], args: readonly stri
   [
     ["token", "create"],
     ["--name", "ci"],
+  ],
+  [["verdicts"], []],
+  [["baseline", "list"], []],
+  [
+    ["baseline", "pin"],
+    ["h1", "--reason", "r"],
+  ],
+  [
+    ["baseline", "unpin"],
+    ["h1", "--reason", "r"],
+  ],
+  [
+    ["baseline", "accept"],
+    ["h1", "--reason", "r"],
+  ],
+  [["baseline", "export"], ["h1"]],
+  [
+    ["baseline", "import"],
+    ["h1", "f", "--reason", "r"],
   ],
   [["detect"], []],
   [

@@ -56,6 +56,16 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import("./commands/read/compare.js")).defineCompare,
   },
   {
+    name: "verdicts",
+    description: "show what became slower or faster than before, since when, and why",
+    load: async () => (await import("./commands/read/verdicts.js")).defineVerdicts,
+  },
+  {
+    name: "baseline",
+    description: "decide what results are compared with: pin some, or accept the level that they are at",
+    load: async () => (await import("./commands/baseline/baseline.js")).defineBaseline,
+  },
+  {
     name: "detect",
     description: "find lasting changes in any series of numbers, from a file or standard input",
     load: async () => (await import("./commands/detect.js")).defineDetect,

@@ -366,14 +366,17 @@ describe("the HTTP API", () => {
     agent.sendBatch(encodeBatch(buildBatch(1, points)));
     await agent.nextAck();
     const id = "documented";
-    const asked = await fetch(`http://${formatAddress(collector.http)}/api/v1/campaigns`, {
-      method: "POST",
-      headers: { "content-type": "application/json", authorization: `Bearer ${await readOwnerToken(directory)}` },
-      body: JSON.stringify({ suite: "quick", id }),
-    });
-    expect(asked.status).toBe(200);
+    const token = await readOwnerToken(directory);
+    const post = async (path: string, body: object) => {
+      const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
+      const url = `http://${formatAddress(collector.http)}/api/v1/${path}`;
+      expect((await fetch(url, { method: "POST", headers, body: JSON.stringify(body) })).status).toBe(200);
+    };
+    await post("campaigns", { suite: "quick", id });
     await agent.nextCommand();
-    await vi.waitFor(async () => expect((await ask(collector, "/api/v1/records/audit")).json).toHaveLength(1), 10_000);
+    await post("baselines", { action: "pin", host: "h1", reason: "as delivered" });
+    await vi.waitFor(async () => expect((await ask(collector, "/api/v1/records/audit")).json).toHaveLength(2), 10_000);
+    await vi.waitFor(async () => expect((await ask(collector, "/api/v1/verdicts")).json).toHaveLength(1), 10_000);
     const { json: document } = await ask(collector, "/api/v1/openapi.json");
     const checkedIn = JSON.parse(readFileSync(new URL("../../docs/openapi.json", import.meta.url), "utf8"));
     expect(checkedIn, "run `make openapi`").toEqual(document);

@@ -1,8 +1,10 @@
 import type { Result, Run } from "../src/model/result.js";
 import type { AuditRecord } from "../src/records/audit.js";
+import type { BaselineRecord } from "../src/records/baseline.js";
 import type { CampaignRecord } from "../src/records/campaign.js";
 import type { CommandRecord } from "../src/records/command.js";
 import type { SkippedRun } from "../src/records/skipped-run.js";
+import type { VerdictRecord } from "../src/records/verdict.js";
 
 /** Records that are whole, for tests of what becomes of them. */
 
@@ -105,4 +107,20 @@ export function makeCampaignRecord(changes: Partial<CampaignRecord> = {}): Campa
 export function makeAuditRecord(changes: Partial<AuditRecord> = {}): AuditRecord {
   const what = { collector: "c", action: "postCampaigns", by: "alice", outcome: "done", status: 200, detail: "{}" } as const;
   return { ...what, time_us: 4_000_000, ...changes };
+}
+
+const { host, hw_class, suite, category, benchmark, runtime, device, params, name } = result;
+const identity = { host, category, benchmark, runtime, device, params, name };
+
+export function makeVerdict(changes: Partial<VerdictRecord> = {}): VerdictRecord {
+  const found = { verdict: "regressed", severity: "medium", baseline: "rolling", baseline_results: 20 } as const;
+  const figures = { before: 5e-5, after: 6e-5, change: 20, low: 12, high: 28, unit: "s", since_us: 3_000_000 } as const;
+  const why = { cause: "environment", why: "changed since: kernel 6.1 -> 6.2" } as const;
+  return { ...identity, hw_class, suite, time_us: 4_000_000, run: "r1", ...found, ...figures, ...why, ...changes };
+}
+
+export function makeBaseline(changes: Partial<BaselineRecord> = {}): BaselineRecord {
+  const decision = { action: "pin", by: "alice", reason: "as delivered", accepted_us: 0 } as const;
+  const pinned = { pinned_result: result, pinned_environment: { kernel: "6.1" } };
+  return { ...identity, time_us: 4_000_000, ...decision, ...pinned, ...changes };
 }

@@ -1,4 +1,4 @@
-import { hostsAnswer, resultsAnswer, runsAnswer } from "@fleetmark/shared/api/answers";
+import { baselinesAnswer, hostsAnswer, resultsAnswer, runsAnswer, verdictsAnswer } from "@fleetmark/shared/api/answers";
 import { formatAddress } from "@fleetmark/shared/model/units";
 import { askCollector } from "./collector-api.js";
 import type { Endpoint } from "./endpoint.js";
@@ -19,6 +19,8 @@ export function createRunningSource(endpoint: Endpoint): Source {
     readResults: (filter) => askCollector(endpoint, "results", resultsAnswer, { ...filter }),
     readNewest: (filter, { limit, beforeUs: before_us }) =>
       askCollector(endpoint, "records/benchmark", resultsAnswer, { tags: writeTags(filter), limit, before_us }),
+    readVerdicts: (filter) => askCollector(endpoint, "verdicts", verdictsAnswer, { ...filter }),
+    readBaselines: (host) => askCollector(endpoint, "baselines", baselinesAnswer, { host }),
     close: async () => {},
   };
 }

@@ -1,5 +1,8 @@
 import type { hostsAnswer } from "@fleetmark/shared/api/answers";
+import type { Verdict } from "@fleetmark/shared/judgement/verdict";
 import type { Result, Run } from "@fleetmark/shared/model/result";
+import type { BaselineRecord } from "@fleetmark/shared/records/baseline";
+import type { VerdictRecord } from "@fleetmark/shared/records/verdict";
 import type { z } from "zod";
 
 export type Host = z.infer<typeof hostsAnswer>[number];
@@ -11,6 +14,14 @@ export interface ResultFilter {
   readonly category?: string | undefined;
   /** The name of a workload. */
   readonly benchmark?: string | undefined;
+}
+
+/** Which verdicts are meant; parts that are undefined may be any. */
+export interface VerdictFilter {
+  readonly host?: string | undefined;
+  readonly hw_class?: string | undefined;
+  readonly benchmark?: string | undefined;
+  readonly verdict?: Verdict | undefined;
 }
 
 export interface Page {
@@ -33,5 +44,9 @@ export interface Source {
   readResults(filter: ResultFilter & { readonly run?: string | undefined }): Promise<readonly Result[]>;
   /** The newest results, the newest first. */
   readNewest(filter: ResultFilter, page: Page): Promise<readonly Result[]>;
+  /** The latest verdict of each benchmark on each host. */
+  readVerdicts(filter: VerdictFilter): Promise<readonly VerdictRecord[]>;
+  /** What was decided of baselines, the latest of each benchmark on each host. */
+  readBaselines(host: string | undefined): Promise<readonly BaselineRecord[]>;
   close(): Promise<void>;
 }

@@ -1,7 +1,9 @@
 import type { CollectorConfig } from "@fleetmark/collector/config";
 import { findResults, openConfiguredReader, readHosts } from "@fleetmark/collector/reader";
+import { baselineRecord } from "@fleetmark/shared/records/baseline";
 import { resultRecord } from "@fleetmark/shared/records/result";
 import { runRecord } from "@fleetmark/shared/records/run";
+import { verdictRecord } from "@fleetmark/shared/records/verdict";
 import type { Source } from "./source.js";
 
 /** What nobody knows of a host but a collector that runs. */
@@ -29,6 +31,11 @@ export async function openStoredData({ store: config, data_dir }: Pick<Collector
     readRuns: (tags, page) => store.readNewest(runRecord, { tags: { ...tags }, ...page }),
     readResults: (filter) => findResults(store, { ...filter }),
     readNewest: (tags, page) => store.readNewest(resultRecord, { tags: { ...tags }, ...page }),
+    readVerdicts: async ({ verdict, ...tags }) => {
+      const found = await store.readLatest(verdictRecord, tags);
+      return found.filter((each) => verdict === undefined || each.verdict === verdict);
+    },
+    readBaselines: (host) => store.readLatest(baselineRecord, { host }),
     close: () => store.close(),
   };
 }

@@ -1,4 +1,5 @@
 import { baselinesAnswer, errorAnswer, verdictsAnswer } from "@fleetmark/shared/api/answers";
+import { resultSchema } from "@fleetmark/shared/model/result";
 import { baselineActions } from "@fleetmark/shared/records/baseline";
 import { verdictRecord } from "@fleetmark/shared/records/verdict";
 import { z } from "zod";
@@ -8,11 +9,18 @@ import { takePage } from "./routing/pages.js";
 import { baselinesQuery, noQuery, verdictsQuery } from "./routing/queries.js";
 import { addRoute, type Router } from "./routing/route.js";
 
+/** A thousand results of elsewhere, three kilobytes each. */
+const mostImportedBytes = 4 * 2 ** 20;
+
 const baselineOrder = z.strictObject({
   action: z.enum(baselineActions),
   host: z.string().min(1).max(255),
   name: z.string().min(1).max(1000).optional().describe("the full name of a benchmark; all where it is left out"),
   run: z.string().min(1).max(200).optional().describe("the run whose results are pinned; default: the latest of each benchmark"),
+  imported: z
+    .strictObject({ results: z.array(resultSchema).min(1).max(1000), environment: z.record(z.string(), z.string()).default({}) })
+    .optional()
+    .describe("results of elsewhere that are pinned, and what their host was like"),
   reason: z.string().min(1).max(2000),
 });
 
@@ -47,6 +55,7 @@ export function addJudgementRoutes(router: Router, store: StoreReader, baselines
     role: "operate",
     query: noQuery,
     body: baselineOrder,
+    maxBodyBytes: mostImportedBytes,
     answers: { 200: baselinesAnswer, 404: errorAnswer },
     answer: ({ body, caller }) => baselines.decide(body, caller.name),
   });

@@ -1,4 +1,5 @@
 import { FleetmarkError } from "@fleetmark/shared/errors";
+import type { Environment } from "@fleetmark/shared/judgement/explanation";
 import { suggest } from "@fleetmark/shared/model/nearest";
 import type { Result } from "@fleetmark/shared/model/result";
 import { type BaselineRecord, baselineRecord } from "@fleetmark/shared/records/baseline";
@@ -8,7 +9,7 @@ import { readClockUs } from "../platform/clock.js";
 import { type RecordOptions, recordOwn } from "../records/own-records.js";
 import { findRecordsOfRun } from "../store/run-records.js";
 import type { StoreReader } from "../store/store.js";
-import { identify } from "./cases.js";
+import { identify, readHostMemory } from "./cases.js";
 
 /** What somebody decides of the baselines of a host. */
 export interface BaselineOrder {
@@ -18,6 +19,8 @@ export interface BaselineOrder {
   readonly name?: string | undefined;
   /** The run whose results are pinned; the latest of each benchmark where it is left out. */
   readonly run?: string | undefined;
+  /** Results of elsewhere that are pinned in place of own ones, with what their host was like. */
+  readonly imported?: { readonly results: readonly Result[]; readonly environment: Environment } | undefined;
   readonly reason: string;
 }
 
@@ -33,8 +36,9 @@ export interface BaselinesOptions {
   readonly store: StoreReader;
 }
 
-/** The results that are meant: of a run, or the latest of each benchmark. */
-async function findMeant(store: StoreReader, { host, name, run }: BaselineOrder): Promise<readonly Result[]> {
+/** The results that are meant: of elsewhere, of a run, or the latest of each benchmark. */
+async function findMeant(store: StoreReader, { host, name, run, imported }: BaselineOrder): Promise<readonly Result[]> {
+  if (imported !== undefined) return imported.results;
   const found =
     run === undefined
       ? await store.readLatest(resultRecord, { host })
@@ -48,19 +52,27 @@ async function findMeant(store: StoreReader, { host, name, run }: BaselineOrder)
   throw new FleetmarkError("BENCHMARK_UNKNOWN", `${host} has no results of ${name}; ${suggest(name, names)}`);
 }
 
-type Decision = Pick<BaselineRecord, "pinned_run" | "pinned_us" | "accepted_us">;
+type Decision = Pick<BaselineRecord, "pinned_result" | "pinned_environment" | "accepted_us">;
 
 /** What is decided of one benchmark; undefined where nothing changes. */
 type Decide = (result: Result, former: BaselineRecord | undefined) => Decision | undefined;
 
 const keepAccepted = (former: BaselineRecord | undefined): number => former?.accepted_us ?? 0;
 
-const pin: Decide = ({ run, time_us }, former) => ({ pinned_run: run, pinned_us: time_us, accepted_us: keepAccepted(former) });
+const unpin: Decide = (_, former) => (former?.pinned_result === undefined ? undefined : { accepted_us: keepAccepted(former) });
 
-const unpin: Decide = (_, former) => (former?.pinned_us === undefined ? undefined : { accepted_us: keepAccepted(former) });
+/** A result is pinned with what its host was like: of elsewhere, or in its own run. */
+async function choosePinning(store: StoreReader, { host, imported }: BaselineOrder): Promise<Decide> {
+  const { environments } = await readHostMemory(store, host);
+  return (result, former) => ({
+    pinned_result: result,
+    pinned_environment: imported?.environment ?? environments.get(result.run) ?? {},
+    accepted_us: keepAccepted(former),
+  });
+}
 
 /** The level that a benchmark is at is accepted from when it began, where a verdict tells that. */
-async function chooseAccepting({ store }: BaselinesOptions, host: string): Promise<Decide> {
+async function chooseAccepting(store: StoreReader, { host }: BaselineOrder): Promise<Decide> {
   const verdicts = new Map((await store.readLatest(verdictRecord, { host })).map((each) => [identify(each), each]));
   return (result) => {
     const verdict = verdicts.get(identify(result));
@@ -77,9 +89,11 @@ export function createBaselines(options: BaselinesOptions): Baselines {
     list,
     decide: async (order, by) => {
       const { action, host, reason } = order;
+      if (action !== "pin" && order.imported !== undefined)
+        throw new FleetmarkError("REQUEST_INVALID", "results: only pinned results may come from elsewhere");
       const meant = await findMeant(store, order);
       const former = new Map((await list(host)).map((each) => [identify(each), each]));
-      const decide = { pin, unpin, accept: action === "accept" ? await chooseAccepting(options, host) : unpin }[action];
+      const decide = await { pin: choosePinning, unpin: async () => unpin, accept: chooseAccepting }[action](store, order);
       const timeUs = readClockUs();
       const decided = meant.flatMap((result): BaselineRecord[] => {
         const decision = decide(result, former.get(identify(result)));

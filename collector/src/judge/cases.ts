@@ -33,7 +33,7 @@ export function identify(of: Identity): string {
   return JSON.stringify(tagsOf(of));
 }
 
-function readEnvironment({ fingerprint, commit }: Pick<Run, "fingerprint" | "commit">): Environment {
+export function readEnvironment({ fingerprint, commit }: Pick<Run, "fingerprint" | "commit">): Environment {
   return commit === undefined ? fingerprint : { ...fingerprint, commit };
 }
 
@@ -67,13 +67,12 @@ export async function readCase(
   const newest = await store.readNewest(resultRecord, { tags, beforeUs: result.time_us, limit: mostResults });
   const recall = (each: Result): PastResult => ({ result: each, environment: environments.get(each.run) ?? {} });
   const decided = baselines.get(identify(result));
-  const pinnedUs = decided?.pinned_us;
-  const pinned = pinnedUs === undefined ? [] : await store.readNewest(resultRecord, { tags, beforeUs: pinnedUs + 1, limit: 1 });
+  const { pinned_result: pinned, pinned_environment: pinnedEnvironment = {} } = decided ?? {};
   return {
     result,
     environment: environments.get(result.run) ?? {},
     history: newest.reverse().map(recall),
-    pinned: pinned.filter(({ time_us }) => time_us === pinnedUs).map(recall),
+    pinned: pinned === undefined ? [] : [{ result: pinned, environment: pinnedEnvironment }],
     acceptedUs: decided?.accepted_us ?? 0,
     falseAlarmsPerYear,
     siblings: await readSiblings(store, result),

@@ -111,7 +111,7 @@ describe("a baseline", () => {
     expect(await awaitVerdict(read, "day-1")).toMatchObject({ verdict: "unchanged", baseline: "rolling" });
 
     const pinned = await post({ action: "pin", host: "h1", run: "day-20", reason: "before the compiler" });
-    expect(pinned.json).toMatchObject([{ pinned_run: "day-20", accepted_us: accepted.json[0]?.accepted_us }]);
+    expect(pinned.json).toMatchObject([{ pinned_result: { run: "day-20" }, accepted_us: accepted.json[0]?.accepted_us }]);
     await send(agent, makeDay(0.5, 1.2e-3));
     expect(await awaitVerdict(read, "day-0.5")).toMatchObject({ verdict: "regressed", baseline: "pinned" });
 

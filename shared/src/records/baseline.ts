@@ -19,8 +19,11 @@ export const baselineSchema = z.object({
   action: z.enum(baselineActions),
   by: z.string().describe("the name of who decided"),
   reason: z.string(),
-  pinned_run: z.string().optional().describe("the run whose result is the baseline; absent where none is pinned"),
-  pinned_us: z.int().nonnegative().optional().describe("time of that result"),
+  pinned_result: resultSchema.optional().describe("the result that is the baseline, whole; absent where none is pinned"),
+  pinned_environment: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe("what the host was like then: kernel, driver, versions, commit"),
   accepted_us: z.int().nonnegative().describe("results of before this do not count for the rolling baseline; 0 where all do"),
 });
 
@@ -31,6 +34,7 @@ export const baselineRecord = defineRecord({
   tags: ["host", "category", "benchmark", "runtime", "device", "params"],
   identity: ["host", "category", "benchmark", "runtime", "device", "params"],
   textField: "action",
+  jsonFields: ["pinned_result", "pinned_environment"],
   origin: "derived",
   schema: baselineSchema,
 });

@@ -1,7 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { makeAuditRecord, makeCampaignRecord, makeCommandRecord, makeResult, makeRun, makeSkipped } from "../../test/records.js";
+import {
+  makeAuditRecord,
+  makeBaseline,
+  makeCampaignRecord,
+  makeCommandRecord,
+  makeResult,
+  makeRun,
+  makeSkipped,
+  makeVerdict,
+} from "../../test/records.js";
 import type { Run } from "../model/result.js";
 import { auditRecord } from "./audit.js";
+import { baselineRecord } from "./baseline.js";
 import { campaignRecord } from "./campaign.js";
 import { commandRecord } from "./command.js";
 import { introductionRecord, layOutIntroduction } from "./introduction.js";
@@ -12,6 +22,7 @@ import { resultRecord } from "./result.js";
 import { runRecord } from "./run.js";
 import { deriveRunWindow, runWindowRecord } from "./run-window.js";
 import { skippedRunRecord } from "./skipped-run.js";
+import { verdictRecord } from "./verdict.js";
 
 const result = makeResult();
 const run = makeRun();
@@ -37,6 +48,8 @@ const examples = [
   example(commandRecord, makeCommandRecord()),
   example(campaignRecord, makeCampaignRecord()),
   example(auditRecord, makeAuditRecord()),
+  example(verdictRecord, makeVerdict({ low: undefined, high: undefined })),
+  example(baselineRecord, makeBaseline({ pinned_result: undefined, pinned_environment: undefined })),
 ];
 
 it("has an example of every kind", () => {
@@ -73,6 +86,13 @@ describe("a result", () => {
     const point = resultRecord.toPoint(whole);
     expect(point.fields).toMatchObject({ run_medians: "[0.0000495,0.0000505]", run_spread: 0.014, run_spread_degrees: 1 });
     expect(resultRecord.fromPoint(point)).toEqual(whole);
+  });
+});
+
+describe("a decision of a baseline", () => {
+  it("carries what is pinned, whole", () => {
+    const pinned = makeBaseline({ pinned_result: makeResult({ run: "as delivered" }) });
+    expect(baselineRecord.fromPoint(baselineRecord.toPoint(pinned))).toEqual(pinned);
   });
 });
 

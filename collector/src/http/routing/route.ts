@@ -39,6 +39,8 @@ export interface Route<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndefin
   readonly role?: Role | null;
   readonly query: Q;
   readonly body?: B;
+  /** The largest body that it takes; default: 64 KiB. */
+  readonly maxBodyBytes?: number;
   /** Whether it asks no store, and is answered at once whatever else is asked. */
   readonly isLight?: true;
   /** Answers by status code. */
@@ -47,8 +49,8 @@ export interface Route<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndefin
   answer(asked: Asked<Q, B>, reply: FastifyReply): Promise<unknown>;
 }
 
-/** The largest body that an endpoint takes: what people send are a few settings. */
-const maxBodyBytes = 64 * 1024;
+/** The largest body that an endpoint takes unless it says so: what people send are a few settings. */
+const usualBodyBytes = 64 * 1024;
 
 /** JSON Schema as Fastify and OpenAPI 3.1 both take it. */
 function toSchema(schema: z.ZodType, io: "input" | "output"): Record<string, unknown> {
@@ -127,7 +129,7 @@ export function addRoute<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndef
   router.app.route({
     method,
     url: path,
-    bodyLimit: maxBodyBytes,
+    bodyLimit: route.maxBodyBytes ?? usualBodyBytes,
     schema: {
       summary,
       operationId: operation,

@@ -1,0 +1,82 @@
+import { formatNumber } from "@fleetmark/shared/model/numbers";
+import type { VerdictRecord } from "@fleetmark/shared/records/verdict";
+import type { Column, Table } from "../output/table.js";
+import { hostColumn } from "./results.js";
+import { formatMoment, formatTime } from "./times.js";
+import { describeVerdict, paintVerdict } from "./verdicts.js";
+
+const sign = (value: number): string => `${value > 0 ? "+" : ""}${value.toFixed(1)}`;
+
+function formatShift({ unit, baseline }: VerdictRecord, value: number): string {
+  return baseline === "none" ? "" : `${sign(value)}${unit === "%" ? " points" : " %"}`;
+}
+
+const columns: readonly Column<VerdictRecord>[] = [
+  { key: "benchmark", title: "benchmark", align: "left", value: ({ name }) => name, isLead: true },
+  {
+    key: "verdict",
+    title: "verdict",
+    align: "left",
+    value: ({ verdict }) => verdict,
+    text: describeVerdict,
+    paint: (judged, colours) => paintVerdict(judged, colours),
+  },
+  { key: "severity", title: "severity", align: "left", value: ({ severity }) => severity, only: "programs" },
+  {
+    key: "change",
+    title: "change",
+    align: "right",
+    value: ({ change }) => change,
+    text: (judged) => formatShift(judged, judged.change),
+  },
+  { key: "low", title: "low", align: "right", value: ({ low }) => low ?? null, only: "programs" },
+  { key: "high", title: "high", align: "right", value: ({ high }) => high ?? null, only: "programs" },
+  {
+    key: "interval",
+    title: "interval",
+    align: "right",
+    value: () => null,
+    text: (judged) => (judged.low === undefined || judged.high === undefined ? "" : `${sign(judged.low)} … ${sign(judged.high)}`),
+    rank: 3,
+    only: "people",
+  },
+  {
+    key: "before",
+    title: "before",
+    align: "right",
+    value: ({ before }) => before,
+    text: ({ before }) => formatNumber(before),
+    rank: 5,
+  },
+  {
+    key: "after",
+    title: "after",
+    align: "right",
+    value: ({ after }) => after,
+    text: ({ after }) => formatNumber(after),
+    rank: 5,
+  },
+  {
+    key: "baseline",
+    title: "against",
+    align: "left",
+    value: ({ baseline }) => baseline,
+    text: ({ baseline, baseline_results: results }) => (baseline === "rolling" ? `the last ${results}` : baseline),
+    rank: 4,
+  },
+  {
+    key: "since",
+    title: "since",
+    align: "left",
+    value: ({ since_us }) => formatTime(since_us),
+    text: ({ since_us }) => formatMoment(since_us),
+    rank: 2,
+  },
+  { key: "cause", title: "cause", align: "left", value: ({ cause }) => cause, only: "programs" },
+  { key: "why", title: "why", align: "left", value: ({ why }) => why, rank: 6 },
+];
+
+/** Lays out verdicts: by how much a benchmark moved, against what, since when, and why. */
+export function buildVerdictTable(rows: readonly VerdictRecord[]): Table<VerdictRecord> {
+  return { columns: [hostColumn(rows), ...columns], rows };
+}
