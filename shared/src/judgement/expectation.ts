@@ -1,4 +1,5 @@
 import type { Result } from "../model/result.js";
+import { rankAutocorrelation } from "../stats/autocorrelation.js";
 import { findSteps } from "../stats/changes/step-search.js";
 import { studentQuantile } from "../stats/distributions.js";
 import { type MedianChange, type Scale, scaleBy } from "../stats/intervals.js";
@@ -13,6 +14,8 @@ export interface Expectation {
   /** Standard deviation of single results around it, projected. */
   readonly deviation: number;
   readonly results: number;
+  /** So many independent results would tell the level as well. */
+  readonly independent: number;
 }
 
 /** Results differ by a thousandth at least, or by a tenth of a percentage point: equal ones are no precision. */
@@ -41,12 +44,33 @@ function readError({ run_spread = 0, process_runs }: Result): number {
   return run_spread / Math.sqrt(Math.max(1, process_runs));
 }
 
-/** Spread of results around their median: the larger of the plain one, outliers bounded, and the robust one. */
+/** A result counts for so many robust deviations at most: one that stood alone says little of the next. */
+const mostDeviations = 4;
+
+/**
+ * Spread of results around their median: the largest of the robust one, and of those to either side, for times are
+ * skewed, and the longer side is where the next one will lie when it is late by chance.
+ */
 function measureDeviation(values: readonly number[], centre: number): number {
   const scale = madToSigma * medianAbsoluteDeviation(values);
-  const bound = scale === 0 ? Number.POSITIVE_INFINITY : 3 * scale;
-  const squares = values.reduce((sum, value) => sum + Math.min(Math.abs(value - centre), bound) ** 2, 0);
-  return Math.max(Math.sqrt(squares / Math.max(1, values.length - 1)), scale);
+  const bound = scale === 0 ? Number.POSITIVE_INFINITY : mostDeviations * scale;
+  const distances = values.map((value) => Math.max(-bound, Math.min(bound, value - centre)));
+  const spread = (side: readonly number[]): number =>
+    Math.sqrt(side.reduce((sum, each) => sum + each ** 2, 0) / Math.max(1, side.length - 0.5));
+  return Math.max(scale, spread(distances.filter((each) => each >= 0)), spread(distances.filter((each) => each <= 0)));
+}
+
+/** Correlation beyond this can't be told from a trend in so few results. */
+const mostCorrelated = 0.8;
+
+/**
+ * By how much results that hang together with the one before tell less than independent ones: (1 + ρ) / (1 − ρ), of
+ * the ranks' correlation and its bias of 1/n (Kendall & Stuart, "The Advanced Theory of Statistics", vol. 3, § 48.3).
+ */
+function measureInflation(values: readonly number[]): number {
+  const seen = rankAutocorrelation(values) + 1 / values.length;
+  const correlation = values.length < 4 ? 0 : Math.min(mostCorrelated, Math.max(0, seen));
+  return (1 + correlation) / (1 - correlation);
 }
 
 /**
@@ -60,10 +84,12 @@ export function expectResult(results: readonly Result[]): Expectation {
   const values = results.map((result) => project(result, scale));
   const centre = median(values);
   const within = Math.max(betweenFactor * median(results.map(readError)), leastDeviation[scale]);
-  const seen = measureDeviation(values, centre);
+  const inflation = measureInflation(values);
   const degrees = values.length - 1;
-  const variance = (degrees * seen ** 2 + withinDegrees * within ** 2) / (degrees + withinDegrees);
-  return { scale, centre, deviation: Math.max(Math.sqrt(variance), leastDeviation[scale]), results: values.length };
+  const seen = measureDeviation(values, centre) ** 2 / (1 - Math.min(0.5, (inflation - 1) / Math.max(1, degrees)));
+  const variance = (degrees * seen + withinDegrees * within ** 2) / (degrees + withinDegrees);
+  const deviation = Math.max(Math.sqrt(variance), leastDeviation[scale]);
+  return { scale, centre, deviation, results: values.length, independent: values.length / inflation };
 }
 
 /**
@@ -71,11 +97,11 @@ export function expectResult(results: readonly Result[]): Expectation {
  * of one more result, by Student's t.
  */
 export function compareWithExpectation(result: Result, expected: Expectation, confidence: number): MedianChange {
-  const { scale, centre, deviation, results } = expected;
+  const { scale, centre, deviation, results, independent } = expected;
   const { restore } = scaleBy(scale);
   const toChange = scale === "relative" ? Math.expm1 : (value: number): number => value;
   const own = readError(result);
-  const spread = Math.sqrt(Math.max(deviation, own) ** 2 + deviation ** 2 / results);
+  const spread = Math.sqrt(Math.max(deviation, own) ** 2 + deviation ** 2 / independent);
   const reach = studentQuantile((1 + confidence) / 2, results - 1 + withinDegrees) * spread;
   const difference = project(result, scale) - centre;
   return {
@@ -92,19 +118,17 @@ const fewestForLevels = 8;
 /** A level within this share of the best is as good. */
 const alikeShare = 0.02;
 
-/**
- * Where each level of a series of results begins, its first at 0.
- * @param results of one benchmark in order of time
- */
-export function findLevels(results: readonly Result[]): number[] {
+/** Where each level of a series of results begins, its first at 0. */
+function findLevels(results: readonly Result[]): number[] {
   if (results.length < fewestForLevels) return [0];
   const scale = chooseScale(results[0]);
   return [0, ...findSteps(results.map((result) => project(result, scale)))];
 }
 
 /**
- * Keeps the results of the best level that there was, and of those as good: what became slower is not forgiven by going
- * on. Lower is better for every quantity that results have.
+ * Keeps the results of the best level that there was, and of those as good: what became slower by a little, again and
+ * again, is not forgiven. Lower is better for every quantity that results have.
+ * @param results of one benchmark in order of time
  */
 export function keepBestLevel(results: readonly Result[]): readonly Result[] {
   const starts = findLevels(results);

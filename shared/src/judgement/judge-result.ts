@@ -1,10 +1,11 @@
 import type { Result } from "../model/result.js";
 import { isSteady } from "./comparison.js";
-import { compareWithExpectation, expectResult, findLevels, hasFigure, keepBestLevel } from "./expectation.js";
+import { hasFigure } from "./expectation.js";
 import { type Cause, describeDifference, type Environment, explainRegression, type Sibling } from "./explanation.js";
-import { type MachineDrift, measureDrift, readMachineState, summarizeMachine } from "./machine-drift.js";
+import { measureMove } from "./result-move.js";
+import { rollBaseline } from "./rolling-baseline.js";
 import { gradeSeverity, type Severity } from "./severity.js";
-import { judgeChange, type Verdict } from "./verdict.js";
+import type { Verdict } from "./verdict.js";
 
 /** A result of before with the environment that it was measured in. */
 export interface PastResult {
@@ -51,8 +52,6 @@ export interface Judgement {
   readonly why: string;
 }
 
-/** The rolling baseline is made of so many results at most. */
-const mostResults = 20;
 /** An environment of fewer results is compared with the one before it. */
 const fewestOfEnvironment = 3;
 const yearS = 365.25 * 86_400;
@@ -83,53 +82,44 @@ function isComparable(former: Result, result: Result): boolean {
   );
 }
 
+/** What a result is compared with, and the results at the end of its history that had moved as it has. */
+interface Baseline {
+  readonly kind: Judgement["baseline"];
+  readonly past: readonly PastResult[];
+  readonly slower: readonly Result[];
+  readonly faster: readonly Result[];
+}
+
 /**
- * The rolling baseline: the last results of the same environment, at the best level that they had; those of the
- * environment before where this one has too few. An environment that is not known is like any other.
+ * The rolling baseline of the same environment, or of the one before it where this one has too few results. An
+ * environment that is not known is like any other.
  */
-function rollBaseline({ result, environment, history, acceptedUs }: Case): readonly PastResult[] {
+function selectRolling({ result, environment, history, acceptedUs }: Case, confidence: number): Baseline {
   const usable = history.filter((past) => past.result.time_us >= acceptedUs && isComparable(past.result, result));
   const own = nameEnvironment(environment);
   const unknown = nameEnvironment({});
   const same = usable.filter((past) => [own, unknown].includes(nameEnvironment(past.environment)));
   const segment = same.length >= fewestOfEnvironment ? same : usable;
-  const kept = new Set(keepBestLevel(segment.map((past) => past.result)));
-  return segment.filter((past) => kept.has(past.result)).slice(-mostResults);
+  const { results, slower, faster } = rollBaseline(
+    segment.map((past) => past.result),
+    confidence,
+  );
+  const kept = new Set(results);
+  const past = segment.filter((each) => kept.has(each.result));
+  return { kind: past.length === 0 ? "none" : "rolling", past, slower, faster };
 }
 
-/** What a pinned baseline may be compared with: the same figure on the same hardware. */
-function selectBaseline(given: Case): { readonly kind: Judgement["baseline"]; readonly past: readonly PastResult[] } {
+/** What was pinned, if it is the same figure on the same hardware; else the rolling baseline. */
+function selectBaseline(given: Case, confidence: number): Baseline {
+  const rolling = selectRolling(given, confidence);
   const pinned = given.pinned.filter(({ result }) => isComparable(result, given.result));
-  if (pinned.length > 0) return { kind: "pinned", past: pinned };
-  const past = rollBaseline(given);
-  return { kind: past.length === 0 ? "none" : "rolling", past };
+  return pinned.length === 0 ? rolling : { ...rolling, kind: "pinned", past: pinned };
 }
 
-/** When the level of a result began: at its own time where it is the first of its kind. */
-function findSince({ result, history }: Case): number {
-  const results = [...history.map((past) => past.result).filter((each) => isComparable(each, result)), result];
-  const start = findLevels(results).at(-1) ?? 0;
-  return start === 0 ? result.time_us : results[start].time_us;
-}
-
-interface Moved {
-  readonly change: number;
-  readonly low: number;
-  readonly high: number;
-}
-
-/** What the machine itself may explain is not called: the interval reaches so much further. */
-function allowFor({ change, low, high }: Moved, drift: number): Moved {
-  const move = (bound: number, by: number): number => Math.expm1(Math.log1p(bound) + by);
-  return { change, low: move(low, -Math.max(0, drift)), high: move(high, Math.max(0, -drift)) };
-}
-
-const total = ({ pace, contention }: MachineDrift): number => pace + contention;
-
-/** Percent, or percentage points as they are. */
-function inPercent(moved: Moved, isRelative: boolean): Moved {
-  const factor = isRelative ? 100 : 1;
-  return { change: factor * moved.change, low: factor * moved.low, high: factor * moved.high };
+/** When the level that a result is at began. */
+function findSince({ time_us }: Result, verdict: Verdict, { slower, faster }: Baseline): number {
+  if (verdict === "regressed") return slower[0]?.time_us ?? time_us;
+  return verdict === "improved" ? (faster[0]?.time_us ?? time_us) : time_us;
 }
 
 function withoutBaseline({ result, history, pinned }: Case): Judgement {
@@ -145,43 +135,27 @@ function withoutBaseline({ result, history, pinned }: Case): Judgement {
   return { verdict, severity: "none", baseline: "none", baseline_results: 0, ...figures, cause: "", why };
 }
 
-/**
- * Judges a result by those of before: what was pinned, or else the last ones of its environment. The interval of the
- * change is that of one more result among them, so that a benchmark that differs from day to day is held to less than
- * one that does not; and it reaches as much further as the machine itself became slower.
- */
+/** Judges a result by those of before: what was pinned, or else the last ones of its environment. */
 export function judgeResult(given: Case): Judgement {
-  const { result, environment, siblings } = given;
-  const { kind, past } = selectBaseline(given);
-  if (past.length === 0 || !isSteady(result) || !hasFigure(result)) return withoutBaseline(given);
-  const before = past.map((each) => each.result);
-  const isRelative = result.quantity !== "overhead";
-  const compared = compareWithExpectation(
-    result,
-    expectResult(before),
-    chooseConfidence(result.every_s, given.falseAlarmsPerYear),
-  );
-  const drift =
-    result.quantity === "time" ? measureDrift(summarizeMachine(before), readMachineState(result)) : { pace: 0, contention: 0 };
-  const raw = inPercent(compared, isRelative);
-  const allowed = isRelative ? inPercent(allowFor(compared, total(drift)), true) : raw;
-  const verdict = judgeChange(allowed.change, allowed.low, allowed.high, 1);
-  const shared = {
-    baseline: kind,
-    baseline_results: before.length,
-    before: compared.before,
-    after: compared.after,
-    ...allowed,
+  const { result, environment, siblings, falseAlarmsPerYear } = given;
+  if (!isSteady(result) || !hasFigure(result)) return withoutBaseline(given);
+  const confidence = chooseConfidence(result.every_s, falseAlarmsPerYear);
+  const baseline = selectBaseline(given, confidence);
+  if (baseline.past.length === 0) return withoutBaseline(given);
+  const results = baseline.past.map((each) => each.result);
+  const { before, after, change, low, high, drift, verdict, isMachine } = measureMove(result, results, confidence);
+  const judged = {
+    verdict,
+    severity: gradeSeverity(verdict, change),
+    baseline: baseline.kind,
+    baseline_results: results.length,
+    ...{ before, after, change, low, high },
+    since_us: findSince(result, verdict, baseline),
   };
-  const isMachine = verdict !== "regressed" && judgeChange(raw.change, raw.low, raw.high, 1) === "regressed";
-  const since_us = verdict === "regressed" || verdict === "improved" ? findSince(given) : result.time_us;
-  const evidence = { result, before, drift, siblings };
-  const environments = { before: past[past.length - 1].environment, after: environment };
-  if (verdict === "regressed" || isMachine) {
-    const { cause, why } = explainRegression({ ...evidence, environment: environments });
-    return { verdict, severity: gradeSeverity(verdict, allowed.change), ...shared, since_us, cause, why };
-  }
+  const environments = { before: baseline.past[baseline.past.length - 1].environment, after: environment };
+  if (verdict === "regressed" || isMachine)
+    return { ...judged, ...explainRegression({ result, before: results, drift, siblings, environment: environments }) };
   const changed = describeDifference(environments.before, environments.after);
   const why = verdict === "improved" && changed.length > 0 ? `changed since: ${changed.join(", ")}` : "";
-  return { verdict, severity: "none", ...shared, since_us, cause: "", why };
+  return { ...judged, cause: "", why };
 }

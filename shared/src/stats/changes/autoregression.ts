@@ -9,8 +9,16 @@ export interface Autoregression {
   readonly correlation: number;
 }
 
-/** Distances over which values are compared. */
+/** Distances over which values are compared, at most. */
 const lags = [1, 2, 3, 4] as const;
+
+/** A change of level lies within this share of all steps over the longest distance at most. */
+const longestShare = 0.1;
+
+/** Short series are compared over short distances: over longer ones a step would be most of what is seen. */
+function chooseLags(n: number): readonly number[] {
+  return lags.filter((lag) => lag <= Math.max(2, longestShare * n));
+}
 
 const highest = 0.95;
 /** Correlations are looked for in steps of so much. */
@@ -40,7 +48,7 @@ function measureSteps(values: ArrayLike<number>, lag: number): number {
 /** How far the steps over each distance are from what a correlation makes of them, and the noise's variance by them. */
 function fitCorrelation(squares: readonly number[], correlation: number): { misfit: number; variance: number } {
   const logs = squares.map((square, i) => Math.log(square / (2 * (1 - correlation ** lags[i]))));
-  const weights = lags.map((lag) => 1 / lag);
+  const weights = squares.map((_, i) => 1 / lags[i]);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const centre = logs.reduce((sum, each, i) => sum + weights[i] * each, 0) / total;
   const misfit = logs.reduce((sum, each, i) => sum + weights[i] * (each - centre) ** 2, 0);
@@ -55,7 +63,7 @@ function fitCorrelation(squares: readonly number[], correlation: number): { misf
  * @param values eight and more finite numbers
  */
 export function estimateAutoregression(values: ArrayLike<number>): Autoregression {
-  const squares = lags.map((lag) => measureSteps(values, lag));
+  const squares = chooseLags(values.length).map((lag) => measureSteps(values, lag));
   if (squares.some((square) => square === 0)) return { deviation: Math.sqrt(Math.max(...squares) / 2), correlation: 0 };
   let best = { correlation: 0, ...fitCorrelation(squares, 0) };
   for (let correlation = grain; correlation <= highest; correlation += grain) {
