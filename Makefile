@@ -149,6 +149,10 @@ bench-inference: build ## Measure what intervals and verdicts are worth, on runs
 bench-detect: build ## Measure how well changes of series are found, beside seven other ways (four minutes; ends with one JSON line)
 	@node test/dist/detection/bench.js $(SERIES)
 
+.PHONY: bench-slow-hosts
+bench-slow-hosts: build ## Measure how well slow hosts are found among their peers, by simulation (a minute; ends with one JSON line)
+	@node test/run.mjs test/detection/slow-hosts.ts
+
 .PHONY: bench-engine
 bench-engine: build ## Measure what the measuring engine itself costs
 	@node test/dist/engine/engine-cost.js

@@ -78,12 +78,17 @@ function measureInflation(values: readonly number[]): number {
  * than process runs of one minute tell. What these tell is a prior of three degrees of freedom (Gelman et al.,
  * "Bayesian Data Analysis", 3rd ed., § 2.6).
  * @param results of one benchmark at one level; at least one
+ * @param least by how much they are held to differ at least, on the relative scale; a hundred times that in points
  */
-export function expectResult(results: readonly Result[]): Expectation {
+export function expectResult(results: readonly Result[], least = 0): Expectation {
   const scale = chooseScale(results[0]);
   const values = results.map((result) => project(result, scale));
   const centre = median(values);
-  const within = Math.max(betweenFactor * median(results.map(readError)), leastDeviation[scale]);
+  const within = Math.max(
+    betweenFactor * median(results.map(readError)),
+    leastDeviation[scale],
+    least * (scale === "relative" ? 1 : 100),
+  );
   const inflation = measureInflation(values);
   const degrees = values.length - 1;
   const seen = measureDeviation(values, centre) ** 2 / (1 - Math.min(0.5, (inflation - 1) / Math.max(1, degrees)));
@@ -92,24 +97,37 @@ export function expectResult(results: readonly Result[]): Expectation {
   return { scale, centre, deviation, results: values.length, independent: values.length / inflation };
 }
 
+/** How far a result is from what was expected, projected, and how far one more result may be by chance. */
+function measureOffset(
+  result: Result,
+  { scale, centre, deviation, independent }: Expectation,
+): { offset: number; spread: number } {
+  const spread = Math.sqrt(Math.max(deviation, readError(result)) ** 2 + deviation ** 2 / independent);
+  return { offset: project(result, scale) - centre, spread };
+}
+
+const degreesOf = ({ results }: Expectation): number => results - 1 + withinDegrees;
+
+/** How far a result is from what was expected, in standard errors of one more result, with their degrees of freedom. */
+export function measureDistance(result: Result, expected: Expectation): { distance: number; degrees: number } {
+  const { offset, spread } = measureOffset(result, expected);
+  return { distance: offset / spread, degrees: degreesOf(expected) };
+}
+
 /**
  * Tells how far a result is from what was expected, with the interval in which the change lies: the prediction interval
  * of one more result, by Student's t.
  */
 export function compareWithExpectation(result: Result, expected: Expectation, confidence: number): MedianChange {
-  const { scale, centre, deviation, results, independent } = expected;
-  const { restore } = scaleBy(scale);
-  const toChange = scale === "relative" ? Math.expm1 : (value: number): number => value;
-  const own = readError(result);
-  const spread = Math.sqrt(Math.max(deviation, own) ** 2 + deviation ** 2 / independent);
-  const reach = studentQuantile((1 + confidence) / 2, results - 1 + withinDegrees) * spread;
-  const difference = project(result, scale) - centre;
+  const { offset, spread } = measureOffset(result, expected);
+  const toChange = expected.scale === "relative" ? Math.expm1 : (value: number): number => value;
+  const reach = studentQuantile((1 + confidence) / 2, degreesOf(expected)) * spread;
   return {
-    before: restore(centre),
+    before: scaleBy(expected.scale).restore(expected.centre),
     after: result.median,
-    change: toChange(difference),
-    low: toChange(difference - reach),
-    high: toChange(difference + reach),
+    change: toChange(offset),
+    low: toChange(offset - reach),
+    high: toChange(offset + reach),
   };
 }
 

@@ -1,0 +1,15 @@
+import type { Result, Run } from "../src/model/result.js";
+import type { AuditRecord } from "../src/records/audit.js";
+import type { BaselineRecord } from "../src/records/baseline.js";
+import type { CampaignRecord } from "../src/records/campaign.js";
+import type { CommandRecord } from "../src/records/command.js";
+import type { SkippedRun } from "../src/records/skipped-run.js";
+import type { VerdictRecord } from "../src/records/verdict.js";
+export declare function makeResult(changes?: Partial<Result>): Result;
+export declare function makeRun(changes?: Partial<Run>): Run;
+export declare function makeSkipped(changes?: Partial<SkippedRun>): SkippedRun;
+export declare function makeCommandRecord(changes?: Partial<CommandRecord>): CommandRecord;
+export declare function makeCampaignRecord(changes?: Partial<CampaignRecord>): CampaignRecord;
+export declare function makeAuditRecord(changes?: Partial<AuditRecord>): AuditRecord;
+export declare function makeVerdict(changes?: Partial<VerdictRecord>): VerdictRecord;
+export declare function makeBaseline(changes?: Partial<BaselineRecord>): BaselineRecord;

@@ -1,0 +1,107 @@
+/** Records that are whole, for tests of what becomes of them. */
+const result = {
+  name: "policy_forward{batch=1} jax-js/cpu",
+  category: "rl",
+  duration: 2,
+  memory_peak_mb: 90,
+  memory_current_mb: 80,
+  cpu_percent: 99,
+  iterations: 1000,
+  throughput: 20_000,
+  metadata: { hidden: 256, compiled: true, note: null, activation: "tanh" },
+  benchmark: "policy_forward",
+  params: "batch=1",
+  runtime: "jax-js",
+  device: "cpu",
+  suite: "quick",
+  run: "r1",
+  host: "h1",
+  hw_class: "c1",
+  time_us: 1_700_000_000_000_000,
+  quantity: "time",
+  unit: "s",
+  throughput_unit: "passes/s",
+  process_runs: 2,
+  iterations_per_sample: 10,
+  steady_state: "flat",
+  conclusive: "yes",
+  disturbance: "",
+  n: 100,
+  median: 5e-5,
+  median_low: 4.9e-5,
+  median_high: 5.2e-5,
+  mean: 5.1e-5,
+  trimmed_mean: 5e-5,
+  p90: 6e-5,
+  p95: 6.5e-5,
+  p99: 7e-5,
+  p999: 9e-5,
+  min: 4e-5,
+  max: 1e-4,
+  stddev: 1e-6,
+  mad: 5e-7,
+  cv: 0.02,
+  outliers_low: 0,
+  outliers_high: 3,
+};
+export function makeResult(changes = {}) {
+  return { ...result, ...changes };
+}
+const run = {
+  run: "r1",
+  suite: "quick",
+  host: "h1",
+  hw_class: "c1",
+  state: "finished",
+  started_us: 1_000_000,
+  time_us: 3_000_000,
+  duration: 2,
+  total: 2,
+  completed: 1,
+  failures: [{ name: "b", error: "it broke" }],
+  fingerprint: { kernel: "6.1", node: "20" },
+};
+export function makeRun(changes = {}) {
+  return { ...run, ...changes };
+}
+const skipped = {
+  host: "h1",
+  hw_class: "c1",
+  suite: "quick",
+  time_us: 4_000_000,
+  outcome: "refused",
+  run: "r1",
+  trigger: "schedule",
+  reason: "other processes take 3.2 cores (at most 0.5)",
+  due_us: 1_000_000,
+  count: 1,
+};
+export function makeSkipped(changes = {}) {
+  return { ...skipped, ...changes };
+}
+export function makeCommandRecord(changes = {}) {
+  return { host: "h1", command: "start_run", time_us: 4_000_000, id: "c1", state: "asked", ...changes };
+}
+export function makeCampaignRecord(changes = {}) {
+  const order = { suite: "quick", hosts: ["gpu-*"], hw_class: "*", stagger_s: 0, ttl_s: 120, patience_s: 3600, at_once: false };
+  const state = { id: "c1", state: "running", asked_us: 4_000_000, by: "owner", total: 2, counts: { asked: 2 } };
+  return { ...order, ...state, time_us: 4_000_000, ...changes };
+}
+export function makeAuditRecord(changes = {}) {
+  const what = { collector: "c", action: "postCampaigns", by: "alice", outcome: "done", status: 200, detail: "{}" };
+  return { ...what, time_us: 4_000_000, ...changes };
+}
+const { host, hw_class, suite, category, benchmark, runtime, device, params, name } = result;
+const identity = { host, category, benchmark, runtime, device, params, name };
+export function makeVerdict(changes = {}) {
+  const found = { verdict: "regressed", severity: "medium", baseline: "rolling", baseline_results: 20 };
+  const figures = { before: 5e-5, after: 6e-5, change: 20, low: 12, high: 28, unit: "s", since_us: 3_000_000 };
+  const why = { cause: "environment", why: "changed since: kernel 6.1 -> 6.2" };
+  return { ...identity, hw_class, suite, time_us: 4_000_000, run: "r1", ...found, ...figures, ...why, ...changes };
+}
+export function makeBaseline(changes = {}) {
+  const decision = { action: "pin", by: "alice", reason: "as delivered", accepted_us: 0 };
+  const pinned = { pinned_result: result, pinned_environment: { kernel: "6.1" } };
+  return { ...identity, time_us: 4_000_000, ...decision, ...pinned, ...changes };
+}
+//# sourceMappingURL=records.js.map
