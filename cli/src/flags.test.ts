@@ -239,6 +239,8 @@ const commands: readonly (readonly [path: readonly string[], args: readonly stri
     ["--name", "ci"],
   ],
   [["verdicts"], []],
+  [["qualify"], []],
+  [["fleet", "slow"], []],
   [["baseline", "list"], []],
   [
     ["baseline", "pin"],

@@ -61,6 +61,11 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import("./commands/read/verdicts.js")).defineVerdicts,
   },
   {
+    name: "qualify",
+    description: "say whether this host is fit: as fast as others of its hardware class",
+    load: async () => (await import("./commands/qualify.js")).defineQualify,
+  },
+  {
     name: "baseline",
     description: "decide what results are compared with: pin some, or accept the level that they are at",
     load: async () => (await import("./commands/baseline/baseline.js")).defineBaseline,

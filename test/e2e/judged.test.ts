@@ -120,3 +120,34 @@ describe("a workload that became slower", () => {
     );
   }, 120_000);
 });
+
+describe("fleetmark qualify", () => {
+  const own = ["--suite-file", place("suites.yaml"), "--suite", "plant", "--budget", "2s"];
+  const qualify = (...args: string[]) => fleetmark("qualify", ...args, "--json");
+  const read = (stdout: string): string => (JSON.parse(stdout) as { fitness: string }).fitness;
+
+  it("says that a host is fit or slow by a reference, offline", async () => {
+    writeFileSync(place("rounds"), "20000");
+    const measured = await fleetmark("bench", ...own, "--output-dir", "twin", "--json");
+    expect(measured, measured.stderr).toMatchObject({ code: 0 });
+    writeFileSync(place("twin.json"), measured.stdout);
+    const same = await qualify("--results", "twin.json", "--reference", "twin.json");
+    expect([same.code, read(same.stdout)]).toEqual([0, "fit"]);
+    writeFileSync(place("rounds"), "60000");
+    const slow = await qualify(...own, "--reference", "twin.json");
+    expect([slow.code, read(slow.stdout)], slow.stdout).toEqual([1, "slow"]);
+  }, 120_000);
+
+  it("can't say where nobody is like it, and writes a reference of who is", async () => {
+    const alone = await qualify("--results", "twin.json", ...fromCollector());
+    expect([alone.code, read(alone.stdout)]).toEqual([3, "cannot-say"]);
+    const exported = await fleetmark("qualify", "--export", "class.json", ...fromCollector());
+    expect(exported, exported.stderr).toMatchObject({ code: 0 });
+    const slower = await qualify("--results", "twin.json", "--reference", "class.json");
+    expect([slower.code, read(slower.stdout)]).toEqual([0, "fit"]);
+    const nobody = await fleetmark("fleet", "slow", ...fromCollector());
+    expect(nobody).toMatchObject({ code: 0, stderr: expect.stringMatching(/no host can be compared: a class takes 4 hosts/) });
+    const wrong = await qualify("--results", "twin.json", "--reference", "nothing.json");
+    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringMatching(/RESULT_FILE_INVALID/) });
+  }, 60_000);
+});

@@ -11,9 +11,7 @@ import {
   type OtherBuild,
   probeRuntimes,
   readRunHistory,
-  runSuite,
   type Suite,
-  type SuiteOptions,
   type SuiteOutcome,
   writeResultFile,
 } from "@fleetmark/bench";
@@ -28,10 +26,10 @@ import { defaultBaseline, describeAcceptance, locateBaseline, readWantedBaseline
 import { type Compared, printComparison } from "../bench/comparison-output.js";
 import { addLabel, type BenchOptions, failures, readBudget, readDevice } from "../bench/options.js";
 import { concludeReport, openReport, planReport, type Reporting } from "../bench/reporting.js";
+import { runWithProgress } from "../bench/run-with-progress.js";
 import { leaveOutUnavailable, needsRuntime, selectBenchmarks } from "../bench/selection.js";
 import { reportFailure } from "../output/failure.js";
 import { printText } from "../output/formats.js";
-import { createProgressLine, showRunProgress } from "../output/progress-line.js";
 import { chooseColours, readWidth } from "../output/terminal.js";
 import { wrapText } from "../output/width.js";
 import { awaitInterruption } from "../processes/interruption.js";
@@ -213,19 +211,6 @@ async function measure(
   });
   await sent?.addRun(outcome.run);
   return outcome;
-}
-
-async function runWithProgress(options: SuiteOptions): Promise<SuiteOutcome> {
-  const progress = createProgressLine();
-  try {
-    return await runSuite({
-      ...options,
-      onFinding: (finding) => process.stderr.write(`${finding}\n`),
-      onProgress: (now) => showRunProgress(progress, now),
-    });
-  } finally {
-    progress.clear();
-  }
 }
 
 /** Keeps and shows what came of it. */

@@ -1,4 +1,4 @@
-import { formatNumber } from "@fleetmark/shared/model/numbers";
+import { formatQuantity } from "@fleetmark/shared/model/numbers";
 import type { VerdictRecord } from "@fleetmark/shared/records/verdict";
 import type { Column, Table } from "../output/table.js";
 import { hostColumn } from "./results.js";
@@ -45,7 +45,7 @@ const columns: readonly Column<VerdictRecord>[] = [
     title: "before",
     align: "right",
     value: ({ before }) => before,
-    text: ({ before }) => formatNumber(before),
+    text: ({ before, unit }) => formatQuantity({ unit }, before),
     rank: 5,
   },
   {
@@ -53,7 +53,7 @@ const columns: readonly Column<VerdictRecord>[] = [
     title: "after",
     align: "right",
     value: ({ after }) => after,
-    text: ({ after }) => formatNumber(after),
+    text: ({ after, unit }) => formatQuantity({ unit }, after),
     rank: 5,
   },
   {

@@ -20,8 +20,8 @@ export interface RollingBaseline {
 
 /**
  * Rolls a baseline over results as they came: each is judged by those before it. What is slower does not enter, unless
- * the benchmark came back from it at once, so that a regression stays one for as long as it lasts; three that are faster
- * in a row begin anew.
+ * the benchmark came back from it at once, so that a regression stays one for as long as it lasts; three in a row that
+ * are faster begin anew.
  * @param results of one benchmark in order of time
  * @param confidence at which a result is called
  */

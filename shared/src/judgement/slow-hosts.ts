@@ -12,6 +12,13 @@ export interface HostResults {
   readonly results: readonly Result[];
 }
 
+/** Gathers results by host. */
+export function groupByHost(results: readonly Result[]): HostResults[] {
+  const grouped = new Map<string, Result[]>();
+  for (const result of results) grouped.set(result.host, [...(grouped.get(result.host) ?? []), result]);
+  return [...grouped].map(([host, own]) => ({ host, results: own }));
+}
+
 /** How a benchmark of a host stands among its peers. */
 export interface PeerComparison {
   readonly name: string;
@@ -47,7 +54,7 @@ const smallestChange = 2;
 /** Of hosts that are called slow, at most this share is not (by expectation). */
 const falseDiscoveries = 0.05;
 
-/** Benjamini & Hochberg, "Controlling the False Discovery Rate", JRSS B 57 (1995): the largest p that is a discovery. */
+/** The largest p that is a discovery: Benjamini & Hochberg, "Controlling the False Discovery Rate", JRSS B (1995). */
 function chooseLimit(ps: readonly number[], level: number): number {
   const sorted = [...ps].sort((a, b) => a - b);
   let limit = 0;
@@ -70,12 +77,13 @@ function findChance(result: Result, expected: Expectation): number {
   return degrees > manyDegrees ? 1 - normalCdf(distance) : studentTail(distance, degrees);
 }
 
-function compareWithPeers(result: Result, expected: Expectation): Compared {
+/** @param own whether the result itself is among those by which it is expected */
+function compareWithPeers(result: Result, expected: Expectation, own: boolean): Compared {
   const { project, restore } = scaleBy(expected.scale);
   const difference = project(result.median) - expected.centre;
   const change = expected.scale === "relative" ? 100 * Math.expm1(difference) : difference;
   const { name, median: after, unit } = result;
-  const figures = { before: restore(expected.centre), after, unit, peers: expected.results };
+  const figures = { before: restore(expected.centre), after, unit, peers: expected.results - (own ? 1 : 0) };
   return { name, change, ...figures, p: findChance(result, expected) };
 }
 
@@ -115,14 +123,14 @@ function stand(host: string, found: readonly Compared[], level: number): HostSta
 }
 
 /**
- * Compares one host with its peers, its own results being no part of what they are compared with.
- * @param peers other hosts of its hardware class
+ * Compares one host with its peers.
+ * @param peers other hosts of its hardware class, without itself
  */
 export function compareHost(host: HostResults, peers: readonly HostResults[]): HostStanding {
-  const grouped = groupByBenchmark(peers.filter((peer) => peer.host !== host.host));
+  const grouped = groupByBenchmark(peers);
   const found = host.results.filter(isUsable).flatMap((result) => {
     const group = [...(grouped.get(result.name)?.values() ?? [])].filter(({ unit }) => unit === result.unit);
-    return group.length === 0 ? [] : [compareWithPeers(result, expectResult(group, betweenHosts))];
+    return group.length === 0 ? [] : [compareWithPeers(result, expectResult(group, betweenHosts), false)];
   });
   return stand(host.host, found, falseDiscoveries);
 }
@@ -149,7 +157,7 @@ function createPeerExpectation(hosts: readonly HostResults[]): (host: string, re
 
 /**
  * Finds the hosts of a class that are slower than their peers. Each is compared with all others by the prediction
- * interval of one more among them; of the hosts that are called slow, at most one of twenty is not (by expectation).
+ * interval of one more among them; of hosts that are called slow, at most one of twenty is not (by expectation).
  * @param hosts of one hardware class
  */
 export function findSlowHosts(hosts: readonly HostResults[]): HostStanding[] {
@@ -157,7 +165,7 @@ export function findSlowHosts(hosts: readonly HostResults[]): HostStanding[] {
   const found = hosts.map(({ host, results }) => {
     const comparisons = results.filter(isUsable).flatMap((result) => {
       const expected = expect(host, result);
-      return expected === undefined ? [] : [compareWithPeers(result, expected)];
+      return expected === undefined ? [] : [compareWithPeers(result, expected, expected.results > many)];
     });
     return { host, comparisons };
   });

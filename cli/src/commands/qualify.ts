@@ -1,0 +1,156 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { findOrigin, readRunHistory } from "@fleetmark/bench";
+import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
+import { type Fitness, qualifyHost } from "@fleetmark/shared/judgement/qualification";
+import { compareHost, fewestPeers, groupByHost, type HostResults } from "@fleetmark/shared/judgement/slow-hosts";
+import { parseReference, type Reference } from "@fleetmark/shared/model/reference";
+import type { Result, Run } from "@fleetmark/shared/model/result";
+import { parseResultFile } from "@fleetmark/shared/model/result-file";
+import { version } from "@fleetmark/shared/version";
+import type { Command } from "commander";
+import { readBudget } from "../bench/options.js";
+import { runWithProgress } from "../bench/run-with-progress.js";
+import { leaveOutUnavailable, selectBenchmarks } from "../bench/selection.js";
+import { printText } from "../output/formats.js";
+import { printJson, tell } from "../output/message.js";
+import { chooseColours } from "../output/terminal.js";
+import { awaitInterruption } from "../processes/interruption.js";
+import { buildPeerTable } from "../tables/standings.js";
+import { addSourceFlags, withSource } from "./read/source-flags.js";
+
+interface QualifyOptions {
+  readonly suite: string;
+  readonly suiteFile?: string;
+  readonly budget?: number;
+  readonly results?: string;
+  readonly reference?: readonly string[];
+  readonly export?: string;
+  readonly class?: string;
+  readonly json?: boolean;
+}
+
+const help = `
+Exit code 0: fit. 1: slow, or broken (it can't run what its peers run). 3: cannot
+say, for fewer than ${fewestPeers} peers measured the same and no reference is given.
+
+Examples:
+  fleetmark qualify --collector https://fleet.example:7421 --token-file token
+  fleetmark qualify --export h100.json --class nvidia-h100-8x_96c_1024g
+  fleetmark qualify --reference h100.json --budget 90s --json
+  HealthCheckProgram=/usr/local/sbin/fleetmark-qualify   (Slurm: a script of that line)`;
+
+export function defineQualify(command: Command): void {
+  addSourceFlags(command)
+    .option("--suite <name>", "the suite to run", "quick")
+    .option("--suite-file <file>", "suites and workloads of your own")
+    .option("--budget <duration>", "time for the whole suite, such as 90s", readBudget)
+    .option("--results <file>", "judge this result file, and measure nothing")
+    .option("--reference <files...>", "compare with these, and ask nobody: files of --export, or of bench on other hosts")
+    .option("--export <file>", "write what the hosts of a class measured as a reference, and measure nothing")
+    .option("--class <name>", "the class that is exported; the only one, if it is left out")
+    .option("--json", "one JSON document on stdout")
+    .addHelpText("after", help)
+    .action(async (options: QualifyOptions) => {
+      if (options.export !== undefined) await exportReference(command, options.export, options);
+      else process.exitCode = await qualify(command, options);
+    });
+}
+
+/** @throws FleetmarkError SUBJECT_UNKNOWN, DATA_UNWRITABLE */
+async function exportReference(command: Command, path: string, { class: wanted, json }: QualifyOptions): Promise<void> {
+  const all = await withSource(command, (source) => source.readResults({}));
+  const classes = [...new Set(all.map(({ hw_class }) => hw_class))];
+  const hwClass = wanted ?? (classes.length === 1 ? classes[0] : undefined);
+  if (hwClass === undefined || !classes.includes(hwClass))
+    throw new FleetmarkError("SUBJECT_UNKNOWN", `--class names one of ${classes.join(", ") || "none: nothing was measured yet"}`);
+  const hosts = groupByHost(all.filter(({ hw_class }) => hw_class === hwClass)).map(({ host, results }) => ({
+    host,
+    results: [...results],
+  }));
+  const format = "fleetmark-reference/1" as const;
+  const reference: Reference = { format, fleetmark_version: version, hw_class: hwClass, time_us: Date.now() * 1000, hosts };
+  try {
+    await writeFile(path, `${JSON.stringify(reference)}\n`);
+  } catch (cause) {
+    throw new FleetmarkError("DATA_UNWRITABLE", `${path}: ${errorMessage(cause)}`, { cause });
+  }
+  if (json) printJson({ file: path, hw_class: hwClass, hosts: hosts.length });
+  else tell(`${hosts.length} hosts of ${hwClass} are in ${path}`);
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw new FleetmarkError("RESULT_FILE_INVALID", `${path}: ${errorMessage(cause)}`, { cause });
+  }
+}
+
+interface Measured {
+  readonly run: Run;
+  readonly results: readonly Result[];
+}
+
+/** Measures this host, or reads what was measured. */
+async function measure({ suite: name, suiteFile, budget, results }: QualifyOptions): Promise<Measured> {
+  if (results !== undefined) return parseResultFile(await readText(results), results);
+  const chosen = { suite: name, label: {}, outputDir: ".", ...(suiteFile === undefined ? {} : { suiteFile }) };
+  const suite = await leaveOutUnavailable(selectBenchmarks(chosen), undefined);
+  const interruption = awaitInterruption();
+  const { signal } = interruption;
+  const budgeted = budget === undefined ? {} : { budgetS: budget };
+  const findHistory = await readRunHistory("./fleetmark-results");
+  const outcome = await runWithProgress({ suite, origin: await findOrigin({ labels: {} }), findHistory, signal, ...budgeted });
+  interruption.release();
+  return outcome;
+}
+
+interface Peers {
+  readonly hosts: readonly HostResults[];
+  /** How many of them it takes. */
+  readonly fewest: number;
+}
+
+/** Reads what the host is compared with: named files, or the hosts of its class. */
+async function findPeers(command: Command, { hw_class, host }: Run, { reference }: QualifyOptions): Promise<Peers> {
+  if (reference !== undefined) {
+    const read = await Promise.all(reference.map(async (path) => ({ path, ...parseReference(await readText(path), path) })));
+    const other = read.find((each) => each.hw_class !== hw_class);
+    if (other !== undefined)
+      throw new FleetmarkError("NOTHING_COMPARED", `${other.path} is of the class ${other.hw_class}, this host of ${hw_class}`);
+    return { hosts: read.flatMap(({ hosts }) => hosts), fewest: 1 };
+  }
+  const all = await withSource(command, (source) => source.readResults({}));
+  const peers = all.filter((result) => result.hw_class === hw_class && result.host !== host);
+  return { hosts: groupByHost(peers), fewest: fewestPeers };
+}
+
+const exitCodes: Readonly<Record<Fitness, number>> = { fit: 0, slow: 1, broken: 1, "cannot-say": 3 };
+
+async function qualify(command: Command, options: QualifyOptions): Promise<number> {
+  const { run, results } = await measure(options);
+  const { hosts, fewest } = await findPeers(command, run, options);
+  const standing = compareHost({ host: run.host, results }, hosts);
+  const known = new Set(hosts.flatMap((each) => each.results.map(({ name }) => name)));
+  const { fitness, why } = qualifyHost({ run, results, standing, known, fewest });
+  const comparisons = [...standing.comparisons].sort((a, b) => b.change - a.change);
+  if (options.json) {
+    printJson({
+      host: run.host,
+      hw_class: run.hw_class,
+      fitness,
+      why,
+      peers: standing.peers,
+      comparisons,
+      failures: run.failures,
+    });
+  } else {
+    if (comparisons.length > 0) printText(buildPeerTable(comparisons), "; --json has all");
+    const colour = chooseColours(process.stdout);
+    const paint = { fit: colour.green, slow: colour.red, broken: colour.red, "cannot-say": colour.yellow }[fitness];
+    process.stdout.write(
+      `${run.host} is ${paint(fitness === "cannot-say" ? "neither fit nor unfit that one can say" : fitness)}: ${why}\n`,
+    );
+  }
+  return exitCodes[fitness];
+}
