@@ -20,6 +20,8 @@ export function createRunningSource(endpoint: Endpoint): Source {
     readNewest: (filter, { limit, beforeUs: before_us }) =>
       askCollector(endpoint, "records/benchmark", resultsAnswer, { tags: writeTags(filter), limit, before_us }),
     readVerdicts: (filter) => askCollector(endpoint, "verdicts", verdictsAnswer, { ...filter }),
+    readNewestVerdicts: (filter, { limit, beforeUs: before_us }) =>
+      askCollector(endpoint, "records/verdict", verdictsAnswer, { tags: writeTags(filter), limit, before_us }),
     readBaselines: (host) => askCollector(endpoint, "baselines", baselinesAnswer, { host }),
     close: async () => {},
   };

@@ -46,6 +46,11 @@ export interface Source {
   readNewest(filter: ResultFilter, page: Page): Promise<readonly Result[]>;
   /** The latest verdict of each benchmark on each host. */
   readVerdicts(filter: VerdictFilter): Promise<readonly VerdictRecord[]>;
+  /** The newest verdicts, the newest first. */
+  readNewestVerdicts(
+    filter: Pick<VerdictFilter, "host" | "hw_class" | "benchmark">,
+    page: Page,
+  ): Promise<readonly VerdictRecord[]>;
   /** What was decided of baselines, the latest of each benchmark on each host. */
   readBaselines(host: string | undefined): Promise<readonly BaselineRecord[]>;
   close(): Promise<void>;

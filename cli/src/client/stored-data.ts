@@ -35,6 +35,7 @@ export async function openStoredData({ store: config, data_dir }: Pick<Collector
       const found = await store.readLatest(verdictRecord, tags);
       return found.filter((each) => verdict === undefined || each.verdict === verdict);
     },
+    readNewestVerdicts: (tags, page) => store.readNewest(verdictRecord, { tags: { ...tags }, ...page }),
     readBaselines: (host) => store.readLatest(baselineRecord, { host }),
     close: () => store.close(),
   };

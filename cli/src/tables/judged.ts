@@ -1,3 +1,4 @@
+import type { ErrorRate } from "@fleetmark/shared/judgement/error-rate";
 import { formatQuantity } from "@fleetmark/shared/model/numbers";
 import type { VerdictRecord } from "@fleetmark/shared/records/verdict";
 import type { Column, Table } from "../output/table.js";
@@ -79,4 +80,10 @@ const columns: readonly Column<VerdictRecord>[] = [
 /** Lays out verdicts: by how much a benchmark moved, against what, since when, and why. */
 export function buildVerdictTable(rows: readonly VerdictRecord[]): Table<VerdictRecord> {
   return { columns: [hostColumn(rows), ...columns], rows };
+}
+
+/** Lays out how often verdicts were wrong, for programs. */
+export function buildErrorRateTable(rate: ErrorRate): Table<ErrorRate> {
+  const keys = ["verdicts", "benchmark_years", "alarms", "false_alarms", "per_year", "low", "high"] as const;
+  return { columns: keys.map((key) => ({ key, title: key, align: "right", value: (row) => row[key] })), rows: [rate] };
 }

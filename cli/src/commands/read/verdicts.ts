@@ -1,16 +1,18 @@
+import { type ErrorRate, estimateErrorRate } from "@fleetmark/shared/judgement/error-rate";
 import { verdicts } from "@fleetmark/shared/judgement/verdict";
 import type { VerdictRecord } from "@fleetmark/shared/records/verdict";
 import { type Command, Option } from "commander";
-import type { VerdictFilter } from "../../client/source.js";
+import type { Source, VerdictFilter } from "../../client/source.js";
 import { addFormatFlags, type FormatOptions, printTable } from "../../output/formats.js";
 import { tell } from "../../output/message.js";
-import { buildVerdictTable } from "../../tables/judged.js";
+import { buildErrorRateTable, buildVerdictTable } from "../../tables/judged.js";
 import { tellNothingFound } from "./nothing-found.js";
 import { addReadingHelp, addSourceFlags, withSource } from "./source-flags.js";
 
 interface VerdictsOptions extends FormatOptions, Pick<VerdictFilter, "host" | "benchmark" | "verdict"> {
   readonly class?: string;
   readonly all?: boolean;
+  readonly errorRate?: boolean;
 }
 
 export function defineVerdicts(command: Command): void {
@@ -20,6 +22,7 @@ export function defineVerdicts(command: Command): void {
     .option("--benchmark <name>", "of this workload only")
     .addOption(new Option("--verdict <verdict>", "with this verdict only").choices(verdicts))
     .option("--all", "also those that are unchanged, or have nothing to be compared with")
+    .option("--error-rate", "how often what did not change was called slower, by what became of it")
     .addHelpText(
       "after",
       `
@@ -31,8 +34,10 @@ they had. The interval is that of one more result among them.`,
     "verdicts",
     "verdicts --verdict regressed --class amd-epyc_2c_24g",
     "verdicts --host gpu-7 --all --format csv",
+    "verdicts --error-rate",
   ]);
   command.action(async (options: VerdictsOptions) => {
+    if (options.errorRate) return showErrorRate(await withSource(command, (source) => readErrorRate(source, options)), options);
     const { host, class: hw_class, benchmark, verdict, format } = options;
     const found = await withSource(command, (source) => source.readVerdicts({ host, hw_class, benchmark, verdict }));
     const shown = found.filter((each) => options.all === true || verdict !== undefined || isNews(each)).sort(compareNews);
@@ -41,6 +46,41 @@ they had. The interval is that of one more result among them.`,
       tell(`nothing moved: ${found.length} benchmarks are as before (--all lists them)`);
     else printTable(buildVerdictTable(shown), shown, format);
   });
+}
+
+/** Verdicts that are read at a time, and in all. */
+const page = { verdicts: 1000, pages: 200 } as const;
+
+/** Reads verdicts page by page, and tells how often they were wrong. */
+async function readErrorRate(source: Source, { host, class: hw_class, benchmark }: VerdictsOptions): Promise<ErrorRate> {
+  const found = new Map<string, VerdictRecord>();
+  let beforeUs: number | undefined;
+  for (let i = 0; i < page.pages; i++) {
+    const newest = await source.readNewestVerdicts({ host, hw_class, benchmark }, { beforeUs, limit: page.verdicts });
+    for (const each of newest) found.set(`${each.time_us} ${each.host} ${each.name}`, each);
+    const lastUs = newest.at(-1)?.time_us;
+    if (newest.length < page.verdicts || lastUs === undefined || lastUs + 1 === beforeUs) break;
+    // Those of one moment may lie on both sides of a page's end.
+    beforeUs = lastUs + 1;
+  }
+  return estimateErrorRate([...found.values()].filter(({ baseline }) => baseline !== "none"));
+}
+
+function showErrorRate(rate: ErrorRate, { format }: FormatOptions): void {
+  if (format !== "table") {
+    printTable(buildErrorRateTable(rate), rate, format);
+    return;
+  }
+  const { verdicts: count, alarms, false_alarms: wrong, benchmark_years: years, per_year, low, high } = rate;
+  process.stdout.write(
+    `${count} verdicts: ${alarms} regressions began, of which ${wrong} were over by themselves within two results\n`,
+  );
+  if (per_year === null || low === null || high === null)
+    process.stdout.write("that is less than a day of one benchmark: no rate can be told yet\n");
+  else
+    process.stdout.write(
+      `false alarms per benchmark and year: ${per_year.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)}), over ${years.toFixed(1)} years of benchmarks\n`,
+    );
 }
 
 const order = ["regressed", "improved", "inconclusive", "not-steady", "unchanged"] as const;
