@@ -73,8 +73,8 @@ const columns: readonly Column<VerdictRecord>[] = [
     text: ({ since_us }) => formatMoment(since_us),
     rank: 2,
   },
-  { key: "cause", title: "cause", align: "left", value: ({ cause }) => cause, only: "programs" },
-  { key: "why", title: "why", align: "left", value: ({ why }) => why, rank: 6 },
+  { key: "cause", title: "cause", align: "left", value: ({ cause }) => cause, rank: 6 },
+  { key: "why", title: "why", align: "left", value: ({ why }) => why, only: "programs" },
 ];
 
 /** Lays out verdicts: by how much a benchmark moved, against what, since when, and why. */

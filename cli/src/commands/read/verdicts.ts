@@ -5,6 +5,8 @@ import { type Command, Option } from "commander";
 import type { Source, VerdictFilter } from "../../client/source.js";
 import { addFormatFlags, type FormatOptions, printTable } from "../../output/formats.js";
 import { tell } from "../../output/message.js";
+import { readWidth } from "../../output/terminal.js";
+import { escapeControls, wrapText } from "../../output/width.js";
 import { buildErrorRateTable, buildVerdictTable } from "../../tables/judged.js";
 import { tellNothingFound } from "./nothing-found.js";
 import { addReadingHelp, addSourceFlags, withSource } from "./source-flags.js";
@@ -44,8 +46,20 @@ they had. The interval is that of one more result among them.`,
     if (found.length === 0 && format === "table") tellNothingFound("verdicts", { host, benchmark });
     else if (shown.length === 0 && format === "table")
       tell(`nothing moved: ${found.length} benchmarks are as before (--all lists them)`);
-    else printTable(buildVerdictTable(shown), shown, format);
+    else {
+      printTable(buildVerdictTable(shown), shown, format);
+      if (format === "table") printReasons(shown);
+    }
   });
+}
+
+/** What explains what moved, in whole sentences, where a table has no place for them. */
+function printReasons(shown: readonly VerdictRecord[]): void {
+  const several = new Set(shown.map(({ host }) => host)).size > 1;
+  const sentences = shown
+    .filter(({ why }) => why !== "")
+    .map(({ host, name, why }) => `${escapeControls(several ? `${host}, ${name}` : name)}: ${escapeControls(why)}`);
+  if (sentences.length > 0) process.stdout.write(`\n${wrapText(sentences.join("\n"), readWidth(process.stdout))}\n`);
 }
 
 /** Verdicts that are read at a time, and in all. */
