@@ -150,8 +150,12 @@ bench-detect: build ## Measure how well changes of series are found, beside seve
 	@node test/dist/detection/bench.js $(SERIES)
 
 .PHONY: bench-slow-hosts
-bench-slow-hosts: build ## Measure how well slow hosts are found among their peers, by simulation (a minute; ends with one JSON line)
+bench-slow-hosts: build ## Measure how well slow hosts are found among their peers, by simulation (six minutes; ends with one JSON line)
 	@node test/run.mjs test/detection/slow-hosts.ts
+
+.PHONY: bench-verdicts
+bench-verdicts: build ## Measure how often verdicts are wrong, on days whose truth is known (three minutes; ends with one JSON line)
+	@node test/run.mjs test/detection/verdicts.ts
 
 .PHONY: bench-engine
 bench-engine: build ## Measure what the measuring engine itself costs
