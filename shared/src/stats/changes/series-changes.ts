@@ -32,6 +32,19 @@ function isTrending(values: ArrayLike<number>): boolean {
   );
 }
 
+/** A trend in fewer values must explain them better than noise does that hangs together. */
+const fewestToTrend = 100;
+/** The highest correlation that such noise is taken to have. */
+const mostNoisy = 0.95;
+/** So much lower a criterion is very strong evidence: Kass & Raftery, "Bayes Factors", JASA 90 (1995), say 10. */
+const strongEvidence = 20;
+
+/** Whether lines explain a series far better than noise around one level, however it hangs together. */
+function isBeyondNoise(values: ArrayLike<number>, lines: readonly number[]): boolean {
+  const forNoise = scoreSegments(values, [], "level", mostNoisy);
+  return scoreSegments(values, lines, "line", mostCorrelated) + strongEvidence < forNoise;
+}
+
 /**
  * Finds the lasting changes of a series: of level where it stays on levels, else of the lines that it follows, which
  * levels could only imitate by many steps.
@@ -44,7 +57,10 @@ export function detectSeriesChanges(values: ArrayLike<number>): SeriesChange[] {
 
 function detectCourse(values: ArrayLike<number>): SeriesChange[] {
   if (values.length < 4) return [];
-  if (isTrending(values)) return describeLines(values, findLineBreaks(values));
+  if (isTrending(values)) {
+    const lines = findLineBreaks(values);
+    if (values.length >= fewestToTrend || isBeyondNoise(values, lines)) return describeLines(values, lines);
+  }
   const levels = describeLevels(values, findSteps(values)).map((change): SeriesChange => ({ ...change, kind: "level" }));
   return describeLinesInstead(values, levels) ?? levels;
 }
