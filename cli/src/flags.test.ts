@@ -239,6 +239,7 @@ const commands: readonly (readonly [path: readonly string[], args: readonly stri
     ["--name", "ci"],
   ],
   [["verdicts"], []],
+  [["trends"], []],
   [["qualify"], []],
   [["fleet", "slow"], []],
   [["baseline", "list"], []],

@@ -61,6 +61,11 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import("./commands/read/verdicts.js")).defineVerdicts,
   },
   {
+    name: "trends",
+    description: "show which benchmarks become slower or faster from week to week",
+    load: async () => (await import("./commands/read/trends.js")).defineTrends,
+  },
+  {
     name: "qualify",
     description: "say whether this host is fit: as fast as others of its hardware class",
     load: async () => (await import("./commands/qualify.js")).defineQualify,

@@ -2,7 +2,7 @@
  * How well slow hosts are found among hosts of a class whose truth is known: `make bench-slow-hosts`. Seeds are fixed. The
  * last line of output is one JSON object.
  */
-import { findSlowHosts, type HostResults } from "@fleetmark/shared/judgement/slow-hosts";
+import { findSlowHosts, type HostResults } from "@fleetmark/shared/judgement/peers/slow-hosts";
 import type { Result } from "@fleetmark/shared/model/result";
 import { createRandom } from "@fleetmark/shared/stats/random";
 import { makeResult } from "../../shared/test/records.js";

@@ -1,8 +1,8 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { findOrigin, readRunHistory } from "@fleetmark/bench";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
-import { type Fitness, qualifyHost } from "@fleetmark/shared/judgement/qualification";
-import { compareHost, fewestPeers, groupByHost, type HostResults } from "@fleetmark/shared/judgement/slow-hosts";
+import { type Fitness, qualifyHost } from "@fleetmark/shared/judgement/peers/qualification";
+import { compareHost, fewestPeers, groupByHost, type HostResults } from "@fleetmark/shared/judgement/peers/slow-hosts";
 import { parseReference, type Reference } from "@fleetmark/shared/model/reference";
 import type { Result, Run } from "@fleetmark/shared/model/result";
 import { parseResultFile } from "@fleetmark/shared/model/result-file";

@@ -1,4 +1,4 @@
-import type { HostStanding, PeerComparison } from "@fleetmark/shared/judgement/slow-hosts";
+import type { HostStanding, PeerComparison } from "@fleetmark/shared/judgement/peers/slow-hosts";
 import { formatQuantity } from "@fleetmark/shared/model/numbers";
 import type { Table } from "../output/table.js";
 

@@ -49,14 +49,20 @@ export async function readHostMemory(store: Reader, host: string): Promise<HostM
   };
 }
 
-/** Reads how other hosts of the class did of late at the same benchmark. */
-async function readSiblings(store: Reader, result: Result): Promise<Sibling[]> {
+/**
+ * Reads how other hosts of the class did of late at the same benchmark.
+ * @throws FleetmarkError STORE_FAILED
+ */
+export async function readSiblings(store: Reader, result: Result): Promise<Sibling[]> {
   const { host: _, ...benchmark } = tagsOf(result);
   const found = await store.readLatest(verdictRecord, { ...benchmark, hw_class: result.hw_class });
   return found.filter(({ host, time_us }) => host !== result.host && Math.abs(result.time_us - time_us) <= siblingsWithinUs);
 }
 
-/** Reads all that a result is judged by. @throws FleetmarkError STORE_FAILED */
+/**
+ * Reads what a result is judged by, but for its siblings: they explain, and decide nothing.
+ * @throws FleetmarkError STORE_FAILED
+ */
 export async function readCase(
   store: Reader,
   result: Result,
@@ -75,6 +81,6 @@ export async function readCase(
     pinned: pinned === undefined ? [] : [{ result: pinned, environment: pinnedEnvironment }],
     acceptedUs: decided?.accepted_us ?? 0,
     falseAlarmsPerYear,
-    siblings: await readSiblings(store, result),
+    siblings: [],
   };
 }

@@ -41,8 +41,12 @@ function makeDay(daysAgo: number, median: number, fingerprint: Record<string, st
 
 let sequence = 0;
 async function send(agent: TestAgent, ...days: readonly ReturnType<typeof makeDay>[]): Promise<void> {
+  return sendOf(agent, "h1", days);
+}
+
+async function sendOf(agent: TestAgent, host: string, days: readonly ReturnType<typeof makeDay>[]): Promise<void> {
   for (const day of days) {
-    agent.sendBatch(encodeBatch(buildBatch(++sequence, day, "h1", nowUs)));
+    agent.sendBatch(encodeBatch(buildBatch(++sequence, day, host, nowUs)));
     await agent.nextAck();
   }
 }
@@ -94,6 +98,18 @@ describe("what was committed", () => {
     expect((await awaitVerdict(read, "day-1")).cause).toBe("unknown");
     await send(agent, makeDay(0.5, 1.2e-3, { kernel: "6.2" }));
     expect(await awaitVerdict(read, "day-0.5")).toMatchObject({ cause: "environment", why: "changed since: kernel 6.1 -> 6.2" });
+  });
+
+  it("is explained by its class where other hosts became slower too", async () => {
+    const { collector, read } = await setUp();
+    for (const host of ["h1", "h2", "h3", "h4"]) {
+      const agent = await attachAgent(collector.grpc, { host });
+      await sendOf(agent, host, [...quietDays(6, 2, 1e-3), makeDay(1, 1.2e-3)]);
+      await vi.waitFor(async () => expect(await read(`records/verdict?run=day-1&host=${host}`)).toHaveLength(1), 20_000);
+    }
+    const [last] = await read<VerdictRecord>("records/verdict?run=day-1&host=h4");
+    const why = "3 of 3 other hosts of its class became slower too, as software makes them";
+    expect(last).toMatchObject({ verdict: "regressed", cause: "class", why });
   });
 });
 

@@ -13,7 +13,7 @@ import { type RecordOptions, readSince, recordOwn } from "../records/own-records
 import { findRecordsOfRun } from "../store/run-records.js";
 import type { StoreReader } from "../store/store.js";
 import type { Metrics } from "../telemetry/metrics.js";
-import { readCase, readHostMemory } from "./cases.js";
+import { readCase, readHostMemory, readSiblings } from "./cases.js";
 
 /**
  * Judges what was committed: a run that has ended, result by result, each by those before it. A verdict's identity is
@@ -75,7 +75,11 @@ async function judgeRun(options: JudgeOptions, awaited: AwaitedRun, pausing: Pau
   const memory = await readHostMemory(store, host);
   const verdicts: VerdictRecord[] = [];
   for (const result of left) {
-    verdicts.push(recordVerdict(result, judgeResult(await readCase(store, result, memory, falseAlarmsPerYear))));
+    const given = await readCase(store, result, memory, falseAlarmsPerYear);
+    const judged = judgeResult(given);
+    // A class may have hundreds of hosts: they are asked for only where there is something to explain.
+    const explained = judged.cause === "" ? judged : judgeResult({ ...given, siblings: await readSiblings(store, result) });
+    verdicts.push(recordVerdict(result, explained));
   }
   await recordOwn(records, verdictRecord, ...verdicts);
   return verdicts;

@@ -149,7 +149,7 @@ describe("how often a result is called slower by chance", () => {
     ["independent days", 0],
     ["days that hang together", 0.5],
   ])("comes to no more than twice that: %s", (_, correlation) => {
-    const count = 3000;
+    const count = 1000;
     const values = simulateAr1(11, count, correlation);
     const results = values.map((value, day) => ({ result: measured(day, 1e-3 * Math.exp(0.03 * value)), environment: kernel }));
     let [called, isSlow] = [0, false];

@@ -9,6 +9,23 @@ export interface MachineState {
   readonly absence: number;
 }
 
+/** A change as a share, with its interval. */
+interface Moved {
+  readonly change: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/**
+ * What the machine itself may explain of a change of times is not called: the interval reaches so much further.
+ * @param doubt by how much more it reaches to either side, as a logarithm
+ */
+export function allowForDrift<M extends Moved>(moved: M, { pace, contention }: MachineDrift, doubt = 0): M {
+  const drift = pace + contention;
+  const low = Math.expm1(Math.log1p(moved.low) - Math.max(0, drift) - doubt);
+  return { ...moved, low, high: Math.expm1(Math.log1p(moved.high) + Math.max(0, -drift) + doubt) };
+}
+
 /** By what factors, as logarithms, a machine became slower: positive where the later one had the slower core. */
 export interface MachineDrift {
   /** By the pace of its core. */

@@ -2,7 +2,7 @@ import type { Result } from "../model/result.js";
 import { normalQuantile } from "../stats/distributions.js";
 import { compareIntervals, type MedianChange, type MedianInterval, type Scale, scaleBy } from "../stats/intervals.js";
 import { compareLevels, type Level, unknownSpread } from "../stats/levels.js";
-import { measureDrift, readMachineState, readNumber } from "./machine-drift.js";
+import { allowForDrift, measureDrift, readMachineState, readNumber } from "./machine-drift.js";
 
 /**
  * By how much a figure moved between two results, with what may explain it but the code: chance, and the machine's
@@ -46,12 +46,6 @@ function tellsPace(result: Result): boolean {
   return (readNumber(result, "reference_work_us") ?? 0) > 0;
 }
 
-/** By what factor, as a logarithm, the machine itself may have become slower from one result to the other. */
-function measureSlowing(before: Result, after: Result): number {
-  const { pace, contention } = measureDrift(readMachineState(before), readMachineState(after));
-  return pace + contention;
-}
-
 /** A mean of so many iterations is a mean, however skewed their times are. */
 const manyIterations = 20;
 /** Medians of means of one iteration and of many may lie so far apart, as a factor. */
@@ -61,12 +55,6 @@ const unlikeFactor = 2;
 function isUnlike(before: Result, after: Result): boolean {
   const [fewer, more] = [before, after].map((each) => each.iterations_per_sample).sort((a, b) => a - b);
   return fewer < manyIterations && more >= 2 * fewer;
-}
-
-/** What explains a change of times beside the code is not called: the interval reaches so much further. */
-function allowFor(change: MedianChange, drift: number, doubt: number): MedianChange {
-  const low = Math.expm1(Math.log1p(change.low) - Math.max(0, drift) - doubt);
-  return { ...change, low, high: Math.expm1(Math.log1p(change.high) + Math.max(0, -drift) + doubt) };
 }
 
 /** How times or memory moved, as after / before − 1. @param former the result that `before` was read off */
@@ -83,7 +71,8 @@ export function compareAmounts(before: Result | Level, after: Result): MedianCha
     ? compareLevels(former, level, confidence)
     : compareIntervals(readInterval(before), readInterval(after), "relative");
   if (after.quantity !== "time") return moved;
-  return allowFor(moved, measureSlowing(before, after), isUnlike(before, after) ? Math.log(unlikeFactor) : 0);
+  const drift = measureDrift(readMachineState(before), readMachineState(after));
+  return allowForDrift(moved, drift, isUnlike(before, after) ? Math.log(unlikeFactor) : 0);
 }
 
 /** How an overhead moved, in its own points: both of its sides ran in turns at one pace. */

@@ -1,6 +1,6 @@
 import type { Result } from "../model/result.js";
 import { compareWithExpectation, expectResult } from "./expectation.js";
-import { type MachineDrift, measureDrift, readMachineState, summarizeMachine } from "./machine-drift.js";
+import { allowForDrift, type MachineDrift, measureDrift, readMachineState, summarizeMachine } from "./machine-drift.js";
 import { judgeChange, type Verdict } from "./verdict.js";
 
 /** A change in percent, more being slower, or in percentage points; with its interval. */
@@ -21,13 +21,6 @@ export interface ResultMove extends Moved {
   readonly isMachine: boolean;
 }
 
-/** What the machine itself may explain is not called: the interval reaches so much further. */
-function allowFor({ change, low, high }: Moved, { pace, contention }: MachineDrift): Moved {
-  const drift = pace + contention;
-  const move = (bound: number, by: number): number => Math.expm1(Math.log1p(bound) + by);
-  return { change, low: move(low, -Math.max(0, drift)), high: move(high, Math.max(0, -drift)) };
-}
-
 function inPercent(moved: Moved): Moved {
   return { change: 100 * moved.change, low: 100 * moved.low, high: 100 * moved.high };
 }
@@ -45,7 +38,7 @@ export function measureMove(result: Result, before: readonly Result[], confidenc
   const isTime = result.quantity === "time";
   const drift = isTime ? measureDrift(summarizeMachine(before), readMachineState(result)) : { pace: 0, contention: 0 };
   const raw = result.quantity === "overhead" ? compared : inPercent(compared);
-  const allowed = isTime ? inPercent(allowFor(compared, drift)) : raw;
+  const allowed = isTime ? inPercent(allowForDrift(compared, drift)) : raw;
   const verdict = judge(allowed);
   const { change, low, high } = allowed;
   const isMachine = verdict !== "regressed" && judge(raw) === "regressed";

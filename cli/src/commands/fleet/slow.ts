@@ -1,4 +1,4 @@
-import { fewestPeers, findSlowHosts, groupByHost } from "@fleetmark/shared/judgement/slow-hosts";
+import { fewestPeers, findSlowHosts, groupByHost } from "@fleetmark/shared/judgement/peers/slow-hosts";
 import type { Result } from "@fleetmark/shared/model/result";
 import type { Command } from "commander";
 import { addFormatFlags, type FormatOptions, printTable } from "../../output/formats.js";

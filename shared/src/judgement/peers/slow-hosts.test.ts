@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { makeResult } from "../../test/records.js";
-import { drawNormal } from "../../test/simulation.js";
-import type { Result } from "../model/result.js";
-import { createRandom } from "../stats/random.js";
+import { makeResult } from "../../../test/records.js";
+import { drawNormal } from "../../../test/simulation.js";
+import type { Result } from "../../model/result.js";
+import { createRandom } from "../../stats/random.js";
 import { type Candidate, qualifyHost } from "./qualification.js";
 import { compareHost, findSlowHosts, type HostResults } from "./slow-hosts.js";
 

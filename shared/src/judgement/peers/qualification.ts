@@ -1,4 +1,4 @@
-import type { Result, Run } from "../model/result.js";
+import type { Result, Run } from "../../model/result.js";
 import { fewestPeers, type HostStanding } from "./slow-hosts.js";
 
 /** Whether a host is fit for work: as fast as its peers, slower, not able to run what they run, or not to be told. */

@@ -1,10 +1,10 @@
-import type { Result } from "../model/result.js";
-import { normalCdf } from "../stats/distributions.js";
-import { scaleBy } from "../stats/intervals.js";
-import { median } from "../stats/quantiles.js";
-import { studentTail } from "../stats/student-tail.js";
-import { isSteady } from "./comparison.js";
-import { type Expectation, expectResult, hasFigure, measureDistance } from "./expectation.js";
+import type { Result } from "../../model/result.js";
+import { normalCdf } from "../../stats/distributions.js";
+import { scaleBy } from "../../stats/intervals.js";
+import { median } from "../../stats/quantiles.js";
+import { studentTail } from "../../stats/student-tail.js";
+import { isSteady } from "../comparison.js";
+import { type Expectation, expectResult, hasFigure, measureDistance } from "../expectation.js";
 
 /** The latest results of one host. */
 export interface HostResults {
