@@ -33,7 +33,7 @@ import { createSeriesGuard } from "./ingest/series-guard.js";
 import { createSeriesQuestion } from "./ingest/stored-series.js";
 import { type CommitListener, createWriter, type Writer } from "./ingest/writer.js";
 import { type Baselines, createBaselines } from "./judge/baselines.js";
-import { startJudge } from "./judge/judge.js";
+import { type Judge, startJudge } from "./judge/judge.js";
 import type { OnBytes } from "./platform/child-task.js";
 import { readClockUs } from "./platform/clock.js";
 import { type RecordOptions, recordOwn } from "./records/own-records.js";
@@ -91,6 +91,7 @@ interface Core {
   readonly commands: Commands;
   readonly campaigns: Campaigns;
   readonly baselines: Baselines;
+  readonly judge: Judge;
   /** Writes records of the collector's own. */
   readonly records: RecordOptions;
   readonly writer: Writer;
@@ -218,7 +219,7 @@ function createCore({ config, metrics, logger, undoings }: Base, { quarantine, s
   const usesNats = nats.servers.length > 0;
   const readUs = clock.readTrustedUs;
   undoings.push(startSelfTelemetry({ name, usesNats, readUs, enqueue: writer.enqueue, ...shared }).stop);
-  return { presence, commands, campaigns, baselines: createBaselines({ records, store }), records, writer, intake, clock };
+  return { presence, commands, campaigns, baselines: createBaselines({ records, store }), judge, records, writer, intake, clock };
 }
 
 /** Starts what asks hosts to do something, and goes on with what was asked before. */
@@ -305,6 +306,8 @@ async function startParts(base: Base): Promise<Pick<Collector, "grpc" | "http" |
   const storage = await openStorage(base);
   const core = createCore(base, storage);
   const links = await startLinks(base, core);
+  // It ends before them too: what it writes is committed by the same writer.
+  undoings.push(core.judge.stop);
   const retention = startRetention(base, storage, core);
   const shared = {
     metrics,

@@ -1,5 +1,5 @@
 import { judgeResult } from "@fleetmark/shared/judgement/judge-result";
-import type { Running } from "@fleetmark/shared/lifecycle";
+import { once, type Running } from "@fleetmark/shared/lifecycle";
 import type { Logger } from "@fleetmark/shared/log";
 import type { Result, Run } from "@fleetmark/shared/model/result";
 import { selectRecords } from "@fleetmark/shared/records/record-kind";
@@ -25,8 +25,6 @@ import { readCase, readHostMemory, readSiblings } from "./cases.js";
  */
 export interface Judge extends Running {
   readonly hear: CommitListener;
-  /** Resolves when nothing waits to be judged. */
-  settled(): Promise<void>;
 }
 
 export interface JudgeOptions {
@@ -40,6 +38,8 @@ export interface JudgeOptions {
 
 /** A sweep looks so far back for runs without verdicts. */
 const sweepBackUs = 7 * 86_400e6;
+/** What the run under way may take at the end, in seconds; what has no verdict then is found by the next sweep. */
+const endWithinS = 1;
 /** Seconds to wait after a failure of the store, and at most. */
 const firstPauseS = 1;
 const longestPauseS = 60;
@@ -105,6 +105,7 @@ export function startJudge(options: JudgeOptions): Judge {
   const waiting = new Map<string, AwaitedRun>();
   const pausing = createPause();
   const sweepPausing = createPause();
+  const ending = createPause();
   let isStopped = false;
   let working: Promise<void> | undefined;
 
@@ -117,6 +118,7 @@ export function startJudge(options: JudgeOptions): Judge {
         waiting.delete(id);
         pauseS = firstPauseS;
       } catch (thrown) {
+        if (isStopped) break;
         logger.warn({ event: "run_not_judged", run: run.run, host: run.host, err: thrown }, "a run can't be judged yet");
         waiting.delete(id);
         waiting.set(id, run);
@@ -135,6 +137,7 @@ export function startJudge(options: JudgeOptions): Judge {
       try {
         return add(await findUnjudged(options));
       } catch (thrown) {
+        if (isStopped) return;
         logger.warn({ event: "verdicts_not_swept", err: thrown }, "what has no verdict can't be read yet");
         await sweepPausing.wait(pauseS);
       }
@@ -143,16 +146,12 @@ export function startJudge(options: JudgeOptions): Judge {
   const sweeping = sweep();
   return {
     hear: (committed) => add(selectRecords(committed, runRecord)),
-    settled: async () => {
-      await sweeping;
-      await working;
-    },
-    stop: async () => {
+    stop: once(async () => {
       isStopped = true;
       pausing.end();
       sweepPausing.end();
-      await sweeping;
-      await working;
-    },
+      await Promise.race([Promise.all([sweeping, working]), ending.wait(endWithinS)]);
+      ending.end();
+    }),
   };
 }
