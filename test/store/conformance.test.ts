@@ -1,6 +1,7 @@
 import type { Aggregate } from "@fleetmark/shared/model/aggregates";
 import type { Point } from "@fleetmark/shared/model/series";
 import { auditRecord } from "@fleetmark/shared/records/audit";
+import { baselineRecord } from "@fleetmark/shared/records/baseline";
 import { campaignRecord } from "@fleetmark/shared/records/campaign";
 import { commandRecord } from "@fleetmark/shared/records/command";
 import { introductionRecord } from "@fleetmark/shared/records/introduction";
@@ -11,6 +12,7 @@ import { resultRecord } from "@fleetmark/shared/records/result";
 import { runRecord } from "@fleetmark/shared/records/run";
 import { deriveRunWindow, runWindowRecord } from "@fleetmark/shared/records/run-window";
 import { skippedRunRecord } from "@fleetmark/shared/records/skipped-run";
+import { verdictRecord } from "@fleetmark/shared/records/verdict";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openStore } from "#collector/store/duckdb/duckdb.js";
@@ -18,7 +20,14 @@ import { readHosts } from "#collector/store/hosts.js";
 import { openInfluxStore } from "#collector/store/influx/influx.js";
 import type { Store } from "#collector/store/store.js";
 import { buildBatch, makeResult, makeRun } from "../../collector/test/support.js";
-import { makeAuditRecord, makeCampaignRecord, makeCommandRecord, makeSkipped } from "../../shared/test/records.js";
+import {
+  makeAuditRecord,
+  makeBaseline,
+  makeCampaignRecord,
+  makeCommandRecord,
+  makeSkipped,
+  makeVerdict,
+} from "../../shared/test/records.js";
 import { describeInflux, openInfluxBed } from "../testbed/influx-bed.js";
 import { makeFolder } from "../testbed/program.js";
 
@@ -92,6 +101,8 @@ const recordExamples: readonly RecordExample[] = [
   },
   { kind: campaignRecord, make: ({ timeUs, run }) => makeCampaignRecord({ time_us: timeUs, id: run }) },
   { kind: auditRecord, make: ({ timeUs, run }) => makeAuditRecord({ time_us: timeUs, by: run }) },
+  { kind: verdictRecord, make: ({ timeUs, run }) => makeVerdict({ time_us: timeUs, run }) },
+  { kind: baselineRecord, make: ({ timeUs, run }) => makeBaseline({ time_us: timeUs, by: run }) },
 ];
 
 const beds = [
