@@ -33,7 +33,7 @@ import { createSeriesGuard } from "./ingest/series-guard.js";
 import { createSeriesQuestion } from "./ingest/stored-series.js";
 import { type CommitListener, createWriter, type Writer } from "./ingest/writer.js";
 import { type Baselines, createBaselines } from "./judge/baselines.js";
-import { type Judge, startJudge } from "./judge/judge.js";
+import { startJudge } from "./judge/judge.js";
 import type { OnBytes } from "./platform/child-task.js";
 import { readClockUs } from "./platform/clock.js";
 import { type RecordOptions, recordOwn } from "./records/own-records.js";
@@ -91,7 +91,8 @@ interface Core {
   readonly commands: Commands;
   readonly campaigns: Campaigns;
   readonly baselines: Baselines;
-  readonly judge: Judge;
+  /** Who hears of what was committed. */
+  readonly heard: CommitListener[];
   /** Writes records of the collector's own. */
   readonly records: RecordOptions;
   readonly writer: Writer;
@@ -205,10 +206,6 @@ function createCore({ config, metrics, logger, undoings }: Base, { quarantine, s
   const records = { name, writer, store, nextOwnId };
   const { commands, campaigns } = startControl({ config, metrics, logger, undoings }, records, presence);
   heard.push((committed) => noteRecords(commands, selectRecords(committed, commandRecord)), campaigns.note);
-  const falseAlarmsPerYear = config.judge.false_alarms_per_year;
-  const judge = startJudge({ records, store, metrics, logger, falseAlarmsPerYear });
-  heard.push(judge.hear);
-  undoings.push(judge.stop);
   undoings.push(startCertificateWatch(config, metrics, logger).stop);
   const clock = startClockWatch({ fleet, metrics, logger });
   undoings.push(clock.stop);
@@ -219,7 +216,7 @@ function createCore({ config, metrics, logger, undoings }: Base, { quarantine, s
   const usesNats = nats.servers.length > 0;
   const readUs = clock.readTrustedUs;
   undoings.push(startSelfTelemetry({ name, usesNats, readUs, enqueue: writer.enqueue, ...shared }).stop);
-  return { presence, commands, campaigns, baselines: createBaselines({ records, store }), judge, records, writer, intake, clock };
+  return { presence, commands, campaigns, baselines: createBaselines({ records, store }), heard, records, writer, intake, clock };
 }
 
 /** Starts what asks hosts to do something, and goes on with what was asked before. */
@@ -278,6 +275,14 @@ async function startLinks({ config, metrics, logger, undoings }: Base, core: Cor
   return { grpc, nats };
 }
 
+/** Begins to judge what is committed. It ends before the links do, by whose writer its verdicts are committed. */
+function startJudging({ config, metrics, logger, undoings }: Base, { store }: Storage, { records, heard }: Core): void {
+  const { false_alarms_per_year: falseAlarmsPerYear } = config.judge;
+  const judge = startJudge({ records, store, metrics, logger, falseAlarmsPerYear });
+  heard.push(judge.hear);
+  undoings.push(judge.stop);
+}
+
 /** Says what keeps the collector from its work at the moment, in words that strangers may read. */
 function findObstacle({ writer }: Core, { nats }: Links): string | undefined {
   if (writer.failure() !== undefined) return "the store refuses writes";
@@ -306,8 +311,7 @@ async function startParts(base: Base): Promise<Pick<Collector, "grpc" | "http" |
   const storage = await openStorage(base);
   const core = createCore(base, storage);
   const links = await startLinks(base, core);
-  // It ends before them too: what it writes is committed by the same writer.
-  undoings.push(core.judge.stop);
+  startJudging(base, storage, core);
   const retention = startRetention(base, storage, core);
   const shared = {
     metrics,

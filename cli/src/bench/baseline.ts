@@ -12,6 +12,7 @@ import {
   type ResultFile,
 } from "@fleetmark/shared/model/result-file";
 import type { BenchOptions } from "./options.js";
+import { readResultText } from "./result-text.js";
 
 export const defaultBaseline = "baseline.json";
 
@@ -27,12 +28,7 @@ export async function readWantedBaseline(options: BenchOptions): Promise<Baselin
 
 /** @throws FleetmarkError RESULT_FILE_INVALID */
 async function readNames(path: string): Promise<ReadonlyMap<string, string>> {
-  try {
-    return parseNames(await readFile(path, "utf8"), path);
-  } catch (thrown) {
-    if (thrown instanceof FleetmarkError) throw thrown;
-    throw new FleetmarkError("RESULT_FILE_INVALID", `${path}: ${errorMessage(thrown)}`, { cause: thrown });
-  }
+  return parseNames(await readResultText(path), path);
 }
 
 /** Says who makes this level the baseline, and what had regressed by it. */

@@ -1,19 +1,21 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { findOrigin, readRunHistory } from "@fleetmark/bench";
 import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { type Fitness, qualifyHost } from "@fleetmark/shared/judgement/peers/qualification";
 import { compareHost, fewestPeers, groupByHost, type HostResults } from "@fleetmark/shared/judgement/peers/slow-hosts";
-import { parseReference, type Reference } from "@fleetmark/shared/model/reference";
+import { parseReference, type ReadReference, type Reference } from "@fleetmark/shared/model/reference";
 import type { Result, Run } from "@fleetmark/shared/model/result";
 import { parseResultFile } from "@fleetmark/shared/model/result-file";
 import { version } from "@fleetmark/shared/version";
 import type { Command } from "commander";
 import { readBudget } from "../bench/options.js";
+import { readResultText } from "../bench/result-text.js";
 import { runWithProgress } from "../bench/run-with-progress.js";
 import { leaveOutUnavailable, selectBenchmarks } from "../bench/selection.js";
 import { printText } from "../output/formats.js";
 import { printJson, tell } from "../output/message.js";
-import { chooseColours } from "../output/terminal.js";
+import { chooseColours, readWidth } from "../output/terminal.js";
+import { escapeControls, wrapText } from "../output/width.js";
 import { awaitInterruption } from "../processes/interruption.js";
 import { buildPeerTable } from "../tables/standings.js";
 import { addSourceFlags, withSource } from "./read/source-flags.js";
@@ -78,31 +80,37 @@ async function exportReference(command: Command, path: string, { class: wanted, 
   else tell(`${hosts.length} hosts of ${hwClass} are in ${path}`);
 }
 
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (cause) {
-    throw new FleetmarkError("RESULT_FILE_INVALID", `${path}: ${errorMessage(cause)}`, { cause });
-  }
-}
-
 interface Measured {
   readonly run: Run;
   readonly results: readonly Result[];
 }
 
-/** Measures this host, or reads what was measured. */
-async function measure({ suite: name, suiteFile, budget, results }: QualifyOptions): Promise<Measured> {
-  if (results !== undefined) return parseResultFile(await readText(results), results);
+/** Reads what was measured; undefined where nothing is named. */
+async function readMeasured({ results: path }: QualifyOptions): Promise<Measured | undefined> {
+  return path === undefined ? undefined : parseResultFile(await readResultText(path), path);
+}
+
+/** Measures this host. @throws FleetmarkError BENCHMARK_UNKNOWN, SUITE_FILE_INVALID */
+async function measure({ suite: name, suiteFile, budget }: QualifyOptions, signal: AbortSignal): Promise<Measured> {
   const chosen = { suite: name, label: {}, outputDir: ".", ...(suiteFile === undefined ? {} : { suiteFile }) };
   const suite = await leaveOutUnavailable(selectBenchmarks(chosen), undefined);
-  const interruption = awaitInterruption();
-  const { signal } = interruption;
   const budgeted = budget === undefined ? {} : { budgetS: budget };
   const findHistory = await readRunHistory("./fleetmark-results");
-  const outcome = await runWithProgress({ suite, origin: await findOrigin({ labels: {} }), findHistory, signal, ...budgeted });
-  interruption.release();
-  return outcome;
+  return runWithProgress({ suite, origin: await findOrigin({ labels: {} }), findHistory, signal, ...budgeted });
+}
+
+/** What a host may be compared with: named files, or all that a collector knows. */
+interface Candidates {
+  readonly references: readonly (ReadReference & { readonly path: string })[] | undefined;
+  readonly results: readonly Result[];
+}
+
+/** Reads what the host may be compared with, before minutes are spent on measuring it. */
+async function readCandidates(command: Command, { reference }: QualifyOptions): Promise<Candidates> {
+  if (reference === undefined)
+    return { references: undefined, results: await withSource(command, (source) => source.readResults({})) };
+  const read = async (path: string) => ({ path, ...parseReference(await readResultText(path), path) });
+  return { references: await Promise.all(reference.map(read)), results: [] };
 }
 
 interface Peers {
@@ -111,46 +119,48 @@ interface Peers {
   readonly fewest: number;
 }
 
-/** Reads what the host is compared with: named files, or the hosts of its class. */
-async function findPeers(command: Command, { hw_class, host }: Run, { reference }: QualifyOptions): Promise<Peers> {
-  if (reference !== undefined) {
-    const read = await Promise.all(reference.map(async (path) => ({ path, ...parseReference(await readText(path), path) })));
-    const other = read.find((each) => each.hw_class !== hw_class);
-    if (other !== undefined)
-      throw new FleetmarkError("NOTHING_COMPARED", `${other.path} is of the class ${other.hw_class}, this host of ${hw_class}`);
-    return { hosts: read.flatMap(({ hosts }) => hosts), fewest: 1 };
+/** @throws FleetmarkError NOTHING_COMPARED where a reference is of another hardware class */
+function selectPeers({ hw_class, host }: Run, { references, results }: Candidates): Peers {
+  if (references === undefined) {
+    const peers = results.filter((result) => result.hw_class === hw_class && result.host !== host);
+    return { hosts: groupByHost(peers), fewest: fewestPeers };
   }
-  const all = await withSource(command, (source) => source.readResults({}));
-  const peers = all.filter((result) => result.hw_class === hw_class && result.host !== host);
-  return { hosts: groupByHost(peers), fewest: fewestPeers };
+  const other = references.find((each) => each.hw_class !== hw_class);
+  if (other !== undefined)
+    throw new FleetmarkError("NOTHING_COMPARED", `${other.path} is of the class ${other.hw_class}, this host of ${hw_class}`);
+  return { hosts: references.flatMap(({ hosts }) => hosts), fewest: 1 };
 }
 
 const exitCodes: Readonly<Record<Fitness, number>> = { fit: 0, slow: 1, broken: 1, "cannot-say": 3 };
 
 async function qualify(command: Command, options: QualifyOptions): Promise<number> {
-  const { run, results } = await measure(options);
-  const { hosts, fewest } = await findPeers(command, run, options);
+  const candidates = await readCandidates(command, options);
+  const known = await readMeasured(options);
+  if (known !== undefined) return conclude(known, selectPeers(known.run, candidates), options);
+  const interruption = awaitInterruption();
+  const measured = await measure(options, interruption.signal);
+  interruption.release();
+  // Half a suite says nothing of a host.
+  return interruption.caught() ?? conclude(measured, selectPeers(measured.run, candidates), options);
+}
+
+/** Says whether the host is fit, and why. @returns the exit code */
+function conclude({ run, results }: Measured, { hosts, fewest }: Peers, { json }: QualifyOptions): number {
   const standing = compareHost({ host: run.host, results }, hosts);
   const known = new Set(hosts.flatMap((each) => each.results.map(({ name }) => name)));
   const { fitness, why } = qualifyHost({ run, results, standing, known, fewest });
   const comparisons = [...standing.comparisons].sort((a, b) => b.change - a.change);
-  if (options.json) {
-    printJson({
-      host: run.host,
-      hw_class: run.hw_class,
-      fitness,
-      why,
-      peers: standing.peers,
-      comparisons,
-      failures: run.failures,
-    });
-  } else {
-    if (comparisons.length > 0) printText(buildPeerTable(comparisons), "; --json has all");
-    const colour = chooseColours(process.stdout);
-    const paint = { fit: colour.green, slow: colour.red, broken: colour.red, "cannot-say": colour.yellow }[fitness];
-    process.stdout.write(
-      `${run.host} is ${paint(fitness === "cannot-say" ? "neither fit nor unfit that one can say" : fitness)}: ${why}\n`,
-    );
+  if (json) {
+    const { host, hw_class, failures } = run;
+    printJson({ host, hw_class, fitness, why, peers: standing.peers, comparisons, failures });
+    return exitCodes[fitness];
   }
+  if (comparisons.length > 0) printText(buildPeerTable(comparisons), "; --json has all");
+  const colour = chooseColours(process.stdout);
+  const paint = { fit: colour.green, slow: colour.red, broken: colour.red, "cannot-say": colour.yellow }[fitness];
+  const word = fitness === "cannot-say" ? "neither fit nor unfit that one can say" : fitness;
+  process.stdout.write(
+    `${wrapText(`${escapeControls(run.host)} is ${paint(word)}: ${escapeControls(why)}`, readWidth(process.stdout))}\n`,
+  );
   return exitCodes[fitness];
 }

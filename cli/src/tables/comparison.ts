@@ -1,11 +1,11 @@
 import type { Comparison } from "@fleetmark/shared/judgement/comparison";
 import { formatNumber } from "@fleetmark/shared/model/numbers";
 import type { Column, Table } from "../output/table.js";
-import { describeVerdict, paintVerdict } from "./verdicts.js";
+import { describeVerdict, formatSigned, paintVerdict } from "./verdicts.js";
 
 /** Writes a change with its sign: an overhead moves by points, all else by percent. */
 export function formatChange({ metric }: Comparison, value: number): string {
-  return `${value > 0 ? "+" : ""}${value.toFixed(1)}${metric === "overhead" ? " points" : " %"}`;
+  return `${formatSigned(value)}${metric === "overhead" ? " points" : " %"}`;
 }
 
 function formatInterval(comparison: Comparison): string {

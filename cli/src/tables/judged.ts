@@ -4,13 +4,7 @@ import type { VerdictRecord } from "@fleetmark/shared/records/verdict";
 import type { Column, Table } from "../output/table.js";
 import { hostColumn } from "./results.js";
 import { formatMoment, formatTime } from "./times.js";
-import { describeVerdict, paintVerdict } from "./verdicts.js";
-
-const sign = (value: number): string => `${value > 0 ? "+" : ""}${value.toFixed(1)}`;
-
-function formatShift({ unit, baseline }: VerdictRecord, value: number): string {
-  return baseline === "none" ? "" : `${sign(value)}${unit === "%" ? " points" : " %"}`;
-}
+import { describeVerdict, formatBounds, formatShift, paintVerdict } from "./verdicts.js";
 
 const columns: readonly Column<VerdictRecord>[] = [
   { key: "benchmark", title: "benchmark", align: "left", value: ({ name }) => name, isLead: true },
@@ -28,7 +22,7 @@ const columns: readonly Column<VerdictRecord>[] = [
     title: "change",
     align: "right",
     value: ({ change }) => change,
-    text: (judged) => formatShift(judged, judged.change),
+    text: (judged) => (judged.baseline === "none" ? "" : formatShift(judged, judged.change)),
   },
   { key: "low", title: "low", align: "right", value: ({ low }) => low ?? null, only: "programs" },
   { key: "high", title: "high", align: "right", value: ({ high }) => high ?? null, only: "programs" },
@@ -37,7 +31,7 @@ const columns: readonly Column<VerdictRecord>[] = [
     title: "interval",
     align: "right",
     value: () => null,
-    text: (judged) => (judged.low === undefined || judged.high === undefined ? "" : `${sign(judged.low)} … ${sign(judged.high)}`),
+    text: ({ low, high }) => (low === undefined || high === undefined ? "" : formatBounds(low, high)),
     rank: 3,
     only: "people",
   },

@@ -1,8 +1,7 @@
 import type { HostStanding, PeerComparison } from "@fleetmark/shared/judgement/peers/slow-hosts";
 import { formatQuantity } from "@fleetmark/shared/model/numbers";
 import type { Table } from "../output/table.js";
-
-const sign = (value: number): string => `${value > 0 ? "+" : ""}${value.toFixed(1)}`;
+import { formatShift, formatSigned } from "./verdicts.js";
 
 /** Lays out how benchmarks of a host stand among those of its peers, the slowest first. */
 export function buildPeerTable(rows: readonly PeerComparison[]): Table<PeerComparison> {
@@ -29,7 +28,7 @@ export function buildPeerTable(rows: readonly PeerComparison[]): Table<PeerCompa
         title: "slower by",
         align: "right",
         value: ({ change }) => change,
-        text: ({ change, unit }) => `${sign(change)}${unit === "%" ? " points" : " %"}`,
+        text: (compared) => formatShift(compared, compared.change),
       },
       { key: "peers", title: "peers", align: "right", value: ({ peers }) => peers, rank: 1 },
       {
@@ -66,7 +65,7 @@ export function buildStandingTable(rows: readonly StandingRow[]): Table<Standing
         title: "by",
         align: "right",
         value: ({ change }) => change,
-        text: ({ change, isSlow }) => (isSlow ? `${sign(change)} %` : ""),
+        text: ({ change, isSlow }) => (isSlow ? `${formatSigned(change)} %` : ""),
       },
       {
         key: "worst",

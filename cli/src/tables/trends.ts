@@ -3,12 +3,7 @@ import { formatQuantity } from "@fleetmark/shared/model/numbers";
 import type { Column, Table } from "../output/table.js";
 import { hostColumn } from "./results.js";
 import { formatMoment, formatTime } from "./times.js";
-
-function formatShift({ unit }: BenchmarkTrend, value: number): string {
-  return `${value > 0 ? "+" : ""}${value.toFixed(1)}${unit === "%" ? " points" : " %"}`;
-}
-
-const bare = (value: number): string => `${value > 0 ? "+" : ""}${value.toFixed(1)}`;
+import { formatBounds, formatShift } from "./verdicts.js";
 
 const columns: readonly Column<BenchmarkTrend>[] = [
   { key: "benchmark", title: "benchmark", align: "left", value: ({ name }) => name, isLead: true },
@@ -34,7 +29,7 @@ const columns: readonly Column<BenchmarkTrend>[] = [
     title: "95 % interval",
     align: "right",
     value: () => null,
-    text: ({ low, high }) => `${bare(low)} … ${bare(high)}`,
+    text: ({ low, high }) => formatBounds(low, high),
     rank: 4,
     only: "people",
   },

@@ -17,3 +17,19 @@ export function paintVerdict(judged: Judged | undefined, colours: Colors): (text
   if (judged?.verdict === "improved") return colours.green;
   return judged === undefined || judged.verdict === "unchanged" ? (text) => text : colours.yellow;
 }
+
+/** Writes a number with its sign: `+4.2`. What rounds to nothing has none. */
+export function formatSigned(value: number): string {
+  const text = value.toFixed(1).replace(/^-(?=0\.0$)/, "");
+  return value > 0 && text !== "0.0" ? `+${text}` : text;
+}
+
+/** Writes how a figure moved: an overhead, whose unit is percent, by points, all else by percent. */
+export function formatShift({ unit }: { readonly unit: string }, value: number): string {
+  return `${formatSigned(value)}${unit === "%" ? " points" : " %"}`;
+}
+
+/** Writes an interval of such moves, without their unit. */
+export function formatBounds(low: number, high: number): string {
+  return `${formatSigned(low)} … ${formatSigned(high)}`;
+}

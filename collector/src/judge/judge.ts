@@ -1,5 +1,5 @@
 import { judgeResult } from "@fleetmark/shared/judgement/judge-result";
-import { once, type Running } from "@fleetmark/shared/lifecycle";
+import type { Running } from "@fleetmark/shared/lifecycle";
 import type { Logger } from "@fleetmark/shared/log";
 import type { Result, Run } from "@fleetmark/shared/model/result";
 import { selectRecords } from "@fleetmark/shared/records/record-kind";
@@ -36,7 +36,7 @@ export interface JudgeOptions {
   readonly falseAlarmsPerYear: number;
 }
 
-/** A sweep looks so far back for runs without verdicts. */
+/** A sweep looks so far back for runs; which of them were judged already is seen run by run. */
 const sweepBackUs = 7 * 86_400e6;
 /** What the run under way may take at the end, in seconds; what has no verdict then is found by the next sweep. */
 const endWithinS = 1;
@@ -65,35 +65,29 @@ async function readResults(
 /** Judges the results of a run that have no verdict yet, in the order in which they were measured. */
 async function judgeRun(options: JudgeOptions, awaited: AwaitedRun, pausing: Pause): Promise<VerdictRecord[]> {
   const { store, records, falseAlarmsPerYear } = options;
-  const { run, host } = awaited;
-  const found = await readResults(options, awaited, pausing);
+  const { run, host, completed } = awaited;
   const known = await findRecordsOfRun(store, verdictRecord, run, { host });
-  const name = ({ name: benchmark, time_us }: { name: string; time_us: number }): string => `${time_us} ${benchmark}`;
-  const judged = new Set(known.map(name));
-  const left = found.filter((result) => !judged.has(name(result))).sort((a, b) => a.time_us - b.time_us);
+  if (known.length >= completed) return [];
+  const nameOne = ({ name, time_us }: Pick<Result, "name" | "time_us">): string => `${time_us} ${name}`;
+  const judged = new Set(known.map(nameOne));
+  const found = await readResults(options, awaited, pausing);
+  const left = found.filter((result) => !judged.has(nameOne(result))).sort((a, b) => a.time_us - b.time_us);
   if (left.length === 0) return [];
   const memory = await readHostMemory(store, host);
   const verdicts: VerdictRecord[] = [];
   for (const result of left) {
     const given = await readCase(store, result, memory, falseAlarmsPerYear);
-    const judged = judgeResult(given);
+    const alone = judgeResult(given);
     // A class may have hundreds of hosts: they are asked for only where there is something to explain.
-    const explained = judged.cause === "" ? judged : judgeResult({ ...given, siblings: await readSiblings(store, result) });
+    const explained = alone.cause === "" ? alone : judgeResult({ ...given, siblings: await readSiblings(store, result) });
     verdicts.push(recordVerdict(result, explained));
   }
   await recordOwn(records, verdictRecord, ...verdicts);
   return verdicts;
 }
 
-/** Finds the runs of late of which some result has no verdict. */
-async function findUnjudged({ store }: JudgeOptions): Promise<Run[]> {
-  const sinceUs = readClockUs() - sweepBackUs;
-  const judged = new Set((await readSince(store, verdictRecord, sinceUs)).map(({ run }) => run));
-  const runs = await readSince(store, runRecord, sinceUs);
-  return runs.filter(({ run, completed }) => completed > 0 && !judged.has(run)).reverse();
-}
-
 function tellVerdicts({ logger, metrics }: JudgeOptions, { run, host }: AwaitedRun, verdicts: readonly VerdictRecord[]): void {
+  if (verdicts.length === 0) return;
   for (const { verdict } of verdicts) metrics.verdicts.inc({ verdict });
   const regressed = verdicts.filter(({ verdict }) => verdict === "regressed");
   logger.info({ event: "run_judged", run, host, verdicts: verdicts.length, regressed: regressed.length }, "a run was judged");
@@ -132,10 +126,10 @@ export function startJudge(options: JudgeOptions): Judge {
     for (const { run, host, completed } of runs) waiting.set(JSON.stringify([host, run]), { run, host, completed });
     if (waiting.size > 0 && !isStopped) working ??= work();
   };
-  const sweep = async (): Promise<void> => {
+  const lookBack = async (): Promise<void> => {
     for (let pauseS = firstPauseS; !isStopped; pauseS = Math.min(longestPauseS, 2 * pauseS)) {
       try {
-        return add(await findUnjudged(options));
+        return add((await readSince(options.store, runRecord, readClockUs() - sweepBackUs)).reverse());
       } catch (thrown) {
         if (isStopped) return;
         logger.warn({ event: "verdicts_not_swept", err: thrown }, "what has no verdict can't be read yet");
@@ -143,15 +137,15 @@ export function startJudge(options: JudgeOptions): Judge {
       }
     }
   };
-  const sweeping = sweep();
+  const sweeping = lookBack();
   return {
     hear: (committed) => add(selectRecords(committed, runRecord)),
-    stop: once(async () => {
+    stop: async () => {
       isStopped = true;
       pausing.end();
       sweepPausing.end();
       await Promise.race([Promise.all([sweeping, working]), ending.wait(endWithinS)]);
       ending.end();
-    }),
+    },
   };
 }

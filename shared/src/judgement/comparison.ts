@@ -2,7 +2,7 @@ import type { Result } from "../model/result.js";
 import { type Baseline, type BaselineEntry, toBaseline } from "../model/result-file.js";
 import { compareIntervals, type MedianInterval } from "../stats/intervals.js";
 import { compareAmounts, compareOverheads, readSingle } from "./moved.js";
-import { gradeSeverity, type Severity } from "./severity.js";
+import { gradeSeverity, type Severity, severeMemory } from "./severity.js";
 import { judgeChange, type Verdict } from "./verdict.js";
 
 /** How one figure of a benchmark moved against a baseline. */
@@ -31,9 +31,6 @@ export interface ComparisonReport {
   /** The hardware classes, where the baseline is of another: times can't be compared then. */
   readonly otherHardware: { readonly before: string; readonly after: string } | null;
 }
-
-/** Percent of memory gained or lost from which it is called. */
-const severeMemory = 20;
 
 /** The bounds of a change's interval; null where nothing is known of how runs differ. */
 function boundChange(low: number, high: number): Pick<Comparison, "low" | "high"> {

@@ -129,7 +129,19 @@ describe("a result", () => {
     expect(judge(measured(30, 2e-3), others).baseline).toBe("none");
   });
 
-  it("is compared by points where it is an overhead, and by percent where it is memory", () => {
+  it("is graded by the throughput that it lost, and of memory from a fifth on", () => {
+    const history = live(days(30, 1e-3));
+    // 10.5 % more time is 9.5 % less throughput.
+    expect(judge(measured(30, 1.105e-3), history).severity).toBe("low");
+    expect(judge(measured(30, 1.105e-3, { throughput: 0 }), history).severity).toBe("medium");
+    expect(judge(measured(30, 1.3e-3), history).severity).toBe("high");
+    const memory = { quantity: "memory", unit: "MB" } as const;
+    const peaks = days(20, 50).map((level, day) => ({ result: measured(day, level, memory), environment: kernel }));
+    expect(judge(measured(20, 59, memory), peaks)).toMatchObject({ verdict: "regressed", severity: "low" });
+    expect(judge(measured(20, 61, memory), peaks)).toMatchObject({ verdict: "regressed", severity: "medium" });
+  });
+
+  it("is compared by points where it is an overhead", () => {
     const overhead = { quantity: "overhead", unit: "%" } as const;
     const history = days(20, 5).map((level, day) => ({ result: measured(day, level, overhead), environment: kernel }));
     const judged = judge(measured(20, 17, overhead), history);

@@ -4,7 +4,7 @@ import { hasFigure } from "./expectation.js";
 import { type Cause, describeDifference, type Environment, explainRegression, type Sibling } from "./explanation.js";
 import { measureMove } from "./result-move.js";
 import { rollBaseline } from "./rolling-baseline.js";
-import { gradeSeverity, type Severity } from "./severity.js";
+import { gradeSeverity, type Severity, severeMemory } from "./severity.js";
 import type { Verdict } from "./verdict.js";
 
 /** A result of before with the environment that it was measured in. */
@@ -135,6 +135,16 @@ function withoutBaseline({ result, history, pinned }: Case): Judgement {
   return { verdict, severity: "none", baseline: "none", baseline_results: 0, ...figures, cause: "", why };
 }
 
+/**
+ * Grades a verdict as a comparison of two results does: of what processes something by the throughput lost, of memory
+ * as medium from a fifth on.
+ * @param change percent, more being slower, or percentage points
+ */
+function gradeMove({ quantity, throughput }: Result, verdict: Verdict, change: number): Severity {
+  if (quantity === "memory") return verdict !== "regressed" ? "none" : change > severeMemory ? "medium" : "low";
+  return gradeSeverity(verdict, quantity === "time" && throughput > 0 ? 100 * (1 - 1 / (1 + change / 100)) : change);
+}
+
 /** Judges a result by those of before: what was pinned, or else the last ones of its environment. */
 export function judgeResult(given: Case): Judgement {
   const { result, environment, siblings, falseAlarmsPerYear } = given;
@@ -146,7 +156,7 @@ export function judgeResult(given: Case): Judgement {
   const { before, after, change, low, high, drift, verdict, isMachine } = measureMove(result, results, confidence);
   const judged = {
     verdict,
-    severity: gradeSeverity(verdict, change),
+    severity: gradeMove(result, verdict, change),
     baseline: baseline.kind,
     baseline_results: results.length,
     ...{ before, after, change, low, high },

@@ -1,12 +1,12 @@
-import { readFile } from "node:fs/promises";
 import { writeResultFile } from "@fleetmark/bench";
 import { baselinesAnswer } from "@fleetmark/shared/api/answers";
-import { errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
+import { FleetmarkError } from "@fleetmark/shared/errors";
 import { isSteady } from "@fleetmark/shared/judgement/comparison";
 import type { Result, Run } from "@fleetmark/shared/model/result";
 import { parseResultFile } from "@fleetmark/shared/model/result-file";
 import { version } from "@fleetmark/shared/version";
 import type { Command } from "commander";
+import { readResultText } from "../../bench/result-text.js";
 import { askForChange } from "../../client/asking.js";
 import type { Source } from "../../client/source.js";
 import { printJson, tell } from "../../output/message.js";
@@ -60,18 +60,10 @@ Examples:
   });
 }
 
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (cause) {
-    throw new FleetmarkError("RESULT_FILE_INVALID", `${path}: ${errorMessage(cause)}`, { cause });
-  }
-}
-
 export function defineBaselineImport(command: Command): void {
   addDecideFlags(command, ["import gpu-8 gpu-7.json --reason 'must be as fast as its twin'"]);
   command.action(async (host: string, file: string, { reason, json }: { reason: string; json?: boolean }) => {
-    const { run, results } = parseResultFile(await readText(file), file);
+    const { run, results } = parseResultFile(await readResultText(file), file);
     const steady = results.filter(isSteady);
     const imported = { results: steady, environment: run.fingerprint };
     const place = await findPlace(command);

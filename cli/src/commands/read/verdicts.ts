@@ -2,6 +2,8 @@ import { type ErrorRate, estimateErrorRate } from "@fleetmark/shared/judgement/e
 import { verdicts } from "@fleetmark/shared/judgement/verdict";
 import type { VerdictRecord } from "@fleetmark/shared/records/verdict";
 import { type Command, Option } from "commander";
+import { identifySeries } from "../../client/last-results.js";
+import { readPages } from "../../client/pages.js";
 import type { Source, VerdictFilter } from "../../client/source.js";
 import { addFormatFlags, type FormatOptions, printTable } from "../../output/formats.js";
 import { tell } from "../../output/message.js";
@@ -62,22 +64,15 @@ function printReasons(shown: readonly VerdictRecord[]): void {
   if (sentences.length > 0) process.stdout.write(`\n${wrapText(sentences.join("\n"), readWidth(process.stdout))}\n`);
 }
 
-/** Verdicts that are read at a time, and in all. */
-const page = { verdicts: 1000, pages: 200 } as const;
-
-/** Reads verdicts page by page, and tells how often they were wrong. */
+/** Reads all verdicts, and tells how often they were wrong. */
 async function readErrorRate(source: Source, { host, class: hw_class, benchmark }: VerdictsOptions): Promise<ErrorRate> {
-  const found = new Map<string, VerdictRecord>();
-  let beforeUs: number | undefined;
-  for (let i = 0; i < page.pages; i++) {
-    const newest = await source.readNewestVerdicts({ host, hw_class, benchmark }, { beforeUs, limit: page.verdicts });
-    for (const each of newest) found.set(`${each.time_us} ${each.host} ${each.name}`, each);
-    const lastUs = newest.at(-1)?.time_us;
-    if (newest.length < page.verdicts || lastUs === undefined || lastUs + 1 === beforeUs) break;
-    // Those of one moment may lie on both sides of a page's end.
-    beforeUs = lastUs + 1;
-  }
-  return estimateErrorRate([...found.values()].filter(({ baseline }) => baseline !== "none"));
+  const found: VerdictRecord[] = [];
+  const pages = readPages(
+    (page) => source.readNewestVerdicts({ host, hw_class, benchmark }, page),
+    (each) => `${each.time_us} ${identifySeries(each)}`,
+  );
+  for await (const each of pages) if (each.baseline !== "none") found.push(each);
+  return estimateErrorRate(found);
 }
 
 function showErrorRate(rate: ErrorRate, { format }: FormatOptions): void {
