@@ -46,8 +46,7 @@ they had. The interval is that of one more result among them.`,
     const found = await withSource(command, (source) => source.readVerdicts({ host, hw_class, benchmark, verdict }));
     const shown = found.filter((each) => options.all === true || verdict !== undefined || isNews(each)).sort(compareNews);
     if (found.length === 0 && format === "table") tellNothingFound("verdicts", { host, benchmark });
-    else if (shown.length === 0 && format === "table")
-      tell(`nothing moved: ${found.length} benchmarks are as before (--all lists them)`);
+    else if (shown.length === 0 && format === "table") tell(describeQuiet(found));
     else {
       printTable(buildVerdictTable(shown), shown, format);
       if (format === "table") printReasons(shown);
@@ -90,6 +89,14 @@ function showErrorRate(rate: ErrorRate, { format }: FormatOptions): void {
     process.stdout.write(
       `false alarms per benchmark and year: ${per_year.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)}), over ${years.toFixed(1)} years of benchmarks\n`,
     );
+}
+
+/** Says that nothing moved, and of how many benchmarks that is known. */
+function describeQuiet(found: readonly VerdictRecord[]): string {
+  const unchanged = found.filter(({ verdict }) => verdict === "unchanged").length;
+  const alone = found.filter(({ baseline }) => baseline === "none").length;
+  const rest = found.length - unchanged - alone;
+  return `nothing is known to have moved: ${unchanged} benchmarks are as before, ${rest} undecided, ${alone} with nothing to be compared with (--all lists them)`;
 }
 
 const order = ["regressed", "improved", "inconclusive", "not-steady", "unchanged"] as const;
