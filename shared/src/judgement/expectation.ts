@@ -44,6 +44,9 @@ function readError({ run_spread = 0, process_runs }: Result): number {
   return run_spread / Math.sqrt(Math.max(1, process_runs));
 }
 
+/** Results nearer to each other than this, projected, are equal but for rounding. */
+const rounding = 1e-9;
+
 /** A result counts for so many robust deviations at most: one that stood alone says little of the next. */
 const mostDeviations = 4;
 
@@ -53,7 +56,7 @@ const mostDeviations = 4;
  */
 function measureDeviation(values: readonly number[], centre: number): number {
   const scale = madToSigma * medianAbsoluteDeviation(values);
-  const bound = scale === 0 ? Number.POSITIVE_INFINITY : mostDeviations * scale;
+  const bound = scale < rounding ? Number.POSITIVE_INFINITY : mostDeviations * scale;
   const distances = values.map((value) => Math.max(-bound, Math.min(bound, value - centre)));
   const spread = (side: readonly number[]): number =>
     Math.sqrt(side.reduce((sum, each) => sum + each ** 2, 0) / Math.max(1, side.length - 0.5));
