@@ -69,6 +69,7 @@ const groups: readonly Readonly<Record<string, string>>[] = [
     "run.idle.command": "/usr/bin/is-free,--quiet",
   },
   { campaigns: '[{"name":"weekly","suite":"quick","cron":"0 3 * * SUN","hw_class":"amd-*","at_most_percent":10}]' },
+  { kpis: '[{"id":"environment_step_time_ms","target":0.01,"alert":0.1,"for":"10m","hosts":"edge-*"}]' },
   { "commands.allow": "start_run,cancel_run", "commands.suites": "quick,own", "commands.at_once": "true" },
   { "spool.max_bytes": "1MiB", "spool.max_age": "2d", "spool.resend_rate": "8KiB", "spool.flush_interval": "2s" },
   {

@@ -34,16 +34,15 @@ import { createSeriesQuestion } from "./ingest/stored-series.js";
 import { type CommitListener, createWriter, type Writer } from "./ingest/writer.js";
 import { type Baselines, createBaselines } from "./judge/baselines.js";
 import { startJudge } from "./judge/judge.js";
-import type { OnBytes } from "./platform/child-task.js";
+import { type UnmatchedKpis, watchUnmatchedKpis } from "./judge/unmatched-kpis.js";
 import { readClockUs } from "./platform/clock.js";
 import { type RecordOptions, recordOwn } from "./records/own-records.js";
-import { backUpApart } from "./store/backup/backup-process.js";
-import { answerBackupRequests } from "./store/backup/backup-requests.js";
 import { openConfiguredStore } from "./store/engines/registry.js";
-import { type NightlyRetention, startNightlyRetention } from "./store/nightly-retention.js";
+import type { NightlyRetention } from "./store/nightly-retention.js";
 import type { Store } from "./store/store.js";
 import { createMetrics, type Metrics } from "./telemetry/metrics.js";
 import { startSelfTelemetry } from "./telemetry/self-telemetry.js";
+import { startUpkeep } from "./upkeep.js";
 
 /**
  * A running collector. Stopped, it takes no more frames, commits and acknowledges what it has, and closes the store;
@@ -123,59 +122,6 @@ async function openStorage({ config, metrics, logger, undoings }: Base): Promise
   return { quarantine, store, kept };
 }
 
-/** When a batch was last received before now, where the store can tell. */
-async function findLastHeard(store: Store): Promise<number | undefined> {
-  const received = await store.readReceived().catch(() => new Map<string, number>());
-  return [...received.values()].reduce<number | undefined>((last, each) => Math.max(last ?? each, each), undefined);
-}
-
-/** Makes the backups that are asked for while the collector holds the data file. */
-function startBackups({ config, logger, undoings }: Base, { store }: Pick<Storage, "store">): void {
-  const backUp = async (folder: string, onBytes: OnBytes): Promise<void> => {
-    const copy = async (path: string): Promise<void> => void (await backUpApart(path, folder, readClockUs(), onBytes));
-    await store.freeze(copy);
-  };
-  undoings.push(answerBackupRequests({ dataDir: config.data_dir, logger, backUp }).stop);
-}
-
-/** Shows how much of the store was found damaged, and says so when it becomes more. */
-function watchDamage(store: Store, metrics: Metrics, logger: Logger): Running {
-  let told = 0;
-  const look = (): void => {
-    const ranges = store.listDamage();
-    const rows = ranges.reduce((sum, range) => sum + range.rows, 0);
-    metrics.damagedRows.set(rows);
-    if (rows === told) return;
-    told = rows;
-    logger.error({ event: "store_damaged", rows, ranges: ranges.length }, "rows of the data file can't be read, and are missing");
-  };
-  look();
-  const timer = setInterval(look, 5000);
-  timer.unref();
-  return { stop: async () => clearInterval(timer) };
-}
-
-/** Starts the nightly roll-up, which trusts no clock that hosts and data contradict. */
-function startRetention({ config, metrics, logger, undoings }: Base, { store }: Storage, { clock }: Core): NightlyRetention {
-  let heardUs: number | undefined;
-  void findLastHeard(store).then((found) => {
-    heardUs = found;
-  });
-  const retention = startNightlyRetention({
-    store,
-    dataDir: config.data_dir,
-    keep: config.store.retention,
-    readClockUs,
-    findEvidence: () => ({ dispute: clock.findDispute(), agreeing: clock.judge().agreeing, heardUs }),
-    onHeld: (isHeld) => metrics.retentionHeld.set(isHeld ? 1 : 0),
-    logger,
-  });
-  undoings.push(retention.stop);
-  undoings.push(watchDamage(store, metrics, logger).stop);
-  startBackups({ config, metrics, logger, undoings }, { store });
-  return retention;
-}
-
 /** Shows how long the collector's own certificates last. */
 function startCertificateWatch({ grpc, nats, http }: CollectorConfig, metrics: Metrics, logger: Logger): Running {
   const own = listCertificates({ "grpc.tls": grpc.tls, "nats.tls": nats.tls, "http.tls": http.tls });
@@ -211,7 +157,17 @@ function createCore({ config, metrics, logger, undoings }: Base, { quarantine, s
   undoings.push(clock.stop);
   const shared = { metrics, logger, nextOwnId };
   const nameKeeper = createNameKeeper({ kept, metrics, logger });
-  const intake = createIntake({ limits, fleet, writer, quarantine, guard, nameKeeper, judgeClock: clock.judge, ...shared });
+  const intake = createIntake({
+    limits,
+    fleet,
+    writer,
+    quarantine,
+    guard,
+    nameKeeper,
+    judgeClock: clock.judge,
+    kpis: config.kpis,
+    ...shared,
+  });
   undoings.push(startReplay({ dataDir: config.data_dir, intake, quarantine, metrics, logger }).stop);
   const usesNats = nats.servers.length > 0;
   const readUs = clock.readTrustedUs;
@@ -276,11 +232,13 @@ async function startLinks({ config, metrics, logger, undoings }: Base, core: Cor
 }
 
 /** Begins to judge what is committed. It ends before the links do, by whose writer its verdicts are committed. */
-function startJudging({ config, metrics, logger, undoings }: Base, { store }: Storage, { records, heard }: Core): void {
+function startJudging({ config, metrics, logger, undoings }: Base, { store }: Storage, { records, heard }: Core): UnmatchedKpis {
   const { false_alarms_per_year: falseAlarmsPerYear } = config.judge;
   const judge = startJudge({ records, store, metrics, logger, falseAlarmsPerYear });
   heard.push(judge.hear);
-  undoings.push(judge.stop);
+  const unmatched = watchUnmatchedKpis({ catalogue: config.kpis, store, logger });
+  undoings.push(judge.stop, unmatched.stop);
+  return unmatched;
 }
 
 /** Says what keeps the collector from its work at the moment, in words that strangers may read. */
@@ -291,12 +249,13 @@ function findObstacle({ writer }: Core, { nats }: Links): string | undefined {
 }
 
 /** Says what is not as it should be while the collector works all the same. */
-function findTroubles({ store }: Storage, { clock }: Core, retention: NightlyRetention): string[] {
+function findTroubles({ store }: Storage, { clock }: Core, retention: NightlyRetention, unmatched: UnmatchedKpis): string[] {
   const held = retention.heldBecause();
   const damaged = store.listDamage().reduce((sum, { rows }) => sum + rows, 0);
   const troubles = [
     clock.findDispute(),
     store.findTrouble(),
+    unmatched.find(),
     held === undefined ? undefined : `nothing is rolled up or dropped: ${held}`,
     damaged === 0
       ? undefined
@@ -311,13 +270,13 @@ async function startParts(base: Base): Promise<Pick<Collector, "grpc" | "http" |
   const storage = await openStorage(base);
   const core = createCore(base, storage);
   const links = await startLinks(base, core);
-  startJudging(base, storage, core);
-  const retention = startRetention(base, storage, core);
+  const unmatched = startJudging(base, storage, core);
+  const retention = startUpkeep(base, storage.store, core.clock);
   const shared = {
     metrics,
     logger,
     findObstacle: () => findObstacle(core, links),
-    findTroubles: () => findTroubles(storage, core, retention),
+    findTroubles: () => findTroubles(storage, core, retention, unmatched),
   };
   // Who reaches a loopback address has an account here, or a tunnel that someone with one made.
   const isOpenToReaders = isLoopback(config.http.listen);
@@ -326,6 +285,7 @@ async function startParts(base: Base): Promise<Pick<Collector, "grpc" | "http" |
   const http = await startHttpServer(config.http.listen, {
     store: storage.store,
     fleet: core.presence.fleet,
+    kpis: config.kpis,
     allowedHosts: config.http.allowed_hosts,
     tls: config.http.tls,
     identify: ({ headers }, needed) => gate.identify(headers.authorization, needed),

@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { addressSchema, byteSizeSchema, durationSchema } from "@fleetmark/shared/config/config";
 import { tlsFilesSchema, tlsIdentitySchema } from "@fleetmark/shared/config/tls";
 import { logFormats } from "@fleetmark/shared/log";
+import { kpiRulesSchema } from "@fleetmark/shared/model/kpi-rules";
 import { isLoopback, isLoopbackUrl } from "@fleetmark/shared/model/units";
 import { checkNatsConfig, natsFields } from "@fleetmark/shared/nats/config";
 import { campaignAskedShape } from "@fleetmark/shared/records/campaign";
@@ -249,6 +250,9 @@ export const collectorConfigSchema = z
       .superRefine(refuseSameNames("campaigns"))
       .prefault([])
       .describe("suites that hosts of the fleet are asked to run again and again; in variables and flags as JSON"),
+    kpis: kpiRulesSchema
+      .prefault([])
+      .describe("other thresholds of KPIs, and KPIs of your own (docs/judgement.md); in variables and flags as JSON"),
     alerts: alertsSchema.prefault({}),
     judge: judgeSchema.prefault({}),
     limits: limitsSchema.prefault({}),

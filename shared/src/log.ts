@@ -59,6 +59,8 @@ export const logEvents = {
   run_judged: "The results of a run were judged against those of before; `regressed` counts those that became slower",
   run_not_judged: "A run can't be judged yet, for the store does not answer; it is tried again",
   verdicts_not_swept: "Runs without verdicts can't be looked for yet; it is tried again",
+  kpi_rules_unmatched: "No result has fed these KPIs of the configuration for a week",
+  kpi_rules_not_checked: "Whether results feed the configured KPIs can't be read yet; it is tried again",
   request_failed: "The HTTP API failed on a request",
   campaign_ended: "Every host of a campaign has come to an end; the fields count them by what became of them",
   campaign_not_called_off: "A host of a campaign that was called off could not be asked to end its run",

@@ -1,7 +1,7 @@
-import { findKpi, type Kpi } from "@fleetmark/shared/model/kpis";
+import { feedsKpi, type Kpi, kpis } from "@fleetmark/shared/model/kpis";
 import { type Category, formatBenchmarkName, type Result, type Run } from "@fleetmark/shared/model/result";
 import type { Point } from "@fleetmark/shared/model/series";
-import { deriveKpi, kpiRecord } from "@fleetmark/shared/records/kpi";
+import { deriveKpis, kpiRecord } from "@fleetmark/shared/records/kpi";
 import { resultRecord } from "@fleetmark/shared/records/result";
 import { runRecord } from "@fleetmark/shared/records/run";
 import { deriveRunWindow, runWindowRecord } from "@fleetmark/shared/records/run-window";
@@ -256,7 +256,7 @@ function buildResult(host: Host, each: SimulatedBenchmark, runId: string, endMs:
 /** What a host measures of a benchmark at a time: its figure, or what its part makes of it. */
 function chooseMedian(host: Host, each: SimulatedBenchmark, endMs: number, facts: FleetFacts): number {
   const usual = each.median * (each.quantity === "time" ? host.hardware.speed : 1) * (0.97 + host.chance() * 0.06);
-  const kpi = findKpi(each);
+  const kpi = kpis.find((kpi) => feedsKpi(kpi, each));
   if (kpi === undefined) return usual;
   const breach = kpiBreach(host.index);
   if (breach?.kpi === kpi && endMs > facts.toMs - 4 * facts.runMs) {
@@ -297,7 +297,7 @@ export function* simulateRuns(host: Host, facts: FleetFacts): Generator<Point> {
       const endMs = startMs + ((i + 1) * 45_000) / list.length;
       return buildResult(host, each, runId, endMs, chooseMedian(host, each, endMs, facts));
     });
-    const judged = results.map(deriveKpi).filter((kpi) => kpi !== undefined);
+    const judged = results.flatMap((result) => deriveKpis(result));
     yield* [
       ...results.map(resultRecord.toPoint),
       ...judged.map(kpiRecord.toPoint),

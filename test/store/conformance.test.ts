@@ -5,7 +5,7 @@ import { baselineRecord } from "@fleetmark/shared/records/baseline";
 import { campaignRecord } from "@fleetmark/shared/records/campaign";
 import { commandRecord } from "@fleetmark/shared/records/command";
 import { introductionRecord } from "@fleetmark/shared/records/introduction";
-import { deriveKpi, kpiRecord } from "@fleetmark/shared/records/kpi";
+import { deriveKpis, kpiRecord } from "@fleetmark/shared/records/kpi";
 import type { RecordKind } from "@fleetmark/shared/records/record-kind";
 import { recordKinds } from "@fleetmark/shared/records/registry";
 import { resultRecord } from "@fleetmark/shared/records/result";
@@ -89,7 +89,7 @@ const recordExamples: readonly RecordExample[] = [
       makeRun({ time_us: timeUs, run, started_us: startUs, commit: "1a2b", dirty: "no", labels: { pr: "12" } }),
   },
   { kind: runWindowRecord, make: ({ timeUs, run }) => deriveRunWindow(makeRun({ started_us: timeUs, run })) },
-  { kind: kpiRecord, make: ({ timeUs, run }) => deriveKpi(makeResult({ time_us: timeUs, run })) },
+  { kind: kpiRecord, make: ({ timeUs, run }) => deriveKpis(makeResult({ time_us: timeUs, run }))[0] },
   {
     kind: introductionRecord,
     make: ({ timeUs, run }) => ({ host: "h1", version: run, hw_class: "c1", inventory: { cpu: "x" }, time_us: timeUs }),

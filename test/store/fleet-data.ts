@@ -1,7 +1,7 @@
 import { type Batch, BatchBuilder } from "@fleetmark/shared/model/batch";
 import type { Result, Run } from "@fleetmark/shared/model/result";
 import type { Point } from "@fleetmark/shared/model/series";
-import { deriveKpi, kpiRecord } from "@fleetmark/shared/records/kpi";
+import { deriveKpis, kpiRecord } from "@fleetmark/shared/records/kpi";
 import { resultRecord } from "@fleetmark/shared/records/result";
 import { runRecord } from "@fleetmark/shared/records/run";
 
@@ -113,7 +113,7 @@ export function makeRun(host: string, number: number, timeUs: number, chance: ()
     failures: [],
     fingerprint: { kernel: "6.1", node: "20.20.2" },
   };
-  const kpis = results.map(deriveKpi).filter((kpi) => kpi !== undefined);
+  const kpis = results.flatMap((result) => deriveKpis(result));
   return [...results.map(resultRecord.toPoint), ...kpis.map(kpiRecord.toPoint), runRecord.toPoint(ended)];
 }
 

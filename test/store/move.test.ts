@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { canonicalTags, type Point } from "@fleetmark/shared/model/series";
-import { deriveKpi, kpiRecord } from "@fleetmark/shared/records/kpi";
+import { deriveKpis, kpiRecord } from "@fleetmark/shared/records/kpi";
 import { resultRecord } from "@fleetmark/shared/records/result";
 import { runRecord } from "@fleetmark/shared/records/run";
 import fc from "fast-check";
@@ -240,7 +240,7 @@ describeInflux("moving a trial to InfluxDB and back", () => {
       timeUs: nowUs - (i < 150 ? 60 : 10) * 24 * hourUs + i * 600e6,
       fields: { usage_user: i / 7 },
     }));
-    const oldKpi = deriveKpi(makeResult({ time_us: nowUs - 300 * 24 * hourUs, run: "old" }));
+    const [oldKpi] = deriveKpis(makeResult({ time_us: nowUs - 300 * 24 * hourUs, run: "old" }));
     if (oldKpi === undefined) throw new Error("the result gives no KPI");
     const oldResult = makeResult({ time_us: nowUs - 300 * 24 * hourUs, run: "old" });
     const agent = {

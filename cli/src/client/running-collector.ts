@@ -1,4 +1,12 @@
-import { baselinesAnswer, hostsAnswer, resultsAnswer, runsAnswer, verdictsAnswer } from "@fleetmark/shared/api/answers";
+import {
+  baselinesAnswer,
+  hostsAnswer,
+  kpisAnswer,
+  resultsAnswer,
+  runsAnswer,
+  verdictsAnswer,
+} from "@fleetmark/shared/api/answers";
+import { youngKpis } from "@fleetmark/shared/judgement/freshness";
 import { formatAddress } from "@fleetmark/shared/model/units";
 import { askCollector } from "./collector-api.js";
 import type { Endpoint } from "./endpoint.js";
@@ -17,6 +25,10 @@ export function createRunningSource(endpoint: Endpoint): Source {
     readRuns: (filter, { limit, beforeUs: before_us }) =>
       askCollector(endpoint, "records/run", runsAnswer, { tags: writeTags(filter), limit, before_us }),
     readResults: (filter) => askCollector(endpoint, "results", resultsAnswer, { ...filter }),
+    readKpis: async (filter) => {
+      const hosts = await askCollector(endpoint, "kpis", kpisAnswer, { ...filter });
+      return hosts.map((each) => ({ ...each, kpis: youngKpis(each.kpis) }));
+    },
     readNewest: (filter, { limit, beforeUs: before_us }) =>
       askCollector(endpoint, "records/benchmark", resultsAnswer, { tags: writeTags(filter), limit, before_us }),
     readVerdicts: (filter) => askCollector(endpoint, "verdicts", verdictsAnswer, { ...filter }),

@@ -1,5 +1,6 @@
 import type { hostsAnswer } from "@fleetmark/shared/api/answers";
 import type { Verdict } from "@fleetmark/shared/judgement/verdict";
+import type { HostKpis } from "@fleetmark/shared/model/host-kpis";
 import type { Result, Run } from "@fleetmark/shared/model/result";
 import type { BaselineRecord } from "@fleetmark/shared/records/baseline";
 import type { VerdictRecord } from "@fleetmark/shared/records/verdict";
@@ -42,6 +43,8 @@ export interface Source {
   readRuns(filter: Pick<ResultFilter, "host" | "suite">, page: Page): Promise<readonly Run[]>;
   /** The results of a run; without one the latest result of each benchmark on each host. */
   readResults(filter: ResultFilter & { readonly run?: string | undefined }): Promise<readonly Result[]>;
+  /** The KPIs of hosts as they were measured: in a run, or by the latest result of each benchmark. */
+  readKpis(filter: { readonly host?: string | undefined; readonly run?: string | undefined }): Promise<readonly HostKpis[]>;
   /** The newest results, the newest first. */
   readNewest(filter: ResultFilter, page: Page): Promise<readonly Result[]>;
   /** The latest verdict of each benchmark on each host. */

@@ -1,5 +1,6 @@
 import type { CollectorConfig } from "@fleetmark/collector/config";
 import { findResults, openConfiguredReader, readHosts } from "@fleetmark/collector/reader";
+import { foldHostKpis } from "@fleetmark/shared/model/host-kpis";
 import { baselineRecord } from "@fleetmark/shared/records/baseline";
 import { resultRecord } from "@fleetmark/shared/records/result";
 import { runRecord } from "@fleetmark/shared/records/run";
@@ -21,7 +22,11 @@ const unknown = {
  * Opens what a collector has stored, to be read alone.
  * @throws FleetmarkError DATA_MISSING, DATA_LOCKED, DATA_NEWER, DATA_CORRUPT, CONFIG_UNREADABLE, STORE_FAILED
  */
-export async function openStoredData({ store: config, data_dir }: Pick<CollectorConfig, "store" | "data_dir">): Promise<Source> {
+export async function openStoredData({
+  store: config,
+  data_dir,
+  kpis,
+}: Pick<CollectorConfig, "store" | "data_dir" | "kpis">): Promise<Source> {
   const store = await openConfiguredReader(config, data_dir);
   const description = config.kind === "duckdb" ? `the data in ${data_dir}` : `the ${config.kind} store at ${config.url}`;
   return {
@@ -30,6 +35,7 @@ export async function openStoredData({ store: config, data_dir }: Pick<Collector
     readHosts: async () => (await readHosts(store)).map((host) => ({ ...host, ...unknown })),
     readRuns: (tags, page) => store.readNewest(runRecord, { tags: { ...tags }, ...page }),
     readResults: (filter) => findResults(store, { ...filter }),
+    readKpis: async ({ run, ...filter }) => foldHostKpis(await findResults(store, { ...filter, run }), run, kpis),
     readNewest: (tags, page) => store.readNewest(resultRecord, { tags: { ...tags }, ...page }),
     readVerdicts: async ({ verdict, ...tags }) => {
       const found = await store.readLatest(verdictRecord, tags);

@@ -19,8 +19,8 @@ describe("the table of KPIs", () => {
   const reading = (status: HostKpi["status"], value: number, time_us = 0): HostKpi => ({
     ...(readKpis([])[0] as HostKpi),
     value,
-    low: value,
-    high: value,
+    low: value * 0.9,
+    high: value * 1.1,
     status,
     time_us,
     name: "b",
@@ -35,7 +35,7 @@ describe("the table of KPIs", () => {
 
   it("shows value, target, alert threshold and status", () => {
     const text = write(toRows([reading("alert", 7.25)]));
-    expect(text.split("\n")[1]).toMatch(/Environment step time +7\.25 ms +7\.25 … 7\.25 +< 1\.00 +> 5\.00 +ALERT +b/);
+    expect(text.split("\n")[1]).toMatch(/Environment step time +7\.25 ms +6\.53 … 7\.98 +< 1\.00 +> 5\.00 +ALERT +b/);
     expect(write(toRows([reading("alert", 7)]), endless, coloured)).toContain("\u001b[31m");
   });
 

@@ -1,6 +1,5 @@
 import type { AgedKpi } from "@fleetmark/shared/judgement/freshness";
 import type { KpiChange } from "@fleetmark/shared/judgement/kpi-change";
-import { kpis } from "@fleetmark/shared/model/kpis";
 import { formatAge, formatNumber } from "@fleetmark/shared/model/numbers";
 import type { Column, Table } from "../output/table.js";
 import type { Colors } from "../output/terminal.js";
@@ -45,9 +44,8 @@ function describeChange({ change }: KpiRow): string {
   return `${change.change > 0 ? "+" : ""}${change.change.toFixed(1)}${unit} ${change.verdict}`;
 }
 
-const findCatalogued = (row: KpiRow) => kpis.find(({ id }) => id === row.reading.kpi);
 const describeLimit = (row: KpiRow, towards: "better" | "worse", limit: number): string => {
-  const isHigher = (findCatalogued(row)?.better === "higher") === (towards === "better");
+  const isHigher = (row.reading.better === "higher") === (towards === "better");
   return `${isHigher ? ">" : "<"} ${formatNumber(limit)}`;
 };
 
@@ -60,7 +58,7 @@ function listIdentity(hasHosts: boolean): Column<KpiRow>[] {
       title: "KPI",
       align: "left",
       value: ({ reading }) => reading.kpi,
-      text: (row) => findCatalogued(row)?.title ?? row.reading.kpi,
+      text: ({ reading }) => reading.title,
     },
   ];
 }
@@ -81,7 +79,8 @@ const figures: readonly Column<KpiRow>[] = [
     title: "95 % interval",
     align: "right",
     value: () => null,
-    text: ({ reading: { low, high } }) => (low === null || high === null ? "" : `${formatNumber(low)} … ${formatNumber(high)}`),
+    text: ({ reading: { low, high } }) =>
+      low === null || high === null || low === high ? "" : `${formatNumber(low)} … ${formatNumber(high)}`,
     rank: 2,
     only: "people",
   },

@@ -9,6 +9,7 @@ import {
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { ageKpis } from "@fleetmark/shared/judgement/freshness";
 import { foldHostKpis } from "@fleetmark/shared/model/host-kpis";
+import type { Kpi } from "@fleetmark/shared/model/kpis";
 import { runRecord } from "@fleetmark/shared/records/run";
 import type { Fleet } from "../fleet/fleet.js";
 import { readClockUs } from "../platform/clock.js";
@@ -22,7 +23,7 @@ import { takePage } from "./routing/pages.js";
 import { hostsQuery, kpisQuery, resultsQuery, runsQuery, seriesNamesQuery, seriesQuery } from "./routing/queries.js";
 import { addRoute, type Router } from "./routing/route.js";
 
-function addFleetRoutes(router: Router, store: StoreReader, fleet: Fleet): void {
+function addFleetRoutes(router: Router, store: StoreReader, fleet: Fleet, kpis?: readonly Kpi[]): void {
   addRoute(router, {
     path: "/api/v1/hosts",
     summary: "The hosts of the fleet: whether they are attached, when they were last heard of, and the run under way",
@@ -57,7 +58,7 @@ function addFleetRoutes(router: Router, store: StoreReader, fleet: Fleet): void 
     answers: { 200: kpisAnswer },
     answer: async ({ query }, reply) => {
       const { limit, offset, ...filter } = query;
-      const folded = foldHostKpis(await findResults(store, filter), query.run);
+      const folded = foldHostKpis(await findResults(store, filter), query.run, kpis);
       const nowUs = readClockUs();
       const aged = folded.map((each) => ({ ...each, kpis: ageKpis(each.kpis, nowUs) }));
       return takePage(aged, { limit, offset }, reply);
@@ -98,8 +99,8 @@ function addSeriesRoutes(router: Router, store: StoreReader): void {
 }
 
 /** Adds the endpoints under /api/v1. */
-export function addApi(router: Router, store: StoreReader, fleet: Fleet): void {
-  addFleetRoutes(router, store, fleet);
+export function addApi(router: Router, store: StoreReader, fleet: Fleet, kpis?: readonly Kpi[]): void {
+  addFleetRoutes(router, store, fleet, kpis);
   addSeriesRoutes(router, store);
   addRecordRoutes(router, store);
 }

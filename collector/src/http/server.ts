@@ -5,6 +5,7 @@ import type { TlsFiles, TlsMaterial } from "@fleetmark/shared/config/tls";
 import { type ErrorCode, errorMessage, FleetmarkError } from "@fleetmark/shared/errors";
 import { once, type Running } from "@fleetmark/shared/lifecycle";
 import type { Logger } from "@fleetmark/shared/log";
+import type { Kpi } from "@fleetmark/shared/model/kpis";
 import type { Address } from "@fleetmark/shared/model/units";
 import type { AuditRecord } from "@fleetmark/shared/records/audit";
 import { version } from "@fleetmark/shared/version";
@@ -29,6 +30,8 @@ import { addRoute, type Identify, nobody, type Router, requireRole } from "./rou
 export interface HttpOptions {
   readonly store: StoreReader;
   readonly fleet: Fleet;
+  /** What KPIs there are; default: those of the project. */
+  readonly kpis?: readonly Kpi[];
   readonly metrics: Metrics;
   readonly logger: Logger;
   /**
@@ -220,7 +223,7 @@ export async function createApp(options: HttpOptions): Promise<App> {
     changes: createChanges(options.audit ?? (() => {}), () => performance.now()),
   };
   addHealth(router, options);
-  addApi(router, options.store, options.fleet);
+  addApi(router, options.store, options.fleet, options.kpis);
   if (options.control !== undefined) addControlRoutes(router, options.control);
   if (options.baselines !== undefined) addJudgementRoutes(router, options.store, options.baselines);
   app.get("/api/v1/openapi.json", { schema: { hide: true } }, async () => app.swagger());

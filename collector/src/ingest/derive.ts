@@ -1,5 +1,7 @@
 import { type Batch, BatchBuilder, type Columns } from "@fleetmark/shared/model/batch";
-import { deriveKpi, kpiRecord } from "@fleetmark/shared/records/kpi";
+import type { Kpi } from "@fleetmark/shared/model/kpis";
+import type { Run } from "@fleetmark/shared/model/result";
+import { deriveKpis, kpiRecord } from "@fleetmark/shared/records/kpi";
 import type { KindedRecord, RecordKind } from "@fleetmark/shared/records/record-kind";
 import { resultRecord } from "@fleetmark/shared/records/result";
 import { runRecord } from "@fleetmark/shared/records/run";
@@ -11,24 +13,23 @@ export interface RecordedBatch {
   readonly records: readonly KindedRecord[];
 }
 
-/** What follows from a record of one kind: one of another kind, or nothing. */
+/** What follows from a record of one kind: those of another kind. */
 interface Derivation<From, To> {
   readonly from: RecordKind<From>;
   readonly to: RecordKind<To>;
-  derive(record: From): To | undefined;
+  derive(record: From, catalogue: readonly Kpi[] | undefined): readonly To[];
 }
 
 const derivations: readonly Derivation<unknown, unknown>[] = [
-  { from: resultRecord, to: kpiRecord, derive: deriveKpi },
-  { from: runRecord, to: runWindowRecord, derive: deriveRunWindow },
+  { from: resultRecord, to: kpiRecord, derive: deriveKpis },
+  { from: runRecord, to: runWindowRecord, derive: (run: Run) => [deriveRunWindow(run)] },
 ];
 
-function deriveAll(records: readonly KindedRecord[]): KindedRecord[] {
+function deriveAll(records: readonly KindedRecord[], catalogue: readonly Kpi[] | undefined): KindedRecord[] {
   return records.flatMap(({ kind, record }) => {
-    return derivations.flatMap(({ from, to, derive }) => {
-      const derived = from === kind ? derive(record) : undefined;
-      return derived === undefined ? [] : [{ kind: to, record: derived }];
-    });
+    return derivations.flatMap(({ from, to, derive }) =>
+      from === kind ? derive(record, catalogue).map((derived) => ({ kind: to, record: derived })) : [],
+    );
   });
 }
 
@@ -43,9 +44,10 @@ function joinColumns<V>(a: Columns<V>, b: Columns<V>, offset: number): Columns<V
 /**
  * Adds to a batch what follows from its records (the KPIs of results, the windows of runs), so that all is committed
  * in one transaction.
+ * @param catalogue of the KPIs; default: those of the project
  */
-export function deriveRecords(batch: Batch, records: readonly KindedRecord[]): RecordedBatch {
-  const derived = deriveAll(records);
+export function deriveRecords(batch: Batch, records: readonly KindedRecord[], catalogue?: readonly Kpi[]): RecordedBatch {
+  const derived = deriveAll(records, catalogue);
   if (derived.length === 0) return { batch, records };
   const builder = new BatchBuilder();
   for (const { kind, record } of derived) builder.add(kind.toPoint(record));

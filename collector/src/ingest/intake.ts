@@ -3,6 +3,7 @@ import { type ErrorCode, errorMessage, FleetmarkError, toFleetmarkError } from "
 import type { Hello, Progress } from "@fleetmark/shared/gen/fleetmark/v1/fleet_pb";
 import type { Logger } from "@fleetmark/shared/log";
 import type { BatchId } from "@fleetmark/shared/model/batch";
+import type { Kpi } from "@fleetmark/shared/model/kpis";
 import type { Series } from "@fleetmark/shared/model/series";
 import { type BatchOutline, type DecodedBatch, outlineBatch, type ReadDictionary } from "@fleetmark/shared/wire/batch-decoder";
 import { decodeProgress } from "@fleetmark/shared/wire/progress";
@@ -94,6 +95,8 @@ export interface IntakeOptions {
   readonly nameKeeper: NameKeeper;
   /** Whether the hosts' clocks contradict the collector's. */
   readonly judgeClock: () => ClockJudgement;
+  /** The KPIs that results feed; default: those of the project. */
+  readonly kpis?: readonly Kpi[];
 }
 
 interface IntakeState extends IntakeOptions {
@@ -187,7 +190,7 @@ function storeValidated(
     return;
   }
   // What follows from its records is committed with it: it is acknowledged once all of it is.
-  const derived = deriveRecords(batch, records);
+  const derived = deriveRecords(batch, records, intake.kpis);
   countRefused(intake, refused, host);
   metrics.samplesRestamped.inc(restamped);
   noticeIntroduction(host, batch);

@@ -21,6 +21,11 @@ export function isStale(timeUs: number, nowUs: number, staleAfterS: number): boo
   return nowUs - timeUs > staleAfterS * 1e6;
 }
 
+/** KPIs as they were measured, whatever their age. */
+export function youngKpis(kpis: readonly AgedKpi[]): HostKpi[] {
+  return kpis.map(({ measured_status: status, age_s: _, ...reading }) => ({ ...reading, status }));
+}
+
 /**
  * Tells how KPIs stand now.
  * @param staleAfterS for all; default: what each has by its schedule

@@ -1,4 +1,4 @@
-import { findKpi, readKpi, readKpis } from "../model/kpis.js";
+import { findKpis, type Kpi, readKpi, readKpis } from "../model/kpis.js";
 import type { Result } from "../model/result.js";
 import { compareFigure } from "./comparison.js";
 import type { Severity } from "./severity.js";
@@ -17,12 +17,13 @@ export interface KpiChange {
 }
 
 /** Judges each KPI that both runs have of the same benchmark. */
-export function compareKpis(after: readonly Result[], before: readonly Result[]): KpiChange[] {
-  return readKpis(after).flatMap(({ kpi: id, value, name }) => {
+export function compareKpis(after: readonly Result[], before: readonly Result[], catalogue?: readonly Kpi[]): KpiChange[] {
+  return readKpis(after, catalogue).flatMap(({ kpi: id, value, name }) => {
     const result = after.find((each) => each.name === name);
     const former = before.find((each) => each.name === name);
-    const kpi = result === undefined ? undefined : findKpi(result);
-    if (kpi === undefined || result === undefined || former === undefined || value === null) return [];
+    if (result === undefined || former === undefined || value === null) return [];
+    const kpi = findKpis(result, catalogue).find((each) => each.id === id);
+    if (kpi === undefined) return [];
     const { verdict, severity } = compareFigure(result, former);
     const was = readKpi(kpi, former).value;
     const change = result.quantity === "overhead" ? value - was : 100 * (value / was - 1);

@@ -1,4 +1,4 @@
-import { type HostKpi, readKpis } from "./kpis.js";
+import { type HostKpi, type Kpi, readKpis } from "./kpis.js";
 import type { Result } from "./result.js";
 
 /** The KPIs of one host, as results gave them. */
@@ -14,7 +14,7 @@ export interface HostKpis {
  * Folds results into the KPIs of each host. Results come newest first, so the first one tells the host's hardware
  * class.
  */
-export function foldHostKpis(results: readonly Result[], run: string | undefined): HostKpis[] {
+export function foldHostKpis(results: readonly Result[], run: string | undefined, catalogue?: readonly Kpi[]): HostKpis[] {
   const byHost = new Map<string, Result[]>();
   for (const result of results) {
     const own = byHost.get(result.host);
@@ -23,5 +23,5 @@ export function foldHostKpis(results: readonly Result[], run: string | undefined
   }
   return [...byHost]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([host, own]) => ({ host, hw_class: own[0].hw_class, run: run ?? null, kpis: readKpis(own) }));
+    .map(([host, own]) => ({ host, hw_class: own[0].hw_class, run: run ?? null, kpis: readKpis(own, catalogue) }));
 }

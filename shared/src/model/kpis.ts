@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { matchGlob } from "./glob.js";
 import { formatNumber } from "./numbers.js";
-import type { Category, Result } from "./result.js";
+import { type Category, type Result, readP99 } from "./result.js";
 
 /**
  * ok: on the good side of the target; missed: past the target, short of the alert threshold; alert: past it; undecided:
@@ -9,31 +10,59 @@ import type { Category, Result } from "./result.js";
 export const kpiStatuses = ["ok", "missed", "alert", "undecided", "missing"] as const;
 export type KpiStatus = (typeof kpiStatuses)[number];
 
-const kpiUnits = ["ms", "%", "MB", "s", "transitions/s"] as const;
+/** What of a result a KPI may be. */
+export const kpiFields = [
+  "median",
+  "mean",
+  "p90",
+  "p95",
+  "p99",
+  "p999",
+  "min",
+  "max",
+  "throughput",
+  "memory_peak_mb",
+  "cpu_percent",
+] as const;
+export type KpiField = (typeof kpiFields)[number];
+
+export const alertSeverities = ["warning", "critical"] as const;
 
 /**
  * One key performance indicator. This catalogue is the single source for the CLI, the judge, dashboards and alert
- * rules.
+ * rules; rules of the configuration change it (`buildKpiCatalogue`).
  */
 export interface Kpi {
   readonly id: string;
   readonly title: string;
-  readonly unit: (typeof kpiUnits)[number];
+  readonly unit: string;
   readonly better: "lower" | "higher";
   readonly target: number;
   readonly alert: number;
   readonly description: string;
-  /** Which results feed it. */
-  readonly category: Category;
+  /** Which results feed it; parts that are left out may be any. */
+  readonly category?: Category;
   readonly benchmark: string;
+  /** Parameters that the benchmark must have, as key=value joined by commas. */
   readonly params?: string;
+  readonly runtime?: string;
+  readonly device?: string;
+  /** Of results whose samples, or whose throughput, are in this unit alone. */
+  readonly of?: string;
+  /** Globs of the hosts and of the hardware classes that it holds for. */
+  readonly hosts?: string;
+  readonly hw_class?: string;
   /** What of the result is read, and the factor from the result's unit to the KPI's. */
-  readonly read: "median" | "throughput";
+  readonly read: KpiField;
   readonly scale: number;
   /** What it amounts to in another unit: the value divided by a parameter of the benchmark. */
   readonly also?: { readonly unit: string; readonly dividedBy: string };
   /** Which result speaks for the host where several feed the KPI. */
   readonly speaks: "worst" | "best";
+  /** Seconds for which it must be past a line before an alert fires. */
+  readonly forS?: number;
+  /** How bad it is that the alert threshold is passed; critical where it is left out. Past the target is a warning. */
+  readonly severity?: (typeof alertSeverities)[number];
 }
 
 export const kpis: readonly Kpi[] = [
@@ -133,8 +162,10 @@ export const kpis: readonly Kpi[] = [
  */
 export const hostKpiSchema = z.object({
   kpi: z.string(),
+  title: z.string(),
+  better: z.enum(["lower", "higher"]),
   value: z.number().nullable(),
-  unit: z.enum(kpiUnits),
+  unit: z.string(),
   low: z.number().nullable().describe("lower bound of the 95 % interval"),
   high: z.number().nullable().describe("upper bound of the 95 % interval"),
   target: z.number(),
@@ -168,7 +199,8 @@ export function judgeKpi(kpi: Kpi, value: number): "ok" | "missed" | "alert" {
 
 /** Judges a result by its whole interval: what may lie on either side of a line is not called. */
 function judgeInterval(kpi: Kpi, bounds: readonly number[], result: Result): Pick<KpiReading, "status" | "reason"> {
-  if (result.steady_state === "no_steady_state") return { status: "undecided", reason: "not steady" };
+  const isOfTimes = kpi.read !== "memory_peak_mb" && kpi.read !== "cpu_percent";
+  if (isOfTimes && result.steady_state === "no_steady_state") return { status: "undecided", reason: "not steady" };
   const [status, ...others] = bounds.map((bound) => judgeKpi(kpi, bound));
   if (others.every((other) => other === status)) return { status, reason: "" };
   return { status: "undecided", reason: result.disturbance === "" ? "wide" : `wide, disturbed: ${result.disturbance}` };
@@ -182,14 +214,36 @@ export function rateSeverity(kpi: Kpi, value: number): number {
   return 1 + (value - kpi.target) / (kpi.alert - kpi.target);
 }
 
-/** Returns the KPI that a result feeds, if any. */
-export function findKpi(result: Pick<Result, "category" | "benchmark" | "params">): Kpi | undefined {
-  return kpis.find(
-    (kpi) =>
-      kpi.category === result.category &&
-      kpi.benchmark === result.benchmark &&
-      (kpi.params === undefined || result.params.split(",").includes(kpi.params)),
+/** Selects what of a catalogue holds for a host: of each id the first that is not for others. */
+export function selectKpis(catalogue: readonly Kpi[], { host, hw_class }: Pick<Result, "host" | "hw_class">): Kpi[] {
+  const chosen = new Map<string, Kpi>();
+  for (const kpi of catalogue) {
+    const isMeant = matchGlob(kpi.hosts ?? "*", host) && matchGlob(kpi.hw_class ?? "*", hw_class);
+    if (isMeant && !chosen.has(kpi.id)) chosen.set(kpi.id, kpi);
+  }
+  return [...chosen.values()];
+}
+
+type Fed = Pick<Result, "category" | "benchmark" | "params"> &
+  Partial<Pick<Result, "runtime" | "device" | "unit" | "throughput_unit">>;
+
+/** Whether results of a kind feed a KPI. */
+export function feedsKpi(kpi: Kpi, result: Fed): boolean {
+  const same = (wanted: string | undefined, found: string | undefined): boolean => wanted === undefined || wanted === found;
+  const params = result.params.split(",");
+  return (
+    kpi.benchmark === result.benchmark &&
+    same(kpi.category, result.category) &&
+    same(kpi.runtime, result.runtime) &&
+    same(kpi.device, result.device) &&
+    same(kpi.of, kpi.read === "throughput" ? result.throughput_unit : result.unit) &&
+    (kpi.params ?? "").split(",").every((each) => each === "" || params.includes(each))
   );
+}
+
+/** Finds the KPIs that a result feeds. */
+export function findKpis(result: Fed & Pick<Result, "host" | "hw_class">, catalogue: readonly Kpi[] = kpis): Kpi[] {
+  return selectKpis(catalogue, result).filter((kpi) => feedsKpi(kpi, result));
 }
 
 function convertValue({ also }: Kpi, value: number, params: string): string {
@@ -202,14 +256,28 @@ function convertValue({ also }: Kpi, value: number, params: string): string {
   return also === undefined || !(divisor > 0) ? "" : `${formatNumber(value / divisor)} ${also.unit}`;
 }
 
-/** Reads a KPI off a result that feeds it. The interval of a throughput is the inverted interval of the time. */
+/**
+ * Reads the value and its interval. That of a throughput is the inverted interval of the time; what has none is its
+ * own.
+ */
+function readValue({ read, scale }: Kpi, result: Result): { readonly value: number; readonly bounds: readonly number[] } {
+  const { median, median_low, median_high, throughput } = result;
+  if (read === "median") return { value: median * scale, bounds: [median_low * scale, median_high * scale] };
+  if (read === "throughput") {
+    const atTime = (time: number): number => (throughput * scale * median) / time;
+    return { value: atTime(median), bounds: [atTime(median_high), atTime(median_low)] };
+  }
+  const value = (read === "p99" ? readP99(result) : result[read]) * scale;
+  return { value, bounds: [value, value] };
+}
+
+/** Reads a KPI off a result that feeds it. */
 export function readKpi(kpi: Kpi, result: Result): KpiReading {
-  const ofMedian = (bound: number): number =>
-    kpi.read === "median" ? bound * kpi.scale : (result.throughput * kpi.scale * result.median) / bound;
-  const bounds = [ofMedian(result.median_low), ofMedian(result.median_high)].sort((a, b) => a - b);
-  const value = ofMedian(result.median);
+  const { value, bounds } = readValue(kpi, result);
   return {
     kpi: kpi.id,
+    title: kpi.title,
+    better: kpi.better,
     value,
     unit: kpi.unit,
     low: bounds[0],
@@ -225,9 +293,11 @@ export function readKpi(kpi: Kpi, result: Result): KpiReading {
   };
 }
 
-function describeMissing({ id, unit, target, alert }: Kpi): HostKpi {
+function describeMissing({ id, title, better, unit, target, alert }: Kpi): HostKpi {
   return {
     kpi: id,
+    title,
+    better,
     value: null,
     unit,
     low: null,
@@ -244,10 +314,13 @@ function describeMissing({ id, unit, target, alert }: Kpi): HostKpi {
   };
 }
 
-/** Folds results of one host into all KPIs of the catalogue, in its order; those that nothing feeds are `missing`. */
-export function readKpis(results: readonly Result[]): HostKpi[] {
-  return kpis.map((kpi) => {
-    const readings = results.filter((result) => findKpi(result) === kpi).map((result) => readKpi(kpi, result));
+/** Folds results of one host into the KPIs that hold for it, in their order; those that nothing feeds are `missing`. */
+export function readKpis(results: readonly Result[], catalogue: readonly Kpi[] = kpis): HostKpi[] {
+  const [first] = results;
+  const meant =
+    first === undefined ? catalogue.filter(({ hosts, hw_class }) => !hosts && !hw_class) : selectKpis(catalogue, first);
+  return meant.map((kpi) => {
+    const readings = results.filter((result) => feedsKpi(kpi, result)).map((result) => readKpi(kpi, result));
     const towardsSpeaker = (kpi.better === "lower") === (kpi.speaks === "worst") ? 1 : -1;
     const ordered = readings.sort((a, b) => towardsSpeaker * (b.value - a.value));
     return ordered[0] ?? describeMissing(kpi);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { findKpi, kpiStatuses, rateSeverity, readKpi } from "../model/kpis.js";
+import { findKpis, type Kpi, kpiStatuses, rateSeverity, readKpi } from "../model/kpis.js";
 import { type Result, resultSchema } from "../model/result.js";
 import { defineRecord } from "./record-kind.js";
 
@@ -40,10 +40,7 @@ export const kpiRecord = defineRecord({
   schema: kpiSchema,
 });
 
-/** Derives the KPI that a result gives, if it feeds one. */
-export function deriveKpi(result: Result): KpiRecord | undefined {
-  const kpi = findKpi(result);
-  if (kpi === undefined) return undefined;
+function layOutKpi(kpi: Kpi, result: Result): KpiRecord {
   const { value, low, high, target, alert, status, reason, stale_after_s } = readKpi(kpi, result);
   return {
     kpi: kpi.id,
@@ -66,4 +63,9 @@ export function deriveKpi(result: Result): KpiRecord | undefined {
     severity: rateSeverity(kpi, value),
     run: result.run,
   };
+}
+
+/** Derives the KPIs that a result gives. */
+export function deriveKpis(result: Result, catalogue?: readonly Kpi[]): KpiRecord[] {
+  return findKpis(result, catalogue).map((kpi) => layOutKpi(kpi, result));
 }

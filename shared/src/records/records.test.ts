@@ -15,7 +15,7 @@ import { baselineRecord } from "./baseline.js";
 import { campaignRecord } from "./campaign.js";
 import { commandRecord } from "./command.js";
 import { introductionRecord, layOutIntroduction } from "./introduction.js";
-import { deriveKpi, kpiRecord } from "./kpi.js";
+import { deriveKpis, kpiRecord } from "./kpi.js";
 import type { RecordKind } from "./record-kind.js";
 import { belongsToRecord, isRecord, recordKinds, recordMeasurements, sentKinds } from "./registry.js";
 import { resultRecord } from "./result.js";
@@ -37,7 +37,7 @@ function example<R>(kind: RecordKind<R>, record: R): Example<unknown> {
   return { kind, record };
 }
 
-const kpi = deriveKpi(result);
+const [kpi] = deriveKpis(result);
 const examples = [
   example(resultRecord, result),
   example(runRecord, run),
@@ -171,6 +171,6 @@ describe("what is derived", () => {
       tags: { kpi: "policy_inference_time_ms", host: "h1" },
       fields: { run: "r1" },
     });
-    expect(deriveKpi({ ...result, benchmark: "other" })).toBeUndefined();
+    expect(deriveKpis({ ...result, benchmark: "other" })).toEqual([]);
   });
 });

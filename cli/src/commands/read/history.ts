@@ -1,7 +1,7 @@
 import { matchGlob } from "@fleetmark/bench";
 import { FleetmarkError } from "@fleetmark/shared/errors";
 import { compareFigure } from "@fleetmark/shared/judgement/comparison";
-import { findKpi } from "@fleetmark/shared/model/kpis";
+import { findKpis } from "@fleetmark/shared/model/kpis";
 import { findNearest } from "@fleetmark/shared/model/nearest";
 import type { Result } from "@fleetmark/shared/model/result";
 import type { Command } from "commander";
@@ -40,7 +40,7 @@ export function defineHistory(command: Command): void {
 function createMatcher(named: string): (result: Result) => boolean {
   return (result) => {
     const { name, benchmark, params } = result;
-    const names = [name, benchmark, `${benchmark}{${params}}`, findKpi(result)?.id];
+    const names = [name, benchmark, `${benchmark}{${params}}`, ...findKpis(result).map(({ id }) => id)];
     return names.includes(named) || matchGlob(named, name);
   };
 }
@@ -48,7 +48,7 @@ function createMatcher(named: string): (result: Result) => boolean {
 /** @throws FleetmarkError BENCHMARK_UNKNOWN naming the nearest that was measured */
 async function refuseUnknown(source: Source, named: string, host: string | undefined): Promise<never> {
   const measured = await source.readResults({ host });
-  const names = measured.flatMap((result) => [result.benchmark, result.name, findKpi(result)?.id ?? result.benchmark]);
+  const names = measured.flatMap((result) => [result.benchmark, result.name, ...findKpis(result).map(({ id }) => id)]);
   const nearest = findNearest(named, names);
   const hint = nearest === undefined ? "" : `; did you mean ${nearest}?`;
   const where = host === undefined ? "" : ` on ${host}`;

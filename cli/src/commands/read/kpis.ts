@@ -1,5 +1,4 @@
 import { ageKpis } from "@fleetmark/shared/judgement/freshness";
-import { foldHostKpis } from "@fleetmark/shared/model/host-kpis";
 import { type Command, Option } from "commander";
 import { addFormatFlags, type FormatOptions, printTable } from "../../output/formats.js";
 import { buildKpiTable } from "../../tables/kpis.js";
@@ -30,9 +29,9 @@ export function defineKpis(command: Command): void {
   ]);
   command.action(async (options: KpisOptions) => {
     const { host, run, staleAfter, format } = options;
-    const results = await withSource(command, (source) => source.readResults({ host, run }));
+    const found = await withSource(command, (source) => source.readKpis({ host, run }));
     const nowUs = Date.now() * 1000;
-    const hosts = foldHostKpis(results, run).map((each) => ({ ...each, kpis: ageKpis(each.kpis, nowUs, staleAfter) }));
+    const hosts = found.map((each) => ({ ...each, kpis: ageKpis(each.kpis, nowUs, staleAfter) }));
     const rows = hosts.flatMap(({ kpis, ...each }) => kpis.map((reading) => ({ ...each, reading })));
     if (rows.length === 0 && format === "table") tellNothingFound("KPIs", options);
     else printTable(buildKpiTable(rows, { hasHosts: hosts.length > 1, hasAges: true }), hosts, format);

@@ -1,7 +1,6 @@
 import { ageKpis } from "@fleetmark/shared/judgement/freshness";
 import { compareKpis, type KpiChange } from "@fleetmark/shared/judgement/kpi-change";
-import { foldHostKpis } from "@fleetmark/shared/model/host-kpis";
-import { type HostKpi, readKpis } from "@fleetmark/shared/model/kpis";
+import { type HostKpi, type Kpi, readKpis } from "@fleetmark/shared/model/kpis";
 import type { Result, Run } from "@fleetmark/shared/model/result";
 import { formatDuration } from "@fleetmark/shared/model/units";
 import type { Source } from "../../client/source.js";
@@ -27,17 +26,17 @@ async function findRunBefore(source: Source, { host, suite, started_us }: Run): 
 }
 
 /** Reads what a run gave, and how it compares with the one before. */
-export async function readOutcome(source: Source, run: Run): Promise<Outcome> {
+export async function readOutcome(source: Source, run: Run, catalogue: readonly Kpi[]): Promise<Outcome> {
   const results = await source.readResults({ run: run.run });
   const before = await findRunBefore(source, run);
-  const changes = before === undefined ? [] : compareKpis(results, await source.readResults({ run: before.run }));
-  return { host: run.host, run, kpis: readKpis(results), results, changes };
+  const changes = before === undefined ? [] : compareKpis(results, await source.readResults({ run: before.run }), catalogue);
+  return { host: run.host, run, kpis: readKpis(results, catalogue), results, changes };
 }
 
 /** Reads what is known of a host that runs no suite. */
 export async function readKnown(source: Source, host: string): Promise<Outcome> {
-  const results = await source.readResults({ host });
-  return { host, run: null, kpis: foldHostKpis(results, undefined)[0]?.kpis ?? [], results: [], changes: [] };
+  const [known] = await source.readKpis({ host });
+  return { host, run: null, kpis: known?.kpis ?? [], results: [], changes: [] };
 }
 
 export function tabulateOutcome({ host, kpis, changes, run }: Outcome, nowUs: number): Table<KpiRow> {

@@ -149,7 +149,7 @@ async function findOutcome(up: Up): Promise<Outcome | undefined> {
   if (run?.reason !== undefined && !up.signal.aborted) {
     tell(`the suite did not run to its end, for ${run.reason}; what was measured is kept`);
   }
-  if (run !== undefined) return readOutcome(up.source, run);
+  if (run !== undefined) return readOutcome(up.source, run, up.plan.collector.kpis);
   if (!up.signal.aborted) tell("the agent ended in the midst of the suite; what it had measured is kept");
   return undefined;
 }

@@ -1,5 +1,4 @@
 import { type AgedKpi, ageKpis } from "@fleetmark/shared/judgement/freshness";
-import { foldHostKpis } from "@fleetmark/shared/model/host-kpis";
 import { formatCount } from "@fleetmark/shared/model/numbers";
 import { askForText } from "../../client/collector-api.js";
 import type { Endpoint } from "../../client/endpoint.js";
@@ -50,9 +49,9 @@ async function readStored(collector: Endpoint): Promise<number | undefined> {
 }
 
 async function readMinute(source: Source, stored: number | undefined, before: number | undefined): Promise<Minute> {
-  const [hosts, results] = await Promise.all([source.readHosts(), source.readResults({})]);
+  const [hosts, found] = await Promise.all([source.readHosts(), source.readKpis({})]);
   const nowUs = Date.now() * 1000;
-  const kpis = foldHostKpis(results, undefined).flatMap((each) => ageKpis(each.kpis, nowUs));
+  const kpis = found.flatMap((each) => ageKpis(each.kpis, nowUs));
   // A collector that was started again counts anew.
   const values = stored === undefined || before === undefined || stored < before ? undefined : stored - before;
   return { nowUs, hosts, kpis, values };

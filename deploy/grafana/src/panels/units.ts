@@ -27,7 +27,7 @@ interface KpiUnit {
   readonly logarithmic: boolean;
 }
 
-const kpiUnits: Readonly<Record<Kpi["unit"], KpiUnit>> = {
+const kpiUnits: Readonly<Record<string, KpiUnit>> = {
   ms: { unit: units.seconds, decimals: 2, divisor: 1000, logarithmic: true },
   s: { unit: units.seconds, decimals: 2, divisor: 1, logarithmic: true },
   "%": { unit: units.percent, decimals: 1, divisor: 1, logarithmic: false },
@@ -37,5 +37,7 @@ const kpiUnits: Readonly<Record<Kpi["unit"], KpiUnit>> = {
 
 /** The unit in which dashboards show a KPI. */
 export function kpiUnit(kpi: Kpi): KpiUnit {
-  return kpiUnits[kpi.unit];
+  const unit = kpiUnits[kpi.unit];
+  if (unit === undefined) throw new Error(`dashboards know no unit ${kpi.unit}`);
+  return unit;
 }
