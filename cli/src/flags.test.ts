@@ -240,6 +240,7 @@ const commands: readonly (readonly [path: readonly string[], args: readonly stri
     ["--name", "ci"],
   ],
   [["verdicts"], []],
+  [["mark-verdict"], ["h1", "false", "--reason", "r"]],
   [["trends"], []],
   [["qualify"], []],
   [["fleet", "slow"], []],

@@ -61,6 +61,11 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import("./commands/read/verdicts.js")).defineVerdicts,
   },
   {
+    name: "mark-verdict",
+    description: "say of what was called slower that it was not, or that it was: the rate of false alarms learns from it",
+    load: async () => (await import("./commands/mark-verdict.js")).defineMarkVerdict,
+  },
+  {
     name: "trends",
     description: "show which benchmarks become slower or faster from week to week",
     load: async () => (await import("./commands/read/trends.js")).defineTrends,

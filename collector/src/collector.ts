@@ -291,7 +291,7 @@ async function startParts(base: Base): Promise<Pick<Collector, "grpc" | "http" |
     identify: ({ headers }, needed) => gate.identify(headers.authorization, needed),
     audit: keepAudit(base, core.records),
     control: { commands: core.commands, campaigns: core.campaigns },
-    baselines: core.baselines,
+    deciding: { baselines: core.baselines, records: core.records },
     ...shared,
   });
   undoings.push(http.stop);

@@ -5,6 +5,7 @@ import type { CampaignRecord } from "../src/records/campaign.js";
 import type { CommandRecord } from "../src/records/command.js";
 import type { SkippedRun } from "../src/records/skipped-run.js";
 import type { VerdictRecord } from "../src/records/verdict.js";
+import type { VerdictMark } from "../src/records/verdict-mark.js";
 
 /** Records that are whole, for tests of what becomes of them. */
 
@@ -117,6 +118,11 @@ export function makeVerdict(changes: Partial<VerdictRecord> = {}): VerdictRecord
   const figures = { before: 5e-5, after: 6e-5, change: 20, low: 12, high: 28, unit: "s", since_us: 3_000_000 } as const;
   const why = { cause: "environment", why: "changed since: kernel 6.1 -> 6.2" } as const;
   return { ...identity, hw_class, suite, time_us: 4_000_000, run: "r1", ...found, ...figures, ...why, ...changes };
+}
+
+export function makeVerdictMark(changes: Partial<VerdictMark> = {}): VerdictMark {
+  const said = { mark: "false", run: "r1", verdict_us: 2_000_000, by: "alice", reason: "a backup ran" } as const;
+  return { ...identity, time_us: 5_000_000, ...said, ...changes };
 }
 
 export function makeBaseline(changes: Partial<BaselineRecord> = {}): BaselineRecord {

@@ -13,6 +13,7 @@ import { runRecord } from "@fleetmark/shared/records/run";
 import { deriveRunWindow, runWindowRecord } from "@fleetmark/shared/records/run-window";
 import { skippedRunRecord } from "@fleetmark/shared/records/skipped-run";
 import { verdictRecord } from "@fleetmark/shared/records/verdict";
+import { verdictMarkRecord } from "@fleetmark/shared/records/verdict-mark";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openStore } from "#collector/store/duckdb/duckdb.js";
@@ -27,6 +28,7 @@ import {
   makeCommandRecord,
   makeSkipped,
   makeVerdict,
+  makeVerdictMark,
 } from "../../shared/test/records.js";
 import { describeInflux, openInfluxBed } from "../testbed/influx-bed.js";
 import { makeFolder } from "../testbed/program.js";
@@ -102,6 +104,7 @@ const recordExamples: readonly RecordExample[] = [
   { kind: campaignRecord, make: ({ timeUs, run }) => makeCampaignRecord({ time_us: timeUs, id: run }) },
   { kind: auditRecord, make: ({ timeUs, run }) => makeAuditRecord({ time_us: timeUs, by: run }) },
   { kind: verdictRecord, make: ({ timeUs, run }) => makeVerdict({ time_us: timeUs, run }) },
+  { kind: verdictMarkRecord, make: ({ timeUs, run }) => makeVerdictMark({ time_us: timeUs, run }) },
   { kind: baselineRecord, make: ({ timeUs, run }) => makeBaseline({ time_us: timeUs, by: run }) },
 ];
 

@@ -4,6 +4,7 @@ import {
   kpisAnswer,
   resultsAnswer,
   runsAnswer,
+  verdictMarksAnswer,
   verdictsAnswer,
 } from "@fleetmark/shared/api/answers";
 import { youngKpis } from "@fleetmark/shared/judgement/freshness";
@@ -34,6 +35,8 @@ export function createRunningSource(endpoint: Endpoint): Source {
     readVerdicts: (filter) => askCollector(endpoint, "verdicts", verdictsAnswer, { ...filter }),
     readNewestVerdicts: (filter, { limit, beforeUs: before_us }) =>
       askCollector(endpoint, "records/verdict", verdictsAnswer, { tags: writeTags(filter), limit, before_us }),
+    readVerdictMarks: (filter, { limit, beforeUs: before_us }) =>
+      askCollector(endpoint, "records/verdict_mark", verdictMarksAnswer, { tags: writeTags(filter), limit, before_us }),
     readBaselines: (host) => askCollector(endpoint, "baselines", baselinesAnswer, { host }),
     close: async () => {},
   };

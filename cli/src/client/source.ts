@@ -4,6 +4,7 @@ import type { HostKpis } from "@fleetmark/shared/model/host-kpis";
 import type { Result, Run } from "@fleetmark/shared/model/result";
 import type { BaselineRecord } from "@fleetmark/shared/records/baseline";
 import type { VerdictRecord } from "@fleetmark/shared/records/verdict";
+import type { VerdictMark } from "@fleetmark/shared/records/verdict-mark";
 import type { z } from "zod";
 
 export type Host = z.infer<typeof hostsAnswer>[number];
@@ -54,6 +55,8 @@ export interface Source {
     filter: Pick<VerdictFilter, "host" | "hw_class" | "benchmark">,
     page: Page,
   ): Promise<readonly VerdictRecord[]>;
+  /** What people said of verdicts, the newest first. */
+  readVerdictMarks(filter: Pick<VerdictFilter, "host" | "benchmark">, page: Page): Promise<readonly VerdictMark[]>;
   /** What was decided of baselines, the latest of each benchmark on each host. */
   readBaselines(host: string | undefined): Promise<readonly BaselineRecord[]>;
   close(): Promise<void>;

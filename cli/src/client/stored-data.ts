@@ -5,6 +5,7 @@ import { baselineRecord } from "@fleetmark/shared/records/baseline";
 import { resultRecord } from "@fleetmark/shared/records/result";
 import { runRecord } from "@fleetmark/shared/records/run";
 import { verdictRecord } from "@fleetmark/shared/records/verdict";
+import { verdictMarkRecord } from "@fleetmark/shared/records/verdict-mark";
 import type { Source } from "./source.js";
 
 /** What nobody knows of a host but a collector that runs. */
@@ -42,6 +43,7 @@ export async function openStoredData({
       return found.filter((each) => verdict === undefined || each.verdict === verdict);
     },
     readNewestVerdicts: (tags, page) => store.readNewest(verdictRecord, { tags: { ...tags }, ...page }),
+    readVerdictMarks: (tags, page) => store.readNewest(verdictMarkRecord, { tags: { ...tags }, ...page }),
     readBaselines: (host) => store.readLatest(baselineRecord, { host }),
     close: () => store.close(),
   };

@@ -1,9 +1,12 @@
-import { baselinesAnswer, errorAnswer, verdictsAnswer } from "@fleetmark/shared/api/answers";
+import { baselinesAnswer, errorAnswer, verdictMarksAnswer, verdictsAnswer } from "@fleetmark/shared/api/answers";
+import { marks } from "@fleetmark/shared/judgement/error-rate";
 import { resultSchema } from "@fleetmark/shared/model/result";
 import { baselineActions } from "@fleetmark/shared/records/baseline";
 import { verdictRecord } from "@fleetmark/shared/records/verdict";
 import { z } from "zod";
 import type { Baselines } from "../judge/baselines.js";
+import { type MarksOptions, markVerdicts } from "../judge/marks.js";
+import type { RecordOptions } from "../records/own-records.js";
 import type { StoreReader } from "../store/store.js";
 import { takePage } from "./routing/pages.js";
 import { baselinesQuery, noQuery, verdictsQuery } from "./routing/queries.js";
@@ -24,8 +27,36 @@ const baselineOrder = z.strictObject({
   reason: z.string().min(1).max(2000),
 });
 
+const markOrder = z.strictObject({
+  mark: z.enum(marks),
+  host: z.string().min(1).max(255),
+  name: z.string().min(1).max(1000).optional().describe("the full name of a benchmark; all that were called slower without it"),
+  run: z.string().min(1).max(200).optional().describe("the run that is meant; default: the latest verdict of each benchmark"),
+  reason: z.string().min(1).max(2000),
+});
+
+function addMarkRoute(router: Router, options: MarksOptions): void {
+  addRoute(router, {
+    method: "POST",
+    path: "/api/v1/verdict-marks",
+    summary: "Says of regressions that they were none, or that they were some",
+    role: "operate",
+    query: noQuery,
+    body: markOrder,
+    answers: { 200: verdictMarksAnswer, 404: errorAnswer },
+    answer: ({ body, caller }) => markVerdicts(options, body, caller.name),
+  });
+}
+
+/** What people decide of the judgement of results. */
+export interface Deciding {
+  readonly baselines: Baselines;
+  readonly records: RecordOptions;
+}
+
 /** Adds the endpoints of verdicts and of what they are made against. */
-export function addJudgementRoutes(router: Router, store: StoreReader, baselines: Baselines): void {
+export function addJudgementRoutes(router: Router, store: StoreReader, { baselines, records }: Deciding): void {
+  addMarkRoute(router, { store, records });
   addRoute(router, {
     path: "/api/v1/verdicts",
     summary: "The latest verdict of each benchmark on each host",

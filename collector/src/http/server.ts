@@ -11,7 +11,6 @@ import type { AuditRecord } from "@fleetmark/shared/records/audit";
 import { version } from "@fleetmark/shared/version";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyServerOptions } from "fastify";
 import type { Fleet } from "../fleet/fleet.js";
-import type { Baselines } from "../judge/baselines.js";
 import { explainListenFailure } from "../platform/listen.js";
 import { openLiveTls } from "../platform/live-tls.js";
 import type { StoreReader } from "../store/store.js";
@@ -19,7 +18,7 @@ import type { Metrics } from "../telemetry/metrics.js";
 import { addApi } from "./api.js";
 import { addControlRoutes, type Control } from "./control-routes.js";
 import { checkHostName } from "./host-names.js";
-import { addJudgementRoutes } from "./judgement-routes.js";
+import { addJudgementRoutes, type Deciding } from "./judgement-routes.js";
 import { createChanges } from "./routing/changes.js";
 import { addAnswerHooks } from "./routing/long-answers.js";
 import { noQuery } from "./routing/queries.js";
@@ -50,7 +49,7 @@ export interface HttpOptions {
   /** What hosts can be asked through it; default: nothing. */
   readonly control?: Control;
   /** What results are compared with; default: neither that nor verdicts can be asked for. */
-  readonly baselines?: Baselines;
+  readonly deciding?: Deciding;
   /** Names beside this machine's own by which requests without TLS may come. */
   readonly allowedHosts?: readonly string[];
   /** What proves the server's name; without it plain HTTP. */
@@ -225,7 +224,7 @@ export async function createApp(options: HttpOptions): Promise<App> {
   addHealth(router, options);
   addApi(router, options.store, options.fleet, options.kpis);
   if (options.control !== undefined) addControlRoutes(router, options.control);
-  if (options.baselines !== undefined) addJudgementRoutes(router, options.store, options.baselines);
+  if (options.deciding !== undefined) addJudgementRoutes(router, options.store, options.deciding);
   app.get("/api/v1/openapi.json", { schema: { hide: true } }, async () => app.swagger());
   return { router, close: tls.close };
 }

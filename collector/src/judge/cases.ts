@@ -4,7 +4,8 @@ import type { Result, Run } from "@fleetmark/shared/model/result";
 import { type BaselineRecord, baselineRecord } from "@fleetmark/shared/records/baseline";
 import { resultRecord } from "@fleetmark/shared/records/result";
 import { runRecord } from "@fleetmark/shared/records/run";
-import { verdictRecord } from "@fleetmark/shared/records/verdict";
+import { type VerdictRecord, verdictRecord } from "@fleetmark/shared/records/verdict";
+import { type VerdictMark, verdictMarkRecord } from "@fleetmark/shared/records/verdict-mark";
 import type { StoreReader, TagFilter } from "../store/store.js";
 
 /** How far back is looked: results of one benchmark, and runs of one host. */
@@ -19,6 +20,9 @@ export interface HostMemory {
   readonly environments: ReadonlyMap<string, Environment>;
   /** By benchmark. */
   readonly baselines: ReadonlyMap<string, BaselineRecord>;
+  /** The latest verdict of each benchmark, and what somebody last said of one. */
+  readonly verdicts: ReadonlyMap<string, VerdictRecord>;
+  readonly marks: ReadonlyMap<string, VerdictMark>;
 }
 
 type Identity = Pick<Result, "host" | "category" | "benchmark" | "runtime" | "device" | "params">;
@@ -43,9 +47,13 @@ type Reader = Pick<StoreReader, "readNewest" | "readLatest">;
 export async function readHostMemory(store: Reader, host: string): Promise<HostMemory> {
   const runs = await store.readNewest(runRecord, { tags: { host }, limit: mostRuns });
   const decided = await store.readLatest(baselineRecord, { host });
+  const verdicts = await store.readLatest(verdictRecord, { host });
+  const marks = await store.readLatest(verdictMarkRecord, { host });
   return {
     environments: new Map(runs.map((run) => [run.run, readEnvironment(run)])),
     baselines: new Map(decided.map((each) => [identify(each), each])),
+    verdicts: new Map(verdicts.map((each) => [identify(each), each])),
+    marks: new Map(marks.map((each) => [identify(each), each])),
   };
 }
 
@@ -60,15 +68,23 @@ export async function readSiblings(store: Reader, result: Result): Promise<Sibli
 }
 
 /**
+ * What is known of the former verdict, and what was said since. A result that came late, behind a verdict on a later
+ * one, is judged as if nothing had been learned.
+ */
+function recallVerdict(result: Result, { verdicts, marks }: HostMemory): Pick<Case, "former" | "mark"> {
+  const former = verdicts.get(identify(result));
+  if (former === undefined || former.time_us >= result.time_us) return {};
+  const said = marks.get(identify(result));
+  // It was learned with the former verdict unless it was said after that one's result.
+  return { former, mark: said === undefined || said.time_us < former.time_us ? undefined : said.mark };
+}
+
+/**
  * Reads what a result is judged by, but for its siblings: they explain, and decide nothing.
  * @throws FleetmarkError STORE_FAILED
  */
-export async function readCase(
-  store: Reader,
-  result: Result,
-  { environments, baselines }: HostMemory,
-  falseAlarmsPerYear: number,
-): Promise<Case> {
+export async function readCase(store: Reader, result: Result, memory: HostMemory, falseAlarmsPerYear: number): Promise<Case> {
+  const { environments, baselines } = memory;
   const tags = tagsOf(result);
   const newest = await store.readNewest(resultRecord, { tags, beforeUs: result.time_us, limit: mostResults });
   const recall = (each: Result): PastResult => ({ result: each, environment: environments.get(each.run) ?? {} });
@@ -81,6 +97,7 @@ export async function readCase(
     pinned: pinned === undefined ? [] : [{ result: pinned, environment: pinnedEnvironment }],
     acceptedUs: decided?.accepted_us ?? 0,
     falseAlarmsPerYear,
+    ...recallVerdict(result, memory),
     siblings: [],
   };
 }

@@ -21,8 +21,8 @@ async function setUp(directory = makeDirectory()) {
   const url = `http://${formatAddress(collector.http)}/api/v1`;
   const headers = { "content-type": "application/json", authorization: `Bearer ${await readOwnerToken(directory)}` };
   const read = async <R>(path: string) => (await (await fetch(`${url}/${path}`)).json()) as R[];
-  const post = async (body: unknown) => {
-    const answer = await fetch(`${url}/baselines`, { method: "POST", headers, body: JSON.stringify(body) });
+  const post = async (body: unknown, path = "baselines") => {
+    const answer = await fetch(`${url}/${path}`, { method: "POST", headers, body: JSON.stringify(body) });
     return { status: answer.status, json: (await answer.json()) as BaselineRecord[] & { code?: string } };
   };
   return { collector, read, post, directory };
@@ -147,5 +147,32 @@ describe("a baseline", () => {
     expect(await refused({ run: "nope" })).toBe("RUN_UNKNOWN");
     expect(await refused({ name: "policy_forwrd" })).toBe("BENCHMARK_UNKNOWN");
     expect(await refused({ reason: "" })).toBe("REQUEST_INVALID");
+  });
+});
+
+describe("what is said of a verdict", () => {
+  it("is kept with who and why, and makes the next be judged more carefully", async () => {
+    const { collector, read, post } = await setUp();
+    const agent = await attachAgent(collector.grpc);
+    await send(agent, ...quietDays(12, 2, 1e-3), makeDay(1, 1.2e-3));
+    expect(await awaitVerdict(read, "day-1")).toMatchObject({ verdict: "regressed", lasted: 1, caution: 1 });
+    const mark = await post({ mark: "false", host: "h1", reason: "a backup ran beside it" }, "verdict-marks");
+    expect(mark.json).toMatchObject([{ mark: "false", run: "day-1", by: "owner", reason: "a backup ran beside it" }]);
+    await send(agent, makeDay(0, 1.2e-3));
+    expect(await awaitVerdict(read, "day-0")).toMatchObject({ verdict: "regressed", caution: expect.closeTo(0.5, 1) });
+  });
+
+  it("is refused where nothing was called slower, or nothing is known by that name", async () => {
+    const { collector, read, post } = await setUp();
+    const agent = await attachAgent(collector.grpc);
+    await send(agent, ...quietDays(5, 1, 1e-3));
+    await awaitVerdict(read, "day-1");
+    const refused = async (order: object) =>
+      (await post({ mark: "false", host: "h1", reason: "x", ...order }, "verdict-marks")).json.code;
+    expect(await refused({})).toBe("REQUEST_INVALID");
+    expect(await refused({ host: "h9" })).toBe("HOST_UNKNOWN");
+    expect(await refused({ run: "nope" })).toBe("RUN_UNKNOWN");
+    expect(await refused({ name: "policy_forwrd" })).toBe("BENCHMARK_UNKNOWN");
+    expect(await refused({ mark: "maybe" })).toBe("REQUEST_INVALID");
   });
 });

@@ -6,6 +6,7 @@ import { resultSchema, runSchema } from "../model/result.js";
 import { baselineSchema } from "../records/baseline.js";
 import { campaignHostStates, campaignOrderShape, campaignStates } from "../records/campaign.js";
 import { verdictSchema } from "../records/verdict.js";
+import { verdictMarkSchema } from "../records/verdict-mark.js";
 
 /**
  * The shapes of what the HTTP API answers. The collector's serializers and the API's documentation are made from
@@ -79,6 +80,7 @@ export const seriesAnswer = z.object({
 export const seriesNamesAnswer = z.array(z.object({ measurement: z.string(), field: z.string(), tags }));
 
 export const verdictsAnswer = z.array(verdictSchema);
+export const verdictMarksAnswer = z.array(verdictMarkSchema);
 export const baselinesAnswer = z.array(baselineSchema);
 
 /** A campaign, with what became of it on each host. */

@@ -1,5 +1,6 @@
 import type { Result } from "../model/result.js";
 import { isSteady } from "./comparison.js";
+import { type FormerVerdict, type Learned, learnCaution, type Mark } from "./error-rate.js";
 import { hasFigure } from "./expectation.js";
 import { type Cause, describeDifference, type Environment, explainRegression, type Sibling } from "./explanation.js";
 import { measureMove } from "./result-move.js";
@@ -25,6 +26,9 @@ export interface Case {
   readonly acceptedUs: number;
   /** How often a benchmark that did not change may be called slower, in a year. */
   readonly falseAlarmsPerYear: number;
+  /** The verdict before of the same benchmark on the same host, and what somebody has said of verdicts since. */
+  readonly former?: FormerVerdict | undefined;
+  readonly mark?: Mark | undefined;
   /** How other hosts of the class did at the same benchmark of late. */
   readonly siblings: readonly Sibling[];
 }
@@ -32,7 +36,7 @@ export interface Case {
 export const baselineKinds = ["pinned", "rolling", "none"] as const;
 
 /** What a result is found to be, against its baseline. */
-export interface Judgement {
+export interface Judgement extends Learned {
   readonly verdict: Verdict;
   readonly severity: Severity;
   readonly baseline: (typeof baselineKinds)[number];
@@ -60,9 +64,14 @@ const dailyS = 86_400;
 /** No result is held to more than this: the tails of what benchmarks do are not known so far out. */
 const mostConfidence = 0.9999;
 
+/** Of results so far apart the share that may be called slower by chance. */
+function chooseShare(everyS: number | undefined, falseAlarmsPerYear: number): number {
+  return falseAlarmsPerYear * Math.min(1, (everyS ?? dailyS) / yearS);
+}
+
 /** The confidence at which results so far apart are called slower by chance so often in a year. */
 export function chooseConfidence(everyS: number | undefined, falseAlarmsPerYear: number): number {
-  const share = falseAlarmsPerYear * Math.min(1, (everyS ?? dailyS) / yearS);
+  const share = chooseShare(everyS, falseAlarmsPerYear);
   return Math.min(mostConfidence, Math.max(0.5, 1 - 2 * share));
 }
 
@@ -122,7 +131,7 @@ function findSince({ time_us }: Result, verdict: Verdict, { slower, faster }: Ba
   return verdict === "improved" ? (faster[0]?.time_us ?? time_us) : time_us;
 }
 
-function withoutBaseline({ result, history, pinned }: Case): Judgement {
+function withoutBaseline({ result, history, pinned }: Case): Omit<Judgement, keyof Learned> {
   const steady = isSteady(result) && hasFigure(result);
   const why = !steady
     ? "its times never settled"
@@ -145,11 +154,20 @@ function gradeMove({ quantity, throughput }: Result, verdict: Verdict, change: n
   return gradeSeverity(verdict, quantity === "time" && throughput > 0 ? 100 * (1 - 1 / (1 + change / 100)) : change);
 }
 
-/** Judges a result by those of before: what was pinned, or else the last ones of its environment. */
+/**
+ * Judges a result by those of before: what was pinned, or else the last ones of its environment. Where former verdicts
+ * were wrong more often than was asked, it is held to less.
+ */
 export function judgeResult(given: Case): Judgement {
-  const { result, environment, siblings, falseAlarmsPerYear } = given;
+  const { result, former, mark, falseAlarmsPerYear } = given;
+  const judged = judgeMove(given);
+  return { ...judged, ...learnCaution(former, judged.verdict, chooseShare(result.every_s, falseAlarmsPerYear), mark) };
+}
+
+function judgeMove(given: Case): Omit<Judgement, keyof Learned> {
+  const { result, environment, siblings, falseAlarmsPerYear, former } = given;
   if (!isSteady(result) || !hasFigure(result)) return withoutBaseline(given);
-  const confidence = chooseConfidence(result.every_s, falseAlarmsPerYear);
+  const confidence = chooseConfidence(result.every_s, falseAlarmsPerYear * (former?.caution ?? 1));
   const baseline = selectBaseline(given, confidence);
   if (baseline.past.length === 0) return withoutBaseline(given);
   const results = baseline.past.map((each) => each.result);

@@ -8,6 +8,7 @@ import {
   makeRun,
   makeSkipped,
   makeVerdict,
+  makeVerdictMark,
 } from "../../test/records.js";
 import type { Run } from "../model/result.js";
 import { auditRecord } from "./audit.js";
@@ -23,6 +24,7 @@ import { runRecord } from "./run.js";
 import { deriveRunWindow, runWindowRecord } from "./run-window.js";
 import { skippedRunRecord } from "./skipped-run.js";
 import { verdictRecord } from "./verdict.js";
+import { verdictMarkRecord } from "./verdict-mark.js";
 
 const result = makeResult();
 const run = makeRun();
@@ -50,6 +52,7 @@ const examples = [
   example(auditRecord, makeAuditRecord()),
   example(verdictRecord, makeVerdict({ low: undefined, high: undefined })),
   example(baselineRecord, makeBaseline({ pinned_result: undefined, pinned_environment: undefined })),
+  example(verdictMarkRecord, makeVerdictMark()),
 ];
 
 it("has an example of every kind", () => {
@@ -136,6 +139,7 @@ describe("the registry", () => {
       "audit",
       "verdict",
       "baseline",
+      "verdict_mark",
       "alert",
     ]);
     expect(sentKinds.map(({ measurement }) => measurement)).toEqual(["benchmark", "run", "skipped_run", "command"]);

@@ -10,6 +10,7 @@ import { runRecord } from "./run.js";
 import { runWindowRecord } from "./run-window.js";
 import { skippedRunRecord } from "./skipped-run.js";
 import { verdictRecord } from "./verdict.js";
+import { verdictMarkRecord } from "./verdict-mark.js";
 
 /** Every kind of record, by measurement. */
 export const recordKinds: readonly RecordKind<unknown>[] = [
@@ -24,6 +25,7 @@ export const recordKinds: readonly RecordKind<unknown>[] = [
   auditRecord,
   verdictRecord,
   baselineRecord,
+  verdictMarkRecord,
 ];
 
 /** Kinds that agents send in their batches: what of them is not whole is refused. */

@@ -34,6 +34,13 @@ export const verdictSchema = z.object({
   since_us: z.int().nonnegative().describe("when the level that the result is at began, microseconds since the Unix epoch"),
   cause: z.enum([...causes, ""]).describe("what explains it best; empty where there is nothing to explain"),
   why: z.string().describe("what explains it, in words"),
+  lasted: z.int().nonnegative().optional().describe("results in a row that were called slower, with this one"),
+  caution: z
+    .number()
+    .positive()
+    .max(1)
+    .optional()
+    .describe("the next is judged by this share of judge.false_alarms_per_year, learned from false alarms"),
 });
 
 export type VerdictRecord = z.infer<typeof verdictSchema>;

@@ -1,4 +1,4 @@
-import { type ErrorRate, estimateErrorRate } from "@fleetmark/shared/judgement/error-rate";
+import { type ErrorRate, estimateErrorRate, type Mark } from "@fleetmark/shared/judgement/error-rate";
 import { verdicts } from "@fleetmark/shared/judgement/verdict";
 import type { VerdictRecord } from "@fleetmark/shared/records/verdict";
 import { type Command, Option } from "commander";
@@ -71,7 +71,22 @@ async function readErrorRate(source: Source, { host, class: hw_class, benchmark 
     (each) => `${each.time_us} ${identifySeries(each)}`,
   );
   for await (const each of pages) if (each.baseline !== "none") found.push(each);
-  return estimateErrorRate(found);
+  const marks = await readMarks(source, { host, benchmark });
+  return estimateErrorRate(found.map((each) => ({ ...each, mark: marks.get(`${each.time_us} ${identifySeries(each)}`) })));
+}
+
+/** Reads what people said of verdicts, by the verdict's time and its series; their latest word counts. */
+async function readMarks(source: Source, filter: Pick<VerdictsOptions, "host" | "benchmark">): Promise<Map<string, Mark>> {
+  const marks = new Map<string, Mark>();
+  const pages = readPages(
+    (page) => source.readVerdictMarks(filter, page),
+    (each) => `${each.time_us} ${identifySeries(each)}`,
+  );
+  for await (const { mark, verdict_us, ...said } of pages) {
+    const key = `${verdict_us} ${identifySeries(said)}`;
+    if (!marks.has(key)) marks.set(key, mark);
+  }
+  return marks;
 }
 
 function showErrorRate(rate: ErrorRate, { format }: FormatOptions): void {
@@ -81,7 +96,7 @@ function showErrorRate(rate: ErrorRate, { format }: FormatOptions): void {
   }
   const { verdicts: count, alarms, false_alarms: wrong, benchmark_years: years, per_year, low, high } = rate;
   process.stdout.write(
-    `${count} verdicts: ${alarms} regressions began, of which ${wrong} were over by themselves within two results\n`,
+    `${count} verdicts: ${alarms} regressions began, of which ${wrong} were false: over by themselves within two results, or called so\n`,
   );
   if (per_year === null || low === null || high === null)
     process.stdout.write("that is less than a day of one benchmark: no rate can be told yet\n");
