@@ -69,6 +69,15 @@ const groups: readonly Readonly<Record<string, string>>[] = [
     "run.idle.command": "/usr/bin/is-free,--quiet",
   },
   { campaigns: '[{"name":"weekly","suite":"quick","cron":"0 3 * * SUN","hw_class":"amd-*","at_most_percent":10}]' },
+  {
+    "alerts.sinks":
+      '[{"kind":"alertmanager","url":"http://127.0.0.1:9093"},{"kind":"mail","server":"smtp://127.0.0.1:25","from":"f@example.com","to":["o@example.com"]}]',
+    "alerts.wait": "1m",
+    "alerts.update": "10m",
+    "alerts.repeat": "8h",
+    "alerts.ignore": "Disk*,Clock*",
+    "alerts.runbooks": "https://example.com/runbooks",
+  },
   { kpis: '[{"id":"environment_step_time_ms","target":0.01,"alert":0.1,"for":"10m","hosts":"edge-*"}]' },
   { "commands.allow": "start_run,cancel_run", "commands.suites": "quick,own", "commands.at_once": "true" },
   { "spool.max_bytes": "1MiB", "spool.max_age": "2d", "spool.resend_rate": "8KiB", "spool.flush_interval": "2s" },
@@ -241,6 +250,14 @@ const commands: readonly (readonly [path: readonly string[], args: readonly stri
   ],
   [["verdicts"], []],
   [["mark-verdict"], ["h1", "false", "--reason", "r"]],
+  [["alert", "list"], []],
+  [
+    ["alert", "silence"],
+    ["host=h1", "--for", "2h", "--reason", "r"],
+  ],
+  [["alert", "silences"], []],
+  [["alert", "unsilence"], ["s1"]],
+  [["alert", "test"], []],
   [["trends"], []],
   [["qualify"], []],
   [["fleet", "slow"], []],
@@ -290,6 +307,7 @@ const samples: Readonly<Record<string, string>> = {
   "--code": "TIME_AHEAD",
   "--last": "3",
   "--at-most": "10%",
+  "--for": "2h",
   "--stagger": "30s",
   "--ttl": "2m",
   "--patience": "2h",
@@ -310,7 +328,7 @@ describe("flags in the help", () => {
     const shown = (await buildCommand(path)).options.filter(({ hidden }) => !hidden);
     for (const { long, required, optional, argChoices } of shown) {
       const command = await buildCommand(path);
-      const value = required || optional ? [samples[long ?? ""] ?? argChoices?.at(-1) ?? "7"] : [];
+      const value = required || optional ? [argChoices?.at(-1) ?? samples[long ?? ""] ?? "7"] : [];
       command.parse([...args, long ?? "", ...value], { from: "user" });
       const attribute = command.options.find((option) => option.long === long)?.attributeName() ?? "";
       expect(command.getOptionValueSource(attribute), long).toBe("cli");

@@ -66,6 +66,11 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import("./commands/mark-verdict.js")).defineMarkVerdict,
   },
   {
+    name: "alert",
+    description: "show what fires, silence it, and try whether people hear of it",
+    load: async () => (await import("./commands/alert/alert.js")).defineAlert,
+  },
+  {
     name: "trends",
     description: "show which benchmarks become slower or faster from week to week",
     load: async () => (await import("./commands/read/trends.js")).defineTrends,

@@ -9,6 +9,8 @@ import { commandRecord } from "@fleetmark/shared/records/command";
 import { selectRecords } from "@fleetmark/shared/records/record-kind";
 import { version } from "@fleetmark/shared/version";
 import { type Gatekeeper, openGate } from "./access/gatekeeper.js";
+import { type Alerting, startAlerting } from "./alerts/alerting.js";
+import { openSinks } from "./alerts/sinks/open-sinks.js";
 import type { CollectorConfig } from "./config.js";
 import { startAdoption } from "./control/adoption.js";
 import { type Campaigns, startCampaigns } from "./control/campaigns.js";
@@ -97,6 +99,8 @@ interface Core {
   readonly writer: Writer;
   readonly intake: Intake;
   readonly clock: ClockWatch;
+  /** What tells of alerts, once it has begun: campaigns wait for it. */
+  readonly told: { alerting: Alerting | undefined };
 }
 
 interface Links {
@@ -150,7 +154,9 @@ function createCore({ config, metrics, logger, undoings }: Base, { quarantine, s
   const guard = createSeriesGuard(seriesBounds, createSeriesQuestion(store, logger));
   const nextOwnId = createOwnIds();
   const records = { name, writer, store, nextOwnId };
-  const { commands, campaigns } = startControl({ config, metrics, logger, undoings }, records, presence);
+  const told: Core["told"] = { alerting: undefined };
+  const readFiring = () => told.alerting?.firingNames();
+  const { commands, campaigns } = startControl({ config, metrics, logger, undoings }, records, presence, readFiring);
   heard.push((committed) => noteRecords(commands, selectRecords(committed, commandRecord)), campaigns.note);
   undoings.push(startCertificateWatch(config, metrics, logger).stop);
   const clock = startClockWatch({ fleet, metrics, logger });
@@ -172,7 +178,8 @@ function createCore({ config, metrics, logger, undoings }: Base, { quarantine, s
   const usesNats = nats.servers.length > 0;
   const readUs = clock.readTrustedUs;
   undoings.push(startSelfTelemetry({ name, usesNats, readUs, enqueue: writer.enqueue, ...shared }).stop);
-  return { presence, commands, campaigns, baselines: createBaselines({ records, store }), heard, records, writer, intake, clock };
+  const baselines = createBaselines({ records, store });
+  return { presence, commands, campaigns, baselines, heard, records, writer, intake, clock, told };
 }
 
 /** Starts what asks hosts to do something, and goes on with what was asked before. */
@@ -180,10 +187,11 @@ function startControl(
   { config, metrics, logger, undoings }: Base,
   options: RecordOptions & { readonly store: Store },
   presence: Presence,
+  readFiring: () => readonly string[] | undefined,
 ): Pick<Core, "commands" | "campaigns"> {
   const records = createCommandRecords(options);
   const commands = createCommands({ presence, records, metrics, logger });
-  const alerts = createFiringAlerts(config.alerts, logger);
+  const alerts = createFiringAlerts(config.alerts, logger, readFiring);
   const campaigns = startCampaigns({ ...options, commands, alerts, logger });
   undoings.push(campaigns.stop);
   const nowMs = (): number => readClockUs() / 1000;
@@ -241,6 +249,30 @@ function startJudging({ config, metrics, logger, undoings }: Base, { store }: St
   return unmatched;
 }
 
+/** Begins to watch, and to tell people of what is not as it should be. */
+function startTelling(
+  { config, logger, undoings }: Base,
+  { store }: Storage,
+  { records, heard, presence, told }: Core,
+): Alerting {
+  const { sinks, wait, update, repeat, ignore, runbooks } = config.alerts;
+  const alerting = startAlerting({
+    records,
+    store,
+    fleet: presence.fleet,
+    kpis: config.kpis,
+    sinks: openSinks(sinks, { runbooks }, logger),
+    pace: { waitS: wait, updateS: update, repeatS: repeat },
+    ignore,
+    isShared: config.store.kind !== "duckdb",
+    logger,
+  });
+  heard.push(alerting.hear);
+  undoings.push(alerting.stop);
+  told.alerting = alerting;
+  return alerting;
+}
+
 /** Says what keeps the collector from its work at the moment, in words that strangers may read. */
 function findObstacle({ writer }: Core, { nats }: Links): string | undefined {
   if (writer.failure() !== undefined) return "the store refuses writes";
@@ -271,6 +303,7 @@ async function startParts(base: Base): Promise<Pick<Collector, "grpc" | "http" |
   const core = createCore(base, storage);
   const links = await startLinks(base, core);
   const unmatched = startJudging(base, storage, core);
+  const alerting = startTelling(base, storage, core);
   const retention = startUpkeep(base, storage.store, core.clock);
   const shared = {
     metrics,
@@ -292,6 +325,7 @@ async function startParts(base: Base): Promise<Pick<Collector, "grpc" | "http" |
     audit: keepAudit(base, core.records),
     control: { commands: core.commands, campaigns: core.campaigns },
     deciding: { baselines: core.baselines, records: core.records },
+    alerting,
     ...shared,
   });
   undoings.push(http.stop);

@@ -8,6 +8,7 @@ import { checkNatsConfig, natsFields } from "@fleetmark/shared/nats/config";
 import { campaignAskedShape } from "@fleetmark/shared/records/campaign";
 import { checkRecurrence, recurrenceFields, refuseSameNames } from "@fleetmark/shared/schedule/recurrence-schema";
 import { z } from "zod";
+import { alertFields } from "./alerts/config.js";
 import type { GrpcIngestConfig } from "./ingest/grpc/server.js";
 import type { IngestLimits } from "./ingest/limits.js";
 import type { NatsIngestConfig } from "./ingest/nats/ingest.js";
@@ -194,7 +195,7 @@ const campaignSchema = z
   .superRefine(checkRecurrence)
   .transform(({ name, cron, time_zone, ...order }) => ({ name, cron, timeZone: time_zone, order }));
 
-/** Who tells which alerts fire, for what must not be done beside them. */
+/** How people are told of alerts, and who else tells which fire, for what must not be done beside them. */
 const alertsSchema = z
   .strictObject({
     alertmanager: z
@@ -203,6 +204,7 @@ const alertsSchema = z
       .optional(),
     token_file: z.string().min(1).describe("file that holds a token for it, sent as Authorization: Bearer").optional(),
     insecure: z.stringbool().or(z.boolean()).describe("allow http:// to another machine").default(false),
+    ...alertFields,
   })
   .refine(({ alertmanager, insecure }) => alertmanager === undefined || insecure || isSafeUrl(alertmanager), {
     path: ["alertmanager"],
@@ -220,51 +222,43 @@ const judgeSchema = z.strictObject({
 });
 
 /** The configuration of a collector. */
-export const collectorConfigSchema = z
-  .strictObject({
-    name: z
-      .string()
-      .max(255)
-      .regex(/^[^\p{Cc}]*$/u, "a name holds no control characters")
-      .transform((name) => (name === "" ? hostname() : name))
-      .prefault("")
-      .describe("name of this collector in what it stores of itself; empty: its hostname"),
-    data_dir: z.string().min(1).describe("directory of the data file and the quarantine").default("./fleetmark-data"),
-    grpc: grpcSchema.prefault({}),
-    nats: natsSchema.describe("with servers, agents reach this collector over NATS JetStream too"),
-    http: httpSchema.prefault({}),
-    log: z
-      .strictObject({
-        level: z
-          .enum(["silent", "fatal", "error", "warn", "info", "debug"])
-          .describe("least severe event that is logged")
-          .default("info"),
-        format: z
-          .enum(logFormats)
-          .describe("json: lines for programs; text: for people; auto: text on a terminal, json elsewhere")
-          .default("auto"),
-      })
-      .prefault({}),
-    campaigns: z
-      .array(campaignSchema)
-      .superRefine(refuseSameNames("campaigns"))
-      .prefault([])
-      .describe("suites that hosts of the fleet are asked to run again and again; in variables and flags as JSON"),
-    kpis: kpiRulesSchema
-      .prefault([])
-      .describe("other thresholds of KPIs, and KPIs of your own (docs/judgement.md); in variables and flags as JSON"),
-    alerts: alertsSchema.prefault({}),
-    judge: judgeSchema.prefault({}),
-    limits: limitsSchema.prefault({}),
-    store: storeSchema.prefault({}),
-  })
-  .superRefine(({ campaigns, alerts }, context) => {
-    for (const [i, { order }] of campaigns.entries()) {
-      if (order.pause_while === undefined || alerts.alertmanager !== undefined) continue;
-      const message = "needs alerts.alertmanager, which tells of alerts";
-      context.addIssue({ code: "custom", path: ["campaigns", i, "pause_while"], message });
-    }
-  });
+export const collectorConfigSchema = z.strictObject({
+  name: z
+    .string()
+    .max(255)
+    .regex(/^[^\p{Cc}]*$/u, "a name holds no control characters")
+    .transform((name) => (name === "" ? hostname() : name))
+    .prefault("")
+    .describe("name of this collector in what it stores of itself; empty: its hostname"),
+  data_dir: z.string().min(1).describe("directory of the data file and the quarantine").default("./fleetmark-data"),
+  grpc: grpcSchema.prefault({}),
+  nats: natsSchema.describe("with servers, agents reach this collector over NATS JetStream too"),
+  http: httpSchema.prefault({}),
+  log: z
+    .strictObject({
+      level: z
+        .enum(["silent", "fatal", "error", "warn", "info", "debug"])
+        .describe("least severe event that is logged")
+        .default("info"),
+      format: z
+        .enum(logFormats)
+        .describe("json: lines for programs; text: for people; auto: text on a terminal, json elsewhere")
+        .default("auto"),
+    })
+    .prefault({}),
+  campaigns: z
+    .array(campaignSchema)
+    .superRefine(refuseSameNames("campaigns"))
+    .prefault([])
+    .describe("suites that hosts of the fleet are asked to run again and again; in variables and flags as JSON"),
+  kpis: kpiRulesSchema
+    .prefault([])
+    .describe("other thresholds of KPIs, and KPIs of your own (docs/judgement.md); in variables and flags as JSON"),
+  alerts: alertsSchema.prefault({}),
+  judge: judgeSchema.prefault({}),
+  limits: limitsSchema.prefault({}),
+  store: storeSchema.prefault({}),
+});
 
 export type CollectorConfig = z.infer<typeof collectorConfigSchema>;
 

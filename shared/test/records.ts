@@ -1,4 +1,5 @@
 import type { Result, Run } from "../src/model/result.js";
+import type { AlertRecord, NotificationRecord, SilenceRecord } from "../src/records/alert.js";
 import type { AuditRecord } from "../src/records/audit.js";
 import type { BaselineRecord } from "../src/records/baseline.js";
 import type { CampaignRecord } from "../src/records/campaign.js";
@@ -118,6 +119,23 @@ export function makeVerdict(changes: Partial<VerdictRecord> = {}): VerdictRecord
   const figures = { before: 5e-5, after: 6e-5, change: 20, low: 12, high: 28, unit: "s", since_us: 3_000_000 } as const;
   const why = { cause: "environment", why: "changed since: kernel 6.1 -> 6.2" } as const;
   return { ...identity, hw_class, suite, time_us: 4_000_000, run: "r1", ...found, ...figures, ...why, ...changes };
+}
+
+export function makeAlert(changes: Partial<AlertRecord> = {}): AlertRecord {
+  const told = { state: "firing", severity: "critical", value: 6, threshold: 5, runbook: "agent-down" } as const;
+  const words = { summary: "No word from h1", description: "Its agent has sent nothing for three minutes." };
+  const times = { time_us: 4_000_000, since_us: 3_000_000, begins_us: [4_000_000] };
+  return { id: "a1", alert: "Agent down", host: "h1", labels: { host: "h1" }, ...told, ...words, ...times, ...changes };
+}
+
+export function makeSilence(changes: Partial<SilenceRecord> = {}): SilenceRecord {
+  const when = { time_us: 4_000_000, from_us: 4_000_000, until_us: 9_000_000 };
+  return { id: "s1", matchers: { host: "gpu-*" }, by: "alice", reason: "maintenance", ...when, ...changes };
+}
+
+export function makeNotification(changes: Partial<NotificationRecord> = {}): NotificationRecord {
+  const told = { title: "[FIRING] critical Agent down on h1", firing: ["a1"], resolved: [] };
+  return { sink: "log", group: "Agent down", time_us: 4_000_000, by: "c", ...told, ...changes };
 }
 
 export function makeVerdictMark(changes: Partial<VerdictMark> = {}): VerdictMark {

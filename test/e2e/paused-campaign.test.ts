@@ -125,7 +125,12 @@ it("an Alertmanager that answers nonsense is one that can't be read", async () =
   const { pino } = await import("pino");
   let nowMs = 0;
   const config = { alertmanager: `http://127.0.0.1:${port}` };
-  const alerts = createFiringAlerts(config, pino({ level: "silent" }), () => nowMs);
+  const alerts = createFiringAlerts(
+    config,
+    pino({ level: "silent" }),
+    () => [],
+    () => nowMs,
+  );
   for (const _ of [1, 2, 3, 4]) {
     alerts.findReason(["*"]);
     await vi.waitFor(() => expect(alerts.findReason(["*"])).toMatch(/can't be read/));

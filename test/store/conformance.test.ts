@@ -1,5 +1,6 @@
 import type { Aggregate } from "@fleetmark/shared/model/aggregates";
 import type { Point } from "@fleetmark/shared/model/series";
+import { alertRecord, notificationRecord, silenceRecord } from "@fleetmark/shared/records/alert";
 import { auditRecord } from "@fleetmark/shared/records/audit";
 import { baselineRecord } from "@fleetmark/shared/records/baseline";
 import { campaignRecord } from "@fleetmark/shared/records/campaign";
@@ -22,10 +23,13 @@ import { openInfluxStore } from "#collector/store/influx/influx.js";
 import type { Store } from "#collector/store/store.js";
 import { buildBatch, makeResult, makeRun } from "../../collector/test/support.js";
 import {
+  makeAlert,
   makeAuditRecord,
   makeBaseline,
   makeCampaignRecord,
   makeCommandRecord,
+  makeNotification,
+  makeSilence,
   makeSkipped,
   makeVerdict,
   makeVerdictMark,
@@ -104,6 +108,9 @@ const recordExamples: readonly RecordExample[] = [
   { kind: campaignRecord, make: ({ timeUs, run }) => makeCampaignRecord({ time_us: timeUs, id: run }) },
   { kind: auditRecord, make: ({ timeUs, run }) => makeAuditRecord({ time_us: timeUs, by: run }) },
   { kind: verdictRecord, make: ({ timeUs, run }) => makeVerdict({ time_us: timeUs, run }) },
+  { kind: alertRecord, make: ({ timeUs, run }) => makeAlert({ time_us: timeUs, summary: run }) },
+  { kind: silenceRecord, make: ({ timeUs, run }) => makeSilence({ time_us: timeUs, by: run }) },
+  { kind: notificationRecord, make: ({ timeUs, run }) => makeNotification({ time_us: timeUs, by: run }) },
   { kind: verdictMarkRecord, make: ({ timeUs, run }) => makeVerdictMark({ time_us: timeUs, run }) },
   { kind: baselineRecord, make: ({ timeUs, run }) => makeBaseline({ time_us: timeUs, by: run }) },
 ];

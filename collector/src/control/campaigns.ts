@@ -163,8 +163,6 @@ function startOnce(state: CampaignsState, order: CampaignOrder, by: string, id: 
 async function start(state: CampaignsState, order: CampaignOrder, by: string, id: string): Promise<Campaign> {
   const { options, campaigns } = state;
   const running = [...campaigns.values()].filter(({ state: at }) => at === "running").length;
-  if (order.pause_while !== undefined && !options.alerts.isTold)
-    throw new FleetmarkError("REQUEST_INVALID", "pause_while: nothing tells this collector of alerts (alerts.alertmanager)");
   if (running >= mostRunning) throw new FleetmarkError("CAMPAIGNS_TOO_MANY", `${running} campaigns are under way`);
   const names = await selectHosts(options, order);
   if (names.length === 0) {

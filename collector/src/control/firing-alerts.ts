@@ -4,7 +4,10 @@ import type { Logger } from "@fleetmark/shared/log";
 import { matchGlob } from "@fleetmark/shared/model/glob";
 import { z } from "zod";
 
-/** Which alerts fire at the moment, as an Alertmanager tells by its API v2; Grafana's own answers it as well. */
+/**
+ * Which alerts fire at the moment: the collector's own, and where an Alertmanager is named what that one tells by its
+ * API v2; Grafana's own answers it as well.
+ */
 
 /** Where alerts are asked for. */
 export interface AlertsConfig {
@@ -14,8 +17,6 @@ export interface AlertsConfig {
 }
 
 export interface FiringAlerts {
-  /** Whether there is anything that tells of alerts. */
-  readonly isTold: boolean;
   /**
    * Why whoever must not go on beside alerts of these names has to wait, in words; undefined when nothing keeps it. The
    * first to ask learns it a moment later.
@@ -62,8 +63,16 @@ async function readNames({ alertmanager, token_file }: AlertsConfig): Promise<st
   return [...new Set(alertsAnswer.parse(JSON.parse(text)).map(({ labels }) => labels.alertname ?? ""))];
 }
 
-/** Makes what asks for alerts only while somebody wants to know of them. */
-export function createFiringAlerts(config: AlertsConfig, logger: Logger, nowMs = () => performance.now()): FiringAlerts {
+/**
+ * Makes what asks for alerts only while somebody wants to know of them.
+ * @param readOwn names of the collector's own that fire; undefined while that is not known
+ */
+export function createFiringAlerts(
+  config: AlertsConfig,
+  logger: Logger,
+  readOwn: () => readonly string[] | undefined,
+  nowMs = () => performance.now(),
+): FiringAlerts {
   let found: Found | undefined;
   let readMs = Number.NEGATIVE_INFINITY;
   let isReading = false;
@@ -81,15 +90,20 @@ export function createFiringAlerts(config: AlertsConfig, logger: Logger, nowMs =
     }
   };
   return {
-    isTold: config.alertmanager !== undefined,
     findReason: (globs) => {
-      if (config.alertmanager === undefined) return "nothing tells this collector of alerts (alerts.alertmanager)";
+      const findFiring = (names: readonly string[]): string | undefined => {
+        const name = names.find((each) => globs.some((glob) => matchGlob(glob, each)));
+        return name === undefined ? undefined : `the alert ${name} fires`;
+      };
+      const own = readOwn();
+      if (own === undefined) return "it is not known yet which alerts fire";
+      const reason = findFiring(own);
+      if (reason !== undefined || config.alertmanager === undefined) return reason;
       if (!isReading && nowMs() - readMs >= askEveryMs) void read();
       if (found === undefined || nowMs() - readMs >= freshForMs) return "it is not known yet which alerts fire";
       // What can't be told must not be taken for silence.
       if (found.kind === "failure") return `which alerts fire can't be read: ${found.reason}`;
-      const name = found.names.find((each) => globs.some((glob) => matchGlob(glob, each)));
-      return name === undefined ? undefined : `the alert ${name} fires`;
+      return findFiring(found.names);
     },
   };
 }

@@ -10,11 +10,13 @@ import type { Address } from "@fleetmark/shared/model/units";
 import type { AuditRecord } from "@fleetmark/shared/records/audit";
 import { version } from "@fleetmark/shared/version";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyServerOptions } from "fastify";
+import type { Alerting } from "../alerts/alerting.js";
 import type { Fleet } from "../fleet/fleet.js";
 import { explainListenFailure } from "../platform/listen.js";
 import { openLiveTls } from "../platform/live-tls.js";
 import type { StoreReader } from "../store/store.js";
 import type { Metrics } from "../telemetry/metrics.js";
+import { addAlertRoutes } from "./alert-routes.js";
 import { addApi } from "./api.js";
 import { addControlRoutes, type Control } from "./control-routes.js";
 import { checkHostName } from "./host-names.js";
@@ -50,6 +52,8 @@ export interface HttpOptions {
   readonly control?: Control;
   /** What results are compared with; default: neither that nor verdicts can be asked for. */
   readonly deciding?: Deciding;
+  /** What is told of; default: alerts can't be asked for. */
+  readonly alerting?: Alerting;
   /** Names beside this machine's own by which requests without TLS may come. */
   readonly allowedHosts?: readonly string[];
   /** What proves the server's name; without it plain HTTP. */
@@ -225,6 +229,7 @@ export async function createApp(options: HttpOptions): Promise<App> {
   addApi(router, options.store, options.fleet, options.kpis);
   if (options.control !== undefined) addControlRoutes(router, options.control);
   if (options.deciding !== undefined) addJudgementRoutes(router, options.store, options.deciding);
+  if (options.alerting !== undefined) addAlertRoutes(router, options.alerting);
   app.get("/api/v1/openapi.json", { schema: { hide: true } }, async () => app.swagger());
   return { router, close: tls.close };
 }

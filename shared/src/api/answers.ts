@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { agedKpiSchema } from "../judgement/freshness.js";
 import { aggregates } from "../model/aggregates.js";
+import { alertSeverities } from "../model/kpis.js";
 import { outlookSchema, progressSchema } from "../model/progress.js";
 import { resultSchema, runSchema } from "../model/result.js";
+import { alertStates, silenceSchema } from "../records/alert.js";
 import { baselineSchema } from "../records/baseline.js";
 import { campaignHostStates, campaignOrderShape, campaignStates } from "../records/campaign.js";
 import { verdictSchema } from "../records/verdict.js";
@@ -80,6 +82,38 @@ export const seriesAnswer = z.object({
 export const seriesNamesAnswer = z.array(z.object({ measurement: z.string(), field: z.string(), tags }));
 
 export const verdictsAnswer = z.array(verdictSchema);
+/** What fires, waits to fire, or was resolved of late. */
+export const alertsAnswer = z.array(
+  z.object({
+    id: z.string(),
+    alert: z.string().describe("its name"),
+    state: z.enum(alertStates),
+    severity: z.enum(alertSeverities),
+    labels: tags,
+    summary: z.string(),
+    description: z.string(),
+    runbook: z.string().describe("a page of docs/runbooks, without .md; empty where there is none"),
+    value: z.number(),
+    threshold: z.number(),
+    since_us: timeUs,
+    resolved_us: timeUs.optional(),
+    muted: z
+      .string()
+      .describe("why nobody is told of it: silenced, or the name of the alert that mutes it; empty where people are"),
+  }),
+);
+
+export const silenceAnswer = silenceSchema;
+export const silencesAnswer = z.array(silenceSchema);
+
+export const testedSinksAnswer = z.array(
+  z.object({
+    sink: z.string(),
+    place: z.string(),
+    failure: z.string().describe("why the message was not taken; empty where it was"),
+  }),
+);
+
 export const verdictMarksAnswer = z.array(verdictMarkSchema);
 export const baselinesAnswer = z.array(baselineSchema);
 

@@ -27,6 +27,7 @@ export const kpiFields = [
 export type KpiField = (typeof kpiFields)[number];
 
 export const alertSeverities = ["warning", "critical"] as const;
+export type AlertSeverity = (typeof alertSeverities)[number];
 
 /**
  * One key performance indicator. This catalogue is the single source for the CLI, the judge, dashboards and alert
@@ -62,7 +63,7 @@ export interface Kpi {
   /** Seconds for which it must be past a line before an alert fires. */
   readonly forS?: number;
   /** How bad it is that the alert threshold is passed; critical where it is left out. Past the target is a warning. */
-  readonly severity?: (typeof alertSeverities)[number];
+  readonly severity?: AlertSeverity;
 }
 
 export const kpis: readonly Kpi[] = [

@@ -1,16 +1,20 @@
 import { describe, expect, it } from "vitest";
 import {
+  makeAlert,
   makeAuditRecord,
   makeBaseline,
   makeCampaignRecord,
   makeCommandRecord,
+  makeNotification,
   makeResult,
   makeRun,
+  makeSilence,
   makeSkipped,
   makeVerdict,
   makeVerdictMark,
 } from "../../test/records.js";
 import type { Run } from "../model/result.js";
+import { alertRecord, notificationRecord, silenceRecord } from "./alert.js";
 import { auditRecord } from "./audit.js";
 import { baselineRecord } from "./baseline.js";
 import { campaignRecord } from "./campaign.js";
@@ -53,6 +57,9 @@ const examples = [
   example(verdictRecord, makeVerdict({ low: undefined, high: undefined })),
   example(baselineRecord, makeBaseline({ pinned_result: undefined, pinned_environment: undefined })),
   example(verdictMarkRecord, makeVerdictMark()),
+  example(alertRecord, makeAlert()),
+  example(silenceRecord, makeSilence()),
+  example(notificationRecord, makeNotification()),
 ];
 
 it("has an example of every kind", () => {
@@ -141,6 +148,8 @@ describe("the registry", () => {
       "baseline",
       "verdict_mark",
       "alert",
+      "silence",
+      "notification",
     ]);
     expect(sentKinds.map(({ measurement }) => measurement)).toEqual(["benchmark", "run", "skipped_run", "command"]);
     expect([isRecord("kpi"), isRecord("agent"), isRecord("cpu")]).toEqual([true, false, false]);

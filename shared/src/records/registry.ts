@@ -1,3 +1,4 @@
+import { alertRecord, notificationRecord, silenceRecord } from "./alert.js";
 import { auditRecord } from "./audit.js";
 import { baselineRecord } from "./baseline.js";
 import { campaignRecord } from "./campaign.js";
@@ -26,22 +27,21 @@ export const recordKinds: readonly RecordKind<unknown>[] = [
   verdictRecord,
   baselineRecord,
   verdictMarkRecord,
+  alertRecord,
+  silenceRecord,
+  notificationRecord,
 ];
 
 /** Kinds that agents send in their batches: what of them is not whole is refused. */
 export const sentKinds = recordKinds.filter(({ origin }) => origin === "batch");
 
-/** Names that are kept for records which nothing writes yet. */
-const reservedMeasurements: readonly string[] = ["alert"];
-
 /**
  * Measurements that are records from end to end, and kept as long. The order is that of what InfluxDB is set up with:
  * a change of it would be a change of every server's setup.
  */
-export const recordMeasurements: readonly string[] = [
-  ...recordKinds.filter(({ ownFields }) => ownFields === undefined).map(({ measurement }) => measurement),
-  ...reservedMeasurements,
-];
+export const recordMeasurements: readonly string[] = recordKinds
+  .filter(({ ownFields }) => ownFields === undefined)
+  .map(({ measurement }) => measurement);
 
 /** Kinds whose measurement carries telemetry too. */
 export const mixedKinds = recordKinds.filter(({ ownFields }) => ownFields !== undefined);

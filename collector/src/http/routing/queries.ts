@@ -2,6 +2,7 @@ import { verdicts } from "@fleetmark/shared/judgement/verdict";
 import { aggregates } from "@fleetmark/shared/model/aggregates";
 import { categories } from "@fleetmark/shared/model/result";
 import { parseDuration } from "@fleetmark/shared/model/units";
+import { alertStates } from "@fleetmark/shared/records/alert";
 import { z } from "zod";
 import { pageShape } from "./pages.js";
 import { parseMoment } from "./time-range.js";
@@ -71,6 +72,8 @@ export const verdictsQuery = z.strictObject({
   verdict: z.enum(verdicts).optional(),
   ...pageShape,
 });
+
+export const alertsQuery = z.strictObject({ state: z.enum(alertStates).optional(), host: host.optional(), ...pageShape });
 
 export const baselinesQuery = z.strictObject({ host: host.optional(), ...pageShape });
 

@@ -1,12 +1,8 @@
+import { describeKpiAlert } from "@fleetmark/shared/alerting/catalogue";
 import { type Kpi, kpis } from "@fleetmark/shared/model/kpis";
 import { kpiDashboard, trendTitle } from "../dashboards/kpis.js";
 import { longestFreshnessS, selectFresh } from "../queries/kpi-queries.js";
-import { buildRule, type Condition, label, type ProvisionedRule, value } from "./rule.js";
-
-/** The name of a KPI in uids and file names: `environment-step-time`. */
-export function kpiSlug(kpi: Kpi): string {
-  return kpi.title.toLowerCase().replaceAll(" ", "-");
-}
+import { buildRule, type Condition, formatPending, label, type ProvisionedRule, value } from "./rule.js";
 
 /** Past the alert threshold; a value on it is not past it, as judgeKpi has it. */
 function isCritical(kpi: Kpi): Condition {
@@ -22,23 +18,23 @@ function isWarning(kpi: Kpi): Condition {
 }
 
 function buildKpiRule(kpi: Kpi, severity: "warning" | "critical"): ProvisionedRule {
-  const past = severity === "critical" ? "its alert threshold" : "its target";
+  const { title, runbook, forS } = describeKpiAlert(kpi, severity);
   const limit = severity === "critical" ? kpi.alert : kpi.target;
   const side = kpi.better === "lower" ? "over" : "under";
   return buildRule({
-    uid: `fm-${kpiSlug(kpi)}-${severity}`,
-    title: `${kpi.title} past ${past}`,
+    uid: `fm-${runbook}-${severity}`,
+    title,
     severity,
     labels: { kpi: kpi.id },
-    summary: `${kpi.title} past ${past} on ${label("host")}`,
+    summary: `${title} on ${label("host")}`,
     description: `${kpi.title} on ${label("host")} (${label("benchmark")}) is ${value} ${kpi.unit}, ${side} ${limit} ${kpi.unit}. ${kpi.description}. Look first whether other hosts of the same hardware class changed too.`,
-    runbook: kpiSlug(kpi),
+    runbook,
     panel: { dashboard: kpiDashboard, title: trendTitle(kpi), follows: "host" },
     // A suite that runs weekly keeps its alerts until the next run judges anew.
     query: selectFresh(kpi, "value", ["host", "benchmark"]),
     lookback: longestFreshnessS,
     condition: severity === "critical" ? isCritical(kpi) : isWarning(kpi),
-    pending: severity === "critical" ? "5m" : "15m",
+    pending: formatPending(forS),
     // A host without results has nothing to judge; one that is silent is told by the rule for agents, once.
     noDataState: "OK",
     // A datasource that does not answer is told by the rule for the fleet, once.

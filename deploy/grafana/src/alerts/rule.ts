@@ -1,3 +1,4 @@
+import { type AlertKey, alertCatalogue, fillIn } from "@fleetmark/shared/alerting/catalogue";
 import type { Rule } from "@grafana/grafana-foundation-sdk/alerting";
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import type { TypeMath, TypeReduce, TypeThreshold } from "@grafana/grafana-foundation-sdk/expr";
@@ -83,6 +84,19 @@ export const value = '{{ printf "%.4g" .Values.B.Value }}';
 /** A label of the alert, for its texts. */
 export function label(name: string): string {
   return `{{ .Labels.${name} }}`;
+}
+
+/** A duration of whole minutes, as Grafana writes it. */
+export function formatPending(seconds: number): string {
+  return `${seconds / 60}m`;
+}
+
+/** What the catalogue says of an alert, with Grafana's template fields. */
+export function tell(key: AlertKey): Pick<RuleFacts, "title" | "severity" | "summary" | "description" | "runbook" | "pending"> {
+  const { title, severity, summary, description, runbook, forS } = alertCatalogue[key];
+  const read = (name: string): string => (name === "value" ? value : label(name));
+  const texts = { summary: fillIn(summary, read), description: fillIn(description, read) };
+  return { title, severity, ...texts, runbook, pending: formatPending(forS) };
 }
 
 /**
