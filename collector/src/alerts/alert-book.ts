@@ -3,9 +3,8 @@ import type { Breach } from "@fleetmark/shared/alerting/alert";
 import type { ToldAlert } from "@fleetmark/shared/alerting/groups";
 import { type Found, type Life, type Moment, type Step, stepLife } from "@fleetmark/shared/alerting/life";
 import type { AlertRecord } from "@fleetmark/shared/records/alert";
+import { usualKeepS } from "./breaches.js";
 
-/** How long what was breached must be clear until it is resolved, seconds. */
-const keepS = 120;
 /** What was resolved is remembered for so long, so that whoever was told of it hears of its end; microseconds. */
 const rememberedUs = 86_400e6;
 
@@ -63,7 +62,8 @@ function recordStep(id: string, breach: Breach, state: AlertRecord["state"], lif
 function readBreach(record: AlertRecord): Breach {
   const { alert: name, severity, labels, value, threshold, summary, description, runbook } = record;
   // How long it must hold is said by what finds it again.
-  return { name, severity, labels, forS: Number.POSITIVE_INFINITY, value, threshold, summary, description, runbook };
+  const patience = { forS: Number.POSITIVE_INFINITY, keepS: usualKeepS };
+  return { name, severity, labels, ...patience, value, threshold, summary, description, runbook };
 }
 
 function readLife({ state, since_us, begins_us, time_us }: AlertRecord, nowUs: number): Life | undefined {
@@ -121,7 +121,7 @@ export function createAlertBook(): AlertBook {
       const records: AlertRecord[] = [];
       const step = (id: string, breach: Breach, how: Found): void => {
         const former = entries.get(id)?.life;
-        const patience = { forS: breach.forS, keepS };
+        const patience = { forS: breach.forS, keepS: breach.keepS };
         const next = stepLife(former, how, patience, moment, breach.sinceUs ?? moment.nowUs, begins.get(id));
         records.push(...apply(id, breach, next, moment, former));
       };

@@ -29,5 +29,8 @@ export interface Follower extends Watcher {
 /** What others committed is looked for so far back, microseconds. */
 export const catchUpBackUs = 900e6;
 
+/** How long what is looked at again and again must be clear until an alert is resolved, seconds. */
+export const usualKeepS = 120;
+
 /** Nothing is unknown. */
 export const allKnown = (): boolean => false;

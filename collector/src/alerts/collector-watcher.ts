@@ -1,6 +1,6 @@
 import { alertCatalogue, fillIn } from "@fleetmark/shared/alerting/catalogue";
 import type { StoreReader } from "../store/store.js";
-import { allKnown, type Sight, type Watcher } from "./breaches.js";
+import { allKnown, type Sight, usualKeepS, type Watcher } from "./breaches.js";
 
 const minuteUs = 60e6;
 const dayUs = 86_400e6;
@@ -27,7 +27,7 @@ export function createCollectorWatcher(store: Pick<StoreReader, "history">): Wat
     const silent = [...(await readCollectors(store, nowUs))].filter(([, us]) => nowUs - us > facts.threshold * 1e6);
     const { title: name, severity, runbook, forS, threshold, summary, description } = facts;
     const breaches = silent.map(([host, us]) => ({
-      ...{ name, severity, runbook, forS, threshold, labels: { host }, sinceUs: us },
+      ...{ name, severity, runbook, forS, keepS: usualKeepS, threshold, labels: { host }, sinceUs: us },
       value: Math.round((nowUs - us) / 1e6),
       summary: fillIn(summary, () => host),
       description: fillIn(description, () => host),

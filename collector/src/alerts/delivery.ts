@@ -40,6 +40,8 @@ export interface DeliveryOptions {
 
 /** So many groups that a way refuses in a row are enough to see that it takes none. */
 const mostFailures = 3;
+/** Ids of one message that are kept for a collector that begins anew: InfluxDB takes no text of over 64 KiB. */
+const mostKept = 3000;
 const firstRetryUs = 5e6;
 const longestRetryUs = 300e6;
 /** An Alertmanager is told so often what fires, microseconds. */
@@ -146,9 +148,10 @@ async function tellGroup(telling: Telling, group: string, standing: Standing, no
   if (notification === undefined) return;
   await sink.send(notification);
   const { firing, resolved } = notification;
-  const ids = { firing: firing.map(({ id }) => id), resolved: resolved.map(({ id }) => id) };
-  told.set(group, { sentUs: nowUs, firing: ids.firing });
-  options.log.write({ sink: sink.name, group, time_us: nowUs, title: writeTitle(notification), ...ids });
+  const idsOf = (alerts: readonly ToldAlert[]): string[] => alerts.map(({ id }) => id);
+  told.set(group, { sentUs: nowUs, firing: idsOf(firing) });
+  const kept = { firing: idsOf(firing.slice(0, mostKept)), resolved: idsOf(resolved.slice(0, mostKept)) };
+  options.log.write({ sink: sink.name, group, time_us: nowUs, title: writeTitle(notification), ...kept });
 }
 
 /** One that is refused for itself must not keep the others from being told. */

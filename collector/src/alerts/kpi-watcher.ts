@@ -59,6 +59,7 @@ function makeBreach(record: KpiRecord, kpi: Kpi, severity: Breach["severity"]): 
     severity: severity === "critical" ? (kpi.severity ?? "critical") : "warning",
     labels: { host: record.host, hw_class: record.hw_class, kpi: kpi.id },
     forS: kpi.forS ?? forS,
+    keepS: 0,
     value: record.value,
     threshold,
     summary: `${name} on ${record.host}`,

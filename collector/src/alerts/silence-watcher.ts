@@ -2,7 +2,7 @@ import type { Breach } from "@fleetmark/shared/alerting/alert";
 import { alertCatalogue, fillIn } from "@fleetmark/shared/alerting/catalogue";
 import type { Fleet } from "../fleet/fleet.js";
 import type { StoreReader } from "../store/store.js";
-import { allKnown, type Sight, type Watcher } from "./breaches.js";
+import { type Sight, usualKeepS, type Watcher } from "./breaches.js";
 
 /** How long one agent says nothing until it counts as silent, and all of a fleet together; microseconds. */
 const hostPatienceUs = 180e6;
@@ -24,7 +24,7 @@ function makeBreach(
 ): Breach {
   const read = (label: string): string => (label === "host" ? (host ?? "") : String(value));
   return {
-    ...{ name, severity, runbook, forS, threshold, value },
+    ...{ name, severity, runbook, forS, keepS: usualKeepS, threshold, value },
     labels: host === undefined ? {} : { host },
     summary: fillIn(summary, read),
     description: fillIn(description, read),
@@ -71,7 +71,10 @@ export function createSilenceWatcher({ fleet, store, isShared, startedUs }: Sile
     const isSilent = known.length >= fewestOfFleet && heard < fleetSilent.threshold * known.length;
     const breaches = silent.map(([host, us]) => makeBreach(agentDown, Math.round((nowUs - us) / 1e6), host, us));
     if (isSilent) breaches.push(makeBreach(fleetSilent, heard / known.length));
-    return { breaches, isUnknown: allKnown };
+    // Whether those that were silent before have come back is seen when they have had the time to.
+    const isNew = nowUs - startedUs <= hostPatienceUs;
+    const missing = new Set(known.filter(([, us]) => us < startedUs).map(([host]) => host));
+    return { breaches, isUnknown: ({ labels: { host } }) => isNew && (host === undefined || missing.has(host)) };
   };
   return { tellsOf: (name) => name === agentDown.title || name === fleetSilent.title, look };
 }

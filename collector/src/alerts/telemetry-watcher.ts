@@ -2,7 +2,7 @@ import type { Breach, Labels } from "@fleetmark/shared/alerting/alert";
 import { alertCatalogue, fillIn } from "@fleetmark/shared/alerting/catalogue";
 import { formatNumber } from "@fleetmark/shared/model/numbers";
 import type { SeriesHistory, StoreReader } from "../store/store.js";
-import type { Sight, Watcher } from "./breaches.js";
+import { type Sight, usualKeepS, type Watcher } from "./breaches.js";
 import { createGrowth, type Growth } from "./growth.js";
 import { type TelemetryRule, telemetryRules } from "./telemetry-rules.js";
 
@@ -105,7 +105,7 @@ function makeBreach({ key }: TelemetryRule, { labels, value }: Reading): Breach 
   const { title: name, severity, runbook, forS, threshold, summary, description } = alertCatalogue[key];
   const read = (label: string): string => (label === "value" ? formatNumber(value) : (labels[label] ?? ""));
   const texts = { summary: fillIn(summary, read), description: fillIn(description, read) };
-  return { name, severity, labels, forS, value, threshold, ...texts, runbook };
+  return { name, severity, labels, forS, keepS: usualKeepS, value, threshold, ...texts, runbook };
 }
 
 /** Which things of which alerts were read of, as one text each. */
@@ -119,9 +119,10 @@ const nameThing = (name: string, labels: Labels): string =>
 export function createTelemetryWatcher(store: Pick<StoreReader, "history">): Watcher {
   const growth = createGrowth();
   const names = new Set<string>(telemetryRules.map(({ key }) => alertCatalogue[key].title));
-  const growing = new Set<string>(
-    telemetryRules.filter(({ read }) => read === "growth").map(({ key }) => alertCatalogue[key].title),
+  const growing = new Map<string, number>(
+    telemetryRules.flatMap(({ key, read, withinS }) => (read === "growth" ? [[alertCatalogue[key].title, withinS]] : [])),
   );
+  let firstUs: number | undefined;
   let seen: { readonly atUs: number; readonly sight: Sight } | undefined;
   const look = async (nowUs: number): Promise<Sight> => {
     if (seen !== undefined && Math.abs(nowUs - seen.atUs) < lookEveryUs) return seen.sight;
@@ -134,7 +135,13 @@ export function createTelemetryWatcher(store: Pick<StoreReader, "history">): Wat
         if (isBad(rule, reading.value)) breaches.push(makeBreach(rule, reading));
       }
     }
-    const isUnknown: Sight["isUnknown"] = ({ name, labels }) => !growing.has(name) && !things.has(nameThing(name, labels));
+    firstUs ??= nowUs;
+    const watchedS = (nowUs - firstUs) / 1e6;
+    // What grew before this collector began is not known to be over before as long has passed.
+    const isUnknown: Sight["isUnknown"] = ({ name, labels }) => {
+      const withinS = growing.get(name);
+      return withinS === undefined ? !things.has(nameThing(name, labels)) : watchedS < withinS;
+    };
     seen = { atUs: nowUs, sight: { breaches, isUnknown } };
     return seen.sight;
   };

@@ -65,7 +65,7 @@ function describeChange({ host, name, before, after, unit, change, low, high, wh
   const interval = low === undefined || high === undefined ? "" : ` (${sign(low)} to ${sign(high)})`;
   const row = lasted === undefined || lasted < 2 ? "" : `, ${lasted} results in a row`;
   const from = `${formatQuantity({ unit }, before)} to ${formatQuantity({ unit }, after)}`;
-  return `${name} on ${host} went from ${from}, ${sign(change)} ${measure}${interval}${row}. ${why === "" ? "Nothing that was recorded explains it" : why}. Where that is as it should be: fleetmark baseline accept ${host}; where nothing is slower: fleetmark mark-verdict ${host} false.`;
+  return `${name} on ${host} went from ${from}, ${sign(change)} ${measure}${interval}${row}. ${why.charAt(0).toUpperCase()}${why.slice(1)}. Where that is as it should be: fleetmark baseline accept ${host}; where nothing is slower: fleetmark mark-verdict ${host} false.`;
 }
 
 function makeBreaches(verdict: VerdictRecord): Breach[] {
@@ -75,6 +75,7 @@ function makeBreaches(verdict: VerdictRecord): Breach[] {
     severity,
     labels: { host, hw_class, benchmark },
     forS,
+    keepS: 0,
     value: change,
     threshold: verdict.low ?? 0,
     summary: `${benchmark} on ${host} is ${change.toFixed(1)} ${verdict.unit === "%" ? "points" : "%"} slower or larger than before`,

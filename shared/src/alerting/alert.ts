@@ -12,6 +12,8 @@ export interface Breach {
   readonly labels: Labels;
   /** How long it must hold before anybody hears of it, seconds. */
   readonly forS: number;
+  /** How long it must be clear before it is resolved, seconds: 0 of what each run of a suite tells anew. */
+  readonly keepS: number;
   readonly value: number;
   /** What the value is past. */
   readonly threshold: number;

@@ -48,6 +48,8 @@ export interface Step {
 const dayUs = 86_400e6;
 /** One that fires again and again within a day is kept for twice as long each time, up to so many times. */
 const mostDamping = 16;
+/** What is damped is kept for a multiple of this at least, seconds: what is read once a run has no time of its own. */
+const leastDampedS = 300;
 
 /** How much longer than usual an alert must be clear, for it has come and gone before. */
 export function dampen(begins: readonly number[], nowUs: number): number {
@@ -72,7 +74,8 @@ function stepFiring(life: Life, found: Found, { keepS }: Patience, { nowUs, elap
   if (found === "unknown") return { life, transition: undefined };
   if (found === "breached") return { life: { ...life, countedS: 0 }, transition: undefined };
   const countedS = life.countedS + elapsedS;
-  if (countedS >= keepS * dampen(life.begins, nowUs)) return { life: undefined, transition: "resolved" };
+  const damping = dampen(life.begins, nowUs);
+  if (countedS >= Math.max(keepS, damping > 1 ? leastDampedS : 0) * damping) return { life: undefined, transition: "resolved" };
   return { life: { ...life, countedS }, transition: undefined };
 }
 

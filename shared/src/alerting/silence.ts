@@ -3,12 +3,14 @@ import { matchGlob } from "../model/glob.js";
 import type { Labels } from "./alert.js";
 
 /** What a silence is of: alerts whose labels match all of these; the name of an alert is its label `alert`. */
-export const silenceMatchersSchema = z
-  .record(
-    z.string().regex(/^[a-z_]{1,40}$/, "is a label such as host, hw_class, kpi, benchmark or alert"),
-    z.string().min(1).max(1000),
-  )
-  .refine((matchers) => Object.keys(matchers).length > 0, "must name at least one label: a silence of everything is none");
+export const silenceMatchersSchema = z.record(z.string(), z.string().min(1).max(1000)).superRefine((matchers, context) => {
+  const labels = Object.keys(matchers);
+  const issue = (message: string): void => context.addIssue({ code: "custom", message });
+  if (labels.length === 0) issue("must name at least one label: a silence of everything is none");
+  for (const label of labels) {
+    if (!/^[a-z_]{1,40}$/.test(label)) issue(`${label} is no label such as host, hw_class, kpi, benchmark or alert`);
+  }
+});
 
 export type SilenceMatchers = z.infer<typeof silenceMatchersSchema>;
 
