@@ -72,10 +72,12 @@ const groups: readonly Readonly<Record<string, string>>[] = [
   {
     "alerts.sinks":
       '[{"kind":"alertmanager","url":"http://127.0.0.1:9093"},{"kind":"mail","server":"smtp://127.0.0.1:25","from":"f@example.com","to":["o@example.com"]}]',
+    "alerts.every": "5s",
     "alerts.wait": "1m",
     "alerts.update": "10m",
     "alerts.repeat": "8h",
     "alerts.ignore": "Disk*,Clock*",
+    "alerts.confirm": "false",
     "alerts.runbooks": "https://example.com/runbooks",
   },
   { kpis: '[{"id":"environment_step_time_ms","target":0.01,"alert":0.1,"for":"10m","hosts":"edge-*"}]' },

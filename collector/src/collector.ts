@@ -250,21 +250,20 @@ function startJudging({ config, metrics, logger, undoings }: Base, { store }: St
 }
 
 /** Begins to watch, and to tell people of what is not as it should be. */
-function startTelling(
-  { config, logger, undoings }: Base,
-  { store }: Storage,
-  { records, heard, presence, told }: Core,
-): Alerting {
-  const { sinks, wait, update, repeat, ignore, runbooks } = config.alerts;
+function startTelling({ config, logger, undoings }: Base, { store }: Storage, core: Core): Alerting {
+  const { records, heard, presence, commands, told } = core;
+  const { sinks, every: everyS, wait, update, repeat, ignore, runbooks, confirm } = config.alerts;
   const alerting = startAlerting({
     records,
     store,
     fleet: presence.fleet,
     kpis: config.kpis,
     sinks: openSinks(sinks, { runbooks }, logger),
+    everyS,
     pace: { waitS: wait, updateS: update, repeatS: repeat },
     ignore,
     isShared: config.store.kind !== "duckdb",
+    send: confirm ? (host, request) => sendCommand(commands, host, request) : undefined,
     logger,
   });
   heard.push(alerting.hear);

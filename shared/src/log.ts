@@ -65,6 +65,7 @@ export const logEvents = {
   alerts_not_recorded: "Transitions of alerts, or what was told of them, could not be stored yet; it is tried again",
   alerts_not_sent: "A way by which people are told of alerts does not take them; it is tried again",
   alerts_sent_again: "A way by which people are told of alerts takes them again",
+  regression_measured_again: "A host was asked to measure again what was called slower, before anybody is told of it",
   kpi_rules_unmatched: "No result has fed these KPIs of the configuration for a week",
   kpi_rules_not_checked: "Whether results feed the configured KPIs can't be read yet; it is tried again",
   request_failed: "The HTTP API failed on a request",

@@ -130,7 +130,14 @@ describeUnless(missingServers("prometheus-alertmanager") ?? findShareObstacle("p
       ];
       const any = { listen: "127.0.0.1:0" };
       const kpis = [{ id: "policy_inference_time_ms", for: "0s" }];
-      const alerts = { sinks, wait: "0s", update: "0s", runbooks: "https://example.com/runbooks", ignore: ["Disk*"] };
+      const alerts = {
+        sinks,
+        every: "1s",
+        wait: "0s",
+        update: "0s",
+        runbooks: "https://example.com/runbooks",
+        ignore: ["Disk*"],
+      };
       // JSON is YAML.
       writeFileSync(config, JSON.stringify({ data_dir: data, grpc: any, http: any, kpis, alerts }));
       collector = await startDaemon(["collector", "--config", config]);
@@ -171,7 +178,7 @@ describeUnless(missingServers("prometheus-alertmanager") ?? findShareObstacle("p
       await collector.ended;
       collector = await startDaemon(["collector", "--config", config]);
       await attach();
-      await pause(25);
+      await pause(8);
       expect([webhook.got.length, mail.got.length]).toEqual([1, 1]);
       expect((await list()).find(({ alert }) => alert === name)).toMatchObject({ state: "firing" });
       await measure(5e-5);
@@ -194,7 +201,7 @@ describeUnless(missingServers("prometheus-alertmanager") ?? findShareObstacle("p
       await vi.waitFor(async () => {
         expect((await list()).find(({ alert }) => alert === name)).toMatchObject({ state: "firing", muted: "silenced" });
       }, patience);
-      await pause(12);
+      await pause(4);
       expect(webhook.got).toHaveLength(before);
       expect((await fleetmark("alert", "silences")).stdout).toMatch(/host=h\*.*maintenance/);
       expect((await fleetmark("alert", "unsilence", id)).code).toBe(0);
@@ -216,7 +223,7 @@ describeUnless(missingServers("prometheus-alertmanager") ?? findShareObstacle("p
       const before = webhook.got.length;
       webhook.mood.hangs = true;
       await measure(7e-3, "h2");
-      await pause(25);
+      await pause(12);
       webhook.mood.hangs = false;
       const title = `[FIRING] critical ${name} on 2 hosts (2 alerts)`;
       await vi.waitFor(
@@ -229,7 +236,7 @@ describeUnless(missingServers("prometheus-alertmanager") ?? findShareObstacle("p
           ).toEqual([title]),
         { timeout: 60_000, interval: 500 },
       );
-      await pause(12);
+      await pause(4);
       expect(webhook.got).toHaveLength(before + 1);
     }, 150_000);
 

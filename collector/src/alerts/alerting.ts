@@ -14,6 +14,7 @@ import type { StoreReader } from "../store/store.js";
 import { type AlertBook, createAlertBook, type Findings } from "./alert-book.js";
 import type { Follower, Sight, Watcher } from "./breaches.js";
 import { createCollectorWatcher, readCollectors } from "./collector-watcher.js";
+import { type ConfirmationsOptions, createConfirmations } from "./confirmations.js";
 import { createDelivery, type Delivery, type NotificationLog } from "./delivery.js";
 import { createKpiWatcher } from "./kpi-watcher.js";
 import { createSilenceWatcher } from "./silence-watcher.js";
@@ -59,15 +60,18 @@ export interface AlertingOptions {
   readonly fleet: Fleet;
   readonly kpis: readonly Kpi[];
   readonly sinks: readonly Sink[];
+  /** Seconds between two evaluations. */
+  readonly everyS: number;
   readonly pace: Pace;
   /** Globs of the names of alerts that nobody wants. */
   readonly ignore: readonly string[];
   /** Whether other collectors write to the store, and tell people too. */
   readonly isShared: boolean;
+  /** Asks a host to measure again what was called slower; undefined where nobody wants that. */
+  readonly send: ConfirmationsOptions["send"];
   readonly logger: Logger;
 }
 
-const evaluateEveryMs = 10_000;
 /** What an evaluation under way may take at the end, seconds. */
 const endWithinS = 1;
 /** An evaluation that comes later counts for no longer, seconds: a process that was stopped proves nothing. */
@@ -116,21 +120,29 @@ function createKeeper(records: RecordOptions, logger: Logger) {
   let alerts: AlertRecord[] = [];
   let notifications: NotificationRecord[] = [];
   let isFailing = false;
+  let saving: Promise<void> | undefined;
+  const write = async (): Promise<void> => {
+    const [a, n] = [alerts, notifications];
+    try {
+      if (a.length > 0) await recordOwn(records, alertRecord, ...a);
+      alerts = alerts.slice(a.length);
+      if (n.length > 0) await recordOwn(records, notificationRecord, ...n);
+      notifications = notifications.slice(n.length);
+      isFailing = false;
+    } catch (thrown) {
+      if (!isFailing) logger.warn({ event: "alerts_not_recorded", err: thrown }, "transitions of alerts can't be stored yet");
+      isFailing = true;
+    }
+  };
   return {
     addAlerts: (added: readonly AlertRecord[]): void => void alerts.push(...added),
     addNotification: (added: NotificationRecord): void => void notifications.push(added),
-    save: async (): Promise<void> => {
-      const [a, n] = [alerts, notifications];
-      try {
-        if (a.length > 0) await recordOwn(records, alertRecord, ...a);
-        alerts = alerts.slice(a.length);
-        if (n.length > 0) await recordOwn(records, notificationRecord, ...n);
-        notifications = notifications.slice(n.length);
-        isFailing = false;
-      } catch (thrown) {
-        if (!isFailing) logger.warn({ event: "alerts_not_recorded", err: thrown }, "transitions of alerts can't be stored yet");
-        isFailing = true;
-      }
+    /** One at a time: what is added meanwhile is written by the next. */
+    save: (): Promise<void> => {
+      saving ??= write().finally(() => {
+        saving = undefined;
+      });
+      return saving;
     },
   };
 }
@@ -213,8 +225,13 @@ async function readKnown(work: Work, nowUs: number): Promise<void> {
   work.othersUs = nowUs;
 }
 
+/** A fault of the alerts' own must not end the collector. */
+function tellFailure(logger: Logger, thrown: unknown): void {
+  logger.error({ event: "alerts_not_evaluated", err: thrown }, "the alerts failed; it is tried again");
+}
+
 /** Begins to tell what there is to be told. A way that hangs keeps nobody waiting: each is left to itself. */
-function tellAll({ book, silences, firedUs, deliveries, keeper }: Work, nowUs: number): void {
+function tellAll({ options, book, silences, firedUs, deliveries, keeper }: Work, nowUs: number): void {
   const all = book.firing();
   const mute = muteAlerts(book, silences, nowUs);
   const firing = all.filter((alert) => mute(alert) === "");
@@ -222,7 +239,12 @@ function tellAll({ book, silences, firedUs, deliveries, keeper }: Work, nowUs: n
   for (const id of ids) if (!firedUs.has(id)) firedUs.set(id, nowUs);
   for (const id of firedUs.keys()) if (!ids.has(id)) firedUs.delete(id);
   const standing = { all, firing, resolved: book.resolved(), firedUs };
-  for (const delivery of deliveries) void delivery.tell(standing, nowUs).then(keeper.save);
+  for (const delivery of deliveries) {
+    delivery
+      .tell(standing, nowUs)
+      .then(keeper.save)
+      .catch((thrown: unknown) => tellFailure(options.logger, thrown));
+  }
 }
 
 async function evaluate(work: Work, isStopped: () => boolean): Promise<void> {
@@ -287,15 +309,20 @@ function createWork(options: AlertingOptions, followers: readonly Follower[]): W
 
 /** Begins to watch, and to tell. */
 export function startAlerting(options: AlertingOptions): Alerting {
-  const { store, kpis, sinks } = options;
-  const followers = [createKpiWatcher(store, kpis), createVerdictWatcher(store)];
+  const { store, kpis, sinks, send, isShared, logger } = options;
+  const confirmations = createConfirmations({ send, startedUs: readClockUs(), isShared, logger });
+  const followers = [createKpiWatcher(store, kpis), createVerdictWatcher(store, confirmations)];
   const work = createWork(options, followers);
   let working: Promise<void> | undefined;
   let isStopped = false;
   const tick = (): void => {
-    working ??= evaluate(work, () => isStopped).finally(() => (working = undefined));
+    working ??= evaluate(work, () => isStopped)
+      .catch((thrown: unknown) => tellFailure(options.logger, thrown))
+      .finally(() => {
+        working = undefined;
+      });
   };
-  const timer = setInterval(tick, evaluateEveryMs);
+  const timer = setInterval(tick, 1000 * options.everyS);
   timer.unref();
   const ending = createPause();
   return {

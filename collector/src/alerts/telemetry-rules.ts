@@ -3,14 +3,16 @@ import type { AlertKey } from "@fleetmark/shared/alerting/catalogue";
 /** What of telemetry an alert is evaluated by. */
 export interface TelemetryRule {
   readonly key: AlertKey;
-  readonly measurement: "agent" | "collector" | "disk";
+  readonly measurement: "agent" | "collector" | "disk" | "nvidia_smi" | "gpu_tool_state";
   readonly field: string;
   /** The field that it is a share of, in percent. */
   readonly shareOf?: string;
   /** Tags that tell one thing from another, beside the host. */
-  readonly by?: "reason" | "path";
-  /** What is read of the last minutes: the last value, the middle, the least; or how much a counter has grown. */
-  readonly read: "last" | "p50" | "min" | "growth";
+  readonly by?: "reason" | "path" | "index";
+  /** Tags that the series must carry. */
+  readonly of?: Readonly<Record<string, string>>;
+  /** What is read of the last minutes, or how much a counter has grown. */
+  readonly read: "last" | "p50" | "min" | "max" | "mean" | "growth";
   /** How far back is read, or for how long growth counts, seconds. */
   readonly withinS: number;
   /** On which side of the catalogue's threshold it is bad; `outside`: its size is over it. */
@@ -19,6 +21,7 @@ export interface TelemetryRule {
 
 const minuteS = 60;
 const lately = { read: "last", withinS: 10 * minuteS, bad: "over" } as const;
+const card = { measurement: "nvidia_smi", by: "index", read: "last", withinS: 15 * minuteS, bad: "over" } as const;
 const grown = { read: "growth", bad: "over" } as const;
 
 /** What agents and collectors say of themselves, and what is told of it. */
@@ -41,5 +44,19 @@ export const telemetryRules: readonly TelemetryRule[] = [
   { key: "retention_held", measurement: "collector", field: "retention_held", ...lately },
   { key: "host_name_taken", measurement: "collector", field: "host_name_conflicts", ...grown, withinS: 10 * minuteS },
   { key: "collector_certificate_ending", measurement: "collector", field: "certificate_days", ...lately, bad: "under" },
+  { key: "gpu_lost", field: "lost", ...card },
+  { key: "gpu_memory_waits", field: "row_remap_pending", ...card },
+  { key: "gpu_memory_beyond_repair", field: "row_remap_failure", ...card },
+  { key: "gpu_memory_errors", field: "ecc_volatile_uncorrectable", ...card, ...grown, withinS: 30 * minuteS },
+  {
+    key: "gpu_tool_failing",
+    measurement: "agent",
+    field: "success",
+    of: { probe: "nvidia_smi" },
+    ...lately,
+    read: "max",
+    bad: "under",
+  },
+  { key: "gpu_tool_slow", measurement: "gpu_tool_state", field: "seconds", ...lately, read: "mean", withinS: 30 * minuteS },
   { key: "collector_certificate_at_end", measurement: "collector", field: "certificate_days", ...lately, bad: "under" },
 ];

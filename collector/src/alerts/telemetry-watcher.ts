@@ -23,7 +23,8 @@ interface Reading {
 interface Question {
   readonly measurement: string;
   readonly field: string;
-  readonly aggregate: "last" | "p50" | "min";
+  readonly aggregate: Exclude<TelemetryRule["read"], "growth">;
+  readonly tags: Labels;
   readonly backUs: number;
 }
 
@@ -34,10 +35,10 @@ function createAsking(store: Pick<StoreReader, "history">, nowUs: number): Ask {
   const asked = new Map<string, Promise<SeriesHistory[]>>();
   return (question) => {
     const key = JSON.stringify(question);
-    const { measurement, field, aggregate, backUs } = question;
+    const { measurement, field, aggregate, backUs, tags } = question;
     // Buckets begin at multiples of their width, so that a range of minutes lies in one, or in two.
     const range = { fromUs: nowUs - backUs, toUs: nowUs + 1, bucketUs: hourUs };
-    const answer = asked.get(key) ?? store.history({ measurement, field, aggregate, tags: {}, ...range, maxPoints });
+    const answer = asked.get(key) ?? store.history({ measurement, field, aggregate, tags, ...range, maxPoints });
     asked.set(key, answer);
     return answer;
   };
@@ -50,31 +51,41 @@ function chooseLabels(tags: Labels, by: TelemetryRule["by"]): Labels | undefined
   return by === undefined ? { host } : { host, [by]: told as string };
 }
 
-function readOne(
-  histories: readonly SeriesHistory[],
-  by: TelemetryRule["by"],
-  aggregate: Question["aggregate"],
-): Map<string, Reading> {
+/** Makes one value of those of the buckets that a range lies in. */
+function join(values: readonly number[], aggregate: Question["aggregate"]): number | undefined {
+  if (values.length === 0) return undefined;
+  if (aggregate === "min") return Math.min(...values);
+  return aggregate === "max" ? Math.max(...values) : values.at(-1);
+}
+
+/** Whether a series is of the whole thing: parts of it carry a reason, or the name of a probe. */
+function isWhole(tags: Labels, { by, of = {} }: TelemetryRule): boolean {
+  return by !== undefined || (tags.reason === undefined && (tags.probe === undefined || "probe" in of));
+}
+
+async function readOne(
+  rule: TelemetryRule,
+  ask: Ask,
+  about: Pick<Question, "field" | "aggregate" | "backUs">,
+): Promise<Map<string, Reading>> {
+  const { measurement, by, of: tags = {} } = rule;
   const found = new Map<string, Reading>();
-  for (const { tags, points } of histories) {
-    const labels = chooseLabels(tags, by);
-    const value = aggregate === "min" ? Math.min(...points.map(([, each]) => each)) : points.at(-1)?.[1];
-    // A measurement's other points carry a reason; the ones of the whole carry none.
-    if (labels === undefined || value === undefined || (by === undefined && tags.reason !== undefined)) continue;
+  for (const history of await ask({ measurement, tags, ...about })) {
+    const labels = chooseLabels(history.tags, by);
+    const value = join(
+      history.points.map(([, each]) => each),
+      about.aggregate,
+    );
+    if (labels === undefined || value === undefined || !isWhole(history.tags, rule)) continue;
     found.set(JSON.stringify(labels), { labels, value });
   }
   return found;
 }
 
-async function readGrowth(
-  { measurement, field, by, withinS }: TelemetryRule,
-  ask: Ask,
-  growth: Growth,
-  nowUs: number,
-): Promise<Reading[]> {
-  const about = { measurement, field, backUs: counterBackUs };
-  const last = readOne(await ask({ ...about, aggregate: "last" }), by, "last");
-  const least = readOne(await ask({ ...about, aggregate: "min" }), by, "min");
+async function readGrowth(rule: TelemetryRule, ask: Ask, growth: Growth, nowUs: number): Promise<Reading[]> {
+  const { measurement, field, withinS } = rule;
+  const last = await readOne(rule, ask, { field, aggregate: "last", backUs: counterBackUs });
+  const least = await readOne(rule, ask, { field, aggregate: "min", backUs: counterBackUs });
   return [...last].map(([key, { labels, value }]) => {
     const name = `${measurement} ${field} ${key}`;
     growth.note(name, value, least.get(key)?.value ?? value, nowUs);
@@ -83,12 +94,12 @@ async function readGrowth(
 }
 
 async function readRule(rule: TelemetryRule, ask: Ask, growth: Growth, nowUs: number): Promise<readonly Reading[]> {
-  const { measurement, field, shareOf, by, read, withinS } = rule;
-  if (read === "growth") return readGrowth(rule, ask, growth, nowUs);
+  const { field, shareOf, read: aggregate, withinS } = rule;
+  if (aggregate === "growth") return readGrowth(rule, ask, growth, nowUs);
   const backUs = withinS * 1e6;
-  const found = readOne(await ask({ measurement, field, aggregate: read, backUs }), by, read);
+  const found = await readOne(rule, ask, { field, aggregate, backUs });
   if (shareOf === undefined) return [...found.values()];
-  const wholes = readOne(await ask({ measurement, field: shareOf, aggregate: read, backUs }), by, read);
+  const wholes = await readOne(rule, ask, { field: shareOf, aggregate, backUs });
   return [...found].flatMap(([key, { labels, value }]) => {
     const whole = wholes.get(key)?.value ?? 0;
     return whole > 0 ? [{ labels, value: (100 * value) / whole }] : [];
@@ -110,7 +121,7 @@ function makeBreach({ key }: TelemetryRule, { labels, value }: Reading): Breach 
 
 /** Which things of which alerts were read of, as one text each. */
 const nameThing = (name: string, labels: Labels): string =>
-  JSON.stringify([name, labels.host, labels.reason ?? "", labels.path ?? ""]);
+  JSON.stringify([name, labels.host, labels.reason ?? labels.path ?? labels.index ?? ""]);
 
 /**
  * Watches what agents and collectors say of themselves. A disk is no emptier and a host no healthier because nobody

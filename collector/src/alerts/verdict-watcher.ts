@@ -10,6 +10,7 @@ import { identify } from "../judge/cases.js";
 import { readSince } from "../records/own-records.js";
 import type { StoreReader } from "../store/store.js";
 import { catchUpBackUs, type Follower, type Sight } from "./breaches.js";
+import type { Confirmations } from "./confirmations.js";
 
 const { plain, severe } = regressionAlerts;
 
@@ -65,10 +66,15 @@ function describeChange({ host, name, before, after, unit, change, low, high, wh
   const interval = low === undefined || high === undefined ? "" : ` (${sign(low)} to ${sign(high)})`;
   const row = lasted === undefined || lasted < 2 ? "" : `, ${lasted} results in a row`;
   const from = `${formatQuantity({ unit }, before)} to ${formatQuantity({ unit }, after)}`;
-  return `${name} on ${host} went from ${from}, ${sign(change)} ${measure}${interval}${row}. ${why.charAt(0).toUpperCase()}${why.slice(1)}. Where that is as it should be: fleetmark baseline accept ${host}; where nothing is slower: fleetmark mark-verdict ${host} false.`;
+  return `${name} on ${host} went from ${from}, ${sign(change)} ${measure}${interval}${row}. ${why.charAt(0).toUpperCase()}${why.slice(1)}.`;
 }
 
-function makeBreaches(verdict: VerdictRecord): Breach[] {
+function describeRemedy({ host }: VerdictRecord): string {
+  return `Where that is as it should be: fleetmark baseline accept ${host}; where nothing is slower: fleetmark mark-verdict ${host} false.`;
+}
+
+/** @param confirmed whether it was measured again, in words */
+function makeBreaches(verdict: VerdictRecord, confirmed: string): Breach[] {
   const { host, hw_class, name: benchmark, change, since_us: sinceUs } = verdict;
   const make = ({ title, severity, runbook, forS }: typeof severe | typeof plain): Breach => ({
     name: title,
@@ -79,7 +85,7 @@ function makeBreaches(verdict: VerdictRecord): Breach[] {
     value: change,
     threshold: verdict.low ?? 0,
     summary: `${benchmark} on ${host} is ${change.toFixed(1)} ${verdict.unit === "%" ? "points" : "%"} slower or larger than before`,
-    description: describeChange(verdict),
+    description: [describeChange(verdict), confirmed, describeRemedy(verdict)].filter((each) => each !== "").join(" "),
     runbook,
     sinceUs,
   });
@@ -87,7 +93,10 @@ function makeBreaches(verdict: VerdictRecord): Breach[] {
 }
 
 /** Watches what was judged of results: what became slower, until it is as before, accepted, or called no regression. */
-export function createVerdictWatcher(store: Pick<StoreReader, "readLatest" | "readNewest">): Follower {
+export function createVerdictWatcher(
+  store: Pick<StoreReader, "readLatest" | "readNewest">,
+  confirmations: Confirmations,
+): Follower {
   const known: Known = { standings: new Map(), marks: new Map(), baselines: new Map() };
   let isRead = false;
   const take = (verdicts: readonly VerdictRecord[], marks: readonly VerdictMark[], decided: readonly BaselineRecord[]): void => {
@@ -108,8 +117,13 @@ export function createVerdictWatcher(store: Pick<StoreReader, "readLatest" | "re
       const { time_us, host, name, isUndecided, slower } = standing;
       if (isStale(time_us, nowUs, staleAfterS)) continue;
       if (isUndecided) undecided.add(JSON.stringify([host, name]));
-      if (slower !== undefined && !isSettled(key, standing, known)) breaches.push(...makeBreaches(slower));
+      else if (slower === undefined || isSettled(key, standing, known)) confirmations.forget(key);
+      else {
+        const confirmed = confirmations.find(key, slower, nowUs);
+        if (confirmed !== undefined) breaches.push(...makeBreaches(slower, confirmed));
+      }
     }
+    confirmations.ask(nowUs);
     return { breaches, isUnknown: ({ labels }) => undecided.has(JSON.stringify([labels.host, labels.benchmark])) };
   };
   return {

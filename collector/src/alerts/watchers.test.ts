@@ -9,6 +9,7 @@ import { describe, expect, it } from "vitest";
 import { makeResult } from "../../test/support.js";
 import type { HistoryQuery, StoreReader } from "../store/store.js";
 import { createCollectorWatcher } from "./collector-watcher.js";
+import type { Confirmations } from "./confirmations.js";
 import { createKpiWatcher } from "./kpi-watcher.js";
 import { createSilenceWatcher } from "./silence-watcher.js";
 import { createTelemetryWatcher } from "./telemetry-watcher.js";
@@ -67,6 +68,8 @@ describe("the watcher of KPIs", () => {
   });
 });
 
+const unasked: Confirmations = { find: () => "", forget: () => {}, ask: () => {} };
+
 describe("the watcher of verdicts", () => {
   const verdict = {
     ...{ host: "h1", hw_class: "c1", suite: "quick", category: "rl", benchmark: "b", runtime: "js", device: "cpu", params: "" },
@@ -77,7 +80,7 @@ describe("the watcher of verdicts", () => {
   const mark = { ...verdict, time_us: nowUs + 1, mark: "false", verdict_us: nowUs, by: "a", reason: "r" } as const;
 
   it("tells of what became slower until a later result is as before, and names why", async () => {
-    const watcher = createVerdictWatcher(empty);
+    const watcher = createVerdictWatcher(empty, unasked);
     watcher.hear([{ kind: verdictRecord, record: verdict }]);
     const [breach, ...others] = (await watcher.look(nowUs)).breaches;
     expect(others).toEqual([]);
@@ -97,19 +100,19 @@ describe("the watcher of verdicts", () => {
   });
 
   it("calls what is severe critical, beside the milder one", async () => {
-    const watcher = createVerdictWatcher(empty);
+    const watcher = createVerdictWatcher(empty, unasked);
     watcher.hear([{ kind: verdictRecord, record: { ...verdict, severity: "high" } }]);
     expect((await watcher.look(nowUs)).breaches.map(({ severity }) => severity)).toEqual(["warning", "critical"]);
   });
 
   it("is silent about what somebody called false, and about what is old", async () => {
-    const watcher = createVerdictWatcher(empty);
+    const watcher = createVerdictWatcher(empty, unasked);
     watcher.hear([
       { kind: verdictRecord, record: verdict },
       { kind: verdictMarkRecord, record: mark },
     ]);
     expect((await watcher.look(nowUs)).breaches).toEqual([]);
-    const old = createVerdictWatcher(empty);
+    const old = createVerdictWatcher(empty, unasked);
     old.hear([{ kind: verdictRecord, record: verdict }]);
     expect((await old.look(nowUs + 16 * 24 * hourUs)).breaches).toEqual([]);
   });
@@ -180,6 +183,7 @@ describe("the watcher of telemetry", () => {
     ["agent.certificate_days", 20, "Certificate of agent ending"],
     ["collector.clock_disputed", 1, "Collector's clock disputed"],
     ["collector.retention_held", 1, "Roll-up held"],
+    ["gpu_tool_state.seconds", 3, "GPU tool slow"],
   ])("finds %s of %d", async (field, value, name) => {
     const { state, watcher } = open();
     state.shown = { [field]: [{ tags: h1, value }] };
@@ -206,6 +210,22 @@ describe("the watcher of telemetry", () => {
       "Disk filling /",
     ]);
     expect(breaches[2]?.summary).toBe("/ of h1 is filling");
+  });
+
+  it("finds cards by their index, and a probe that fails by its own series", async () => {
+    const { state, watcher } = open();
+    state.shown = {
+      "nvidia_smi.lost": [
+        { tags: { ...h1, index: "3", uuid: "GPU-1" }, value: 1 },
+        { tags: { ...h1, index: "4" }, value: 0 },
+      ],
+      "agent.success": [{ tags: { ...h1, probe: "nvidia_smi" }, value: 0 }],
+    };
+    const { breaches } = await watcher.look(nowUs);
+    expect(breaches.map(({ name, summary }) => `${name}: ${summary}`)).toEqual([
+      "GPU lost: gpu3 of h1 is lost",
+      "GPU tool failing: nvidia-smi fails on h1",
+    ]);
   });
 
   it("finds what has grown, from its first event on, for as long as the rule says", async () => {
@@ -239,7 +259,7 @@ describe("the watcher of telemetry", () => {
   it("asks once a minute, and each question once", async () => {
     const { state, watcher } = open();
     for (let second = 0; second < 60; second += 10) await watcher.look(nowUs + second * 1e6);
-    expect(state.asked).toBeLessThan(25);
+    expect(state.asked).toBeLessThan(32);
   });
 });
 

@@ -66,8 +66,72 @@ function certificate(whose: "agent" | "collector", severity: AlertSeverity, thre
   };
 }
 
+const card = "gpu{index} of {host}";
+
+/** Alerts of cards and their driver. */
+const gpuAlerts = {
+  gpu_lost: {
+    title: "GPU lost",
+    severity: "critical",
+    runbook: "gpu-lost",
+    forS: shortestS,
+    threshold: 0,
+    summary: `${card} is lost`,
+    description:
+      "The driver of {host} can't reach the card {index} any more, or lists it no more. Nothing runs on it until the host is started anew. Look first at the kernel's log for Xid messages.",
+  },
+  gpu_tool_failing: {
+    title: "GPU tool failing",
+    severity: "warning",
+    runbook: "gpu-tool-failing",
+    forS: 5 * minuteS,
+    threshold: 1,
+    summary: "nvidia-smi fails on {host}",
+    description:
+      "nvidia-smi gave no whole answer on {host} for ten minutes: nothing is known of its cards. Look first at the reason in gpu_tool_state: a driver of another version, no driver, a tool that hangs.",
+  },
+  gpu_tool_slow: {
+    title: "GPU tool slow",
+    severity: "warning",
+    runbook: "gpu-tool-failing",
+    forS: 5 * minuteS,
+    threshold: 2,
+    summary: "nvidia-smi takes seconds on {host}",
+    description:
+      "nvidia-smi took {value} s on {host} in the mean of half an hour. Persistence mode is off there, most likely: each question loads the driver anew, and each job waits for it too.",
+  },
+  gpu_memory_errors: {
+    title: "GPU memory errors",
+    severity: "critical",
+    runbook: "gpu-memory-errors",
+    forS: shortestS,
+    threshold: 0,
+    summary: `${card} has memory errors that can't be corrected`,
+    description: `${card} had {value} memory errors within half an hour that ECC could not correct: what ran on it may be wrong. Look first whether rows wait to be replaced, which a reset does.`,
+  },
+  gpu_memory_waits: {
+    title: "GPU memory waits for repair",
+    severity: "warning",
+    runbook: "gpu-memory-errors",
+    forS: shortestS,
+    threshold: 0,
+    summary: `${card} has memory to be replaced at its next reset`,
+    description: `${card} has rows of memory that are replaced when it is reset. Let its jobs end, and reset it.`,
+  },
+  gpu_memory_beyond_repair: {
+    title: "GPU memory beyond repair",
+    severity: "critical",
+    runbook: "gpu-memory-errors",
+    forS: shortestS,
+    threshold: 0,
+    summary: `${card} has memory that can't be replaced`,
+    description: `${card} has no spare rows left for memory that failed: it is to be replaced.`,
+  },
+} as const satisfies Readonly<Record<string, AlertFacts>>;
+
 /** Alerts that are neither of a KPI nor of a verdict, by their keys. */
 export const alertCatalogue = {
+  ...gpuAlerts,
   fleet_silent: {
     title: "Fleet silent",
     severity: "critical",

@@ -1,6 +1,7 @@
+import { alertCatalogue } from "@fleetmark/shared/alerting/catalogue";
 import { gpuDashboard } from "../dashboards/gpus.js";
 import { as, equals, last, max, mean, selectGrowth } from "../queries/influxql.js";
-import { buildRule, label, type ProvisionedRule, value } from "./rule.js";
+import { buildRule, label, type ProvisionedRule, tell, value } from "./rule.js";
 
 /** No card is better because nobody tells of it: an alert stays until something does. */
 const keeping = { noDataState: "KeepLast", execErrState: "KeepLast" } as const;
@@ -13,60 +14,40 @@ const isTrue = { kind: "threshold", type: "gt", params: [0] } as const;
 
 const lost = buildRule({
   uid: "fm-gpu-lost",
-  title: "GPU lost",
-  severity: "critical",
-  summary: `${card} is lost`,
-  description: `The driver of ${label("host")} can't reach the card ${label("index")} any more, or lists it no more. Nothing runs on it until the host is started anew. Look first at the kernel's log for Xid messages.`,
-  runbook: "gpu-lost",
+  ...tell("gpu_lost"),
   panel: { dashboard: gpuDashboard, title: "Hosts now", follows: "host" },
   query: { fields: [as(last("lost"), "lost")], from: "nvidia_smi", groupBy: byCard },
   lookback: 900,
   condition: isTrue,
-  pending: "2m",
   ...keeping,
 });
 
 const toolFailing = buildRule({
   uid: "fm-gpu-tool-failing",
-  title: "GPU tool failing",
-  severity: "warning",
-  summary: `nvidia-smi fails on ${label("host")}`,
-  description: `nvidia-smi gave no whole answer on ${label("host")} for ten minutes: nothing is known of its cards. Look first at the reason in gpu_tool_state: a driver of another version, no driver, a tool that hangs.`,
-  runbook: "gpu-tool-failing",
+  ...tell("gpu_tool_failing"),
   panel: { dashboard: gpuDashboard, title: "Answers of nvidia-smi", follows: "host" },
   query: { fields: [as(max("success"), "works")], from: "agent", where: [equals("probe", "nvidia_smi")], groupBy: ["host"] },
   lookback: 600,
   condition: { kind: "threshold", type: "lt", params: [1] },
-  pending: "5m",
   ...keeping,
 });
 
 const memoryErrors = buildRule({
   uid: "fm-gpu-memory-errors",
-  title: "GPU memory errors",
-  severity: "critical",
-  summary: `${card} has memory errors that can't be corrected`,
-  description: `${card} had ${value} memory errors within half an hour that ECC could not correct: what ran on it may be wrong. Look first whether rows wait to be replaced, which a reset does.`,
-  runbook: "gpu-memory-errors",
+  ...tell("gpu_memory_errors"),
   panel: { dashboard: gpuDashboard, title: "Memory errors", follows: "host" },
   query: selectGrowth("nvidia_smi", "ecc_volatile_uncorrectable", "growth", { groupBy: byCard }),
   lookback: 1800,
   condition: isTrue,
-  pending: "2m",
   ...quiet,
 });
 
-function memoryRepair(severity: "warning" | "critical"): ProvisionedRule {
-  const isPending = severity === "warning";
+function memoryRepair(key: "gpu_memory_waits" | "gpu_memory_beyond_repair"): ProvisionedRule {
+  const { severity } = alertCatalogue[key];
+  const isPending = key === "gpu_memory_waits";
   return buildRule({
     uid: `fm-gpu-memory-repair-${severity}`,
-    title: isPending ? "GPU memory waits for repair" : "GPU memory beyond repair",
-    severity,
-    summary: isPending ? `${card} has memory to be replaced at its next reset` : `${card} has memory that can't be replaced`,
-    description: isPending
-      ? `${card} has rows of memory that are replaced when it is reset. Let its jobs end, and reset it.`
-      : `${card} has no spare rows left for memory that failed: it is to be replaced.`,
-    runbook: "gpu-memory-errors",
+    ...tell(key),
     panel: { dashboard: gpuDashboard, title: isPending ? "Waiting for a reset" : "Memory beyond repair", follows: "host" },
     query: {
       fields: [as(last(isPending ? "row_remap_pending" : "row_remap_failure"), "repair")],
@@ -75,7 +56,6 @@ function memoryRepair(severity: "warning" | "critical"): ProvisionedRule {
     },
     lookback: 900,
     condition: isTrue,
-    pending: "2m",
     ...keeping,
   });
 }
@@ -122,16 +102,11 @@ const narrowPcie = buildRule({
 
 const slowTool = buildRule({
   uid: "fm-gpu-tool-slow",
-  title: "GPU tool slow",
-  severity: "warning",
-  summary: `nvidia-smi takes seconds on ${label("host")}`,
-  description: `nvidia-smi took ${value} s on ${label("host")} in the mean of half an hour. Persistence mode is off there, most likely: each question loads the driver anew, and each job waits for it too.`,
-  runbook: "gpu-tool-failing",
+  ...tell("gpu_tool_slow"),
   panel: { dashboard: gpuDashboard, title: "Answers of nvidia-smi", follows: "host" },
   query: { fields: [as(mean("seconds"), "seconds")], from: "gpu_tool_state", groupBy: ["host"] },
   lookback: 1800,
   condition: { kind: "threshold", type: "gt", params: [2] },
-  pending: "5m",
   ...keeping,
 });
 
@@ -141,8 +116,8 @@ export const gpuRules: readonly ProvisionedRule[] = [
   toolFailing,
   slowTool,
   memoryErrors,
-  memoryRepair("warning"),
-  memoryRepair("critical"),
+  memoryRepair("gpu_memory_waits"),
+  memoryRepair("gpu_memory_beyond_repair"),
   slowed,
   narrowPcie,
 ];

@@ -1,0 +1,136 @@
+import { writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import type { alertsAnswer } from "@fleetmark/shared/api/answers";
+import { type Address, formatAddress } from "@fleetmark/shared/model/units";
+import type { VerdictRecord } from "@fleetmark/shared/records/verdict";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import type { z } from "zod";
+import { askHttp } from "../testbed/answers.js";
+import { makeFolder, type Program, runProgram, startDaemon } from "../testbed/program.js";
+
+/** The life of a regression on a live agent: seen, measured again, told of, over. */
+
+type Alert = z.infer<typeof alertsAnswer>[number];
+
+const folder = makeFolder();
+const place = (name: string): string => join(folder.path, name);
+const told: { readonly state: string; readonly title: string; readonly firing: { readonly description: string }[] }[] = [];
+const webhook = createServer((request, response) => {
+  let body = "";
+  request.on("data", (part) => (body += part));
+  request.on("end", () => {
+    told.push(JSON.parse(body));
+    response.end();
+  });
+});
+let collector: Program & { facts: { grpc: Address; http: Address } };
+let agent: Program;
+
+/** A workload whose speed is set from outside, between two runs. */
+const work = `
+import { readFileSync } from "node:fs";
+export async function setupTask() {
+  const rounds = Number(readFileSync(new URL("./rounds", import.meta.url), "utf8"));
+  return { iterate: () => { let x = 1; for (let i = 0; i < rounds; i++) x = (x * 1.000001 + i) % 1000; return x; } };
+}
+`;
+const suites = `
+workloads: [{ name: controller, module: ./work.mjs }]
+suites: [{ name: plant, benchmarks: [{ name: controller }] }]
+`;
+
+beforeAll(async () => {
+  writeFileSync(place("work.mjs"), work);
+  writeFileSync(place("suites.yaml"), suites);
+  await new Promise<void>((resolve) => webhook.listen(0, "127.0.0.1", resolve));
+  const { port } = webhook.address() as AddressInfo;
+  const any = { listen: "127.0.0.1:0" };
+  const alerts = {
+    sinks: [{ kind: "webhook", url: `http://127.0.0.1:${port}/` }],
+    wait: "0s",
+    update: "0s",
+    ignore: ["Disk*", "*KPI*"],
+  };
+  writeFileSync(place("collector.yaml"), JSON.stringify({ data_dir: place("data"), grpc: any, http: any, alerts }));
+  collector = await startDaemon(["collector", "--config", place("collector.yaml")]);
+  const idle = {
+    settle: "1s",
+    other_cpu_cores: 64,
+    cpu_pressure_percent: 100,
+    memory_pressure_percent: 100,
+    available_memory_percent: 0,
+  };
+  const run = { on_start: "none", schedule: [], idle };
+  const config = {
+    host: "h1",
+    collector: { address: formatAddress(collector.facts.grpc) },
+    spool: { dir: place("spool") },
+    suites: ["./suites.yaml"],
+    run,
+  };
+  writeFileSync(place("agent.yaml"), JSON.stringify(config));
+  agent = await startDaemon(["agent", "--config", place("agent.yaml")]);
+}, 60_000);
+afterAll(async () => {
+  for (const program of [agent, collector]) {
+    program?.process.kill("SIGTERM");
+    await program?.ended;
+  }
+  webhook.closeAllConnections();
+  webhook.close();
+  folder.remove();
+});
+
+const list = () => askHttp<Alert[]>(collector.facts.http, "/api/v1/alerts");
+const readVerdicts = () => askHttp<VerdictRecord[]>(collector.facts.http, "/api/v1/records/verdict?limit=1000");
+
+/** Has the agent measure with so much work, and waits for the verdict. */
+async function measure(rounds: number): Promise<VerdictRecord> {
+  writeFileSync(place("rounds"), String(rounds));
+  const before = (await readVerdicts()).length;
+  const from = ["--collector", formatAddress(collector.facts.http), "--data", place("data")];
+  const ran = await runProgram(["fleet", "run", "--suite", "plant", "--wait", ...from]);
+  expect(ran.code, ran.stderr).toBe(0);
+  return vi.waitFor(
+    async () => {
+      const found = await readVerdicts();
+      expect(found.length).toBeGreaterThan(before);
+      return found[0] as VerdictRecord;
+    },
+    { timeout: 20_000, interval: 100 },
+  );
+}
+
+const patience = { timeout: 90_000, interval: 250 };
+const title = "Much slower than before";
+
+it("a regression is measured again before anybody is told, is told once as confirmed, and ends when it is over", async () => {
+  for (let run = 0; run < 4; run++) expect((await measure(20_000)).verdict).not.toBe("regressed");
+  const slow = await measure(60_000);
+  expect(slow).toMatchObject({ verdict: "regressed", severity: "high", lasted: 1 });
+  expect(told).toEqual([]);
+  // The collector asks for it by itself.
+  await vi.waitFor(async () => expect((await readVerdicts())[0]).toMatchObject({ verdict: "regressed", lasted: 2 }), patience);
+  await vi.waitFor(() => expect(told.map((each) => each.title)).toEqual([`[FIRING] critical ${title} on h1`]), patience);
+  expect(told[0]?.firing[0]?.description).toMatch(
+    /^controller js\/cpu on h1 went from .*\+\d{3}\.\d % .*Measured again, it is slower again: confirmed\./,
+  );
+  expect((await measure(20_000)).verdict).not.toBe("regressed");
+  await vi.waitFor(() => expect(told.map((each) => each.state)).toEqual(["firing", "resolved"]), patience);
+  expect((await list()).filter(({ state }) => state === "firing")).toEqual([]);
+}, 300_000);
+
+it("what is as before when it is measured again is told to nobody", async () => {
+  const count = told.length;
+  writeFileSync(place("rounds"), "60000");
+  const slow = await measure(60_000);
+  // The cause is gone before the host is asked, or while it waits.
+  writeFileSync(place("rounds"), "20000");
+  expect(slow.verdict).toBe("regressed");
+  await vi.waitFor(async () => expect((await readVerdicts())[0]?.time_us).toBeGreaterThan(slow.time_us), patience);
+  expect((await readVerdicts())[0]?.verdict).not.toBe("regressed");
+  await new Promise((resolve) => setTimeout(resolve, 6_000));
+  expect(told.slice(count)).toEqual([]);
+}, 200_000);
