@@ -179,7 +179,7 @@ describeUnless(missingServers("prometheus-alertmanager") ?? findShareObstacle("p
       collector = await startDaemon(["collector", "--config", config]);
       await attach();
       await pause(8);
-      expect([webhook.got.length, mail.got.length]).toEqual([1, 1]);
+      expect([webhook.read().map(({ title }) => title), mail.got.length]).toEqual([[`[FIRING] critical ${name} on h1`], 1]);
       expect((await list()).find(({ alert }) => alert === name)).toMatchObject({ state: "firing" });
       await measure(5e-5);
       await vi.waitFor(

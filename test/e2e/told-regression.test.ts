@@ -86,12 +86,16 @@ afterAll(async () => {
 const list = () => askHttp<Alert[]>(collector.facts.http, "/api/v1/alerts");
 const readVerdicts = () => askHttp<VerdictRecord[]>(collector.facts.http, "/api/v1/records/verdict?limit=1000");
 
-/** Has the agent measure with so much work, and waits for the verdict. */
+/** Measures with so much work, beside the agent and by its host's name, and waits for the verdict. */
 async function measure(rounds: number): Promise<VerdictRecord> {
   writeFileSync(place("rounds"), String(rounds));
   const before = (await readVerdicts()).length;
-  const from = ["--collector", formatAddress(collector.facts.http), "--data", place("data")];
-  const ran = await runProgram(["fleet", "run", "--suite", "plant", "--wait", ...from]);
+  const what = ["--suite-file", place("suites.yaml"), "--suite", "plant", "--budget", "2s", "--output-dir", place("results")];
+  const environment = { FLEETMARK_HOST: "h1" };
+  const ran = await runProgram(["bench", ...what, "--report", formatAddress(collector.facts.grpc)], {
+    cwd: folder.path,
+    environment,
+  });
   expect(ran.code, ran.stderr).toBe(0);
   return vi.waitFor(
     async () => {
@@ -101,6 +105,16 @@ async function measure(rounds: number): Promise<VerdictRecord> {
     },
     { timeout: 20_000, interval: 100 },
   );
+}
+
+/** Measures with the usual work until it is known to be as before: a busy machine may leave that open. */
+async function calmDown(): Promise<void> {
+  for (let run = 0; run < 6; run++) {
+    const { verdict } = await measure(20_000);
+    expect(verdict).not.toBe("regressed");
+    if (verdict === "unchanged" || verdict === "improved") return;
+  }
+  throw new Error("the machine is too busy to tell");
 }
 
 const patience = { timeout: 90_000, interval: 250 };
@@ -117,12 +131,13 @@ it("a regression is measured again before anybody is told, is told once as confi
   expect(told[0]?.firing[0]?.description).toMatch(
     /^controller js\/cpu on h1 went from .*\+\d{3}\.\d % .*Measured again, it is slower again: confirmed\./,
   );
-  expect((await measure(20_000)).verdict).not.toBe("regressed");
+  await calmDown();
   await vi.waitFor(() => expect(told.map((each) => each.state)).toEqual(["firing", "resolved"]), patience);
   expect((await list()).filter(({ state }) => state === "firing")).toEqual([]);
-}, 300_000);
+}, 420_000);
 
 it("what is as before when it is measured again is told to nobody", async () => {
+  await calmDown();
   const count = told.length;
   writeFileSync(place("rounds"), "60000");
   const slow = await measure(60_000);
@@ -133,4 +148,4 @@ it("what is as before when it is measured again is told to nobody", async () => 
   expect((await readVerdicts())[0]?.verdict).not.toBe("regressed");
   await new Promise((resolve) => setTimeout(resolve, 6_000));
   expect(told.slice(count)).toEqual([]);
-}, 200_000);
+}, 400_000);

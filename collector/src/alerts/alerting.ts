@@ -4,7 +4,8 @@ import type { Running } from "@fleetmark/shared/lifecycle";
 import type { Logger } from "@fleetmark/shared/log";
 import { matchGlob } from "@fleetmark/shared/model/glob";
 import type { Kpi } from "@fleetmark/shared/model/kpis";
-import { type AlertRecord, alertRecord, type NotificationRecord, notificationRecord } from "@fleetmark/shared/records/alert";
+import { alertRecord, type NotificationRecord, notificationRecord } from "@fleetmark/shared/records/alert";
+import type { RecordKind } from "@fleetmark/shared/records/record-kind";
 import { createPause } from "@fleetmark/shared/waiting";
 import type { Fleet } from "../fleet/fleet.js";
 import type { CommitListener } from "../ingest/writer.js";
@@ -115,19 +116,34 @@ async function lookAtAll(
   };
 }
 
-/** Keeps records until the store has taken them. */
+/** Records of a kind that wait until the store has taken them. */
+function createOutbox<R>(records: RecordOptions, kind: RecordKind<R>) {
+  let waiting: readonly R[] = [];
+  return {
+    add: (...added: readonly R[]): void => {
+      waiting = [...waiting, ...added];
+    },
+    /** @throws FleetmarkError STORE_FAILED; what waits goes on waiting */
+    write: async (): Promise<void> => {
+      const written = waiting;
+      if (written.length === 0) return;
+      await recordOwn(records, kind, ...written);
+      // What was added meanwhile stands behind it.
+      waiting = waiting.slice(written.length);
+    },
+  };
+}
+
+/** Keeps transitions and what was told until the store has taken them. */
 function createKeeper(records: RecordOptions, logger: Logger) {
-  let alerts: AlertRecord[] = [];
-  let notifications: NotificationRecord[] = [];
+  const alerts = createOutbox(records, alertRecord);
+  const notifications = createOutbox(records, notificationRecord);
   let isFailing = false;
-  let saving: Promise<void> | undefined;
+  let saving: Promise<void> = Promise.resolve();
   const write = async (): Promise<void> => {
-    const [a, n] = [alerts, notifications];
     try {
-      if (a.length > 0) await recordOwn(records, alertRecord, ...a);
-      alerts = alerts.slice(a.length);
-      if (n.length > 0) await recordOwn(records, notificationRecord, ...n);
-      notifications = notifications.slice(n.length);
+      await alerts.write();
+      await notifications.write();
       isFailing = false;
     } catch (thrown) {
       if (!isFailing) logger.warn({ event: "alerts_not_recorded", err: thrown }, "transitions of alerts can't be stored yet");
@@ -135,13 +151,11 @@ function createKeeper(records: RecordOptions, logger: Logger) {
     }
   };
   return {
-    addAlerts: (added: readonly AlertRecord[]): void => void alerts.push(...added),
-    addNotification: (added: NotificationRecord): void => void notifications.push(added),
-    /** One at a time: what is added meanwhile is written by the next. */
+    alerts,
+    notifications,
+    /** One at a time, each with what was added before it. */
     save: (): Promise<void> => {
-      saving ??= write().finally(() => {
-        saving = undefined;
-      });
+      saving = saving.then(write);
       return saving;
     },
   };
@@ -263,7 +277,7 @@ async function evaluate(work: Work, isStopped: () => boolean): Promise<void> {
   work.lastUs = steadyUs;
   const findings = await lookAtAll(watched, ignore, nowUs, logger);
   if (isStopped()) return;
-  keeper.addAlerts(book.advance(findings, { nowUs, elapsedS }));
+  keeper.alerts.add(...book.advance(findings, { nowUs, elapsedS }));
   await keeper.save();
   tellAll(work, nowUs);
 }
@@ -285,7 +299,7 @@ function nameFiring(work: Work): readonly string[] | undefined {
 function createWork(options: AlertingOptions, followers: readonly Follower[]): Work {
   const { records, store, fleet, sinks, pace, isShared, logger } = options;
   const keeper = createKeeper(records, logger);
-  const log = createLog(options, keeper.addNotification);
+  const log = createLog(options, keeper.notifications.add);
   const watchers = [
     ...followers,
     createSilenceWatcher({ fleet, store, isShared, startedUs: readClockUs() }),
