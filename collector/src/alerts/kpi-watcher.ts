@@ -10,6 +10,9 @@ import { readSince } from "../records/own-records.js";
 import type { StoreReader } from "../store/store.js";
 import { catchUpBackUs, type Follower, type Sight } from "./breaches.js";
 
+/** Between two looks while nothing was measured, microseconds. */
+const lookEveryUs = 60e6;
+
 /** A KPI of a host by the benchmark that speaks for it, latest of each. */
 type Readings = Map<string, KpiRecord>;
 
@@ -82,9 +85,8 @@ export function createKpiWatcher(store: Pick<StoreReader, "readLatest" | "readNe
   const names = new Set(
     catalogue.flatMap((kpi) => [describeKpiAlert(kpi, "warning").title, describeKpiAlert(kpi, "critical").title]),
   );
-  const look = async (nowUs: number): Promise<Sight> => {
-    if (!isRead) keepNewest(readings, await store.readLatest(kpiRecord, {}));
-    isRead = true;
+  let seen: { readonly atUs: number; readonly sight: Sight } | undefined;
+  const judge = (nowUs: number): Sight => {
     const speakers = findSpeakers(readings.values(), catalogue, nowUs);
     // What lies on both sides of a line, or did not settle, neither begins nor ends an alert.
     const undecided = new Set(
@@ -95,9 +97,20 @@ export function createKpiWatcher(store: Pick<StoreReader, "readLatest" | "readNe
       isUnknown: ({ labels }) => undecided.has(JSON.stringify([labels.host, labels.kpi])),
     };
   };
+  const take = (records: readonly KpiRecord[]): void => {
+    if (records.length > 0) seen = undefined;
+    keepNewest(readings, records);
+  };
+  const look = async (nowUs: number): Promise<Sight> => {
+    if (!isRead) take(await store.readLatest(kpiRecord, {}));
+    isRead = true;
+    // Without a new reading nothing changes but that some become stale.
+    if (seen === undefined || Math.abs(nowUs - seen.atUs) >= lookEveryUs) seen = { atUs: nowUs, sight: judge(nowUs) };
+    return seen.sight;
+  };
   return {
-    hear: (records) => keepNewest(readings, selectRecords(records, kpiRecord)),
-    catchUp: async (nowUs) => keepNewest(readings, await readSince(store, kpiRecord, nowUs - catchUpBackUs)),
+    hear: (records) => take(selectRecords(records, kpiRecord)),
+    catchUp: async (nowUs) => take(await readSince(store, kpiRecord, nowUs - catchUpBackUs)),
     tellsOf: (name) => names.has(name),
     look,
   };

@@ -2,6 +2,7 @@ import type { Breach } from "@fleetmark/shared/alerting/alert";
 import { regressionAlerts } from "@fleetmark/shared/alerting/catalogue";
 import { isStale } from "@fleetmark/shared/judgement/freshness";
 import { formatQuantity } from "@fleetmark/shared/model/numbers";
+import { alertRecord } from "@fleetmark/shared/records/alert";
 import { type BaselineRecord, baselineRecord } from "@fleetmark/shared/records/baseline";
 import { selectRecords } from "@fleetmark/shared/records/record-kind";
 import { type VerdictRecord, verdictRecord } from "@fleetmark/shared/records/verdict";
@@ -92,40 +93,59 @@ function makeBreaches(verdict: VerdictRecord, confirmed: string): Breach[] {
   return verdict.severity === "high" ? [make(plain), make(severe)] : [make(plain)];
 }
 
+/** The hosts of which somebody was told that they became slower, and that it goes on. */
+async function findToldHosts(store: Pick<StoreReader, "readLatest">): Promise<Set<string>> {
+  const told = await store.readLatest(alertRecord, { alert: plain.title });
+  return new Set(told.flatMap(({ state, host }) => (state === "resolved" ? [] : [host])));
+}
+
+/** What is known of a benchmark on a host by name. */
+const nameOne = (host: string | undefined, name: string | undefined): string => JSON.stringify([host, name]);
+
+function findSlower(known: Known, confirmations: Confirmations, nowUs: number): Sight {
+  const decided = new Set<string>();
+  const breaches: Breach[] = [];
+  for (const [key, standing] of known.standings) {
+    const { time_us, host, name, isUndecided, slower } = standing;
+    const isOver = isStale(time_us, nowUs, staleAfterS);
+    // What decides nothing leaves its alert as it is, and so does what was not judged since this collector began.
+    if (isUndecided && !isOver) continue;
+    decided.add(nameOne(host, name));
+    if (isOver || slower === undefined || isSettled(key, standing, known)) confirmations.forget(key);
+    else {
+      const confirmed = confirmations.find(key, slower, nowUs);
+      if (confirmed !== undefined) breaches.push(...makeBreaches(slower, confirmed));
+    }
+  }
+  confirmations.ask(nowUs);
+  return { breaches, isUnknown: ({ labels }) => !decided.has(nameOne(labels.host, labels.benchmark)) };
+}
+
 /** Watches what was judged of results: what became slower, until it is as before, accepted, or called no regression. */
 export function createVerdictWatcher(
   store: Pick<StoreReader, "readLatest" | "readNewest">,
   confirmations: Confirmations,
 ): Follower {
   const known: Known = { standings: new Map(), marks: new Map(), baselines: new Map() };
-  let isRead = false;
   const take = (verdicts: readonly VerdictRecord[], marks: readonly VerdictMark[], decided: readonly BaselineRecord[]): void => {
     keepNewest(known.standings, verdicts, stand);
     keepNewest(known.marks, marks, (mark) => mark);
     keepNewest(known.baselines, decided, (each) => ({ ...each, pinned_result: undefined }));
   };
-  const read = async (): Promise<void> => {
-    const verdicts = await store.readLatest(verdictRecord, {});
-    take(verdicts, await store.readLatest(verdictMarkRecord, {}), await store.readLatest(baselineRecord, {}));
-    isRead = true;
+  const catchUp = async (nowUs: number): Promise<void> => {
+    const sinceUs = nowUs - catchUpBackUs;
+    const verdicts = await readSince(store, verdictRecord, sinceUs);
+    take(verdicts, await readSince(store, verdictMarkRecord, sinceUs), await readSince(store, baselineRecord, sinceUs));
   };
-  const look = async (nowUs: number): Promise<Sight> => {
-    if (!isRead) await read();
-    const undecided = new Set<string>();
-    const breaches: Breach[] = [];
-    for (const [key, standing] of known.standings) {
-      const { time_us, host, name, isUndecided, slower } = standing;
-      if (isStale(time_us, nowUs, staleAfterS)) continue;
-      if (isUndecided) undecided.add(JSON.stringify([host, name]));
-      else if (slower === undefined || isSettled(key, standing, known)) confirmations.forget(key);
-      else {
-        const confirmed = confirmations.find(key, slower, nowUs);
-        if (confirmed !== undefined) breaches.push(...makeBreaches(slower, confirmed));
-      }
+  /** A fleet may have a million verdicts: those that alerts were told of are read, and those of late. */
+  const read = async (nowUs: number): Promise<void> => {
+    for (const host of await findToldHosts(store)) {
+      const verdicts = await store.readLatest(verdictRecord, { host });
+      take(verdicts, await store.readLatest(verdictMarkRecord, { host }), await store.readLatest(baselineRecord, { host }));
     }
-    confirmations.ask(nowUs);
-    return { breaches, isUnknown: ({ labels }) => undecided.has(JSON.stringify([labels.host, labels.benchmark])) };
+    await catchUp(nowUs);
   };
+  let isRead = false;
   return {
     hear: (records) =>
       take(
@@ -133,12 +153,12 @@ export function createVerdictWatcher(
         selectRecords(records, verdictMarkRecord),
         selectRecords(records, baselineRecord),
       ),
-    catchUp: async (nowUs) => {
-      const sinceUs = nowUs - catchUpBackUs;
-      const verdicts = await readSince(store, verdictRecord, sinceUs);
-      take(verdicts, await readSince(store, verdictMarkRecord, sinceUs), await readSince(store, baselineRecord, sinceUs));
-    },
+    catchUp,
     tellsOf: (name) => name === plain.title || name === severe.title,
-    look,
+    look: async (nowUs) => {
+      if (!isRead) await read(nowUs);
+      isRead = true;
+      return findSlower(known, confirmations, nowUs);
+    },
   };
 }

@@ -1,6 +1,7 @@
+import { alertsAnswer } from "@fleetmark/shared/api/answers";
 import { type AgedKpi, ageKpis } from "@fleetmark/shared/judgement/freshness";
 import { formatCount } from "@fleetmark/shared/model/numbers";
-import { askForText } from "../../client/collector-api.js";
+import { askCollector, askForText } from "../../client/collector-api.js";
 import type { Endpoint } from "../../client/endpoint.js";
 import type { Host, Source } from "../../client/source.js";
 import { tell } from "../../output/message.js";
@@ -17,6 +18,8 @@ export interface Minute {
   readonly kpis: readonly AgedKpi[];
   /** Values that the store has taken in it; undefined where that is not known. */
   readonly values: number | undefined;
+  /** Names of the alerts that fire and that people are told of. */
+  readonly firing: readonly string[];
 }
 
 function describeHosts(hosts: Minute["hosts"]): string {
@@ -36,10 +39,15 @@ function describeKpis(kpis: readonly AgedKpi[]): string {
   return [...counts].map(([words, count]) => `${count} ${words}`).join(", ");
 }
 
+function describeFiring(names: readonly string[]): string {
+  if (names.length === 0) return "";
+  return names.length === 1 ? `; firing: ${names[0]}` : `; ${names.length} alerts fire (\`fleetmark alert list\`)`;
+}
+
 /** Says what was seen in a minute, in one line. */
-export function describeMinute({ nowUs, hosts, kpis, values }: Minute): string {
+export function describeMinute({ nowUs, hosts, kpis, values, firing }: Minute): string {
   const taken = values === undefined ? "" : `, ${formatCount(values)} values stored`;
-  return `${formatMoment(nowUs).slice(-5)}  ${describeHosts(hosts)}${taken}; KPIs: ${describeKpis(kpis)}`;
+  return `${formatMoment(nowUs).slice(-5)}  ${describeHosts(hosts)}${taken}; KPIs: ${describeKpis(kpis)}${describeFiring(firing)}`;
 }
 
 /** Reads how many samples the collector has stored since it began; undefined where it does not say. */
@@ -48,13 +56,23 @@ async function readStored(collector: Endpoint): Promise<number | undefined> {
   return found === null ? undefined : Number(found[1]);
 }
 
-async function readMinute(source: Source, stored: number | undefined, before: number | undefined): Promise<Minute> {
-  const [hosts, found] = await Promise.all([source.readHosts(), source.readKpis({})]);
+async function readMinute(
+  source: Source,
+  collector: Endpoint,
+  stored: number | undefined,
+  before: number | undefined,
+): Promise<Minute> {
+  const [hosts, found, alerts] = await Promise.all([
+    source.readHosts(),
+    source.readKpis({}),
+    askCollector(collector, "alerts", alertsAnswer, { state: "firing" }),
+  ]);
   const nowUs = Date.now() * 1000;
   const kpis = found.flatMap((each) => ageKpis(each.kpis, nowUs));
   // A collector that was started again counts anew.
   const values = stored === undefined || before === undefined || stored < before ? undefined : stored - before;
-  return { nowUs, hosts, kpis, values };
+  const firing = alerts.filter(({ muted }) => muted === "").map(({ alert }) => alert);
+  return { nowUs, hosts, kpis, values, firing };
 }
 
 /** Tells each minute what was seen, until it is stopped. */
@@ -63,7 +81,7 @@ export function startWatch(source: Source, collector: Endpoint): { stop(): void 
   const look = async (): Promise<void> => {
     try {
       const stored = await readStored(collector);
-      const minute = await readMinute(source, stored, before);
+      const minute = await readMinute(source, collector, stored, before);
       before = stored;
       tell(describeMinute(minute));
     } catch {
