@@ -375,7 +375,8 @@ describe("the HTTP API", () => {
     await post("campaigns", { suite: "quick", id });
     await agent.nextCommand();
     await post("baselines", { action: "pin", host: "h1", reason: "as delivered" });
-    await vi.waitFor(async () => expect((await ask(collector, "/api/v1/records/audit")).json).toHaveLength(2), 10_000);
+    await post("silences", { matchers: { host: "h1" }, for_s: 3600, reason: "a trial" });
+    await vi.waitFor(async () => expect((await ask(collector, "/api/v1/records/audit")).json).toHaveLength(3), 10_000);
     await vi.waitFor(async () => expect((await ask(collector, "/api/v1/verdicts")).json).toHaveLength(1), 10_000);
     const { json: document } = await ask(collector, "/api/v1/openapi.json");
     const checkedIn = JSON.parse(readFileSync(new URL("../../docs/openapi.json", import.meta.url), "utf8"));
@@ -384,6 +385,10 @@ describe("the HTTP API", () => {
       "/api/v1/series": "?measurement=cpu&field=usage_user&tags=cpu=cpu0&tags=host=h1&from=-1h&to=now&bucket=1m&aggregate=p95",
       "/api/v1/campaigns/state": `?id=${id}`,
     };
+    // Nothing is wrong here, so that nothing fires, nobody was told, and no regression was marked.
+    const quiet = new Set(
+      ["alerts", "records/alert", "records/notification", "records/verdict_mark"].map((each) => `/api/v1/${each}`),
+    );
     const ajv = new Ajv2020({ strict: false });
     for (const [path, { get }] of Object.entries<{
       get?: { responses: Record<string, { content?: Record<string, { schema: object }> }> };
@@ -400,7 +405,8 @@ describe("the HTTP API", () => {
         expect(schema).toBeDefined();
         const valid = ajv.validate(schema as object, json);
         expect(valid, `${path}${query}: ${ajv.errorsText()}`).toBe(true);
-        if (code === 200 && path.startsWith("/api/v1/")) expect(JSON.stringify(json).length).toBeGreaterThan(50);
+        if (code === 200 && path.startsWith("/api/v1/") && !quiet.has(path))
+          expect(JSON.stringify(json).length).toBeGreaterThan(50);
       }
     }
   });

@@ -108,11 +108,11 @@ const recordExamples: readonly RecordExample[] = [
   { kind: campaignRecord, make: ({ timeUs, run }) => makeCampaignRecord({ time_us: timeUs, id: run }) },
   { kind: auditRecord, make: ({ timeUs, run }) => makeAuditRecord({ time_us: timeUs, by: run }) },
   { kind: verdictRecord, make: ({ timeUs, run }) => makeVerdict({ time_us: timeUs, run }) },
+  { kind: baselineRecord, make: ({ timeUs, run }) => makeBaseline({ time_us: timeUs, by: run }) },
+  { kind: verdictMarkRecord, make: ({ timeUs, run }) => makeVerdictMark({ time_us: timeUs, run }) },
   { kind: alertRecord, make: ({ timeUs, run }) => makeAlert({ time_us: timeUs, summary: run }) },
   { kind: silenceRecord, make: ({ timeUs, run }) => makeSilence({ time_us: timeUs, by: run }) },
   { kind: notificationRecord, make: ({ timeUs, run }) => makeNotification({ time_us: timeUs, by: run }) },
-  { kind: verdictMarkRecord, make: ({ timeUs, run }) => makeVerdictMark({ time_us: timeUs, run }) },
-  { kind: baselineRecord, make: ({ timeUs, run }) => makeBaseline({ time_us: timeUs, by: run }) },
 ];
 
 const beds = [

@@ -15,7 +15,7 @@ function paintState({ state, severity, muted }: Alert, colours: Colors): (text: 
 }
 
 function describeState({ state, muted }: Alert): string {
-  return state === "firing" && muted !== "" ? `muted: ${muted}` : state;
+  return state === "firing" && muted !== "" ? "muted" : state;
 }
 
 /** Lays out alerts: what, where, how bad, since when. */
@@ -23,7 +23,7 @@ export function buildAlertTable(rows: readonly Alert[]): Table<Alert> {
   return {
     columns: [
       { key: "alert", title: "alert", align: "left", value: ({ alert }) => alert, isLead: true },
-      { key: "host", title: "host", align: "left", value: ({ labels }) => labels.host ?? "", rank: 1 },
+      { key: "host", title: "host", align: "left", value: ({ labels }) => labels.host ?? "" },
       { key: "state", title: "state", align: "left", value: ({ state }) => state, text: describeState, paint: paintState },
       { key: "severity", title: "severity", align: "left", value: ({ severity }) => severity, rank: 4 },
       {
@@ -42,7 +42,8 @@ export function buildAlertTable(rows: readonly Alert[]): Table<Alert> {
         text: ({ since_us }) => formatMoment(since_us),
         rank: 3,
       },
-      { key: "summary", title: "what", align: "left", value: ({ summary }) => summary, rank: 6 },
+      { key: "summary", title: "what", align: "left", value: ({ summary }) => summary, rank: 1 },
+      { key: "muted", title: "muted by", align: "left", value: ({ muted }) => muted, only: "programs" },
     ],
     rows,
   };
