@@ -125,6 +125,10 @@ unit: build ## Run the unit tests alone (a minute)
 structure: $(INSTALLED) ## Print the figures of the structure, package by package
 	@node test/run.mjs test/architecture/report.ts
 
+.PHONY: drill-alerts
+drill-alerts: build ## Kill the collector around every message of an alert, and count what arrives (KILLS=40; four minutes)
+	@KILLS=$(or $(KILLS),40) npx --no-install vitest run --project system test/fault/kill-telling.test.ts
+
 .PHONY: fault
 fault: build servers ## Let things fail under load and judge what is stored (FAULTS=100 SEED=… TOPOLOGIES=…; half an hour)
 	@node test/dist/fault/main.js --faults $(or $(FAULTS),100) $(if $(SEED),--seed $(SEED)) $(if $(TOPOLOGIES),--topologies $(TOPOLOGIES))
