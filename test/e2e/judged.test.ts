@@ -7,29 +7,16 @@ import type { VerdictRecord } from "@fleetmark/shared/records/verdict";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { askHttp } from "../testbed/answers.js";
 import { makeFolder, type Program, runProgram, startDaemon } from "../testbed/program.js";
+import { steerWorkload, writeSteeredWorkload } from "../testbed/steered-workload.js";
 
 const folder = makeFolder();
 const place = (name: string): string => join(folder.path, name);
 const data = place("data");
 
-/** A workload whose speed is set from outside, between two runs. */
-const work = `
-import { readFileSync } from "node:fs";
-export async function setupTask() {
-  const rounds = Number(readFileSync(new URL("./rounds", import.meta.url), "utf8"));
-  return { iterate: () => { let x = 1; for (let i = 0; i < rounds; i++) x = (x * 1.000001 + i) % 1000; return x; } };
-}
-`;
-const suites = `
-workloads: [{ name: controller, module: ./work.mjs }]
-suites: [{ name: plant, benchmarks: [{ name: controller }] }]
-`;
-
 let collector: Program & { facts: { grpc: Address; http: Address } };
 
 beforeAll(async () => {
-  writeFileSync(place("work.mjs"), work);
-  writeFileSync(place("suites.yaml"), suites);
+  writeSteeredWorkload(folder.path);
   const free = ["--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"];
   collector = await startDaemon(["collector", "--data-dir", data, ...free]);
 }, 60_000);
@@ -41,7 +28,7 @@ afterAll(async () => {
 
 /** Measures with so much work, sends it, and waits for the verdict. */
 async function measure(rounds: number, run: number): Promise<VerdictRecord> {
-  writeFileSync(place("rounds"), String(rounds));
+  steerWorkload(folder.path, rounds);
   const what = ["--suite-file", place("suites.yaml"), "--suite", "plant", "--budget", "2s", "--output-dir", place("results")];
   const ended = await runProgram(["bench", ...what, "--report", formatAddress(collector.facts.grpc)], { cwd: folder.path });
   expect(ended, ended.stderr).toMatchObject({ code: 0 });
@@ -127,13 +114,13 @@ describe("fleetmark qualify", () => {
   const read = (stdout: string): string => (JSON.parse(stdout) as { fitness: string }).fitness;
 
   it("says that a host is fit or slow by a reference, offline", async () => {
-    writeFileSync(place("rounds"), "20000");
+    steerWorkload(folder.path, 20_000);
     const measured = await fleetmark("bench", ...own, "--output-dir", "twin", "--json");
     expect(measured, measured.stderr).toMatchObject({ code: 0 });
     writeFileSync(place("twin.json"), measured.stdout);
     const same = await qualify("--results", "twin.json", "--reference", "twin.json");
     expect([same.code, read(same.stdout)]).toEqual([0, "fit"]);
-    writeFileSync(place("rounds"), "60000");
+    steerWorkload(folder.path, 60_000);
     const slow = await qualify(...own, "--reference", "twin.json");
     expect([slow.code, read(slow.stdout)], slow.stdout).toEqual([1, "slow"]);
   }, 120_000);

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import type { z } from "zod";
 import { askHttp } from "../testbed/answers.js";
 import { makeFolder, type Program, runProgram, startDaemon } from "../testbed/program.js";
+import { steerWorkload, writeSteeredWorkload } from "../testbed/steered-workload.js";
 
 /** The life of a regression on a live agent: seen, measured again, told of, over. */
 
@@ -28,22 +29,8 @@ const webhook = createServer((request, response) => {
 let collector: Program & { facts: { grpc: Address; http: Address } };
 let agent: Program;
 
-/** A workload whose speed is set from outside, between two runs. */
-const work = `
-import { readFileSync } from "node:fs";
-export async function setupTask() {
-  const rounds = Number(readFileSync(new URL("./rounds", import.meta.url), "utf8"));
-  return { iterate: () => { let x = 1; for (let i = 0; i < rounds; i++) x = (x * 1.000001 + i) % 1000; return x; } };
-}
-`;
-const suites = `
-workloads: [{ name: controller, module: ./work.mjs }]
-suites: [{ name: plant, benchmarks: [{ name: controller }] }]
-`;
-
 beforeAll(async () => {
-  writeFileSync(place("work.mjs"), work);
-  writeFileSync(place("suites.yaml"), suites);
+  writeSteeredWorkload(folder.path);
   await new Promise<void>((resolve) => webhook.listen(0, "127.0.0.1", resolve));
   const { port } = webhook.address() as AddressInfo;
   const any = { listen: "127.0.0.1:0" };
@@ -88,7 +75,7 @@ const readVerdicts = () => askHttp<VerdictRecord[]>(collector.facts.http, "/api/
 
 /** Measures with so much work, beside the agent and by its host's name, and waits for the verdict. */
 async function measure(rounds: number): Promise<VerdictRecord> {
-  writeFileSync(place("rounds"), String(rounds));
+  steerWorkload(folder.path, rounds);
   const before = (await readVerdicts()).length;
   const what = ["--suite-file", place("suites.yaml"), "--suite", "plant", "--budget", "2s", "--output-dir", place("results")];
   const environment = { FLEETMARK_HOST: "h1" };
@@ -139,10 +126,10 @@ it("a regression is measured again before anybody is told, is told once as confi
 it("what is as before when it is measured again is told to nobody", async () => {
   await calmDown();
   const count = told.length;
-  writeFileSync(place("rounds"), "60000");
+  steerWorkload(folder.path, 60_000);
   const slow = await measure(60_000);
   // The cause is gone before the host is asked, or while it waits.
-  writeFileSync(place("rounds"), "20000");
+  steerWorkload(folder.path, 20_000);
   expect(slow.verdict).toBe("regressed");
   await vi.waitFor(async () => expect((await readVerdicts())[0]?.time_us).toBeGreaterThan(slow.time_us), patience);
   expect((await readVerdicts())[0]?.verdict).not.toBe("regressed");

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { resultSchema } from "../model/result.js";
-import { defineRecord } from "./record-kind.js";
+import { benchmarkIdentity, defineRecord } from "./record-kind.js";
 
 export const baselineActions = ["pin", "unpin", "accept"] as const;
 
@@ -31,8 +31,8 @@ export type BaselineRecord = z.infer<typeof baselineSchema>;
 
 export const baselineRecord = defineRecord({
   measurement: "baseline",
-  tags: ["host", "category", "benchmark", "runtime", "device", "params"],
-  identity: ["host", "category", "benchmark", "runtime", "device", "params"],
+  tags: benchmarkIdentity,
+  identity: benchmarkIdentity,
   textField: "action",
   jsonFields: ["pinned_result", "pinned_environment"],
   origin: "derived",

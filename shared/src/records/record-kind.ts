@@ -33,6 +33,9 @@ export interface RecordKind<R> {
   fromPoint(point: Point): R;
 }
 
+/** What names a benchmark on a host. */
+export const benchmarkIdentity = ["host", "category", "benchmark", "runtime", "device", "params"] as const;
+
 /** A record with its kind. */
 export interface KindedRecord<R = unknown> {
   readonly kind: RecordKind<R>;

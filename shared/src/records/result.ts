@@ -1,5 +1,5 @@
 import { resultSchema } from "../model/result.js";
-import { defineRecord } from "./record-kind.js";
+import { benchmarkIdentity, defineRecord } from "./record-kind.js";
 
 /**
  * Results of benchmarks. Those of one benchmark on one host follow each other, whatever suite they were measured in.
@@ -7,7 +7,7 @@ import { defineRecord } from "./record-kind.js";
 export const resultRecord = defineRecord({
   measurement: "benchmark",
   tags: ["host", "hw_class", "suite", "category", "benchmark", "runtime", "device", "params"],
-  identity: ["host", "category", "benchmark", "runtime", "device", "params"],
+  identity: benchmarkIdentity,
   textField: "run",
   runField: "run",
   jsonFields: ["metadata", "run_medians"],

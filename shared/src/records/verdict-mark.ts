@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { marks } from "../judgement/error-rate.js";
 import { resultSchema } from "../model/result.js";
-import { defineRecord } from "./record-kind.js";
+import { benchmarkIdentity, defineRecord } from "./record-kind.js";
 
 const { host, category, benchmark, runtime, device, params, name, run } = resultSchema.shape;
 
@@ -26,8 +26,8 @@ export type VerdictMark = z.infer<typeof verdictMarkSchema>;
 
 export const verdictMarkRecord = defineRecord({
   measurement: "verdict_mark",
-  tags: ["host", "category", "benchmark", "runtime", "device", "params"],
-  identity: ["host", "category", "benchmark", "runtime", "device", "params"],
+  tags: benchmarkIdentity,
+  identity: benchmarkIdentity,
   textField: "mark",
   runField: "run",
   origin: "derived",

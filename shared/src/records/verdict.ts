@@ -4,7 +4,7 @@ import { baselineKinds, type Judgement } from "../judgement/judge-result.js";
 import { severities } from "../judgement/severity.js";
 import { verdicts } from "../judgement/verdict.js";
 import { type Result, resultSchema } from "../model/result.js";
-import { defineRecord } from "./record-kind.js";
+import { benchmarkIdentity, defineRecord } from "./record-kind.js";
 
 const { name, host, hw_class, suite, category, benchmark, runtime, device, params, time_us, run, unit } = resultSchema.shape;
 
@@ -48,7 +48,7 @@ export type VerdictRecord = z.infer<typeof verdictSchema>;
 export const verdictRecord = defineRecord({
   measurement: "verdict",
   tags: ["host", "hw_class", "suite", "category", "benchmark", "runtime", "device", "params"],
-  identity: ["host", "category", "benchmark", "runtime", "device", "params"],
+  identity: benchmarkIdentity,
   textField: "verdict",
   runField: "run",
   origin: "derived",
