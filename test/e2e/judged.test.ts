@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Address } from "@fleetmark/shared/config/config";
 import { formatAddress } from "@fleetmark/shared/model/units";
@@ -63,6 +63,11 @@ describe("a workload that became slower", () => {
     expect(second).toMatchObject({ verdict: "regressed", since_us: first.time_us });
     const shown = await fleetmark("verdicts", ...fromCollector());
     expect(shown.stdout).toMatch(/controller js\/cpu +regressed, high +\+\d+\.\d %/);
+    const drawn = await fleetmark("trends", "--all", "--svg", "course.svg", ...fromCollector());
+    expect([drawn.code, drawn.stderr]).toEqual([0, expect.stringMatching(/1 course is drawn in course\.svg/)]);
+    expect(readFileSync(place("course.svg"), "utf8")).toMatch(/^<svg .*controller js\/cpu on .*<\/svg>\n$/s);
+    const none = await fleetmark("trends", "nothing*", "--svg", "none.svg", ...fromCollector());
+    expect(none.stderr).toMatch(/--svg: no benchmark has a course to draw/);
   }, 120_000);
 
   it("is unchanged once its level was accepted, and slower again than what is pinned", async () => {
