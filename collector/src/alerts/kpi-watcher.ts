@@ -1,7 +1,7 @@
 import type { Breach } from "@fleetmark/shared/alerting/alert";
-import { describeKpiAlert } from "@fleetmark/shared/alerting/catalogue";
+import { describeKpiAlert, nameKpiPage } from "@fleetmark/shared/alerting/catalogue";
 import { defaultStaleAfterS, isStale } from "@fleetmark/shared/judgement/freshness";
-import { type Kpi, selectKpis } from "@fleetmark/shared/model/kpis";
+import { type Kpi, kpis, selectKpis } from "@fleetmark/shared/model/kpis";
 import { formatNumber } from "@fleetmark/shared/model/numbers";
 import { formatBenchmarkName } from "@fleetmark/shared/model/result";
 import { type KpiRecord, kpiRecord } from "@fleetmark/shared/records/kpi";
@@ -54,8 +54,14 @@ function describeReading(
   return `${kpi.title} on ${host} is ${formatNumber(value)} ${kpi.unit}${interval}, ${side} ${formatNumber(limit)} ${kpi.unit}, by ${name}. Look first whether other hosts of the same hardware class changed too.`;
 }
 
+/** A KPI of the project has a page, whatever it is called here; one of a person's own has none. */
+function findRunbook({ id }: Kpi): string {
+  const known = kpis.find((kpi) => kpi.id === id);
+  return known === undefined ? "" : nameKpiPage(known);
+}
+
 function makeBreach(record: KpiRecord, kpi: Kpi, severity: Breach["severity"]): Breach {
-  const { title: name, runbook, forS } = describeKpiAlert(kpi, severity);
+  const { title: name, forS } = describeKpiAlert(kpi, severity);
   const threshold = severity === "critical" ? record.alert : record.target;
   return {
     name,
@@ -67,7 +73,7 @@ function makeBreach(record: KpiRecord, kpi: Kpi, severity: Breach["severity"]): 
     threshold,
     summary: `${name} on ${record.host}`,
     description: describeReading(record, kpi, threshold),
-    runbook: kpi.description.startsWith(`${kpi.read} of `) ? "" : runbook,
+    runbook: findRunbook(kpi),
     sinceUs: record.time_us,
   };
 }

@@ -57,14 +57,24 @@ describe("the watcher of KPIs", () => {
   });
 
   it("takes how long and how bad from rules", async () => {
-    const { catalogue } = buildKpiCatalogue([{ id: "policy_inference_time_ms", for: 7, severity: "warning" }]);
-    const { breaches, watcher } = await look([policy(5e-3)], catalogue);
+    const own = { id: "tail", benchmark: "policy_forward", field: "p99", unit: "ns", target: 0.1, alert: 0.2 } as const;
+    const { catalogue } = buildKpiCatalogue([
+      { id: "policy_inference_time_ms", title: "Policy", for: 7, severity: "warning" },
+      own,
+    ]);
+    const { breaches: all, watcher } = await look([policy(5e-3)], catalogue);
+    const [breaches, ofOwn] = [all.slice(0, 2), all.slice(2)];
+    expect(ofOwn.map(({ name, severity, runbook }) => [name, severity, runbook])).toEqual([
+      ["tail past its target", "warning", ""],
+      ["tail past its alert threshold", "critical", ""],
+    ]);
+    expect(breaches[1]?.runbook).toBe("policy-forward-pass");
     expect(breaches).toMatchObject([
       { forS: 7, severity: "warning" },
       { forS: 7, severity: "warning", value: 5, threshold: 1 },
     ]);
-    expect(breaches[1]?.description).toMatch(/^Policy forward pass on h1 is 5\.00 ms, over 1\.00 ms, by policy_forward\{/);
-    expect([watcher.tellsOf(past), watcher.tellsOf("Agent down")]).toEqual([true, false]);
+    expect(breaches[1]?.description).toMatch(/^Policy on h1 is 5\.00 ms, over 1\.00 ms, by policy_forward\{/);
+    expect([watcher.tellsOf("Policy past its target"), watcher.tellsOf("Agent down")]).toEqual([true, false]);
   });
 });
 
