@@ -128,7 +128,7 @@ describeUnless(missingServers("prometheus-alertmanager") ?? findShareObstacle("p
           insecure: true,
         },
       ];
-      const any = { listen: "127.0.0.1:0" };
+      const anyPort = { listen: "127.0.0.1:0" };
       const kpis = [{ id: "policy_inference_time_ms", for: "0s" }];
       const alerts = {
         sinks,
@@ -139,7 +139,7 @@ describeUnless(missingServers("prometheus-alertmanager") ?? findShareObstacle("p
         ignore: ["Disk*"],
       };
       // JSON is YAML.
-      writeFileSync(config, JSON.stringify({ data_dir: data, grpc: any, http: any, kpis, alerts }));
+      writeFileSync(config, JSON.stringify({ data_dir: data, grpc: anyPort, http: anyPort, kpis, alerts }));
       collector = await startDaemon(["collector", "--config", config]);
     }, 60_000);
     afterAll(async () => {

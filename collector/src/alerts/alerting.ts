@@ -5,22 +5,23 @@ import type { Logger } from "@fleetmark/shared/log";
 import { matchGlob } from "@fleetmark/shared/model/glob";
 import type { Kpi } from "@fleetmark/shared/model/kpis";
 import { alertRecord, type NotificationRecord, notificationRecord } from "@fleetmark/shared/records/alert";
-import type { RecordKind } from "@fleetmark/shared/records/record-kind";
 import { createPause } from "@fleetmark/shared/waiting";
 import type { Fleet } from "../fleet/fleet.js";
 import type { CommitListener } from "../ingest/writer.js";
 import { readClockUs, readSteadyUs } from "../platform/clock.js";
-import { type RecordOptions, recordOwn } from "../records/own-records.js";
+import type { RecordOptions } from "../records/own-records.js";
 import type { StoreReader } from "../store/store.js";
 import { type AlertBook, createAlertBook, type Findings } from "./alert-book.js";
 import type { Follower, Sight, Watcher } from "./breaches.js";
 import { createCollectorWatcher, readCollectors } from "./collector-watcher.js";
 import { type ConfirmationsOptions, createConfirmations } from "./confirmations.js";
 import { createDelivery, type Delivery, type NotificationLog } from "./delivery.js";
+import { createKeeper } from "./keeper.js";
 import { createKpiWatcher } from "./kpi-watcher.js";
 import { createSilenceWatcher } from "./silence-watcher.js";
 import { createSilences, type Silences } from "./silences.js";
 import type { Sink } from "./sinks/sink.js";
+import { type TestedSink, trySink } from "./sinks/try-sink.js";
 import { createTelemetryWatcher } from "./telemetry-watcher.js";
 import { createVerdictWatcher } from "./verdict-watcher.js";
 
@@ -46,13 +47,6 @@ export interface ListedAlert extends ToldAlert {
   readonly state: "pending" | "firing" | "resolved";
   /** Why nobody is told of it: `silenced`, or the name of the alert that mutes it; empty where people are. */
   readonly muted: string;
-}
-
-export interface TestedSink {
-  readonly sink: string;
-  readonly place: string;
-  /** Why it did not take the message; empty where it did. */
-  readonly failure: string;
 }
 
 export interface AlertingOptions {
@@ -116,51 +110,6 @@ async function lookAtAll(
   };
 }
 
-/** Records of a kind that wait until the store has taken them. */
-function createOutbox<R>(records: RecordOptions, kind: RecordKind<R>) {
-  let waiting: readonly R[] = [];
-  return {
-    add: (...added: readonly R[]): void => {
-      waiting = [...waiting, ...added];
-    },
-    /** @throws FleetmarkError STORE_FAILED; what waits goes on waiting */
-    write: async (): Promise<void> => {
-      const written = waiting;
-      if (written.length === 0) return;
-      await recordOwn(records, kind, ...written);
-      // What was added meanwhile stands behind it.
-      waiting = waiting.slice(written.length);
-    },
-  };
-}
-
-/** Keeps transitions and what was told until the store has taken them. */
-function createKeeper(records: RecordOptions, logger: Logger) {
-  const alerts = createOutbox(records, alertRecord);
-  const notifications = createOutbox(records, notificationRecord);
-  let isFailing = false;
-  let saving: Promise<void> = Promise.resolve();
-  const write = async (): Promise<void> => {
-    try {
-      await alerts.write();
-      await notifications.write();
-      isFailing = false;
-    } catch (thrown) {
-      if (!isFailing) logger.warn({ event: "alerts_not_recorded", err: thrown }, "transitions of alerts can't be stored yet");
-      isFailing = true;
-    }
-  };
-  return {
-    alerts,
-    notifications,
-    /** One at a time, each with what was added before it. */
-    save: (): Promise<void> => {
-      saving = saving.then(write);
-      return saving;
-    },
-  };
-}
-
 function createLog({ store, records, isShared }: AlertingOptions, keep: (record: NotificationRecord) => void): NotificationLog {
   return {
     read: (sink) => store.readLatest(notificationRecord, { sink }),
@@ -178,37 +127,6 @@ function createLog({ store, records, isShared }: AlertingOptions, keep: (record:
 function muteAlerts(book: AlertBook, silences: Silences, nowUs: number): (alert: ToldAlert) => string {
   const inhibit = findInhibitors(book.firing());
   return (alert) => (silences.isSilenced(alert, nowUs) ? "silenced" : (inhibit(alert) ?? ""));
-}
-
-/** Makes the messages by which people try whether they would hear of an alert. */
-function makeTest(nowUs: number): ToldAlert {
-  return {
-    id: "test",
-    name: "Test of alerts",
-    severity: "critical",
-    labels: {},
-    summary: "somebody tries whether alerts arrive here",
-    description: "Nothing is wrong: `fleetmark alert test` was called.",
-    runbook: "",
-    value: 0,
-    threshold: 0,
-    sinceUs: nowUs,
-  };
-}
-
-async function testSink(sink: Sink, nowUs: number): Promise<TestedSink> {
-  const alert = makeTest(nowUs);
-  const { name, place } = sink;
-  try {
-    if (sink.kind === "messages") await sink.send({ group: alert.name, firing: [alert], resolved: [], isReminder: false });
-    else {
-      await sink.sync([alert], [], nowUs);
-      await sink.sync([], [{ ...alert, resolvedUs: nowUs }], nowUs);
-    }
-    return { sink: name, place, failure: "" };
-  } catch (thrown) {
-    return { sink: name, place, failure: thrown instanceof Error ? thrown.message : String(thrown) };
-  }
 }
 
 /** What alerting works with from one evaluation to the next. */
@@ -346,7 +264,7 @@ export function startAlerting(options: AlertingOptions): Alerting {
     silences: work.silences,
     list: () => listAlerts(work),
     firingNames: () => nameFiring(work),
-    test: () => Promise.all(sinks.map((sink) => testSink(sink, readClockUs()))),
+    test: () => Promise.all(sinks.map((sink) => trySink(sink, readClockUs()))),
     stop: async () => {
       isStopped = true;
       clearInterval(timer);

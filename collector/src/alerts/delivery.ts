@@ -140,10 +140,12 @@ function planGroup(telling: Telling, group: string, standing: Standing, nowUs: n
 }
 
 /** @throws Error when the way does not take it */
-async function tellGroup(telling: Telling, group: string, standing: Standing, nowUs: number, waitS: number): Promise<void> {
+async function tellGroup(telling: Telling, group: string, standing: Standing, nowUs: number): Promise<void> {
   const { sink, options, told } = telling;
-  if (planGroup(telling, group, standing, nowUs, waitS) === undefined) return;
-  if (waitS > 0) await readLog(telling);
+  // Whose turn it is costs a question to the store: it is asked where there is something to tell.
+  if (planGroup(telling, group, standing, nowUs, 0) === undefined) return;
+  const waitS = await options.log.waitS(nowUs);
+  if (waitS > 0 && planGroup(telling, group, standing, nowUs, waitS) !== undefined) await readLog(telling);
   const notification = planGroup(telling, group, standing, nowUs, waitS);
   if (notification === undefined) return;
   await sink.send(notification);
@@ -157,10 +159,9 @@ async function tellGroup(telling: Telling, group: string, standing: Standing, no
 /** One that is refused for itself must not keep the others from being told. */
 async function tellGroups(telling: Telling, standing: Standing, nowUs: number): Promise<unknown[]> {
   const groups = new Set([...standing.firing, ...standing.resolved].map(nameGroup));
-  const waitS = groups.size === 0 ? 0 : await telling.options.log.waitS(nowUs);
   const failures: unknown[] = [];
   for (const group of groups) {
-    await tellGroup(telling, group, standing, nowUs, waitS).catch((thrown: unknown) => failures.push(thrown));
+    await tellGroup(telling, group, standing, nowUs).catch((thrown: unknown) => failures.push(thrown));
     if (failures.length === mostFailures) break;
   }
   return failures;

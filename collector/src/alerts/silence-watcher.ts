@@ -5,7 +5,7 @@ import type { StoreReader } from "../store/store.js";
 import { type Sight, usualKeepS, type Watcher } from "./breaches.js";
 
 /** How long one agent says nothing until it counts as silent, and all of a fleet together; microseconds. */
-const hostPatienceUs = 180e6;
+const hostPatienceUs = alertCatalogue.agent_down.threshold * 1e6;
 const fleetPatienceUs = 90e6;
 /** Agents that have been silent for longer are forgotten: they may have been retired. */
 const forgottenAfterUs = 86_400e6;

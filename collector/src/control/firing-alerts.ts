@@ -1,8 +1,8 @@
-import { readFile } from "node:fs/promises";
 import { errorMessage } from "@fleetmark/shared/errors";
 import type { Logger } from "@fleetmark/shared/log";
 import { matchGlob } from "@fleetmark/shared/model/glob";
 import { z } from "zod";
+import { bearToken } from "../platform/secret.js";
 
 /**
  * Which alerts fire at the moment: the collector's own, and where an Alertmanager is named what that one tells by its
@@ -53,8 +53,7 @@ async function readText(answer: Response): Promise<string> {
 }
 
 async function readNames({ alertmanager, token_file }: AlertsConfig): Promise<string[]> {
-  const headers: Record<string, string> =
-    token_file === undefined ? {} : { authorization: `Bearer ${(await readFile(token_file, "utf8")).trim()}` };
+  const headers = await bearToken(token_file);
   const url = `${alertmanager?.replace(/\/+$/, "")}/api/v2/alerts?active=true&silenced=false&inhibited=false`;
   const answer = await fetch(url, { headers, redirect: "error", signal: AbortSignal.timeout(patienceMs) });
   const text = await readText(answer);

@@ -32,8 +32,13 @@ describe("watchUnmatchedKpis", () => {
   afterEach(() => void vi.useRealTimers());
 
   const watch = (before: boolean, latest = [step]) => {
-    const readLatest = vi.fn(async (kind: unknown) => (kind === resultRecord ? latest : []));
-    const store = { readNewest: async () => (before ? [{}] : []), readLatest } as unknown as StoreReader;
+    const readLatest = vi.fn(async (kind: unknown, { benchmark }: { benchmark: string }) =>
+      kind === resultRecord ? latest.filter((each) => each.benchmark === benchmark) : [],
+    );
+    // The newest run is as old as the results; one of before that is there or not.
+    const readNewest = async (_: unknown, { beforeUs }: { beforeUs?: number }) =>
+      beforeUs === undefined ? latest : before ? [{ time_us: beforeUs - 1 }] : [];
+    const store = { readNewest, readLatest } as unknown as StoreReader;
     const watched = watchUnmatchedKpis({ catalogue, store, logger: pino({ level: "silent" }) }, () => nowUs);
     return { watched, readLatest };
   };

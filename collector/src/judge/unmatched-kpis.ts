@@ -30,16 +30,37 @@ function describeKpi({ id, hosts, hw_class }: Kpi): string {
   return said === "" ? id : `${id} (${said})`;
 }
 
+/** What a configuration has made of the KPIs of the project. */
+const listOwn = (catalogue: readonly Kpi[]): Kpi[] => catalogue.filter((kpi) => !kpis.includes(kpi));
+
 /** Finds the KPIs of a configuration that none of these results feeds. */
 export function findUnmatched(catalogue: readonly Kpi[], results: readonly Result[]): string[] {
-  const own = catalogue.filter((kpi) => !kpis.includes(kpi));
   const isFed = (kpi: Kpi): boolean =>
     results.some((result) => feedsKpi(kpi, result) && selectKpis(catalogue, result).includes(kpi));
-  return own.filter((kpi) => !isFed(kpi)).map(describeKpi);
+  return listOwn(catalogue)
+    .filter((kpi) => !isFed(kpi))
+    .map(describeKpi);
+}
+
+/** Whether anything was measured within the time, and the store reaches back beyond it. */
+async function isJudgeable(store: UnmatchedKpisOptions["store"], sinceUs: number): Promise<boolean> {
+  const [newest] = await store.readNewest(runRecord, { tags: {}, limit: 1 });
+  const before = await store.readNewest(runRecord, { tags: {}, limit: 1, beforeUs: sinceUs });
+  return newest !== undefined && newest.time_us >= sinceUs && before.length > 0;
+}
+
+/** Reads the latest results of the benchmarks that the KPIs of a configuration are of: of others there may be many. */
+async function readMeant({ catalogue, store }: UnmatchedKpisOptions): Promise<Result[]> {
+  const found: Result[] = [];
+  for (const benchmark of new Set(listOwn(catalogue).map((kpi) => kpi.benchmark))) {
+    found.push(...(await store.readLatest(resultRecord, { benchmark })));
+  }
+  return found;
 }
 
 /** Looks once a day. Before the store holds a week, nothing is said: a new fleet has not measured everything yet. */
-export function watchUnmatchedKpis({ catalogue, store, logger }: UnmatchedKpisOptions, nowUs = readClockUs): UnmatchedKpis {
+export function watchUnmatchedKpis(options: UnmatchedKpisOptions, nowUs = readClockUs): UnmatchedKpis {
+  const { catalogue, store, logger } = options;
   let unmatched: string[] = [];
   let timer: NodeJS.Timeout | undefined;
   let isStopped = false;
@@ -47,11 +68,10 @@ export function watchUnmatchedKpis({ catalogue, store, logger }: UnmatchedKpisOp
     let nextMs = lookEveryMs;
     try {
       const sinceUs = nowUs() - weekUs;
-      const before = await store.readNewest(runRecord, { tags: {}, limit: 1, beforeUs: sinceUs });
-      const latest = before.length === 0 ? [] : await store.readLatest(resultRecord, {});
-      const recent = latest.filter(({ time_us }) => time_us >= sinceUs);
       // A fleet that measures nothing at all has another trouble.
-      unmatched = recent.length === 0 ? [] : findUnmatched(catalogue, recent);
+      const meant = (await isJudgeable(store, sinceUs)) ? await readMeant(options) : undefined;
+      const recent = meant?.filter(({ time_us }) => time_us >= sinceUs);
+      unmatched = recent === undefined ? [] : findUnmatched(catalogue, recent);
       if (unmatched.length > 0)
         logger.warn({ event: "kpi_rules_unmatched", kpis: unmatched }, "no result fed these KPIs for a week");
     } catch (thrown) {
@@ -65,7 +85,7 @@ export function watchUnmatchedKpis({ catalogue, store, logger }: UnmatchedKpisOp
     timer = setTimeout(() => void look(), inMs);
     timer.unref();
   };
-  if (catalogue.some((kpi) => !kpis.includes(kpi))) plan(lookAfterMs);
+  if (listOwn(catalogue).length > 0) plan(lookAfterMs);
   return {
     find: () =>
       unmatched.length === 0

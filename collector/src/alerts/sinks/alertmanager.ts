@@ -1,7 +1,8 @@
 import type { ToldAlert } from "@fleetmark/shared/alerting/groups";
 import { type Links, linkRunbook } from "@fleetmark/shared/alerting/message";
 import type { AlertSeverity } from "@fleetmark/shared/model/kpis";
-import { post, readSecret } from "./request.js";
+import { bearToken } from "../../platform/secret.js";
+import { post } from "./request.js";
 import type { StateSink } from "./sink.js";
 
 export interface AlertmanagerConfig {
@@ -44,8 +45,7 @@ export function createAlertmanagerSink({ name, url, token_file, severity }: Aler
     place: url,
     severity,
     sync: async (firing, resolved, nowUs) => {
-      const authorization: Record<string, string> =
-        token_file === undefined ? {} : { authorization: `Bearer ${await readSecret(token_file)}` };
+      const authorization = await bearToken(token_file);
       const over = resolved.filter(({ resolvedUs = 0 }) => Math.abs(nowUs - resolvedUs) <= tellEndUs);
       const all = [...firing, ...over].map((alert) => layOut(alert, links, nowUs));
       for (let at = 0; at < all.length; at += page) {

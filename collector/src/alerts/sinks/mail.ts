@@ -1,7 +1,7 @@
 import { type Links, writeMessage, writeTitle } from "@fleetmark/shared/alerting/message";
 import type { AlertSeverity } from "@fleetmark/shared/model/kpis";
 import { createTransport } from "nodemailer";
-import { readSecret } from "./request.js";
+import { readSecret } from "../../platform/secret.js";
 import type { MessageSink } from "./sink.js";
 
 export interface MailConfig {

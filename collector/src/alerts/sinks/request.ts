@@ -1,5 +1,3 @@
-import { readFile } from "node:fs/promises";
-
 /** A request that has not been answered by then has failed, milliseconds. */
 const patienceMs = 10_000;
 /** What of an answer is read to say why something was refused. */
@@ -23,9 +21,4 @@ export async function post(url: string, body: string, headers: Readonly<Record<s
   const answer = await fetch(url, { method: "POST", body, headers, redirect: "error", signal: AbortSignal.timeout(patienceMs) });
   const reason = await readReason(answer);
   if (!answer.ok) throw new Error(`it answered ${answer.status}: ${reason}`);
-}
-
-/** Reads a secret from its file, each time anew: it may be rotated. */
-export async function readSecret(file: string): Promise<string> {
-  return (await readFile(file, "utf8")).trim();
 }

@@ -2,7 +2,8 @@ import { createHmac } from "node:crypto";
 import type { Notification, ToldAlert } from "@fleetmark/shared/alerting/groups";
 import { type Links, linkRunbook, writeMessage, writeTitle } from "@fleetmark/shared/alerting/message";
 import type { AlertSeverity } from "@fleetmark/shared/model/kpis";
-import { post, readSecret } from "./request.js";
+import { readSecret } from "../../platform/secret.js";
+import { post } from "./request.js";
 import type { MessageSink } from "./sink.js";
 
 export const webhookBodies = ["json", "slack", "teams", "pagerduty", "ntfy"] as const;
